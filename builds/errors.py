@@ -1,0 +1,45 @@
+"""What can be wrong with products and builds."""
+
+from ltdkeeper.errors import DomainError
+
+
+class UnknownProduct(DomainError):
+    status = 404
+    code = "unknown_product"
+    message = "There is no such product. GET /products/ lists yours."
+
+
+class UnknownBuild(DomainError):
+    status = 404
+    code = "unknown_build"
+    message = "There is no such build. Use the self_url that registering it gave you."
+
+
+class UnknownStore(DomainError):
+    status = 400
+    code = "unknown_store"
+    message = "There is no store of that name. Ask an operator for the names that exist."
+
+
+class SlugTaken(DomainError):
+    status = 409
+    code = "slug_taken"
+    message = "That slug is taken, for ever. Choose another, or leave it out to be given one."
+
+
+class BuildClosed(DomainError):
+    status = 409
+    code = "build_closed"
+    message = "The build is not open: it is finished, deleted or out of time. Register a new one."
+
+
+class EmptyBuild(DomainError):
+    status = 409
+    code = "empty_build"
+    message = 'Nothing was uploaded below the build\'s root. Send "empty": true if that is meant.'
+
+
+class ProductFrozen(DomainError):
+    status = 409
+    code = "product_frozen"
+    message = "A product with builds keeps its slug and its store."

@@ -1,0 +1,166 @@
+"""Requests about products and builds, and how the LTD Keeper contract shows them."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework import serializers
+
+from builds.models import Build, Product
+from builds.validators import validate_build_slug, validate_product_slug
+from ltdkeeper.wire import StrictBooleanField, StrictCharField, public_url
+
+MAX_GIT_REFS = 100
+
+
+def product_url(product: Product) -> str:
+    return public_url(f"/products/{product.slug}")
+
+
+def build_url(build: Build) -> str:
+    return public_url(f"/builds/{build.pk}")
+
+
+class NewProductSerializer(serializers.Serializer[Any]):
+    """`POST /products/`."""
+
+    slug = StrictCharField(validators=[validate_product_slug])
+    store = StrictCharField(max_length=50)
+    title = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
+    doc_repo = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
+    root_domain = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
+
+
+class NewBuildSerializer(serializers.Serializer[Any]):
+    """`POST /products/<slug>/builds/`."""
+
+    git_refs = serializers.ListField(
+        child=StrictCharField(max_length=255), max_length=MAX_GIT_REFS, allow_empty=False
+    )
+    slug = StrictCharField(
+        validators=[validate_build_slug], required=False, allow_null=True, default=None
+    )
+    github_requester = StrictCharField(
+        max_length=255, required=False, allow_blank=True, allow_null=True, default=""
+    )
+
+
+class FinishSerializer(serializers.Serializer[Any]):
+    """`PATCH /builds/<id>`."""
+
+    uploaded = StrictBooleanField()
+    empty = StrictBooleanField(required=False, default=False)
+
+    def validate_uploaded(self, value: bool) -> bool:
+        if not value:
+            raise serializers.ValidationError("Only true: a finished build is not reopened.")
+        return value
+
+
+class _PageSerializer(serializers.Serializer[Any]):
+    """The links of a page, for the OpenAPI document."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+
+
+class ProductListSerializer(_PageSerializer):
+    """`GET /products/`."""
+
+    products = serializers.ListField(child=serializers.URLField())
+
+
+class BuildListSerializer(_PageSerializer):
+    """`GET /products/<slug>/builds/`."""
+
+    builds = serializers.ListField(child=serializers.URLField())
+
+
+class ProductSerializer(serializers.ModelSerializer[Product]):
+    """A product as LTD clients read it."""
+
+    self_url = serializers.SerializerMethodField()
+    builds_url = serializers.SerializerMethodField()
+    bucket_name = serializers.CharField(source="store.bucket")
+    store = serializers.CharField(source="store.name")
+    published_url = serializers.CharField()
+    domain = serializers.CharField()
+
+    class Meta:
+        model = Product
+        fields = (
+            "self_url",
+            "builds_url",
+            "slug",
+            "title",
+            "doc_repo",
+            "store",
+            "bucket_name",
+            "access",
+            "published_url",
+            "domain",
+            "root_domain",
+            "surrogate_key",
+        )
+
+    def get_self_url(self, product: Product) -> str:
+        return product_url(product)
+
+    def get_builds_url(self, product: Product) -> str:
+        return public_url(f"/products/{product.slug}/builds/")
+
+
+class BuildSerializer(serializers.ModelSerializer[Build]):
+    """A build as LTD clients read it, and what this service knows besides."""
+
+    self_url = serializers.SerializerMethodField()
+    product_url = serializers.SerializerMethodField()
+    credentials_url = serializers.SerializerMethodField()
+    bucket_root_dir = serializers.CharField(source="root")
+    date_created = serializers.DateTimeField(source="registered_at")
+    date_ended = serializers.DateTimeField(source="deleted_at")
+    uploaded = serializers.SerializerMethodField()
+    published_url = serializers.SerializerMethodField()
+    state = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Build
+        fields = (
+            "self_url",
+            "product_url",
+            "credentials_url",
+            "slug",
+            "date_created",
+            "date_ended",
+            "uploaded",
+            "bucket_name",
+            "bucket_root_dir",
+            "git_refs",
+            "github_requester",
+            "published_url",
+            "surrogate_key",
+            "state",
+            "open_until",
+            "finished_at",
+            "object_count",
+            "byte_count",
+            "written_without_session",
+        )
+
+    def get_self_url(self, build: Build) -> str:
+        return build_url(build)
+
+    def get_product_url(self, build: Build) -> str:
+        return product_url(build.product)
+
+    def get_credentials_url(self, build: Build) -> str:
+        return f"{build_url(build)}/credentials"
+
+    def get_uploaded(self, build: Build) -> bool:
+        return build.finished_at is not None
+
+    def get_published_url(self, build: Build) -> str:
+        base = build.product.published_url
+        return f"{base}/builds/{build.slug}" if base else ""
+
+    def get_state(self, build: Build) -> str:
+        return build.state(timezone.now()).value

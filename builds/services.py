@@ -1,0 +1,168 @@
+"""What can be done with products and builds. Each service is one short transaction."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from builds.errors import (
+    BuildClosed,
+    EmptyBuild,
+    SlugTaken,
+    UnknownBuild,
+    UnknownProduct,
+    UnknownStore,
+)
+from builds.models import Build, Product, Store
+from builds.slugs import ULID_LENGTH, build_root, is_product_slug, new_build_slug
+
+SURROGATE_KEY_BYTES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What a look at the store found below a build's root at finish.
+
+    `object_count` and `byte_count` are None when not everything could be counted; `failure` is
+    then the stable code of the reason. `has_objects` is None when the store did not say.
+    """
+
+    object_count: int | None = None
+    byte_count: int | None = None
+    has_objects: bool | None = None
+    failure: str = ""
+
+
+def find_product(*, slug: str) -> Product:
+    """The product of a slug, with its store. Raises UnknownProduct."""
+    legal = is_product_slug(slug)
+    found = Product.objects.select_related("store").filter(slug=slug).first() if legal else None
+    if found is None:
+        raise UnknownProduct
+    return found
+
+
+def find_build(*, build_id: int) -> Build:
+    """The build of an id, with product and store. Raises UnknownBuild."""
+    if (build := Build.objects.with_store().filter(pk=build_id).first()) is None:
+        raise UnknownBuild
+    return build
+
+
+def lock_build(*, build_id: int) -> Build:
+    """The same, locked until the transaction ends. Every change of a build goes through here."""
+    locked = Build.objects.with_store().select_for_update(of=("self",))
+    if (build := locked.filter(pk=build_id).first()) is None:
+        raise UnknownBuild
+    return build
+
+
+def create_product(
+    *, slug: str, store_name: str, title: str = "", doc_repo: str = "", root_domain: str = ""
+) -> Product:
+    """A new product in an existing store. Raises UnknownStore, SlugTaken."""
+    if (store := Store.objects.filter(name=store_name).first()) is None:
+        raise UnknownStore
+    try:
+        with transaction.atomic():
+            return Product.objects.create(
+                slug=slug,
+                store=store,
+                title=title,
+                doc_repo=doc_repo,
+                root_domain=root_domain,
+                surrogate_key=new_surrogate_key(),
+            )
+    except IntegrityError as err:
+        raise SlugTaken from err
+
+
+def register_build(
+    *,
+    product: Product,
+    slug: str | None,
+    git_refs: list[str],
+    github_requester: str,
+    open_until: datetime,
+    now: datetime,
+) -> Build:
+    """A new build with a root that no build ever had. Raises SlugTaken.
+
+    Without `slug` the build gets a ULID. The cost does not depend on how many builds there are:
+    the database's unique index decides who is first, not a search for a free name.
+    """
+    if slug is not None and _continues_server_made_slug(product, slug):
+        raise SlugTaken
+    chosen = slug or new_build_slug(now)
+    try:
+        with transaction.atomic():
+            return Build.objects.create(
+                product=product,
+                slug=chosen,
+                server_made=slug is None,
+                bucket_name=product.store.bucket,
+                root=build_root(product.slug, chosen),
+                git_refs=git_refs,
+                github_requester=github_requester,
+                surrogate_key=new_surrogate_key(),
+                registered_at=now,
+                open_until=open_until,
+            )
+    except IntegrityError as err:
+        raise SlugTaken from err
+
+
+def _continues_server_made_slug(product: Product, slug: str) -> bool:
+    """Whether the root of a chosen slug would lie behind a server-made root.
+
+    Builds with a server-made slug may list their root without a slash, and `<ULID>-x` begins
+    with `<ULID>`: the names below it would be shown to that other build.
+    """
+    head = slug[:ULID_LENGTH]
+    return head != slug and product.builds.filter(slug=head, server_made=True).exists()
+
+
+def finish_build(
+    *,
+    build_id: int,
+    survey: Survey,
+    empty_allowed: bool,
+    written_without_session: bool,
+    now: datetime,
+) -> Build:
+    """Close a build as complete. Finishing it again changes nothing.
+
+    Raises BuildClosed when it was deleted or ran out of time, EmptyBuild when the store shows
+    no object and that was not announced.
+    """
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.state(now) is Build.State.FINISHED:
+            return build
+        if not build.is_open(now):
+            raise BuildClosed
+        if survey.has_objects is False and not empty_allowed:
+            raise EmptyBuild
+        build.finished_at = now
+        build.object_count = survey.object_count
+        build.byte_count = survey.byte_count
+        build.survey_failure = survey.failure
+        build.written_without_session = written_without_session
+        build.save()
+        return build
+
+
+def delete_build(*, build_id: int, now: datetime) -> Build:
+    """Mark a build as deleted; its row and its root stay. Deleting it again changes nothing."""
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.deleted_at is None:
+            build.deleted_at = now
+            build.save(update_fields=["deleted_at"])
+        return build
+
+
+def new_surrogate_key() -> str:
+    """32 hexadecimal digits that name a product or a build to a cache."""
+    return secrets.token_hex(SURROGATE_KEY_BYTES)

@@ -1,0 +1,55 @@
+"""Django validators over the pure rules, for model fields and the admin's forms."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+
+from builds.arns import is_bucket_name, is_kms_key_arn, is_region, is_role_arn
+from builds.slugs import is_build_slug, is_product_slug
+
+
+def _require(is_legal: Callable[[str], bool], value: str, message: str) -> None:
+    if not is_legal(value):
+        raise ValidationError(message, code="invalid")
+
+
+def validate_product_slug(value: str) -> None:
+    message = "2 to 63 of a-z, 0-9 and -, beginning with a letter, not ending with -."
+    _require(is_product_slug, value, message)
+
+
+def validate_build_slug(value: str) -> None:
+    message = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-', but not '.' or '..'."
+    _require(is_build_slug, value, message)
+
+
+def validate_bucket(value: str) -> None:
+    _require(is_bucket_name, value, "Not the name of an S3 bucket.")
+
+
+def validate_region(value: str) -> None:
+    _require(is_region, value, "Not the name of a region, such as eu-central-1.")
+
+
+def validate_role_arn(value: str) -> None:
+    _require(is_role_arn, value, "Not a role's ARN, such as arn:aws:iam::123456789012:role/upload.")
+
+
+def validate_kms_key_arn(value: str) -> None:
+    _require(is_kms_key_arn, value, "Not a KMS key's ARN (arn:aws:kms:...:key/...); no alias.")
+
+
+def validate_endpoint(value: str) -> None:
+    """An http or https address with a host and nothing behind it but an optional port."""
+    _require(_is_bare_address, value, "Not an address such as https://s3.example.org.")
+
+
+def _is_bare_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 - raises ValueError when it is not a port
+    except ValueError:
+        return False
+    bare = not (parts.path or parts.query or parts.fragment or parts.username)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and bare

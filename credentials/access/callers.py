@@ -1,0 +1,63 @@
+"""From a presented token to the caller it stands for. Nothing is served from memory here: every
+call reads the key and its client from the database, so a withdrawal works at the next call.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from credentials.access.models import ApiKey, Client, KeySession
+from credentials.access.tokens import PresentedToken, TokenKind, matches, parse_token
+from credentials.errors import InvalidCredentials
+
+# Compared with when there is no such token, so that an unknown id costs the same work.
+NO_DIGEST = "0" * 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """An authenticated client and what it showed. `key_session` is None for a bare API key."""
+
+    client: Client
+    api_key: ApiKey
+    key_session: KeySession | None = None
+    is_authenticated: bool = True
+
+    @property
+    def token_name(self) -> str:
+        """What the ledger calls the token that was shown."""
+        return (self.key_session or self.api_key).token_name
+
+
+def authenticate(*, raw_token: str, name: str | None, now: datetime) -> Caller:
+    """The caller of a token. `name`, where one was sent beside it, must be the client's.
+
+    Raises InvalidCredentials, without saying which part was wrong.
+    """
+    presented = parse_token(raw_token)
+    if presented is None:
+        raise InvalidCredentials
+    find = _by_api_key if presented.kind is TokenKind.API_KEY else _by_key_session
+    caller = find(presented, now)
+    if caller is None or name not in {None, caller.client.name}:
+        raise InvalidCredentials
+    if not caller.client.is_active or not caller.api_key.is_usable(now):
+        raise InvalidCredentials
+    return caller
+
+
+def _by_api_key(presented: PresentedToken, _now: datetime) -> Caller | None:
+    keys = ApiKey.objects.select_related("client")
+    key = keys.filter(public_id=presented.public_id).first()
+    if not matches(presented, key.secret_sha256 if key else NO_DIGEST) or key is None:
+        return None
+    return Caller(client=key.client, api_key=key)
+
+
+def _by_key_session(presented: PresentedToken, now: datetime) -> Caller | None:
+    sessions = KeySession.objects.select_related("api_key__client")
+    session = sessions.filter(public_id=presented.public_id).first()
+    if not matches(presented, session.secret_sha256 if session else NO_DIGEST) or session is None:
+        return None
+    if now >= session.expires_at:
+        return None
+    return Caller(client=session.api_key.client, api_key=session.api_key, key_session=session)

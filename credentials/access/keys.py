@@ -1,0 +1,85 @@
+"""Making and withdrawing API keys, and the key sessions they give.
+
+Both are written to the admin log here, so that the admin and the commands cannot differ in it.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db import transaction
+
+from credentials.access.callers import Caller
+from credentials.access.models import ApiKey, Client, KeySession
+from credentials.access.tokens import TokenKind, new_token
+from credentials.secret import Secret
+
+COMMAND_LINE_USER = "command-line"
+
+
+def make_api_key(
+    *,
+    client: Client,
+    actor: AbstractBaseUser,
+    label: str = "",
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, Secret]:
+    """A new key of a client, and its text, which cannot be had again."""
+    token = new_token(TokenKind.API_KEY)
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            client=client,
+            label=label,
+            public_id=token.public_id,
+            secret_sha256=token.digest,
+            expires_at=expires_at,
+        )
+        _log(key, actor, ADDITION, f"Made a key for {client.name}.")
+    return key, token.text
+
+
+def withdraw_api_key(*, key: ApiKey, actor: AbstractBaseUser, now: datetime) -> ApiKey:
+    """End a key for good, with the tokens it gave. Withdrawing again changes nothing."""
+    with transaction.atomic():
+        locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if locked.withdrawn_at is None:
+            locked.withdrawn_at = now
+            locked.save(update_fields=["withdrawn_at"])
+            _log(locked, actor, CHANGE, "Withdrawn.")
+        return locked
+
+
+def start_key_session(*, caller: Caller, now: datetime) -> Secret:
+    """The token of a new key session. Ends with `LTD_KEY_SESSION_SECONDS`, or with its key.
+
+    Expired sessions of the same key are removed on the way, so the table follows the traffic.
+    """
+    token = new_token(TokenKind.KEY_SESSION)
+    expires_at = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
+    with transaction.atomic():
+        caller.api_key.sessions.filter(expires_at__lte=now).delete()
+        KeySession.objects.create(
+            api_key=caller.api_key,
+            public_id=token.public_id,
+            secret_sha256=token.digest,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    return token.text
+
+
+def command_line_user() -> User:
+    """The user that commands act as in the admin log. It cannot log in."""
+    user, made = User.objects.get_or_create(
+        username=COMMAND_LINE_USER, defaults={"is_active": False}
+    )
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def _log(key: ApiKey, actor: AbstractBaseUser, flag: int, message: str) -> None:
+    entries = LogEntry.objects
+    entries.log_actions(actor.pk, [key], flag, change_message=message, single_object=True)

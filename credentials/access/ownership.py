@@ -1,0 +1,70 @@
+"""A build belongs to who registered it: the client, through any of its keys."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from builds.models import Build, Product
+from builds.services import delete_build, find_build, register_build
+from credentials.access.callers import Caller
+from credentials.access.clients import require_grant
+from credentials.access.models import Registration
+from credentials.errors import NotYourBuild
+
+
+def register_owned_build(
+    *,
+    caller: Caller,
+    product: Product,
+    slug: str | None,
+    git_refs: list[str],
+    github_requester: str,
+    now: datetime,
+) -> Build:
+    """A new build and the note of who owns it, in one transaction. Raises SlugTaken."""
+    with transaction.atomic():
+        build = register_build(
+            product=product,
+            slug=slug,
+            git_refs=git_refs,
+            github_requester=github_requester,
+            open_until=_open_until(caller, now),
+            now=now,
+        )
+        Registration.objects.create(
+            build=build, client=caller.client, token_name=caller.token_name
+        )
+        return build
+
+
+def _open_until(caller: Caller, now: datetime) -> datetime:
+    """The end of the upload window, or of the key if that is sooner."""
+    window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
+    return min(window, caller.api_key.expires_at or window)
+
+
+def granted_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
+    build = find_build(build_id=build_id)
+    require_grant(client=caller.client, product=build.product)
+    return build
+
+
+def owned_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may change. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
+    build = granted_build(caller=caller, build_id=build_id)
+    require_ownership(caller=caller, build=build)
+    return build
+
+
+def require_ownership(*, caller: Caller, build: Build) -> None:
+    """Raises NotYourBuild unless the caller's client registered the build."""
+    if not Registration.objects.filter(build=build, client=caller.client).exists():
+        raise NotYourBuild
+
+
+def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
+    """Mark the caller's build as deleted. Raises as `owned_build` does."""
+    owned_build(caller=caller, build_id=build_id)
+    return delete_build(build_id=build_id, now=now)

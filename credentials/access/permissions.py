@@ -1,0 +1,24 @@
+"""Who passes the door of the API. What a caller may do behind it, the services decide."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from credentials.access.callers import Caller
+
+
+class IsCaller(BasePermission):
+    """Only with a token."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, Caller)
+
+
+class IsCallerOrPublicRead(IsCaller):
+    """The same, but reading is free where the operator chose `LTD_PUBLIC_READS`."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        is_free = settings.LTD_PUBLIC_READS and request.method in {"GET", "HEAD", "OPTIONS"}
+        return is_free or super().has_permission(request, view)

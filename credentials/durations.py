@@ -1,0 +1,45 @@
+"""How long a session lives, in seconds. Pure."""
+
+from dataclasses import dataclass
+
+SESSION_MINIMUM = 900
+# botocore refreshes from 15 minutes before the end on: with less than this, it asks at every call.
+REFRESHING_MINIMUM = 1800
+
+
+class DurationError(ValueError):
+    """A duration that was asked for is out of range; the message says the range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DurationLimits:
+    """What decides: the product's own duration (None: not set), the service's default, the
+    role's longest session. A product's duration is both its default and its ceiling.
+    """
+
+    product_seconds: int | None
+    default_seconds: int
+    role_max_seconds: int
+
+    @property
+    def longest(self) -> int:
+        """The most that may be asked for."""
+        return min(self.product_seconds or self.role_max_seconds, self.role_max_seconds)
+
+    @property
+    def usual(self) -> int:
+        """What is given when nothing is asked for."""
+        return max(SESSION_MINIMUM, min(self.product_seconds or self.default_seconds, self.longest))
+
+    @property
+    def refreshing(self) -> int:
+        """What refreshing deliveries are given at least, as far as the role allows it."""
+        return min(max(self.usual, REFRESHING_MINIMUM), self.role_max_seconds)
+
+    def choose(self, asked_seconds: int | None) -> int:
+        """The duration to ask of STS. Raises DurationError."""
+        if asked_seconds is None:
+            return self.usual
+        if not SESSION_MINIMUM <= asked_seconds <= self.longest:
+            raise DurationError(f"duration_seconds must be {SESSION_MINIMUM} to {self.longest}.")
+        return asked_seconds

@@ -1,0 +1,103 @@
+"""Why no credentials were handed out."""
+
+from ltdkeeper.errors import DomainError
+
+
+class InvalidCredentials(DomainError):
+    status = 401
+    code = "invalid_credentials"
+    message = "The key or token is unknown, expired or withdrawn. Ask an operator for a new key."
+
+
+class ProductNotGranted(DomainError):
+    status = 403
+    code = "product_not_granted"
+    message = "This client is not granted the product. Ask an operator for the grant."
+
+
+class NotYourBuild(DomainError):
+    status = 403
+    code = "not_your_build"
+    message = "The build was registered by another client. Register your own."
+
+
+class MayNotCreateProducts(DomainError):
+    status = 403
+    code = "may_not_create_products"
+    message = "This client may not create products. Ask an operator for the right or the product."
+
+
+class DurationOutOfRange(DomainError):
+    status = 400
+    code = "duration_out_of_range"
+
+
+class SessionWithheld(DomainError):
+    status = 409
+    code = "session_withheld"
+    message = "The build closed or the right to it ended meanwhile. Nothing was handed out."
+
+
+class ScopeChanged(DomainError):
+    status = 409
+    code = "scope_changed"
+    message = "Product or store no longer match what the build recorded. Register a new build."
+
+
+class PolicyTooLarge(DomainError):
+    status = 422
+    code = "policy_too_large"
+
+
+class StsError(DomainError):
+    """AssumeRole gave no usable session. What the store said is in the log, not in here."""
+
+    status = 502
+
+
+class StsThrottled(StsError):
+    status = 503
+    code = "sts_throttled"
+    message = "The store is limiting requests. Try again after the time in Retry-After."
+    retry_after = 5
+
+
+class StsUnreachable(StsError):
+    status = 503
+    code = "sts_unreachable"
+    message = "The store did not answer in time. Try again after the time in Retry-After."
+    retry_after = 5
+
+
+class RoleNotAssumable(StsError):
+    code = "role_not_assumable"
+    message = "The store refuses the upload role to this service. Its operators must look."
+
+
+class RegionDisabled(StsError):
+    code = "region_disabled"
+    message = "STS is disabled in the store's region. Its operators must enable it."
+
+
+class VendorCredentialsMissing(StsError):
+    status = 503
+    code = "vendor_credentials_missing"
+    message = "This service has no credentials of its own. Its operators must set them."
+    retry_after = 60
+
+
+class VendorCredentialsRefused(StsError):
+    status = 503
+    code = "vendor_credentials_expired"
+    message = "This service's own credentials are expired or refused. Its operators must renew them."
+    retry_after = 60
+
+
+class StsRefused(StsError):
+    code = "sts_refused"
+    message = "The store refused the request for a session. Its operators must look."
+
+
+class StsBadAnswer(StsError):
+    code = "sts_bad_answer"
+    message = "The store's answer was not the session that was asked for. It was thrown away."

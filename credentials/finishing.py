@@ -1,0 +1,34 @@
+"""Finish a build: look at what arrived, hold it against the ledger, close it."""
+
+from datetime import datetime
+
+from builds.models import Build
+from builds.services import finish_build
+from credentials.access.callers import Caller
+from credentials.access.ownership import owned_build
+from credentials.models import IssuedSession
+from credentials.survey import survey_build
+from ltdkeeper.origins import Origin
+
+
+def finish_owned_build(
+    *, caller: Caller, build_id: int, empty_allowed: bool, origin: Origin, now: datetime
+) -> Build:
+    """Close the caller's build as complete; finishing it again gives the same answer.
+
+    Raises as `owned_build` does, BuildClosed, EmptyBuild. A build with objects for which no
+    session that can write was ever issued is marked: other credentials wrote them, most likely
+    static keys in the uploader's environment, which win silently over ours.
+    """
+    build = owned_build(caller=caller, build_id=build_id)
+    if build.finished_at and not build.deleted_at:
+        return build
+    survey = survey_build(caller=caller, build=build, origin=origin, now=now)
+    written = IssuedSession.objects.for_build(build).issued().writing().exists()
+    return finish_build(
+        build_id=build_id,
+        survey=survey,
+        empty_allowed=empty_allowed,
+        written_without_session=survey.has_objects is True and not written,
+        now=now,
+    )

@@ -1,0 +1,53 @@
+"""`manage.py create_client`: a client, its grants, and a new API key that is shown once."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from credentials.access.clients import create_client
+from credentials.access.keys import command_line_user, make_api_key
+from ltdkeeper.errors import DomainError
+
+
+class Command(BaseCommand):
+    help = "Make a client if it is missing, grant it products, and print a new API key, once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="what uploaders send as their user name")
+        parser.add_argument("--product", action="append", default=[], metavar="SLUG")
+        parser.add_argument("--may-create-products", action="store_true")
+        parser.add_argument("--label", default="", help="where the key is used")
+        parser.add_argument("--expires-days", type=int, help="default: the key never expires")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    @transaction.atomic
+    def handle(self, *_args: Any, **options: Any) -> None:
+        days = options["expires_days"]
+        if days is not None and days < 1:
+            raise CommandError("--expires-days must be at least 1.")
+        try:
+            client, made = create_client(
+                name=options["name"],
+                product_slugs=options["product"],
+                may_create_products=options["may_create_products"],
+            )
+        except (DomainError, ValidationError) as err:
+            raise CommandError(" ".join(getattr(err, "messages", [str(err)]))) from err
+        _, secret = make_api_key(
+            client=client,
+            actor=command_line_user(),
+            label=options["label"],
+            expires_at=timezone.now() + timedelta(days=days) if days else None,
+        )
+        if options["format"] == "json":
+            answer = {"client": client.name, "api_key": secret.reveal()}
+            self.stdout.write(orjson.dumps(answer).decode())
+            return
+        self.stdout.write(f"{'Made' if made else 'Found'} the client {client.name}.")
+        self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")

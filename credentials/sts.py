@@ -1,0 +1,149 @@
+"""The one place that calls STS: a shared client per store and process, time-outs, typed errors.
+
+Times: connecting 1 s, reading 1.5 s, two attempts in all. `total_max_attempts` counts attempts;
+`max_attempts: 2` would be three (botocore's retry guide, and measured against a hanging server).
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import structlog
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+from django.db import DatabaseError
+
+from builds.models import Store
+from credentials.errors import StsBadAnswer
+from credentials.secret import Secret
+from credentials.sts_errors import typed_error
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+CONNECT_SECONDS = 1.0
+READ_SECONDS = 1.5
+TOTAL_ATTEMPTS = 2
+EXPIRY_TOLERANCE = timedelta(minutes=1)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """What makes two stores share a client."""
+
+    region: str
+    endpoint_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssumedSession:
+    """An STS session as the store gave it. The secrets are here and nowhere else."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret
+    expires_at: datetime
+    assumed_role_id: str
+    packed_policy_percent: int | None
+    request_id: str
+
+
+_clients: "dict[Endpoint, STSClient]" = {}
+_making = threading.Lock()
+
+
+def assume_role(
+    *, store: Store, session_name: str, policy: str, duration_seconds: int, now: datetime
+) -> AssumedSession:
+    """Call AssumeRole once. `policy` is required: without one a session has the whole role.
+
+    Raises an StsError or PolicyTooLarge; ValueError when called without a policy.
+    """
+    if not policy:
+        raise ValueError("a session without a policy would have the whole role")
+    request: dict[str, Any] = {
+        "RoleArn": store.role_arn,
+        "RoleSessionName": session_name,
+        "DurationSeconds": duration_seconds,
+        "Policy": policy,
+    }
+    if store.external_id:
+        request["ExternalId"] = store.external_id
+    try:
+        answer = client_for(store).assume_role(**request)
+    except (ClientError, BotoCoreError) as err:
+        log.warning("assume_role_failed", store=store.name, session=session_name, error=str(err))
+        raise typed_error(err) from err
+    session = _read(answer)
+    _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
+    return session
+
+
+def _read(answer: Any) -> AssumedSession:
+    try:
+        credentials = answer["Credentials"]
+        return AssumedSession(
+            access_key_id=credentials["AccessKeyId"],
+            secret_access_key=Secret(credentials["SecretAccessKey"]),
+            session_token=Secret(credentials["SessionToken"]),
+            expires_at=credentials["Expiration"],
+            assumed_role_id=answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""),
+            packed_policy_percent=answer.get("PackedPolicySize"),
+            request_id=answer.get("ResponseMetadata", {}).get("RequestId", ""),
+        )
+    except KeyError as err:
+        log.error("assume_role_incomplete", missing=str(err))
+        raise StsBadAnswer from err
+
+
+def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> None:
+    if expires_at < asked_for - EXPIRY_TOLERANCE:
+        log.error(
+            "assume_role_short", store=store.name, expires_at=str(expires_at), asked=str(asked_for)
+        )
+        raise StsBadAnswer
+
+
+def client_for(store: Store) -> "STSClient":
+    """The shared client of a store's endpoint; made once, then handed out without a lock."""
+    endpoint = Endpoint(region=store.region, endpoint_url=store.endpoint_url)
+    if (client := _clients.get(endpoint)) is None:
+        with _making:
+            client = _clients.get(endpoint) or _make_client(endpoint)
+            _clients[endpoint] = client
+    return client
+
+
+def _make_client(endpoint: Endpoint) -> "STSClient":
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
+        max_pool_connections=max(10, settings.LTD_WEB_THREADS),
+    )
+    return boto3.session.Session().client(
+        "sts",
+        region_name=endpoint.region,
+        endpoint_url=endpoint.endpoint_url or None,
+        config=config,
+    )
+
+
+def warm_up() -> None:
+    """Make the clients of all stores before the first request needs one.
+
+    Without a database the service still starts; the clients are then made when first used.
+    """
+    try:
+        stores: Iterable[Store] = list(Store.objects.all())
+    except DatabaseError as err:
+        log.warning("stores_not_warmed_up", error=str(err))
+        return
+    for store in stores:
+        client_for(store)

@@ -1,0 +1,95 @@
+"""botocore's exceptions -> this service's typed errors. Pure but for botocore's classes.
+
+Codes: AWS STS API reference (AssumeRole, common errors) and S3's for stores that answer STS in
+S3's form.
+"""
+
+from botocore import exceptions as botocore_errors
+
+from credentials.errors import (
+    PolicyTooLarge,
+    RegionDisabled,
+    RoleNotAssumable,
+    StsError,
+    StsRefused,
+    StsThrottled,
+    StsUnreachable,
+    VendorCredentialsMissing,
+    VendorCredentialsRefused,
+)
+from ltdkeeper.errors import DomainError
+
+THROTTLED = {
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete",
+}
+VENDOR_REFUSED = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "UnrecognizedClientException",
+    "SignatureDoesNotMatch",
+    "InvalidToken",
+    "AuthFailure",
+    "IncompleteSignature",
+    "MissingAuthenticationToken",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
+}
+UNREACHABLE = (
+    botocore_errors.HTTPClientError,
+    botocore_errors.IncompleteReadError,
+    botocore_errors.ResponseStreamingError,
+)
+NO_CREDENTIALS = (
+    botocore_errors.NoCredentialsError,
+    botocore_errors.PartialCredentialsError,
+    botocore_errors.CredentialRetrievalError,
+    botocore_errors.ProfileNotFound,
+)
+SERVER_ERROR = 500
+
+
+def typed_error(err: Exception) -> DomainError:
+    """The error to raise for what botocore raised."""
+    if isinstance(err, botocore_errors.ClientError):
+        return _from_answer(err)
+    if isinstance(err, NO_CREDENTIALS):
+        return VendorCredentialsMissing()
+    if isinstance(err, UNREACHABLE):
+        return StsUnreachable()
+    return StsRefused()
+
+
+def _from_answer(err: botocore_errors.ClientError) -> DomainError:
+    code = error_code(err)
+    if code == "PackedPolicyTooLarge":
+        return PolicyTooLarge()
+    return _sts_error(code, err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def _sts_error(code: str, status: int) -> StsError:
+    if code in THROTTLED:
+        return StsThrottled()
+    if code in VENDOR_REFUSED:
+        return VendorCredentialsRefused()
+    if code in {"AccessDenied", "AccessDeniedException", "NoSuchEntity"}:
+        return RoleNotAssumable()
+    if code == "RegionDisabledException":
+        return RegionDisabled()
+    return StsUnreachable() if status >= SERVER_ERROR else StsRefused()
+
+
+def error_code(err: botocore_errors.ClientError) -> str:
+    """The store's error code, also where it answers STS in S3's form (Ceph)."""
+    code = str(err.response.get("Error", {}).get("Code", ""))
+    if code in {"", "Unknown"}:
+        code = str(err.response.get("Code", ""))
+    return code

@@ -1,0 +1,94 @@
+"""What lies below a build's root, seen with a session that may only list it.
+
+One page of at most 1,000 keys within about 2 s. The store being away is an answer, not an error:
+finishing a build must not depend on it.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import structlog
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from builds.models import Build
+from builds.services import Survey
+from credentials.access.callers import Caller
+from credentials.issuing import VendedSession, issue_session
+from credentials.models import Delivery
+from credentials.sts_errors import error_code
+from ltdkeeper.errors import DomainError
+from ltdkeeper.origins import Origin
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+PAGE_KEYS = 1000
+CONNECT_SECONDS = 0.5
+READ_SECONDS = 1.5
+
+log = structlog.get_logger(__name__)
+_boto_session = boto3.session.Session()
+
+
+def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:
+    """Count the first page below the build's root, with a ledgered session of its own.
+
+    Raises what `issue_session` raises about the right to the build (409, 403), and nothing
+    about the store.
+    """
+    try:
+        vended = issue_session(
+            caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=origin, now=now
+        )
+    except DomainError as err:
+        if err.status < 500 and err.code != "policy_too_large":
+            raise
+        return Survey(failure=err.code)
+    return _look(vended)
+
+
+def _look(vended: VendedSession) -> Survey:
+    build = vended.build
+    try:
+        page = _client(vended).list_objects_v2(
+            Bucket=build.bucket_name, Prefix=f"{build.root}/", MaxKeys=PAGE_KEYS
+        )
+    except ClientError as err:
+        log.warning("survey_refused", build=build.pk, error=str(err))
+        return Survey(failure=f"listing_refused: {error_code(err)}"[:64])
+    except BotoCoreError as err:
+        log.warning("survey_failed", build=build.pk, error=str(err))
+        return Survey(failure="store_unreachable")
+    return _read(page)
+
+
+def _read(page: Any) -> Survey:
+    objects = page.get("Contents", [])
+    if page.get("IsTruncated"):
+        return Survey(failure="more_than_one_page", has_objects=True)
+    return Survey(
+        object_count=len(objects),
+        byte_count=sum(entry["Size"] for entry in objects),
+        has_objects=bool(objects),
+    )
+
+
+def _client(vended: VendedSession) -> "S3Client":
+    store = vended.build.product.store
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        s3={"addressing_style": store.addressing},
+    )
+    return _boto_session.client(
+        "s3",
+        region_name=store.region,
+        endpoint_url=store.endpoint_url or None,
+        aws_access_key_id=vended.assumed.access_key_id,
+        aws_secret_access_key=vended.assumed.secret_access_key.reveal(),
+        aws_session_token=vended.assumed.session_token.reveal(),
+        config=config,
+    )

@@ -1,0 +1,80 @@
+"""Tokens and credentials over HTTP: parse, call one service, render."""
+
+from typing import Any, ClassVar
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from credentials.access.keys import start_key_session
+from credentials.issuing import issue_session
+from credentials.models import Delivery
+from credentials.serializers import (
+    CredentialsRequestSerializer,
+    CredentialsSerializer,
+    RefreshRequestSerializer,
+    TokenSerializer,
+    render_credentials,
+)
+from ltdkeeper.origins import origin_of
+
+NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
+
+
+class IssuingView(APIView):
+    """A view whose GET makes something: HEAD is refused, and no answer is ever stored."""
+
+    http_method_names: ClassVar = ["get", "post", "options"]
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        for name, value in NEVER_STORED.items():
+            response[name] = value
+        return response
+
+
+class TokenView(IssuingView):
+    """A key session: as good as the key that was shown, for some hours."""
+
+    @extend_schema(responses=TokenSerializer)
+    def get(self, request: Request) -> Response:
+        token = start_key_session(caller=request.user, now=timezone.now())
+        return Response({"token": token.reveal()})
+
+
+class BuildCredentialsView(IssuingView):
+    """Credentials for exactly one build."""
+
+    @extend_schema(request=CredentialsRequestSerializer, responses=CredentialsSerializer)
+    def post(self, request: Request, build_id: int) -> Response:
+        """Issue a session and answer with it once."""
+        serializer = CredentialsRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked_seconds = serializer.validated_data["duration_seconds"]
+        return self._issue(request, build_id, Delivery.JSON, asked_seconds)
+
+    @extend_schema(parameters=[RefreshRequestSerializer], responses=CredentialsSerializer)
+    def get(self, request: Request, build_id: int) -> Response:
+        """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
+        serializer = RefreshRequestSerializer(data=request.query_params)
+        serializer.is_valid(raise_exception=True)
+        return self._issue(request, build_id, Delivery(serializer.validated_data["delivery"]))
+
+    def _issue(
+        self,
+        request: Request,
+        build_id: int,
+        delivery: Delivery,
+        asked_seconds: int | None = None,
+    ) -> Response:
+        vended = issue_session(
+            caller=request.user,
+            build_id=build_id,
+            delivery=delivery,
+            origin=origin_of(request),
+            now=timezone.now(),
+            asked_seconds=asked_seconds,
+        )
+        return Response(render_credentials(vended))

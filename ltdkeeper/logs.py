@@ -1,0 +1,74 @@
+"""Structured logs on standard error, without secrets.
+
+botocore prints whole STS answers at DEBUG, boto3 and urllib3 print signed headers and addresses;
+these libraries stay at INFO whatever `LTD_LOG_LEVEL` says. As a second line, every event passes
+`mask_tokens`, which blanks anything shaped like one of our access tokens.
+"""
+
+import logging.config
+import re
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+Event = MutableMapping[str, Any]
+
+NEVER_BELOW_INFO = ("botocore", "boto3", "urllib3", "s3transfer")
+ACCESS_TOKEN = re.compile(r"\b(ltd[a-z]_[a-z0-9]{4,})_[0-9a-f]{16,}")
+
+
+def mask_tokens(_logger: object, _method: str, event: Event) -> Event:
+    """Blank the secret part of access tokens in every text of a log event."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = ACCESS_TOKEN.sub(r"\1_***", value)
+    return event
+
+
+_SHARED = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.ExtraAdder(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
+    """A `logging.config` dictionary; `renderer` is `json` or `console`."""
+    final = (
+        structlog.processors.JSONRenderer()
+        if renderer == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            mask_tokens,
+            final,
+        ],
+    }
+    quiet = "INFO" if level == "DEBUG" else level
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"structured": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {name: {"level": quiet} for name in NEVER_BELOW_INFO},
+    }
+
+
+def configure(config: dict[str, Any]) -> None:
+    """Django's LOGGING_CONFIG: the standard library's handlers, structlog in front of them."""
+    logging.config.dictConfig(config)
+    structlog.configure(
+        processors=[*_SHARED[:3], *_SHARED[4:], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

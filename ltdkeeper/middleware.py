@@ -1,0 +1,59 @@
+"""What happens to every request before and after its view."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from ulid import ULID
+
+from ltdkeeper.origins import caller_address
+from ltdkeeper.problems import problem_response
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+log = structlog.get_logger("ltdkeeper.request")
+
+
+def request_log(get_response: GetResponse) -> GetResponse:
+    """One line a request, bound to an id that every other line of the request carries.
+
+    The query string is left out: presigned addresses carry their signature there.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request_id = str(ULID()).lower()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.monotonic()
+        response = get_response(request)
+        log.info(
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round((time.monotonic() - started) * 1000, 1),
+            address=caller_address(request),
+        )
+        response["X-Request-ID"] = request_id
+        structlog.contextvars.clear_contextvars()
+        return response
+
+    return middleware
+
+
+def body_limit(get_response: GetResponse) -> GetResponse:
+    """Refuse bodies over 1 MB before reading them, and bodies that do not tell their length."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.LTD_MAX_BODY_BYTES:
+            return problem_response(
+                status=413, code="body_too_large", message="The body is over 1 MB."
+            )
+        if request.META.get("HTTP_TRANSFER_ENCODING"):
+            return problem_response(
+                status=411, code="length_required", message="Send the body with Content-Length."
+            )
+        return get_response(request)
+
+    return middleware

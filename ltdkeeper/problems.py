@@ -1,0 +1,143 @@
+"""Every error answer: `application/problem+json` (RFC 9457).
+
+Besides the standard members each problem has a stable `code`, and `message`, which older LTD
+clients read. The one place where exceptions become answers is `exception_handler`.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from ltdkeeper.errors import DomainError
+
+MEDIA_TYPE = "application/problem+json"
+DATABASE_RETRY_SECONDS = 2
+
+log = structlog.get_logger(__name__)
+
+CODES: dict[type[exceptions.APIException], str] = {
+    exceptions.ParseError: "malformed_json",
+    exceptions.NotAuthenticated: "not_authenticated",
+    exceptions.AuthenticationFailed: "invalid_credentials",
+    exceptions.PermissionDenied: "forbidden",
+    exceptions.NotFound: "not_found",
+    exceptions.MethodNotAllowed: "method_not_allowed",
+    exceptions.UnsupportedMediaType: "unsupported_media_type",
+}
+
+
+def problem(*, status: int, code: str, message: str, **extra: Any) -> dict[str, Any]:
+    """The members of one problem document."""
+    return {
+        "type": f"urn:ltdkeeper:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": message,
+        "message": message,
+        **extra,
+    }
+
+
+def problem_response(
+    *, status: int, code: str, message: str, retry_after: int | None = None
+) -> HttpResponse:
+    """A problem as a plain Django response, for what fails outside a view."""
+    body = orjson.dumps(problem(status=status, code=code, message=message))
+    response = HttpResponse(body, status=status, content_type=MEDIA_TYPE)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """Render any exception of an API view; a bug is logged whole and told as a bare 500."""
+    set_rollback()
+    response = _render(exc)
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _report(exc, response.status_code, context)
+    return response
+
+
+def _render(exc: Exception) -> Response:
+    if isinstance(exc, DomainError):
+        return _response(exc.status, exc.code, exc.message, retry_after=exc.retry_after)
+    if isinstance(exc, OperationalError | InterfaceError):
+        message = "The database is busy or away. Nothing was handed out; try again shortly."
+        return _response(
+            503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS
+        )
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, exceptions.ValidationError):
+        message = "The request is not valid: " + _first_error(exc.detail)
+        return _response(400, "invalid_request", message, errors=exc.detail)
+    if isinstance(exc, exceptions.APIException):
+        return _api_exception(exc)
+    return _response(500, "internal_error", "The service failed. Its operators can see why.")
+
+
+def _api_exception(exc: exceptions.APIException) -> Response:
+    code = CODES.get(type(exc), "request_refused")
+    response = _response(exc.status_code, code, str(exc.detail))
+    if header := getattr(exc, "auth_header", None):
+        response["WWW-Authenticate"] = header
+    return response
+
+
+def _response(
+    status: int, code: str, message: str, *, retry_after: int | None = None, **extra: Any
+) -> Response:
+    body = problem(status=status, code=code, message=message, **extra)
+    response = Response(body, status=status, content_type=MEDIA_TYPE)
+    if retry_after is not None:
+        response["Retry-After"] = str(retry_after)
+    return response
+
+
+def _first_error(detail: Any, path: str = "") -> str:
+    """The first message of DRF's nested error detail, led by the field's name."""
+    if isinstance(detail, dict):
+        name, inner = next(iter(detail.items()))
+        field = "" if name == "non_field_errors" else str(name)
+        return _first_error(inner, f"{path}.{field}" if path and field else path or field)
+    if isinstance(detail, list):
+        return _first_error(next((item for item in detail if item), ""), path)
+    return f"{path}: {detail}" if path else str(detail)
+
+
+def _report(exc: Exception, status: int, context: dict[str, Any]) -> None:
+    is_bug = status == HTTPStatus.INTERNAL_SERVER_ERROR
+    log.error("request_failed", status=status, exc_info=exc if is_bug else None, error=repr(exc))
+    if is_bug:
+        got_request_exception.send(sender=None, request=context.get("request"))
+        if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+            raise exc
+
+
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: wrong Host header and other suspicious requests."""
+    return problem_response(
+        status=400, code="bad_request", message="The request is malformed."
+    )
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what failed outside every view."""
+    return problem_response(
+        status=500,
+        code="internal_error",
+        message="The service failed. Its operators can see why.",
+    )

@@ -1,0 +1,23 @@
+"""The address of everything. Paths match as a whole; none answers with HTML but admin and docs."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from ltdkeeper import health
+from ltdkeeper.views import NotFoundView, RootView
+
+urlpatterns = [
+    path("", RootView.as_view(), name="root"),
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("admin/", admin.site.urls),
+    path("", include("credentials.urls")),
+    path("", include("builds.urls")),
+    re_path("", NotFoundView.as_view()),
+]
+
+handler400 = "ltdkeeper.problems.bad_request"
+handler500 = "ltdkeeper.problems.server_error"

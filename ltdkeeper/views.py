@@ -1,0 +1,47 @@
+"""The root document and the answer to addresses that do not exist."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from ltdkeeper.wire import public_url
+
+# LTD clients compare this with 2.0.0, from where on they expect addresses under /v2.
+SERVER_VERSION = "1.23.0"
+
+
+class RootView(APIView):
+    """`GET /`: what this service is and where its parts are."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(responses={200: dict[str, Any]})
+    def get(self, _request: Request) -> Response:
+        data = {
+            "server_version": SERVER_VERSION,
+            "documentation": public_url("/docs/"),
+            "message": "ltdkeeper hands out S3 credentials, each for one documentation build.",
+        }
+        links = {
+            "self": public_url("/"),
+            "token": public_url("/token"),
+            "products": public_url("/products/"),
+        }
+        return Response({"data": data, "links": links})
+
+
+@extend_schema(exclude=True)
+class NotFoundView(APIView):
+    """The catch-all: a problem document, never a page."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def initial(self, _request: Request, *_args: Any, **_kwargs: Any) -> None:
+        raise NotFound("There is nothing at this address. GET /openapi.json lists what there is.")

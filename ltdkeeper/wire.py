@@ -1,0 +1,123 @@
+"""How requests are read and answers written: strict JSON in, JSON out, absolute addresses.
+
+The strict fields exist because DRF's own accept numbers where text belongs and the other way
+round, and such a value may become part of an object key.
+"""
+
+import unicodedata
+from typing import Any, ClassVar
+
+import orjson
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+
+def public_url(path: str) -> str:
+    """The absolute address of a path of this service, from `LTD_PUBLIC_URL` alone."""
+    return f"{settings.LTD_PUBLIC_URL}{path}"
+
+
+class StrictJSONParser(BaseParser):
+    """RFC 8259 JSON: no NaN, no lone surrogates, no recursion to exhaust."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return orjson.loads(stream.read())
+        except orjson.JSONDecodeError as err:
+            raise ParseError(f"The body is not JSON: {err}") from err
+
+
+class OrjsonRenderer(BaseRenderer):
+    """The only renderer of the API; the answer's media type is set by the view or the problem."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
+        return b"" if data is None else orjson.dumps(data, default=str)
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """No `Accept` header meets a 406 here: LTD clients send a media type of their own."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        sent = (request.content_type or "").split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class PublicCursorPagination(CursorPagination):
+    """Newest first, in constant time whatever the table's size; links use the public address."""
+
+    page_size = 100
+    max_page_size = 1000
+    page_size_query_param = "page_size"
+    ordering = "-id"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        page = super().paginate_queryset(queryset, request, view)
+        self.base_url = public_url(request.get_full_path())
+        return page
+
+    def links(self) -> dict[str, str | None]:
+        """Addresses of the neighbouring pages, None at an end."""
+        return {"next": self.get_next_link(), "previous": self.get_previous_link()}
+
+
+class StrictCharField(serializers.CharField):
+    """Text only: no number, no list; no control character, no invisible formatting character."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "not_text": "Must be text.",
+        "unprintable": "Must not contain control or invisible characters.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        if any(unicodedata.category(character)[0] == "C" for character in data):
+            self.fail("unprintable")
+        return str(super().to_internal_value(data))
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer: not text, not true, not 1.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """JSON true or false, nothing else."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class KnownFieldsOnly(serializers.Serializer[Any]):
+    """Refuses members it does not know, so that a misspelt option is not silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        if unknown := sorted(set(data) - set(self.fields)):
+            raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
+        return value
+
