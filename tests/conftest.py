@@ -1,0 +1,134 @@
+"""What every test has: settings of a production-like service, and rows to start from."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_socket import disable_socket, enable_socket
+from rest_framework.test import APIClient
+
+from builds.models import Build, Product, Store
+from credentials.access.callers import Caller
+from credentials.access.clients import create_client
+from credentials.access.keys import command_line_user, make_api_key
+from credentials.access.models import ApiKey, Client
+from credentials.access.ownership import register_owned_build
+from tests.fake_sts import FakeSts
+
+ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
+
+
+@pytest.fixture(autouse=True)
+def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No network, but for tests that start their own servers on loopback."""
+    if request.node.get_closest_marker("loopback"):
+        enable_socket()
+    else:
+        disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def store(db: None) -> Store:
+    return Store.objects.create(name="main", bucket="docs-bucket", role_arn=ROLE_ARN)
+
+
+@pytest.fixture
+def make_product(store: Store) -> Callable[..., Product]:
+    def make(slug: str = "guide", **fields: Any) -> Product:
+        return Product.objects.create(
+            slug=slug, **{"store": store, "surrogate_key": "a" * 32, **fields}
+        )
+
+    return make
+
+
+@pytest.fixture
+def product(make_product: Callable[..., Product]) -> Product:
+    return make_product()
+
+
+@pytest.fixture
+def make_caller(db: None) -> Callable[..., Caller]:
+    """A client with an API key, granted the products; `caller.raw_key` is not kept: see keys."""
+
+    def make(name: str = "ci", *products: Product, **rights: bool) -> Caller:
+        client, _ = create_client(
+            name=name,
+            product_slugs=[product.slug for product in products],
+            may_create_products=rights.get("may_create_products", False),
+        )
+        key, secret = make_api_key(client=client, actor=command_line_user())
+        RAW_KEYS[key.pk] = secret.reveal()
+        return Caller(client=client, api_key=key)
+
+    return make
+
+
+RAW_KEYS: dict[int, str] = {}
+
+
+def raw_key(caller: Caller) -> str:
+    """The text of the key that `make_caller` made."""
+    return RAW_KEYS[caller.api_key.pk]
+
+
+@pytest.fixture
+def caller(make_caller: Callable[..., Caller], product: Product) -> Caller:
+    return make_caller("ci", product)
+
+
+@pytest.fixture
+def client_row(caller: Caller) -> Client:
+    return caller.client
+
+
+@pytest.fixture
+def api_key(caller: Caller) -> ApiKey:
+    return caller.api_key
+
+
+@pytest.fixture
+def register(caller: Caller, product: Product, now: datetime) -> Callable[..., Build]:
+    def make(slug: str | None = None, **fields: Any) -> Build:
+        defaults = {"caller": caller, "product": product, "now": now}
+        rest = {"git_refs": ["main"], "github_requester": ""}
+        return register_owned_build(slug=slug, **{**defaults, **rest, **fields})
+
+    return make
+
+
+@pytest.fixture
+def build(register: Callable[..., Build]) -> Build:
+    return register()
+
+
+@pytest.fixture
+def api(caller: Caller) -> APIClient:
+    """An API client that shows the caller's key as a Bearer token."""
+    return api_for(raw_key(caller))
+
+
+def api_for(raw_token: str) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {raw_token}")
+    return client
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> FakeSts:
+    """STS as a function of this process: answers, fails or does something in the middle."""
+    fake = FakeSts()
+    monkeypatch.setattr("credentials.sts.client_for", lambda store: fake)
+    return fake
+
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

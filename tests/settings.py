@@ -1,0 +1,31 @@
+"""Settings of the tests: production's own, from an environment that does not depend on the
+machine: no `.env`, no AWS keys, a SQLite file of their own.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+for name in [name for name in os.environ if name.startswith(("LTD_", "AWS_"))]:
+    del os.environ[name]
+
+FOLDER = Path(tempfile.gettempdir()) / f"ltdkeeper-tests-{os.getuid()}"
+FOLDER.mkdir(mode=0o700, exist_ok=True)
+
+os.environ |= {
+    "LTD_ENV_FILE": os.devnull,
+    "LTD_SECRET_KEY": "only-for-tests-" * 5,
+    "LTD_PUBLIC_URL": "https://keeper.example.org",
+    "LTD_ALLOWED_HOSTS": "keeper.example.org,testserver",
+    "LTD_ALLOW_SQLITE": "true",
+    "DATABASE_URL": f"sqlite:///{FOLDER / f'{os.getpid()}.sqlite3'}",
+    "AWS_ACCESS_KEY_ID": "AKIAVENDORONLYFORTESTS",
+    "AWS_SECRET_ACCESS_KEY": "only-for-tests",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+from ltdkeeper.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
