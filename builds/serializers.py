@@ -50,7 +50,7 @@ class FinishSerializer(serializers.Serializer[Any]):
     uploaded = StrictBooleanField()
     empty = StrictBooleanField(required=False, default=False)
 
-    def validate_uploaded(self, value: bool) -> bool:
+    def validate_uploaded(self, value: Any) -> Any:
         if not value:
             raise serializers.ValidationError("Only true: a finished build is not reopened.")
         return value

@@ -53,10 +53,5 @@ def build_root(product_slug: str, build_slug: str) -> str:
 
 def is_build_root(text: str) -> bool:
     """Whether a text is exactly what `build_root` makes."""
-    parts = text.split("/")
-    return (
-        len(parts) == 3
-        and parts[1] == "builds"
-        and is_product_slug(parts[0])
-        and is_build_slug(parts[2])
-    )
+    product_slug, _, build_slug = text.partition("/builds/")
+    return is_product_slug(product_slug) and is_build_slug(build_slug)

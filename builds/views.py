@@ -24,7 +24,7 @@ from builds.serializers import (
 from builds.services import find_build, find_product
 from credentials.access.clients import create_granted_product, granted_product
 from credentials.access.ownership import delete_owned_build, granted_build, register_owned_build
-from credentials.access.permissions import IsCallerOrPublicRead
+from credentials.access.permissions import IsCallerOrPublicRead, caller_of
 from credentials.finishing import finish_owned_build
 from ltdkeeper.origins import origin_of
 from ltdkeeper.wire import PublicCursorPagination
@@ -40,19 +40,25 @@ class ProductsView(APIView):
 
     permission_classes = (IsCallerOrPublicRead,)
 
-    @extend_schema(parameters=PAGING, responses=ProductListSerializer)
+    @extend_schema(operation_id="list_products", parameters=PAGING, responses=ProductListSerializer)
     def get(self, request: Request) -> Response:
         everything = Product.objects.all()
-        visible = everything.filter(clients=request.user.client) if request.user else everything
+        visible = (
+            everything.filter(clients=caller_of(request).client) if request.auth else everything
+        )
         pages = PublicCursorPagination()
         page = pages.paginate_queryset(visible, request)
         return Response({"products": [product_url(product) for product in page], **pages.links()})
 
-    @extend_schema(request=NewProductSerializer, responses={201: ProductSerializer})
+    @extend_schema(
+        operation_id="create_product",
+        request=NewProductSerializer,
+        responses={201: ProductSerializer},
+    )
     def post(self, request: Request) -> Response:
         fields = _valid(NewProductSerializer, request)
         fields["store_name"] = fields.pop("store")
-        product = create_granted_product(caller=request.user, **fields)
+        product = create_granted_product(caller=caller_of(request), **fields)
         headers = {"Location": product_url(product)}
         return Response(ProductSerializer(product).data, status=201, headers=headers)
 
@@ -62,7 +68,7 @@ class ProductView(APIView):
 
     permission_classes = (IsCallerOrPublicRead,)
 
-    @extend_schema(responses=ProductSerializer)
+    @extend_schema(operation_id="read_product", responses=ProductSerializer)
     def get(self, request: Request, slug: str) -> Response:
         return Response(ProductSerializer(_visible_product(request, slug)).data)
 
@@ -72,20 +78,22 @@ class BuildsView(APIView):
 
     permission_classes = (IsCallerOrPublicRead,)
 
-    @extend_schema(parameters=PAGING, responses=BuildListSerializer)
+    @extend_schema(operation_id="list_builds", parameters=PAGING, responses=BuildListSerializer)
     def get(self, request: Request, slug: str) -> Response:
         product = _visible_product(request, slug)
         pages = PublicCursorPagination()
         page = pages.paginate_queryset(product.builds.all(), request)
         return Response({"builds": [build_url(build) for build in page], **pages.links()})
 
-    @extend_schema(request=NewBuildSerializer, responses={201: BuildSerializer})
+    @extend_schema(
+        operation_id="register_build", request=NewBuildSerializer, responses={201: BuildSerializer}
+    )
     def post(self, request: Request, slug: str) -> Response:
-        product = granted_product(caller=request.user, slug=slug)
+        product = granted_product(caller=caller_of(request), slug=slug)
         fields = _valid(NewBuildSerializer, request)
         fields["github_requester"] = fields["github_requester"] or ""
         build = register_owned_build(
-            caller=request.user, product=product, now=timezone.now(), **fields
+            caller=caller_of(request), product=product, now=timezone.now(), **fields
         )
         headers = {"Location": build_url(build)}
         return Response(BuildSerializer(build).data, status=201, headers=headers)
@@ -96,15 +104,15 @@ class BuildView(APIView):
 
     permission_classes = (IsCallerOrPublicRead,)
 
-    @extend_schema(responses=BuildSerializer)
+    @extend_schema(operation_id="read_build", responses=BuildSerializer)
     def get(self, request: Request, build_id: int) -> Response:
         return Response(BuildSerializer(_visible_build(request, build_id)).data)
 
-    @extend_schema(request=FinishSerializer, responses=BuildSerializer)
+    @extend_schema(operation_id="finish_build", request=FinishSerializer, responses=BuildSerializer)
     def patch(self, request: Request, build_id: int) -> Response:
         fields = _valid(FinishSerializer, request)
         build = finish_owned_build(
-            caller=request.user,
+            caller=caller_of(request),
             build_id=build_id,
             empty_allowed=fields["empty"],
             origin=origin_of(request),
@@ -112,9 +120,9 @@ class BuildView(APIView):
         )
         return Response(BuildSerializer(build).data)
 
-    @extend_schema(request=None, responses=BuildSerializer)
+    @extend_schema(operation_id="delete_build", request=None, responses=BuildSerializer)
     def delete(self, request: Request, build_id: int) -> Response:
-        build = delete_owned_build(caller=request.user, build_id=build_id, now=timezone.now())
+        build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
         return Response(BuildSerializer(build).data)
 
 
@@ -125,12 +133,12 @@ def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[st
 
 
 def _visible_product(request: Request, slug: str) -> Product:
-    if request.user is None:
+    if not request.auth:
         return find_product(slug=slug)
-    return granted_product(caller=request.user, slug=slug)
+    return granted_product(caller=caller_of(request), slug=slug)
 
 
 def _visible_build(request: Request, build_id: int) -> Build:
-    if request.user is None:
+    if not request.auth:
         return find_build(build_id=build_id)
-    return granted_build(caller=request.user, build_id=build_id)
+    return granted_build(caller=caller_of(request), build_id=build_id)

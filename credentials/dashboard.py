@@ -6,14 +6,17 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Sessions: alive now; issued and failed since midnight (UTC)."""
+    """Sessions: alive now; issued, failed and withheld `since` midnight (UTC)."""
 
+    now: str
+    since: str
     active: int
     issued_today: int
     failed_today: int
@@ -29,12 +32,14 @@ def figures(now: datetime) -> Figures:
     today = Q(requested_at__gte=midnight)
     recent = IssuedSession.objects.since(min(midnight, now - timedelta(hours=13)))
     return Figures(
+        now=now.isoformat(),
+        since=midnight.isoformat(),
         **recent.aggregate(
             active=Count("pk", filter=Q(status=status.ISSUED, expires_at__gt=now)),
             issued_today=Count("pk", filter=today & Q(status=status.ISSUED)),
             failed_today=Count("pk", filter=today & Q(status=status.FAILED)),
             withheld_today=Count("pk", filter=today & Q(status=status.WITHHELD)),
-        )
+        ),
     )
 
 
@@ -49,6 +54,6 @@ class KeeperAdminSite(AdminSite):
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         context = {"figures": figures(timezone.now()), **(extra_context or {})}
         return super().index(request, context)

@@ -89,7 +89,9 @@ class VendorCredentialsMissing(StsError):
 class VendorCredentialsRefused(StsError):
     status = 503
     code = "vendor_credentials_expired"
-    message = "This service's own credentials are expired or refused. Its operators must renew them."
+    message = (
+        "This service's own credentials are expired or refused. Its operators must renew them."
+    )
     retry_after = 60
 
 

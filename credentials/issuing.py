@@ -72,7 +72,7 @@ def issue_session(
     policy = _policy(build, delivery)
     row = _record(build, caller, delivery, origin, policy, seconds, now)
     assumed = _assume(row, build, policy, seconds, now)
-    _complete(row, caller, assumed)
+    _complete(row, build, caller, assumed)
     return VendedSession(row=row, build=build, assumed=assumed)
 
 
@@ -173,7 +173,9 @@ def _assume(
     except PolicyTooLarge as err:
         _record_failure(row, err)
         longest = _scope(build).longest_name
-        message = f"The store finds the session policy too large. The longest name is the {longest}."
+        message = (
+            f"The store finds the session policy too large. The longest name is the {longest}."
+        )
         raise PolicyTooLarge(message) from err
     except DomainError as err:
         _record_failure(row, err)
@@ -192,25 +194,29 @@ def _record_failure(row: IssuedSession, err: DomainError) -> None:
         log.error("failure_not_recorded", session=row.pk, error=str(database_error))
 
 
-def _complete(row: IssuedSession, caller: Caller, assumed: AssumedSession) -> None:
+def _complete(row: IssuedSession, build: Build, caller: Caller, assumed: AssumedSession) -> None:
     """Write down what was issued, if the right to it still stands; else withhold it."""
     now = timezone.now()
     with transaction.atomic(durable=True):
-        stands = right_still_stands(caller=caller, build_id=row.build_id, now=now)
+        stands = right_still_stands(caller=caller, build_id=build.pk, now=now)
         status = IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         row.status, row.completed_at, row.expires_at = status, now, assumed.expires_at
         row.access_key_id = assumed.access_key_id
         row.assumed_role_id = assumed.assumed_role_id
         row.packed_policy_percent = assumed.packed_policy_percent
         row.sts_request_id = assumed.request_id
-        completed = IssuedSession.objects.requested().filter(pk=row.pk).update(
-            status=row.status,
-            completed_at=row.completed_at,
-            expires_at=row.expires_at,
-            access_key_id=row.access_key_id,
-            assumed_role_id=row.assumed_role_id,
-            packed_policy_percent=row.packed_policy_percent,
-            sts_request_id=row.sts_request_id,
+        completed = (
+            IssuedSession.objects.requested()
+            .filter(pk=row.pk)
+            .update(
+                status=row.status,
+                completed_at=row.completed_at,
+                expires_at=row.expires_at,
+                access_key_id=row.access_key_id,
+                assumed_role_id=row.assumed_role_id,
+                packed_policy_percent=row.packed_policy_percent,
+                sts_request_id=row.sts_request_id,
+            )
         )
     if not stands or not completed:
         raise SessionWithheld

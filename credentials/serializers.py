@@ -39,7 +39,7 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     Expiration = serializers.DateTimeField()
     session_id = serializers.CharField()
     bucket = serializers.CharField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]
     region = serializers.CharField()
     endpoint_url = serializers.CharField(allow_null=True)
     addressing = serializers.CharField()

@@ -44,6 +44,7 @@ VENDOR_REFUSED = {
     "RequestTimeTooSkewed",
 }
 UNREACHABLE = (
+    botocore_errors.ConnectionError,
     botocore_errors.HTTPClientError,
     botocore_errors.IncompleteReadError,
     botocore_errors.ResponseStreamingError,

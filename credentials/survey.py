@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from builds.models import Build
 from builds.services import Survey
 from credentials.access.callers import Caller
+from credentials.errors import PolicyTooLarge, StsError
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from credentials.sts_errors import error_code
-from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime)
         vended = issue_session(
             caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=origin, now=now
         )
-    except DomainError as err:
-        if err.status < 500 and err.code != "policy_too_large":
-            raise
+    except (StsError, PolicyTooLarge) as err:
         return Survey(failure=err.code)
     return _look(vended)
 
@@ -81,7 +79,7 @@ def _client(vended: VendedSession) -> "S3Client":
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 1},
-        s3={"addressing_style": store.addressing},
+        s3={"addressing_style": store.addressing},  # type: ignore[arg-type]
     )
     return _boto_session.client(
         "s3",

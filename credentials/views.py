@@ -1,6 +1,6 @@
 """Tokens and credentials over HTTP: parse, call one service, render."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from credentials.access.keys import start_key_session
+from credentials.access.permissions import caller_of
 from credentials.issuing import issue_session
 from credentials.models import Delivery
 from credentials.serializers import (
@@ -26,7 +27,7 @@ NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
 class IssuingView(APIView):
     """A view whose GET makes something: HEAD is refused, and no answer is ever stored."""
 
-    http_method_names: ClassVar = ["get", "post", "options"]
+    http_method_names = ["get", "post", "options"]
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
@@ -38,16 +39,20 @@ class IssuingView(APIView):
 class TokenView(IssuingView):
     """A key session: as good as the key that was shown, for some hours."""
 
-    @extend_schema(responses=TokenSerializer)
+    @extend_schema(operation_id="start_key_session", responses=TokenSerializer)
     def get(self, request: Request) -> Response:
-        token = start_key_session(caller=request.user, now=timezone.now())
+        token = start_key_session(caller=caller_of(request), now=timezone.now())
         return Response({"token": token.reveal()})
 
 
 class BuildCredentialsView(IssuingView):
     """Credentials for exactly one build."""
 
-    @extend_schema(request=CredentialsRequestSerializer, responses=CredentialsSerializer)
+    @extend_schema(
+        operation_id="issue_credentials",
+        request=CredentialsRequestSerializer,
+        responses=CredentialsSerializer,
+    )
     def post(self, request: Request, build_id: int) -> Response:
         """Issue a session and answer with it once."""
         serializer = CredentialsRequestSerializer(data=request.data)
@@ -55,7 +60,11 @@ class BuildCredentialsView(IssuingView):
         asked_seconds = serializer.validated_data["duration_seconds"]
         return self._issue(request, build_id, Delivery.JSON, asked_seconds)
 
-    @extend_schema(parameters=[RefreshRequestSerializer], responses=CredentialsSerializer)
+    @extend_schema(
+        operation_id="refresh_credentials",
+        parameters=[RefreshRequestSerializer],
+        responses=CredentialsSerializer,
+    )
     def get(self, request: Request, build_id: int) -> Response:
         """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
         serializer = RefreshRequestSerializer(data=request.query_params)
@@ -70,7 +79,7 @@ class BuildCredentialsView(IssuingView):
         asked_seconds: int | None = None,
     ) -> Response:
         vended = issue_session(
-            caller=request.user,
+            caller=caller_of(request),
             build_id=build_id,
             delivery=delivery,
             origin=origin_of(request),

@@ -26,7 +26,7 @@ def mask_tokens(_logger: object, _method: str, event: Event) -> Event:
     return event
 
 
-_SHARED = [
+_SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
@@ -59,7 +59,11 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
         "formatters": {"structured": formatter},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": quiet} for name in NEVER_BELOW_INFO},
+        "loggers": {
+            **{name: {"level": quiet} for name in NEVER_BELOW_INFO},
+            # `request_log` writes every request; Django's own line would show the query string.
+            "django.request": {"level": "ERROR"},
+        },
     }
 
 
@@ -67,7 +71,11 @@ def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG: the standard library's handlers, structlog in front of them."""
     logging.config.dictConfig(config)
     structlog.configure(
-        processors=[*_SHARED[:3], *_SHARED[4:], structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *_SHARED[:3],
+            *_SHARED[4:],
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

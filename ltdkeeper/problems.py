@@ -74,9 +74,7 @@ def _render(exc: Exception) -> Response:
         return _response(exc.status, exc.code, exc.message, retry_after=exc.retry_after)
     if isinstance(exc, OperationalError | InterfaceError):
         message = "The database is busy or away. Nothing was handed out; try again shortly."
-        return _response(
-            503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS
-        )
+        return _response(503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
@@ -127,11 +125,9 @@ def _report(exc: Exception, status: int, context: dict[str, Any]) -> None:
             raise exc
 
 
-def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
     """Django's handler400: wrong Host header and other suspicious requests."""
-    return problem_response(
-        status=400, code="bad_request", message="The request is malformed."
-    )
+    return problem_response(status=400, code="bad_request", message="The request is malformed.")
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:

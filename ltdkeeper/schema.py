@@ -16,14 +16,16 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Stable; match on this.")
     detail = serializers.CharField(help_text="One sentence on what to do.")
     message = serializers.CharField(help_text="The same as detail, for older LTD clients.")
-    errors = serializers.JSONField(required=False, help_text="Messages by field, for 400.")
+    errors = serializers.JSONField(  # type: ignore[assignment]
+        required=False, help_text="Messages by field, for 400."
+    )
 
 
 class ProblemAwareSchema(AutoSchema):
     """Adds the problem document as the answer to everything that goes wrong."""
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
-        bodies = super()._get_response_bodies(direction)  # type: ignore[no-untyped-call]
+        bodies = super()._get_response_bodies(direction)
         problem = self.resolve_serializer(ProblemSerializer, direction)
         content = {"application/problem+json": {"schema": problem.ref}}
         bodies["default"] = {"description": "A problem.", "content": content}
@@ -34,7 +36,7 @@ class TokenAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore
     """Basic (`name:key`, or `token:` with an empty password) and Bearer."""
 
     target_class = "credentials.access.authentication.TokenAuthentication"
-    name = ["basic", "bearer"]  # noqa: RUF012 - the extension's own attribute
+    name = ["basic", "bearer"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         return [{"type": "http", "scheme": "basic"}, {"type": "http", "scheme": "bearer"}]

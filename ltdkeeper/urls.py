@@ -2,17 +2,17 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from ltdkeeper import health
-from ltdkeeper.views import NotFoundView, RootView
+from ltdkeeper.views import ApiPage, NotFoundView, RootView
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
+    path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("credentials.urls")),
     path("", include("builds.urls")),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -21,7 +22,7 @@ class RootView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(responses={200: dict[str, Any]})
+    @extend_schema(operation_id="root", responses={200: dict[str, Any]})
     def get(self, _request: Request) -> Response:
         data = {
             "server_version": SERVER_VERSION,
@@ -43,5 +44,11 @@ class NotFoundView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    def initial(self, _request: Request, *_args: Any, **_kwargs: Any) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound("There is nothing at this address. GET /openapi.json lists what there is.")
+
+
+class ApiPage(SpectacularSwaggerSplitView):
+    """`GET /docs/`: the API to browse and try; every file comes from this service."""
+
+    template_name = "ltdkeeper/docs.html"

@@ -66,7 +66,7 @@ class PublicCursorPagination(CursorPagination):
     ordering = "-id"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        page = super().paginate_queryset(queryset, request, view)
+        page: Any = super().paginate_queryset(queryset, request, view)
         self.base_url = public_url(request.get_full_path())
         return page
 
@@ -120,4 +120,3 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
         if unknown := sorted(set(data) - set(self.fields)):
             raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
         return value
-

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.auth.models import AbstractBaseUser, User
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
 from credentials.access.callers import Caller
@@ -17,11 +17,14 @@ from credentials.secret import Secret
 
 COMMAND_LINE_USER = "command-line"
 
+# What Django calls `request.user`; the admin lets nobody in who is not a User.
+Actor = User | AnonymousUser
+
 
 def make_api_key(
     *,
     client: Client,
-    actor: AbstractBaseUser,
+    actor: Actor,
     label: str = "",
     expires_at: datetime | None = None,
 ) -> tuple[ApiKey, Secret]:
@@ -39,7 +42,7 @@ def make_api_key(
     return key, token.text
 
 
-def withdraw_api_key(*, key: ApiKey, actor: AbstractBaseUser, now: datetime) -> ApiKey:
+def withdraw_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
     """End a key for good, with the tokens it gave. Withdrawing again changes nothing."""
     with transaction.atomic():
         locked = ApiKey.objects.select_for_update().get(pk=key.pk)
@@ -80,6 +83,7 @@ def command_line_user() -> User:
     return user
 
 
-def _log(key: ApiKey, actor: AbstractBaseUser, flag: int, message: str) -> None:
-    entries = LogEntry.objects
-    entries.log_actions(actor.pk, [key], flag, change_message=message, single_object=True)
+def _log(key: ApiKey, actor: Actor, flag: int, message: str) -> None:
+    LogEntry.objects.log_actions(
+        int(actor.pk or 0), [key], flag, change_message=message, single_object=True
+    )

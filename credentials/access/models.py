@@ -54,7 +54,7 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.client_id} may upload to {self.product_id}"
+        return f"{self.client} may upload to {self.product}"
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -87,7 +87,8 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(secret_sha256__regex=r"^[0-9a-f]{64}\Z"), name="api_key_hashed"
+                condition=Q(secret_sha256__regex=r"^[0-9a-f]{64}\Z"),  # noqa: S106 - a pattern
+                name="api_key_hashed",
             )
         ]
 

@@ -32,9 +32,7 @@ def register_owned_build(
             open_until=_open_until(caller, now),
             now=now,
         )
-        Registration.objects.create(
-            build=build, client=caller.client, token_name=caller.token_name
-        )
+        Registration.objects.create(build=build, client=caller.client, token_name=caller.token_name)
         return build
 
 

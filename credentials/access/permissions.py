@@ -9,11 +9,18 @@ from rest_framework.request import Request
 from credentials.access.callers import Caller
 
 
+def caller_of(request: Request) -> Caller:
+    """The caller of a request that passed `IsCaller`. Raises TypeError for any other."""
+    if not isinstance(request.auth, Caller):
+        raise TypeError("the request has no caller")
+    return request.auth
+
+
 class IsCaller(BasePermission):
     """Only with a token."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.user, Caller)
+        return isinstance(request.auth, Caller)
 
 
 class IsCallerOrPublicRead(IsCaller):

@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from builds.errors import BuildClosed
 from builds.models import Build, Product, Store
-from builds.services import delete_build
+from builds.services import Survey, delete_build
 from credentials import issuing
 from credentials.access.callers import Caller
-from credentials.access.keys import withdraw_api_key
+from credentials.access.keys import command_line_user, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant, Registration
 from credentials.errors import (
     DurationOutOfRange,
@@ -26,7 +26,6 @@ from credentials.errors import (
 from credentials.finishing import finish_build
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery, IssuedSession
-from builds.services import Survey
 from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
@@ -110,8 +109,6 @@ def disable_client() -> None:
 
 
 def withdraw_key() -> None:
-    from credentials.access.keys import command_line_user
-
     withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 

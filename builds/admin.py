@@ -1,0 +1,86 @@
+"""Stores, products and builds in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from builds.models import Build, Product, Store
+from builds.services import delete_build, new_surrogate_key
+
+
+@admin.register(Store)
+class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
+
+    list_display = ("name", "bucket", "region", "endpoint_url", "role_arn")
+    search_fields = ("name", "bucket", "role_arn")
+    fieldsets = (
+        (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
+        ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
+        ("Rights", {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn")}),
+    )
+
+
+@admin.register(Product)
+class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Documentation sites. Slug and store are frozen once there is a build."""
+
+    list_display = ("slug", "title", "store", "access", "session_seconds")
+    list_filter = ("store", "access")
+    list_select_related = ("store",)
+    search_fields = ("slug", "title")
+    fields = ("slug", "store", "title", "doc_repo", "root_domain", "access", "session_seconds")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Product | None = None
+    ) -> tuple[str, ...]:
+        has_builds = obj is not None and obj.builds.exists()
+        return ("slug", "store") if has_builds else ()
+
+    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
+        obj.surrogate_key = obj.surrogate_key or new_surrogate_key()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(Build)
+class BuildAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Builds, to look at; deleting marks them, as the API does."""
+
+    list_display = (
+        "root",
+        "state_now",
+        "registered_at",
+        "finished_at",
+        "object_count",
+        "byte_count",
+        "written_without_session",
+    )
+    list_filter = ("written_without_session", "registered_at", "finished_at")
+    list_select_related = ("product",)
+    search_fields = ("^root", "^slug")
+    show_full_result_count = False
+    actions = ("mark_deleted",)
+
+    @admin.display(description="state")
+    def state_now(self, build: Build) -> str:
+        return build.state(timezone.now()).label
+
+    @admin.action(description="Mark selected builds as deleted", permissions=["change"])
+    def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
+        now = timezone.now()
+        builds = [delete_build(build_id=build.pk, now=now) for build in queryset]
+        for build in builds:
+            self.log_change(request, build, "Marked as deleted.")
+        self.message_user(request, f"{len(builds)} marked as deleted. Their objects are kept.")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
+        return [field.name for field in self.model._meta.fields]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Build | None = None) -> bool:
+        return False

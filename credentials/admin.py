@@ -1,0 +1,168 @@
+"""Clients, API keys and the ledger in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.debug import sensitive_variables
+
+from credentials.access.keys import make_api_key, withdraw_api_key
+from credentials.access.models import ApiKey, Client, Grant
+from credentials.models import IssuedSession
+from credentials.secret import Secret
+
+
+class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The products a client may see and upload to."""
+
+    model = Grant
+    extra = 0
+    autocomplete_fields = ("product",)
+
+
+class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
+    """A client's keys, to look at; they are made and withdrawn under API keys."""
+
+    model = ApiKey
+    fields = readonly_fields = ("token_name", "label", "created_at", "expires_at", "withdrawn_at")
+    verbose_name_plural = "API keys (make and withdraw them under API keys)"
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        return False
+
+
+@admin.register(Client)
+class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Machines that ask. They are disabled, not deleted: the record refers to them."""
+
+    list_display = ("name", "is_active", "may_create_products", "created_at")
+    list_filter = ("is_active", "may_create_products")
+    search_fields = ("name",)
+    inlines = (GrantInline, ApiKeyInline)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys: made (and shown) once, withdrawn for good, never changed."""
+
+    list_display = ("token_name", "client", "label", "created_at", "expires_at", "withdrawn_at")
+    list_filter = ("withdrawn_at", "expires_at")
+    list_select_related = ("client",)
+    search_fields = ("public_id", "client__name", "label")
+    autocomplete_fields = ("client",)
+    actions = ("withdraw",)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        made = ("client", "label", "expires_at")
+        return made if obj is None else ("token_name", *made, "created_at", "withdrawn_at")
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ApiKey | None = None
+    ) -> tuple[str, ...]:
+        return () if obj is None else self.get_fields(request, obj)
+
+    @sensitive_variables("secret")
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Adding goes through the service; an existing key has nothing that could be saved."""
+        if change:
+            return
+        key, secret = make_api_key(
+            client=obj.client, actor=request.user, label=obj.label, expires_at=obj.expires_at
+        )
+        obj.pk, obj.public_id, obj.shown_once = key.pk, key.public_id, secret
+
+    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
+        """`make_api_key` has written the entry."""
+        return LogEntry.objects.filter(object_id=str(obj.pk)).latest("pk")
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the key on this one page: not in a message, which would be stored."""
+        return self._show_once(request, obj, obj.shown_once)
+
+    def _show_once(self, request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API key made",
+            "opts": self.opts,
+            "key": key,
+            "secret": secret.reveal(),
+        }
+        response = TemplateResponse(request, SHOWN_ONCE, context)
+        add_never_cache_headers(response)
+        return response
+
+    @admin.action(description="Withdraw selected API keys", permissions=["change"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> TemplateResponse | None:
+        """Ask first: it cannot be undone."""
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Withdraw API keys?",
+                "opts": self.opts,
+                "keys": queryset.select_related("client"),
+            }
+            return TemplateResponse(request, WITHDRAW, context)
+        for key in queryset:
+            withdraw_api_key(key=key, actor=request.user, now=timezone.now())
+        self.message_user(request, f"{len(queryset)} withdrawn.")
+        return None
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+
+SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
+WITHDRAW = "admin/credentials/apikey/withdraw.html"
+
+
+@admin.register(IssuedSession)
+class IssuedSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The ledger, read-only: it is evidence."""
+
+    list_display = (
+        "session_name",
+        "status",
+        "delivery",
+        "client_name",
+        "root",
+        "access_key_id",
+        "requested_at",
+        "expires_at",
+    )
+    list_filter = ("status", "delivery", "requested_at", "store_name")
+    search_fields = (
+        "^access_key_id",
+        "^session_name",
+        "^product_slug",
+        "^client_name",
+        "^root",
+    )
+    search_help_text = "Begins with: access key id, session name, product, client, root."
+    show_full_result_count = False
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: IssuedSession | None = None
+    ) -> list[str]:
+        return [field.name for field in self.model._meta.fields]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: IssuedSession | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: IssuedSession | None = None) -> bool:
+        return False

@@ -1,0 +1,129 @@
+"""Policy documents of the identities in a store's account: who may what. Pure.
+
+The vendor may assume the upload role and nothing else. The upload role reaches the builds of its
+bucket, under a permissions boundary, and is narrowed further by every session's own policy
+(`credentials/policy.py`). Whoever sets a store up applies these documents as they are: compact
+JSON, since Ceph's gateway reads no other.
+
+`*` crosses `/` in ARNs, so `BUCKET/*/builds/*` is every key below any product's builds (AWS IAM
+user guide, Resource element).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from builds.arns import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
+from credentials.policy import (
+    KMS_ACTIONS,
+    POLICY_VERSION,
+    SYNC_ACTIONS,
+    WRITE_ACTIONS,
+    Statement,
+)
+
+EVERY_BUILD = "*/builds/*"
+WRITES = ("s3:PutObject", "s3:PutObjectAcl")
+
+# Listed one by one: several uploaders always send `private`, which is harmless. A negated
+# condition would not do, since stores disagree about what it means when the header is absent.
+PUBLIC_ACLS = ("public-*", "authenticated-read", "aws-exec-read")
+GRANT_HEADERS = ("read", "write", "read-acp", "write-acp", "full-control")
+ANY_VALUE = "?*"
+
+_PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:(?:user|role)/[\w+=,.@/-]+\Z", re.ASCII)
+
+
+class UnsafeIdentityError(ValueError):
+    """A name from which no document is made: a wildcard in it would widen the document."""
+
+
+def vendor_policy(*, role_arns: Sequence[str]) -> str:
+    """The vendor's own policy: assume these upload roles, nothing else."""
+    if not role_arns or not all(is_role_arn(arn) for arn in role_arns):
+        raise UnsafeIdentityError("the vendor's policy names whole role ARNs, at least one")
+    return _document([_allow("sts:AssumeRole", list(role_arns))])
+
+
+def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: bool = False) -> str:
+    """Who may assume the upload role: exactly the vendor.
+
+    `refuse_sessions` also refuses callers that are sessions themselves. Ceph's gateway needs it,
+    or a session assumes the role again without its policy; on AWS it would lock out a vendor that
+    runs under a role.
+    """
+    if not _PRINCIPAL_ARN.match(vendor_arn):
+        raise UnsafeIdentityError("the vendor is not the whole ARN of a user or role")
+    statement: Statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": vendor_arn},
+        "Action": "sts:AssumeRole",
+    }
+    condition: dict[str, dict[str, str]] = {}
+    if external_id:
+        condition["StringEquals"] = {"sts:ExternalId": external_id}
+    if refuse_sessions:
+        condition["Null"] = {"aws:TokenIssueTime": "true"}
+    return _document([statement | ({"Condition": condition} if condition else {})])
+
+
+def upload_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
+    """The upload role's own policy: the builds of its bucket, never made public or redirected."""
+    bucket_arn = _bucket_arn(role_arn, bucket)
+    return _document([*_allowed(bucket_arn, kms_key_arn), *_denied(bucket_arn)])
+
+
+def boundary_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
+    """The upload role's permissions boundary: the most that any policy put on it can mean.
+
+    Revoking rewrites policies of that role; with this, it cannot be used to widen it.
+    """
+    return _document(_allowed(_bucket_arn(role_arn, bucket), kms_key_arn))
+
+
+def _bucket_arn(role_arn: str, bucket: str) -> str:
+    if not is_role_arn(role_arn) or not is_bucket_name(bucket):
+        raise UnsafeIdentityError("not a role's ARN and a bucket's name")
+    return f"arn:{partition_of(role_arn)}:s3:::{bucket}"
+
+
+def _allowed(bucket_arn: str, kms_key_arn: str) -> list[Statement]:
+    listing = _allow("s3:ListBucket", bucket_arn)
+    listing["Condition"] = {"StringLike": {"s3:prefix": EVERY_BUILD}}
+    statements = [
+        _allow([*WRITE_ACTIONS, *SYNC_ACTIONS], f"{bucket_arn}/{EVERY_BUILD}"),
+        listing,
+        _allow("s3:GetBucketLocation", bucket_arn),
+    ]
+    if kms_key_arn:
+        if not is_kms_key_arn(kms_key_arn):
+            raise UnsafeIdentityError("not a KMS key's ARN")
+        statements.append(_allow(list(KMS_ACTIONS), kms_key_arn))
+    return statements
+
+
+def _denied(bucket_arn: str) -> list[Statement]:
+    """One statement per header: conditions within one statement must all hold."""
+    refused: dict[str, str | list[str]] = {"s3:x-amz-acl": list(PUBLIC_ACLS)}
+    refused |= {f"s3:x-amz-grant-{name}": ANY_VALUE for name in GRANT_HEADERS}
+    refused |= {"s3:x-amz-website-redirect-location": ANY_VALUE}
+    return [_deny_write(f"{bucket_arn}/*", header, values) for header, values in refused.items()]
+
+
+def _allow(actions: str | list[str], resources: str | list[str]) -> Statement:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
+
+
+def _deny_write(resource: str, header: str, values: str | list[str]) -> Statement:
+    return {
+        "Effect": "Deny",
+        "Action": list(WRITES),
+        "Resource": resource,
+        "Condition": {"StringLike": {header: values}},
+    }
+
+
+def _document(statements: list[dict[str, Any]]) -> str:
+    document = {"Version": POLICY_VERSION, "Statement": statements}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=True)
