@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from builds.models import Build, Product
 from builds.validators import validate_build_slug, validate_product_slug
-from ltdkeeper.wire import StrictBooleanField, StrictCharField, public_url
+from ltdkeeper.wire import StrictBooleanField, StrictCharField, StrictListField, public_url
 
 MAX_GIT_REFS = 100
 
@@ -33,8 +33,8 @@ class NewProductSerializer(serializers.Serializer[Any]):
 class NewBuildSerializer(serializers.Serializer[Any]):
     """`POST /products/<slug>/builds/`."""
 
-    git_refs = serializers.ListField(
-        child=StrictCharField(max_length=255), max_length=MAX_GIT_REFS, allow_empty=False
+    git_refs = StrictListField(
+        child=StrictCharField(max_length=255), limit=MAX_GIT_REFS, allow_empty=False
     )
     slug = StrictCharField(
         validators=[validate_build_slug], required=False, allow_null=True, default=None

@@ -46,7 +46,12 @@ def body_limit(get_response: GetResponse) -> GetResponse:
     """Refuse bodies over 1 MB before reading them, and bodies that do not tell their length."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.LTD_MAX_BODY_BYTES:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal():
+            return problem_response(
+                status=400, code="bad_request", message="Content-Length is not a number."
+            )
+        if int(length) > settings.LTD_MAX_BODY_BYTES:
             return problem_response(
                 status=413, code="body_too_large", message="The body is over 1 MB."
             )

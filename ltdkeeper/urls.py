@@ -9,8 +9,8 @@ from ltdkeeper.views import ApiPage, NotFoundView, RootView
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),
-    path("livez", health.livez, name="livez"),
-    path("readyz", health.readyz, name="readyz"),
+    path("livez", health.LiveView.as_view(), name="livez"),
+    path("readyz", health.ReadyView.as_view(), name="readyz"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin/", admin.site.urls),

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ltdkeeper.wire import public_url
+from ltdkeeper.wire import OrjsonRenderer, public_url
 
 # LTD clients compare this with 2.0.0, from where on they expect addresses under /v2.
 SERVER_VERSION = "1.23.0"
@@ -52,3 +52,9 @@ class ApiPage(SpectacularSwaggerSplitView):
     """`GET /docs/`: the API to browse and try; every file comes from this service."""
 
     template_name = "ltdkeeper/docs.html"
+    http_method_names = ["get", "head"]
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Refusals are problem documents here too, not pages."""
+        self.request.accepted_renderer = OrjsonRenderer()
+        return super().handle_exception(exc)

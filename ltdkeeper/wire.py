@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import orjson
 from django.conf import settings
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
@@ -43,7 +43,9 @@ class OrjsonRenderer(BaseRenderer):
     charset = None
 
     def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
-        return b"" if data is None else orjson.dumps(data, default=str)
+        return (
+            b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
+        )
 
 
 class AlwaysJSON(BaseContentNegotiation):
@@ -70,6 +72,12 @@ class PublicCursorPagination(CursorPagination):
         self.base_url = public_url(request.get_full_path())
         return page
 
+    def decode_cursor(self, request: Request) -> Any:
+        cursor: Any = super().decode_cursor(request)
+        if cursor and cursor.position is not None and not cursor.position.isdecimal():
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
     def links(self) -> dict[str, str | None]:
         """Addresses of the neighbouring pages, None at an end."""
         return {"next": self.get_next_link(), "previous": self.get_previous_link()}
@@ -92,6 +100,21 @@ class StrictCharField(serializers.CharField):
         if any(unicodedata.category(character)[0] == "C" for character in data):
             self.fail("unprintable")
         return str(super().to_internal_value(data))
+
+
+class StrictListField(serializers.ListField):
+    """A list that is refused for its length before its members are looked at."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"too_long": "At most {limit} members."}
+
+    def __init__(self, *, limit: int, **kwargs: Any) -> None:
+        self.limit = limit
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self.limit:
+            self.fail("too_long", limit=self.limit)
+        return list(super().to_internal_value(data))
 
 
 class StrictIntegerField(serializers.IntegerField):

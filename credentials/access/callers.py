@@ -12,20 +12,34 @@ from credentials.errors import InvalidCredentials
 # Compared with when there is no such token, so that an unknown id costs the same work.
 NO_DIGEST = "0" * 64
 
+INTERNAL_TOKEN_NAME = "inside"  # noqa: S105 - a name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """An authenticated client and what it showed. `key_session` is None for a bare API key."""
+    """An authenticated client and what it showed. `key_session` is None for a bare API key.
+
+    Without an API key the caller is the service itself, acting for one of its own clients.
+    """
 
     client: Client
-    api_key: ApiKey
+    api_key: ApiKey | None = None
     key_session: KeySession | None = None
     is_authenticated: bool = True
 
     @property
     def token_name(self) -> str:
         """What the ledger calls the token that was shown."""
-        return (self.key_session or self.api_key).token_name
+        shown = self.key_session or self.api_key
+        return shown.token_name if shown else INTERNAL_TOKEN_NAME
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether client, key and key session are all good at a moment."""
+        return (
+            self.client.is_active
+            and (self.api_key is None or self.api_key.is_usable(now))
+            and (self.key_session is None or now < self.key_session.expires_at)
+        )
 
 
 def authenticate(*, raw_token: str, name: str | None, now: datetime) -> Caller:
@@ -37,15 +51,13 @@ def authenticate(*, raw_token: str, name: str | None, now: datetime) -> Caller:
     if presented is None:
         raise InvalidCredentials
     find = _by_api_key if presented.kind is TokenKind.API_KEY else _by_key_session
-    caller = find(presented, now)
-    if caller is None or name not in {None, caller.client.name}:
-        raise InvalidCredentials
-    if not caller.client.is_active or not caller.api_key.is_usable(now):
+    caller = find(presented)
+    if caller is None or name not in {None, caller.client.name} or not caller.is_alive(now):
         raise InvalidCredentials
     return caller
 
 
-def _by_api_key(presented: PresentedToken, _now: datetime) -> Caller | None:
+def _by_api_key(presented: PresentedToken) -> Caller | None:
     keys = ApiKey.objects.select_related("client")
     key = keys.filter(public_id=presented.public_id).first()
     if not matches(presented, key.secret_sha256 if key else NO_DIGEST) or key is None:
@@ -53,11 +65,9 @@ def _by_api_key(presented: PresentedToken, _now: datetime) -> Caller | None:
     return Caller(client=key.client, api_key=key)
 
 
-def _by_key_session(presented: PresentedToken, now: datetime) -> Caller | None:
+def _by_key_session(presented: PresentedToken) -> Caller | None:
     sessions = KeySession.objects.select_related("api_key__client")
     session = sessions.filter(public_id=presented.public_id).first()
     if not matches(presented, session.secret_sha256 if session else NO_DIGEST) or session is None:
-        return None
-    if now >= session.expires_at:
         return None
     return Caller(client=session.api_key.client, api_key=session.api_key, key_session=session)

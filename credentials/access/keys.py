@@ -58,6 +58,8 @@ def start_key_session(*, caller: Caller, now: datetime) -> Secret:
 
     Expired sessions of the same key are removed on the way, so the table follows the traffic.
     """
+    if caller.api_key is None:
+        raise TypeError("only an API key gives a key session")
     token = new_token(TokenKind.KEY_SESSION)
     expires_at = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
     with transaction.atomic():

@@ -39,7 +39,8 @@ def register_owned_build(
 def _open_until(caller: Caller, now: datetime) -> datetime:
     """The end of the upload window, or of the key if that is sooner."""
     window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
-    return min(window, caller.api_key.expires_at or window)
+    key_expires_at = caller.api_key.expires_at if caller.api_key else None
+    return min(window, key_expires_at or window)
 
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:
