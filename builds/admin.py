@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key
+from credentials.isolation.checking import request_check
 
 
 @admin.register(Store)
@@ -17,11 +18,19 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("name", "bucket", "region", "endpoint_url", "role_arn")
     search_fields = ("name", "bucket", "role_arn")
+    actions = ("check_isolation",)
     fieldsets = (
         (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
         ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
         ("Rights", {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn")}),
     )
+
+    @admin.action(description="Request a check of isolation", permissions=["change"])
+    def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:
+        for store in queryset:
+            request_check(store=store, now=timezone.now(), actor_id=request.user.pk)
+        message = f"{len(queryset)} requested: `manage.py check_isolation --requested` makes them."
+        self.message_user(request, message)
 
 
 @admin.register(Product)

@@ -9,10 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_variables
 
 from credentials.access.keys import make_api_key, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant
+from credentials.isolation.models import IsolationRun
 from credentials.models import IssuedSession
 from credentials.secret import Secret
 
@@ -126,6 +129,36 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
 WITHDRAW = "admin/credentials/apikey/withdraw.html"
+
+
+@admin.register(IsolationRun)
+class IsolationRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Checks of isolation, read-only. They are requested on the stores' list."""
+
+    list_display = ("store", "verdict", "summary", "requested_at", "finished_at")
+    list_filter = ("passed", "store")
+    list_select_related = ("store",)
+    fields = ("store", "verdict", "summary", "requested_by", "requested_at", "finished_at", "calls")
+    readonly_fields = fields
+
+    @admin.display(description="calls")
+    def calls(self, run: IsolationRun) -> SafeString:
+        """A row for each call that was made."""
+        rows = (
+            (line["call"], line["expected"], line["outcome"], line["answer"]) for line in run.lines
+        )
+        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Answer</th></tr></thead>"
+        return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: IsolationRun | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: IsolationRun | None = None) -> bool:
+        return False
 
 
 @admin.register(IssuedSession)

@@ -55,5 +55,11 @@ class KeeperAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        context = {"figures": figures(timezone.now()), **(extra_context or {})}
+        from credentials.isolation.models import last_verdicts  # noqa: PLC0415 - as above
+
+        context = {
+            "figures": figures(timezone.now()),
+            "isolation": last_verdicts(),
+            **(extra_context or {}),
+        }
         return super().index(request, context)

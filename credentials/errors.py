@@ -27,6 +27,16 @@ class MayNotCreateProducts(DomainError):
     message = "This client may not create products. Ask an operator for the right or the product."
 
 
+class IsolationNotProven(DomainError):
+    status = 503
+    code = "isolation_not_proven"
+    message = (
+        "No check has shown that the store keeps builds apart, and this service requires one. "
+        "Its operators run `manage.py check_isolation`."
+    )
+    retry_after = 60
+
+
 class DurationOutOfRange(DomainError):
     status = 400
     code = "duration_out_of_range"

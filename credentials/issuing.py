@@ -21,11 +21,13 @@ from credentials.access.locking import right_still_stands
 from credentials.access.ownership import owned_build
 from credentials.durations import DurationError, DurationLimits
 from credentials.errors import DurationOutOfRange, PolicyTooLarge, ScopeChanged, SessionWithheld
-from credentials.models import Delivery, IssuedSession, new_ledger_id
+from credentials.isolation.requiring import require_isolation
+from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
 from credentials.policy import (
     PolicyTooLongError,
     Scope,
     UnsafeScopeError,
+    cleaning_policy,
     listing_policy,
     session_policy,
 )
@@ -37,7 +39,8 @@ SESSION_NAME_LENGTH = 64
 AGENT_LENGTH = 255
 ADDRESS_LENGTH = 45
 REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
-LISTING_SECONDS = 900
+INSIDE_SECONDS = 900
+MAKE_POLICY = {Delivery.LIST: listing_policy, Delivery.CLEAN: cleaning_policy}
 
 log = structlog.get_logger(__name__)
 
@@ -68,6 +71,8 @@ def issue_session(
     build = owned_build(caller=caller, build_id=build_id)
     if not build.is_open(now):
         raise BuildClosed
+    if delivery not in INSIDE:
+        require_isolation(store=build.product.store)
     seconds = _duration(build, delivery, asked_seconds)
     policy = _policy(build, delivery)
     row = _record(build, caller, delivery, origin, policy, seconds, now)
@@ -87,8 +92,8 @@ def duration_limits(build: Build) -> DurationLimits:
 
 def _duration(build: Build, delivery: Delivery, asked_seconds: int | None) -> int:
     limits = duration_limits(build)
-    if delivery is Delivery.LIST:
-        return LISTING_SECONDS
+    if delivery in INSIDE:
+        return INSIDE_SECONDS
     if delivery in REFRESHING:
         return limits.refreshing
     try:
@@ -99,9 +104,8 @@ def _duration(build: Build, delivery: Delivery, asked_seconds: int | None) -> in
 
 def _policy(build: Build, delivery: Delivery) -> str:
     """The policy, made anew from the database; it must still be that of the recorded root."""
-    make_policy = listing_policy if delivery is Delivery.LIST else session_policy
     try:
-        return make_policy(_scope(build))
+        return MAKE_POLICY.get(delivery, session_policy)(_scope(build))
     except PolicyTooLongError as err:
         raise PolicyTooLarge(f"The session policy would be over 2,048 characters. {err}") from err
     except UnsafeScopeError as err:

@@ -12,8 +12,17 @@ from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
 from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.isolation.models import IsolationRun
 
-__all__ = ["ApiKey", "Client", "Grant", "IssuedSession", "KeySession", "Registration"]
+__all__ = [
+    "ApiKey",
+    "Client",
+    "Grant",
+    "IsolationRun",
+    "IssuedSession",
+    "KeySession",
+    "Registration",
+]
 
 
 def new_ledger_id() -> str:
@@ -28,9 +37,12 @@ class Delivery(models.TextChoices):
     CONTAINER = "container", "container credentials"
     PROCESS = "process", "credential_process"
     LIST = "list", "inside: listing at finish"
+    PROBE = "probe", "inside: check of isolation"
+    CLEAN = "clean", "inside: cleaning up after a check"
 
 
 WRITING = (Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS)
+INSIDE = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
 
 
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):

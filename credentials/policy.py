@@ -85,6 +85,13 @@ def listing_policy(scope: Scope) -> str:
     return _document(scope, [_listing(scope)])
 
 
+def cleaning_policy(scope: Scope) -> str:
+    """The policy of a session that only removes what lies at or below the root."""
+    root = f"{scope.bucket_arn}/{scope.root}"
+    deleting = {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": [root, f"{root}/*"]}
+    return _document(scope, [deleting])
+
+
 def _objects(scope: Scope) -> Statement:
     actions = [*WRITE_ACTIONS, *(SYNC_ACTIONS if scope.may_sync else ())]
     root = f"{scope.bucket_arn}/{scope.root}"

@@ -5,11 +5,9 @@ finishing a build must not depend on it.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import structlog
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from builds.models import Build
@@ -18,18 +16,13 @@ from credentials.access.callers import Caller
 from credentials.errors import PolicyTooLarge, StsError
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
+from credentials.session_clients import s3_client
 from credentials.sts_errors import error_code
 from ltdkeeper.origins import Origin
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 PAGE_KEYS = 1000
-CONNECT_SECONDS = 0.5
-READ_SECONDS = 1.5
 
 log = structlog.get_logger(__name__)
-_boto_session = boto3.session.Session()
 
 
 def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:
@@ -50,7 +43,7 @@ def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime)
 def _look(vended: VendedSession) -> Survey:
     build = vended.build
     try:
-        page = _client(vended).list_objects_v2(
+        page = s3_client(vended).list_objects_v2(
             Bucket=build.bucket_name, Prefix=f"{build.root}/", MaxKeys=PAGE_KEYS
         )
     except ClientError as err:
@@ -70,23 +63,4 @@ def _read(page: Any) -> Survey:
         object_count=len(objects),
         byte_count=sum(entry["Size"] for entry in objects),
         has_objects=bool(objects),
-    )
-
-
-def _client(vended: VendedSession) -> "S3Client":
-    store = vended.build.product.store
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 1},
-        s3={"addressing_style": store.addressing},  # type: ignore[arg-type]
-    )
-    return _boto_session.client(
-        "s3",
-        region_name=store.region,
-        endpoint_url=store.endpoint_url or None,
-        aws_access_key_id=vended.assumed.access_key_id,
-        aws_secret_access_key=vended.assumed.secret_access_key.reveal(),
-        aws_session_token=vended.assumed.session_token.reveal(),
-        config=config,
     )

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from django.db import Error, connection
+from django.db import Error
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+
+from credentials.isolation.models import IsolationRun, last_verdicts
 
 
 class HealthView(APIView):
@@ -33,14 +36,20 @@ class LiveView(HealthView):
 class ReadyView(HealthView):
     """`GET /readyz`: 200 when the database answers, else 503.
 
-    The store is not asked: it being away does not make this process unfit.
+    Tells the last isolation verdict of each store and its age in seconds. The store itself is not
+    asked: it being away does not make this process unfit.
     """
 
-    @extend_schema(operation_id="ready", responses={200: dict[str, str]})
+    @extend_schema(operation_id="ready", responses={200: dict[str, Any]})
     def get(self, _request: Request) -> Response:
         try:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT 1")
+            stores = {store.name: _verdict(run) for store, run in last_verdicts()}
         except Error:
             return Response({"status": "database_unavailable"}, status=503)
-        return Response({"status": "ready"})
+        return Response({"status": "ready", "stores": stores})
+
+
+def _verdict(run: IsolationRun | None) -> dict[str, str | int | None]:
+    if run is None:
+        return {"isolation": "unchecked", "age_seconds": None}
+    return {"isolation": run.verdict, "age_seconds": run.age_seconds(timezone.now())}

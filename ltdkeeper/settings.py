@@ -34,6 +34,7 @@ LTD_MAX_BODY_BYTES = 1024 * 1024
 # --- sessions and builds --------------------------------------------------------------------
 LTD_SESSION_SECONDS = env.int("LTD_SESSION_SECONDS", default=1800)
 LTD_UPLOAD_WINDOW_SECONDS = env.int("LTD_UPLOAD_WINDOW_SECONDS", default=12 * 3600)
+LTD_REQUIRE_ISOLATION_CHECK = env.bool("LTD_REQUIRE_ISOLATION_CHECK", default=False)
 LTD_KEY_SESSION_SECONDS = env.int("LTD_KEY_SESSION_SECONDS", default=12 * 3600)
 
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------

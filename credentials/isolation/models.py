@@ -1,0 +1,76 @@
+"""Runs of the check of isolation, kept as evidence."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import OuterRef, Q, Subquery
+
+from builds.models import Store
+
+
+class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
+    """Runs, read as adjectives."""
+
+    def requested(self) -> "IsolationRunQuerySet":
+        return self.filter(finished_at=None)
+
+    def finished(self) -> "IsolationRunQuerySet":
+        return self.exclude(finished_at=None)
+
+    def last_of(self, store: Store) -> "IsolationRun | None":
+        return self.finished().filter(store=store).order_by("-finished_at").first()
+
+
+class IsolationRun(models.Model):
+    """One check of one store: asked for, then finished with a verdict.
+
+    `lines` holds one object a call: `call`, `expected`, `outcome`, `answer`.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="isolation_runs")
+    requested_at = models.DateTimeField()
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    finished_at = models.DateTimeField(null=True)
+    passed = models.BooleanField(null=True)
+    summary = models.TextField(blank=True)
+    lines = models.JSONField(default=list)
+
+    objects = IsolationRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "isolation check"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["store", "-finished_at"], name="isolation_last")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(finished_at=None, passed=None)
+                | Q(finished_at__isnull=False, passed__isnull=False),
+                name="isolation_finished_has_verdict",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.verdict}"
+
+    @property
+    def verdict(self) -> str:
+        """`requested`, `passed` or `failed`."""
+        if self.finished_at is None:
+            return "requested"
+        return "passed" if self.passed else "failed"
+
+    def age_seconds(self, now: datetime) -> int | None:
+        """Since when the verdict stands."""
+        return int((now - self.finished_at).total_seconds()) if self.finished_at else None
+
+
+def last_verdicts() -> list[tuple[Store, IsolationRun | None]]:
+    """Every store with its last finished run: two queries, however many stores and runs."""
+    of_store = IsolationRun.objects.finished().filter(store=OuterRef("store"))
+    newest = of_store.order_by("-finished_at").values("pk")[:1]
+    runs = {run.store_id: run for run in IsolationRun.objects.filter(pk=Subquery(newest))}
+    return [(store, runs.get(store.pk)) for store in Store.objects.order_by("name")]

@@ -1,0 +1,71 @@
+"""`manage.py check_isolation`: prove on the real store that builds are kept apart."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.isolation.checking import request_check, run_check
+from credentials.isolation.models import IsolationRun
+from credentials.isolation.verdicts import Line
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the calls that a build's credentials must, and must not, be able to make. "
+        "Exit code 1 when a store does not keep builds apart."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        parser.add_argument(
+            "--requested", action="store_true", help="only the checks requested in the admin"
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_text = options["format"] == "text"
+        runs = self._requested() if options["requested"] else self._new(options["store"])
+        for run in runs:
+            if is_text:
+                self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
+            run_check(run=run, on_line=self._print if is_text else _ignore)
+            if is_text:
+                self.stdout.write(run.summary)
+        if not is_text:
+            self.stdout.write(orjson.dumps([_document(run) for run in runs]).decode())
+        if not all(run.passed for run in runs):
+            sys.exit(1)
+
+    def _requested(self) -> list[IsolationRun]:
+        return list(IsolationRun.objects.requested().select_related("store"))
+
+    def _new(self, name: str | None) -> list[IsolationRun]:
+        stores = Store.objects.filter(name=name) if name else Store.objects.all()
+        if not stores:
+            raise CommandError("There is no such store. The admin lists them.")
+        return [request_check(store=store, now=timezone.now()) for store in stores]
+
+    def _print(self, line: Line) -> None:
+        mark = "ok   " if line.is_right else "WRONG"
+        answer = f"{line.outcome} ({line.answer})"
+        self.stdout.write(f"  {mark} {line.call:<38} {answer}")
+
+
+def _ignore(_line: Line) -> None:
+    """Machines read the document at the end."""
+
+
+def _document(run: IsolationRun) -> dict[str, Any]:
+    return {
+        "store": run.store.name,
+        "bucket": run.store.bucket,
+        "passed": run.passed,
+        "summary": run.summary,
+        "finished_at": run.finished_at,
+        "lines": run.lines,
+    }
