@@ -13,7 +13,7 @@ from credentials.audit.rules import (
     outlives_its_build,
 )
 from credentials.issuing import duration_limits
-from credentials.models import IssuedSession
+from credentials.models import INSIDE, IssuedSession
 
 CHUNK = 500
 
@@ -43,8 +43,9 @@ def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
     live = IssuedSession.objects.active(now).select_related("build__product__store", "client")
     for row in live.iterator(CHUNK):
         yield from _about_length(row)
-        yield from _about_build(row, now, grace)
-        yield from _about_client(row)
+        if row.delivery not in INSIDE:  # those never left this service
+            yield from _about_build(row, now, grace)
+            yield from _about_client(row)
 
 
 def _about_length(row: IssuedSession) -> Iterator[Finding]:
