@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import structlog
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.db import DatabaseError
 
 from builds.models import Store
 from credentials.errors import StsBadAnswer
 from credentials.secret import Secret
-from credentials.sts_errors import typed_error
+from credentials.sts_errors import CALL_FAILED, loggable, typed_error
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -77,9 +76,12 @@ def assume_role(
         request["ExternalId"] = store.external_id
     try:
         answer = client_for(store).assume_role(**request)
-    except (ClientError, BotoCoreError) as err:
-        log.warning("assume_role_failed", store=store.name, session=session_name, error=str(err))
-        raise typed_error(err) from err
+    except CALL_FAILED as err:
+        log.warning(
+            "assume_role_failed", store=store.name, session=session_name, error=loggable(err)
+        )
+        # `from None`: the cause may carry the store's answer, and tracebacks are logged.
+        raise typed_error(err) from None
     session = _read(answer)
     _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
     return session

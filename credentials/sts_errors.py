@@ -5,11 +5,13 @@ S3's form.
 """
 
 from botocore import exceptions as botocore_errors
+from botocore.parsers import ResponseParserError
 
 from credentials.errors import (
     PolicyTooLarge,
     RegionDisabled,
     RoleNotAssumable,
+    StsBadAnswer,
     StsError,
     StsRefused,
     StsThrottled,
@@ -57,6 +59,14 @@ NO_CREDENTIALS = (
 )
 SERVER_ERROR = 500
 
+# Everything a call through botocore can raise about the other side. ResponseParserError is no
+# BotoCoreError, and its text is the answer it could not read: session token and all.
+CALL_FAILED = (
+    botocore_errors.ClientError,
+    botocore_errors.BotoCoreError,
+    ResponseParserError,
+)
+
 
 def typed_error(err: Exception) -> DomainError:
     """The error to raise for what botocore raised."""
@@ -66,7 +76,15 @@ def typed_error(err: Exception) -> DomainError:
         return VendorCredentialsMissing()
     if isinstance(err, UNREACHABLE):
         return StsUnreachable()
+    if isinstance(err, ResponseParserError):
+        return StsBadAnswer()
     return StsRefused()
+
+
+def loggable(err: Exception) -> str:
+    """What may be written down of what botocore raised: never the text of an answer."""
+    is_told = isinstance(err, (botocore_errors.ClientError, *UNREACHABLE))
+    return f"{type(err).__name__}: {err}" if is_told else type(err).__name__
 
 
 def _from_answer(err: botocore_errors.ClientError) -> DomainError:

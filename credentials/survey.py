@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from builds.models import Build
 from builds.services import Survey
@@ -17,7 +17,7 @@ from credentials.errors import PolicyTooLarge, StsError
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from credentials.session_clients import s3_client
-from credentials.sts_errors import error_code
+from credentials.sts_errors import CALL_FAILED, error_code, loggable
 from ltdkeeper.origins import Origin
 
 PAGE_KEYS = 1000
@@ -49,8 +49,8 @@ def _look(vended: VendedSession) -> Survey:
     except ClientError as err:
         log.warning("survey_refused", build=build.pk, error=str(err))
         return Survey(failure=f"listing_refused: {error_code(err)}"[:64])
-    except BotoCoreError as err:
-        log.warning("survey_failed", build=build.pk, error=str(err))
+    except CALL_FAILED as err:
+        log.warning("survey_failed", build=build.pk, error=loggable(err))
         return Survey(failure="store_unreachable")
     return _read(page)
 

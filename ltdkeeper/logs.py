@@ -30,7 +30,8 @@ _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
-    structlog.stdlib.ExtraAdder(),
+    # Django attaches the request, whose text shows the query string.
+    structlog.stdlib.ExtraAdder(allow=["status_code"]),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
@@ -52,7 +53,7 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             final,
         ],
     }
-    quiet = "INFO" if level == "DEBUG" else level
+    quiet = level if level in {"WARNING", "ERROR", "CRITICAL"} else "INFO"
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.models import Build, Store
@@ -16,7 +16,7 @@ from credentials.isolation.verdicts import Line, Outcome, is_passed, summary
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from credentials.session_clients import s3_client, sts_client
-from credentials.sts_errors import error_code
+from credentials.sts_errors import CALL_FAILED, error_code, loggable
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
@@ -55,8 +55,8 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
         for call in CALLS:
             tell(_line(call, scene))
         tell(_clean_up(canaries, scene))
-    except (DomainError, ClientError, BotoCoreError) as err:
-        log.warning("isolation_check_stopped", store=store.name, error=str(err))
+    except (DomainError, *CALL_FAILED) as err:
+        log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
         tell(_stopped(err))
     finally:
         delete_canaries(canaries=canaries, now=timezone.now())
@@ -110,7 +110,7 @@ def _attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
             Outcome.REFUSED if refused else Outcome.UNCLEAR,
             f"{status} {error_code(err)}",
         )
-    except BotoCoreError as err:
+    except CALL_FAILED as err:
         return Outcome.UNCLEAR, type(err).__name__
     return Outcome.ACCEPTED, "200"
 
