@@ -1,0 +1,126 @@
+# What a person types. `make` alone lists it. Needs make, git and Python 3.11 or later with venv.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+STORE_VENV := .venv-store
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+STORE_INSTALLED := $(STORE_VENV)/.installed
+BUILD := .build
+LOCK := $(BUILD)/lock
+
+# What is pinned must install on the oldest Python that is promised, which many systems still have.
+OLDEST_PYTHON := 3.11.0
+
+# PYTHON=/path/to/python makes the virtual environments with that one.
+PYTHON ?=
+PIP_INSTALL := -m pip install --disable-pip-version-check --quiet
+
+# As in production, but for a database that nobody has to run; nothing is served.
+LIKE_PRODUCTION := env LTD_ENV_FILE=/dev/null LTD_DEBUG=false \
+	LTD_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG \
+	LTD_PUBLIC_URL=https://keeper.example.org LTD_TRUSTED_PROXIES=1 \
+	LTD_ALLOW_SQLITE=true DATABASE_URL=sqlite://:memory: \
+	LTD_STORE_BUCKET=docs LTD_STORE_ROLE_ARN=arn:aws:iam::123456789012:role/upload
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: $(INSTALLED) $(STORE_INSTALLED) ## Play the main job once and check it; SITE=path uploads that folder
+	@exec $(BIN)/python -m demo.play
+
+.PHONY: serve
+serve: $(INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT (default 8000) until Ctrl-C
+	@exec $(BIN)/python -m demo.serve
+
+.PHONY: test
+test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
+	@$(BIN)/python -m pytest -q
+
+.PHONY: check
+check: check-static check-coverage ## Format, lint, types, imports, migrations, deployment, API, docs, tests
+
+.PHONY: check-static
+check-static: check-code check-django check-openapi docs ## All of `check` but the tests
+
+.PHONY: check-code
+check-code: $(INSTALLED)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: check-django
+check-django: $(INSTALLED)
+	$(LIKE_PRODUCTION) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(LIKE_PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+.PHONY: check-openapi
+check-openapi: $(INSTALLED)
+	@mkdir -p $(BUILD)
+	$(LIKE_PRODUCTION) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file $(BUILD)/openapi.json --format openapi-json
+	$(BIN)/openapi-spec-validator $(BUILD)/openapi.json
+
+.PHONY: check-coverage
+check-coverage: $(INSTALLED) $(STORE_INSTALLED)
+	$(BIN)/python -m pytest -q --cov --cov-report=term-missing
+
+.PHONY: docs
+docs: $(INSTALLED) ## Build the documentation into .build/docs, warnings are errors
+	$(BIN)/python -m sphinx -q -W -n --keep-going -b html docs $(BUILD)/docs
+
+.PHONY: lock
+lock: ## Renew constraints.txt: the newest versions that requirements*.txt allow
+	@rm -rf $(LOCK) && mkdir -p $(LOCK) && : > $(LOCK)/constraints.txt
+	@cp requirements.txt requirements-dev.txt $(LOCK)
+	@$(call make_venv,$(LOCK)/venv)
+	@$(LOCK)/venv/bin/python $(PIP_INSTALL) --upgrade pip
+	@$(LOCK)/venv/bin/python $(PIP_INSTALL) --dry-run --ignore-installed --report $(LOCK)/report.json \
+		--python-version $(OLDEST_PYTHON) --only-binary :all: --target $(LOCK)/nowhere \
+		-r $(LOCK)/requirements-dev.txt
+	@$(LOCK)/venv/bin/python -c "$$PINS_OF_REPORT" < $(LOCK)/report.json > $(LOCK)/made
+	@mv $(LOCK)/made constraints.txt
+
+.PHONY: clean
+clean: ## Remove everything that make made, virtual environments included
+	rm -rf $(BUILD) $(VENV) $(STORE_VENV) .demo .coverage
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(INSTALLED): requirements.txt requirements-dev.txt constraints.txt
+	@$(call make_venv,$(VENV))
+	@echo "Installing requirements-dev.txt into $(VENV) ..."
+	@$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(STORE_INSTALLED): requirements-store.txt
+	@$(call make_venv,$(STORE_VENV))
+	@echo "Installing requirements-store.txt into $(STORE_VENV) ..."
+	@$(STORE_VENV)/bin/python $(PIP_INSTALL) -r requirements-store.txt
+	@touch $@
+
+# The first Python that will do makes the virtual environment $(1). Debian packs ensurepip, which
+# venv needs, into python3-venv.
+define make_venv
+for python in $(if $(PYTHON),'$(PYTHON)',python3.13 python3.12 python3.11 python3); do \
+	if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		exec "$$python" -m venv '$(1)'; \
+	fi; \
+done; \
+echo 'Python 3.11 or later with venv is needed, and was not found. On Debian and Ubuntu:' >&2; \
+echo '  sudo apt-get update && sudo apt-get install -y git make python3 python3-venv' >&2; \
+exit 1
+endef
+
+define PINS_OF_REPORT
+import json, sys
+print("# Every package of the environment, pinned; `make lock` renews this file.")
+found = (item["metadata"] for item in json.load(sys.stdin)["install"])
+print(*sorted(f"{one['name'].lower()}=={one['version']}" for one in found), sep="\n")
+endef
+export PINS_OF_REPORT
