@@ -1,0 +1,20 @@
+"""Sphinx settings. Nothing is fetched, neither while building nor while reading."""
+
+import tomllib
+from pathlib import Path
+
+PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+
+_project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+
+project = _project["name"]
+version = release = _project["version"]
+language = "en"
+nitpicky = True
+smartquotes = False
+
+html_theme = "furo"
+html_title = f"{project} {version}"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
+html_show_copyright = False

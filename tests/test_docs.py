@@ -1,0 +1,109 @@
+"""The reference pages name everything there is, and nothing that is not."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from credentials import errors as _credentials_errors  # noqa: F401 - defines its DomainErrors
+from ltdkeeper.errors import DomainError
+from ltdkeeper.problems import CODES
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("builds", "credentials", "ltdkeeper")
+REFERENCE = ROOT / "docs" / "reference"
+# Problems made outside the error classes: `problem_response(... code="x")`, `_response(503, "x"`.
+PROBLEM = re.compile(r'_response\(\s*(?:status=)?[\w.]+,\s*(?:code=)?"(\w+)"')
+FALLBACK = re.compile(r'CODES\.get\([^,]+, "(\w+)"\)')
+VARIABLE = re.compile(r'(?:env\.\w+|environ\.get)\(\s*"(\w+)"')
+PROCFILE_VARIABLE = re.compile(r"\$\{(\w+):-")
+
+
+def sources() -> Iterator[str]:
+    for package in PACKAGES:
+        for path in (ROOT / package).rglob("*.py"):
+            yield path.read_text(encoding="utf-8")
+
+
+def found(pattern: re.Pattern[str], texts: Iterable[str]) -> set[str]:
+    return {match for text in texts for match in pattern.findall(text)}
+
+
+def domain_errors(of: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    yield of
+    for error in of.__subclasses__():
+        yield from domain_errors(error)
+
+
+def problem_codes() -> set[str]:
+    codes = {error.code for error in domain_errors() if error.__module__.startswith(PACKAGES)}
+    return codes | set(CODES.values()) | found(PROBLEM, sources()) | found(FALLBACK, sources())
+
+
+def variables() -> set[str]:
+    procfile = (ROOT / "Procfile").read_text(encoding="utf-8")
+    return found(VARIABLE, sources()) | found(PROCFILE_VARIABLE, [procfile])
+
+
+def commands() -> set[str]:
+    paths = ROOT.glob("*/management/commands/[a-z]*.py")
+    return {path.stem for path in paths if path.parts[-4] in PACKAGES}
+
+
+def check_ids() -> set[str]:
+    text = (ROOT / "ltdkeeper" / "checks.py").read_text(encoding="utf-8")
+    return {f"E{int(number):03d}" for number in re.findall(r"_error\((\d+),", text)}
+
+
+def literals(path: Path) -> set[str]:
+    """What stands in ``double backquotes`` on a page."""
+    return set(re.findall(r"``([^`]+)``", path.read_text(encoding="utf-8")))
+
+
+def test_every_code_is_in_the_http_reference() -> None:
+    assert problem_codes() - literals(REFERENCE / "http.rst") == set()
+
+
+def test_error_classes_are_read_from_the_packages() -> None:
+    assert {"build_closed", "sts_throttled", "body_too_large", "database_unavailable"} <= (
+        problem_codes()
+    )
+
+
+def test_every_code_of_the_table_exists() -> None:
+    page = (REFERENCE / "http.rst").read_text(encoding="utf-8")
+    table = page.split("* - Status", 1)[1]
+    assert set(re.findall(r"^     - ``(\w+)``$", table, re.MULTILINE)) == problem_codes()
+
+
+@pytest.mark.parametrize("page", ["docs/reference/settings.rst", ".env.example"])
+def test_every_variable_is_described(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert {name for name in variables() if not re.search(rf"\b{name}\b", text)} == set()
+
+
+@pytest.mark.parametrize("page", ["docs/reference/settings.rst", ".env.example"])
+def test_every_described_variable_is_read(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert set(re.findall(r"\bLTD_[A-Z][A-Z_]+[A-Z]\b", text)) - variables() == set()
+
+
+def test_every_check_is_in_the_settings_reference() -> None:
+    text = (REFERENCE / "settings.rst").read_text(encoding="utf-8")
+    assert check_ids()
+    assert {number for number in check_ids() if number not in text} == set()
+
+
+def test_every_command_is_in_the_commands_reference() -> None:
+    text = (REFERENCE / "commands.rst").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^(\w+)\n-+$", text, re.MULTILINE))
+    assert commands()
+    assert commands() - headings == set()
+
+
+def test_every_make_target_is_in_the_commands_reference() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+    text = (REFERENCE / "commands.rst").read_text(encoding="utf-8")
+    assert {target for target in targets if f"``make {target}``" not in text} == set()
