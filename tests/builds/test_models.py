@@ -1,0 +1,148 @@
+"""What rows say about themselves: a build's state and end, a product's address, a store's."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db.models import ProtectedError
+from pytest_django import DjangoAssertNumQueries
+
+from builds.models import Build, Product, Store
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+BEFORE, AFTER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+EARLIER = NOW - timedelta(hours=2)
+SECOND = timedelta(seconds=1)
+
+# open_until, finished_at, deleted_at -> state, closed at
+STATES = {
+    "open": (AFTER, None, None, "open", None),
+    "open for one second more": (NOW + SECOND, None, None, "open", None),
+    "out of time this moment": (NOW, None, None, "expired", NOW),
+    "out of time": (BEFORE, None, None, "expired", BEFORE),
+    "finished": (AFTER, BEFORE, None, "finished", BEFORE),
+    "finished this moment": (AFTER, NOW, None, "finished", NOW),
+    "finished before its time ran out": (BEFORE, EARLIER, None, "finished", EARLIER),
+    "deleted": (AFTER, None, BEFORE, "deleted", BEFORE),
+    "deleted after it was finished": (AFTER, EARLIER, BEFORE, "deleted", EARLIER),
+    "deleted after its time ran out": (EARLIER, None, BEFORE, "deleted", EARLIER),
+}
+
+
+def build_at(case: str) -> Build:
+    open_until, finished_at, deleted_at, _, _ = STATES[case]
+    return Build(open_until=open_until, finished_at=finished_at, deleted_at=deleted_at)
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_state_follows_from_the_times(case: str) -> None:
+    build, state = build_at(case), STATES[case][3]
+    assert build.state(NOW) == state
+    assert build.is_open(NOW) is (state == "open")
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_build_closed_when_the_first_of_its_ends_came(case: str) -> None:
+    assert build_at(case).closed_at(NOW) == STATES[case][4]
+
+
+@pytest.mark.parametrize("case", STATES)
+def test_query_for_open_builds_agrees_with_the_state(case: str, build: Build) -> None:
+    open_until, finished_at, deleted_at, state, _ = STATES[case]
+    Build.objects.update(
+        registered_at=NOW - timedelta(days=1),
+        open_until=open_until,
+        finished_at=finished_at,
+        deleted_at=deleted_at,
+    )
+    assert Build.objects.open(NOW).exists() is (state == "open")
+    assert Build.objects.closed(NOW).exists() is (state != "open")
+
+
+def test_builds_come_with_product_and_store_in_one_query(
+    build: Build, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(1):
+        [found] = Build.objects.with_store()
+        assert found.product.store.bucket == "docs-bucket"
+
+
+def test_newest_build_comes_first(register: Callable[..., Build]) -> None:
+    builds = [register(), register(), register()]
+    assert list(Build.objects.all()) == builds[::-1]
+
+
+def test_build_is_never_removed(build: Build) -> None:
+    with pytest.raises(ValidationError, match="never removed"):
+        build.delete()
+    assert Build.objects.filter(pk=build.pk).exists()
+
+
+def test_registered_builds_are_not_removed_by_query_either(build: Build) -> None:
+    with pytest.raises(ProtectedError):
+        Build.objects.all().delete()
+    assert Build.objects.filter(pk=build.pk).exists()
+
+
+def test_rows_are_named_as_people_name_them(build: Build) -> None:
+    product = build.product
+    assert (str(product.store), str(product), str(build)) == ("main", "guide", build.root)
+
+
+ADDRESSES = {
+    "root domain": ("example.org", "guide.example.org", "https://guide.example.org"),
+    "no root domain": ("", "", ""),
+}
+
+
+@pytest.mark.parametrize("case", ADDRESSES)
+def test_published_address_comes_from_the_root_domain(case: str) -> None:
+    root_domain, domain, url = ADDRESSES[case]
+    product = Product(slug="guide", root_domain=root_domain)
+    assert (product.domain, product.published_url) == (domain, url)
+
+
+ENDPOINTS = {
+    "AWS": ("", "", ""),
+    "one address": ("http://s3:9000", "", "http://s3:9000"),
+    "another address outside": (
+        "http://s3:9000",
+        "https://s3.example.org",
+        "https://s3.example.org",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDPOINTS)
+def test_clients_are_told_the_public_endpoint(case: str) -> None:
+    inside, outside, told = ENDPOINTS[case]
+    assert Store(endpoint_url=inside, public_endpoint_url=outside).client_endpoint_url == told
+
+
+def test_store_takes_its_partition_from_the_role() -> None:
+    assert Store(role_arn="arn:aws-cn:iam::123456789012:role/upload").partition == "aws-cn"
+
+
+SECONDS = {
+    "not set": (None, True),
+    "shortest": (900, True),
+    "the role's longest": (3600, True),
+    "too short": (899, False),
+    "over the role's": (3601, False),
+}
+
+
+@pytest.mark.parametrize("case", SECONDS)
+def test_product_s_duration_is_held_against_its_role(case: str, product: Product) -> None:
+    product.session_seconds, legal = SECONDS[case]
+    if legal:
+        product.full_clean(exclude=["surrogate_key"])
+        return
+    with pytest.raises(ValidationError, match="Between 900 and the role's longest session, 3600"):
+        product.full_clean()
+
+
+def test_product_without_store_is_held_against_the_longest_of_all() -> None:
+    with pytest.raises(ValidationError, match="43200"):
+        Product(slug="guide", session_seconds=43_201).clean()

@@ -1,0 +1,82 @@
+"""Validators of model fields and forms say in a sentence what is wrong."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from builds import validators
+from tests.builds.names import HOSTILE
+
+Validator = Callable[[str], None]
+
+REFUSED: dict[str, tuple[Validator, str, str]] = {
+    "product slug": (validators.validate_product_slug, "Guide", "2 to 63 of a-z"),
+    "build slug": (validators.validate_build_slug, "..", "1 to 64 of a-z"),
+    "bucket": (validators.validate_bucket, "a/b", "Not the name of an S3 bucket"),
+    "region": (validators.validate_region, "EU", "Not the name of a region"),
+    "role": (validators.validate_role_arn, "upload", "Not a role's ARN"),
+    "KMS key": (validators.validate_kms_key_arn, "alias/docs", "no alias"),
+    "endpoint": (validators.validate_endpoint, "s3.example.org", "Not an address such as"),
+}
+
+TAKEN: dict[str, tuple[Validator, str]] = {
+    "product slug": (validators.validate_product_slug, "guide"),
+    "build slug": (validators.validate_build_slug, "v1"),
+    "bucket": (validators.validate_bucket, "docs-bucket"),
+    "region": (validators.validate_region, "eu-central-1"),
+    "role": (validators.validate_role_arn, "arn:aws:iam::123456789012:role/upload"),
+    "KMS key": (validators.validate_kms_key_arn, "arn:aws:kms:eu-1:123456789012:key/1"),
+    "https": (validators.validate_endpoint, "https://s3.example.org"),
+    "http with a port": (validators.validate_endpoint, "http://127.0.0.1:9000"),
+    "IPv6": (validators.validate_endpoint, "http://[::1]:9000"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_wrong_value_is_refused_with_a_sentence(case: str) -> None:
+    validate, value, sentence = REFUSED[case]
+    with pytest.raises(ValidationError, match=sentence) as caught:
+        validate(value)
+    assert caught.value.code == "invalid"
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_right_value_is_taken(case: str) -> None:
+    validate, value = TAKEN[case]
+    validate(value)
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_name_is_refused_as_slug_and_bucket(case: str) -> None:
+    for validate in [
+        validators.validate_product_slug,
+        validators.validate_build_slug,
+        validators.validate_bucket,
+    ]:
+        with pytest.raises(ValidationError):
+            validate(HOSTILE[case])
+
+
+NO_ENDPOINTS = {
+    "empty": "",
+    "no scheme": "s3.example.org",
+    "another scheme": "ftp://s3.example.org",
+    "script": "javascript:alert(1)",
+    "no host": "https://",
+    "port alone": "https://:9000",
+    "path": "https://s3.example.org/docs",
+    "slash at the end": "https://s3.example.org/",
+    "query": "https://s3.example.org?x=1",
+    "fragment": "https://s3.example.org#x",
+    "user and password": "https://user:password@s3.example.org",
+    "port that is none": "https://s3.example.org:http",
+    "port out of range": "https://s3.example.org:99999",
+    "broken IPv6": "https://[::1",
+}
+
+
+@pytest.mark.parametrize("case", NO_ENDPOINTS)
+def test_endpoint_is_scheme_host_and_port_alone(case: str) -> None:
+    with pytest.raises(ValidationError):
+        validators.validate_endpoint(NO_ENDPOINTS[case])

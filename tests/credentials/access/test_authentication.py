@@ -1,0 +1,98 @@
+"""The `Authorization` header and nothing else: Basic in both forms, Bearer, and what is neither."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from credentials.access.authentication import TokenAuthentication
+from credentials.access.callers import Caller
+from tests.conftest import raw_key
+
+
+def request_with(header: str | None, **more: str) -> Request:
+    headers = {} if header is None else {"HTTP_AUTHORIZATION": header}
+    return Request(APIRequestFactory().get("/", **headers, **more))
+
+
+def basic(text: str | bytes) -> str:
+    data = text if isinstance(text, bytes) else text.encode()
+    return f"Basic {base64.b64encode(data).decode()}"
+
+
+ACCEPTED: dict[str, Callable[[str], str]] = {
+    "Bearer": lambda key: f"Bearer {key}",
+    "bearer in lower case": lambda key: f"bearer {key}",
+    "Bearer with more spaces": lambda key: f"Bearer   {key} ",
+    "Basic with the client's name": lambda key: basic(f"ci:{key}"),
+    "Basic in upper case": lambda key: basic(f"ci:{key}").replace("Basic", "BASIC"),
+    "Basic with the token as name": lambda key: basic(f"{key}:"),
+    "Basic with the token and no colon": basic,
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_header_names_the_caller(case: str, caller: Caller) -> None:
+    answer = TokenAuthentication().authenticate(request_with(ACCEPTED[case](raw_key(caller))))
+    assert answer is not None
+    user, auth = answer
+    assert user is auth
+    assert (user.client, user.api_key) == (caller.client, caller.api_key)
+
+
+def test_request_without_the_header_stays_anonymous() -> None:
+    for header in [None, ""]:
+        assert TokenAuthentication().authenticate(request_with(header)) is None
+
+
+REFUSED: dict[str, Callable[[str], str]] = {
+    "another scheme": lambda key: f"Token {key}",
+    "scheme alone": lambda key: "Bearer",
+    "Basic alone": lambda key: "Basic",
+    "key alone": lambda key: key,
+    "Basic that is not base64": lambda key: f"Basic ci:{key}",
+    "Basic with stray characters": lambda key: basic(f"ci:{key}")[:-4] + "*===",
+    "Basic that is not UTF-8": lambda key: basic(b"\xff\xfe:x"),
+    "Basic that is not ASCII": lambda key: "Basic \u00e9\u00e9\u00e9\u00e9",
+    "Basic with nothing in it": lambda key: basic(""),
+    "Basic with a colon alone": lambda key: basic(":"),
+    "Basic without a name": lambda key: basic(f":{key}"),
+    "Basic with another's name": lambda key: basic(f"other:{key}"),
+    "Basic with the token as name and a password": lambda key: basic(f"{key}:x"),
+    "Basic with name and password swapped": lambda key: basic(f"{key}:ci"),
+    "Bearer with a name": lambda key: f"Bearer ci:{key}",
+    "Bearer twice": lambda key: f"Bearer Bearer {key}",
+    "two headers joined": lambda key: f"Bearer {key}, Bearer {key}",
+    "wrong key": lambda key: f"Bearer {key[:-4]}0000",
+    "very long": lambda key: f"Bearer {key * 1000}",
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_header_that_names_no_caller_is_refused(case: str, caller: Caller) -> None:
+    key = raw_key(caller)
+    with pytest.raises(AuthenticationFailed) as caught:
+        TokenAuthentication().authenticate(request_with(REFUSED[case](key)))
+    assert key not in str(caught.value.detail)
+
+
+ELSEWHERE = {
+    "query": lambda key: {"QUERY_STRING": f"token={key}&access_token={key}"},
+    "cookie": lambda key: {"HTTP_COOKIE": f"sessionid={key}; token={key}"},
+    "another header": lambda key: {"HTTP_X_API_KEY": key, "HTTP_X_AUTHORIZATION": f"Bearer {key}"},
+    "web server's user": lambda key: {"REMOTE_USER": "ci"},
+}
+
+
+@pytest.mark.parametrize("case", ELSEWHERE)
+def test_key_anywhere_else_authenticates_nobody(case: str, caller: Caller) -> None:
+    request = request_with(None, **ELSEWHERE[case](raw_key(caller)))
+    assert TokenAuthentication().authenticate(request) is None
+
+
+def test_challenge_is_basic_as_ltd_clients_expect() -> None:
+    challenge = TokenAuthentication().authenticate_header(request_with(None))
+    assert challenge == 'Basic realm="ltdkeeper"'

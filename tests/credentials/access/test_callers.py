@@ -1,0 +1,199 @@
+"""Who a token stands for: everything is read anew, and every refusal looks and costs the same."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from credentials.access import callers, tokens
+from credentials.access.callers import Caller, authenticate
+from credentials.access.keys import command_line_user, start_key_session, withdraw_api_key
+from credentials.access.models import ApiKey, Client, KeySession
+from credentials.access.tokens import PresentedToken
+from credentials.errors import InvalidCredentials
+from tests.conftest import raw_key
+
+Show = Callable[..., Caller]
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def key(caller: Caller) -> str:
+    return raw_key(caller)
+
+
+@pytest.fixture
+def session(caller: Caller, now: datetime) -> str:
+    return start_key_session(caller=caller, now=now).reveal()
+
+
+@pytest.fixture
+def show(now: datetime) -> Show:
+    def call(raw_token: str, name: str | None = None, at: datetime = now) -> Caller:
+        return authenticate(raw_token=raw_token, name=name, now=at)
+
+    return call
+
+
+def test_key_stands_for_its_client(show: Show, key: str, caller: Caller) -> None:
+    found = show(key)
+    assert (found.client, found.api_key, found.key_session) == (caller.client, caller.api_key, None)
+    assert found.is_authenticated
+    assert found.token_name == f"ltdk_{caller.api_key.public_id}"
+
+
+def test_session_stands_for_its_key_s_client(show: Show, session: str, caller: Caller) -> None:
+    found, row = show(session), KeySession.objects.get()
+    assert (found.client, found.api_key, found.key_session) == (caller.client, caller.api_key, row)
+    assert found.token_name == str(row) == f"ltds_{row.public_id}"
+
+
+def test_service_itself_is_named_in_the_ledger_too(caller: Caller, now: datetime) -> None:
+    inside = Caller(client=caller.client)
+    assert (inside.token_name, inside.is_alive(now)) == ("inside", True)
+
+
+@pytest.mark.parametrize("name", [None, "ci"])
+def test_name_may_be_left_out_or_be_the_client_s(
+    name: str | None, show: Show, key: str, session: str
+) -> None:
+    assert show(key, name).client == show(session, name).client
+
+
+@pytest.mark.parametrize("name", ["", "CI", "ci2", "c", " ci", "ltdk"])
+def test_another_name_is_refused(name: str, show: Show, key: str, session: str) -> None:
+    for raw_token in [key, session]:
+        with pytest.raises(InvalidCredentials):
+            show(raw_token, name)
+
+
+def withdraw(now: datetime) -> None:
+    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=now)
+
+
+ENDED: dict[str, Callable[[datetime], object]] = {
+    "expired": lambda now: ApiKey.objects.update(expires_at=now),
+    "long expired": lambda now: ApiKey.objects.update(expires_at=now - timedelta(days=9)),
+    "withdrawn": withdraw,
+    "client disabled": lambda now: Client.objects.update(is_active=False),
+    "secret replaced": lambda now: (
+        ApiKey.objects.update(secret_sha256="0" * 64),
+        KeySession.objects.update(secret_sha256="0" * 64),
+    ),
+    "id replaced": lambda now: (
+        ApiKey.objects.update(public_id="z" * 12),
+        KeySession.objects.update(public_id="z" * 12),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["key", "session"])
+@pytest.mark.parametrize("case", ENDED)
+def test_key_that_ended_opens_nothing_and_its_sessions_neither(
+    case: str, kind: str, show: Show, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    raw_token = request.getfixturevalue(kind)
+    show(raw_token)
+    ENDED[case](now)
+    with pytest.raises(InvalidCredentials):
+        show(raw_token)
+
+
+def test_key_works_to_its_last_second(show: Show, key: str, now: datetime) -> None:
+    ApiKey.objects.update(expires_at=now + SECOND)
+    assert show(key).client.name == "ci"
+
+
+def test_session_ends_at_its_expiry(show: Show, session: str) -> None:
+    expires_at = KeySession.objects.get().expires_at
+    assert show(session, at=expires_at - SECOND)
+    with pytest.raises(InvalidCredentials):
+        show(session, at=expires_at)
+
+
+def with_secret_of(raw_token: str, other: str) -> str:
+    return f"{raw_token.rpartition('_')[0]}_{other.rpartition('_')[2]}"
+
+
+def test_secret_of_another_client_s_key_is_refused(
+    show: Show, key: str, make_caller: Callable[..., Caller]
+) -> None:
+    with pytest.raises(InvalidCredentials):
+        show(with_secret_of(key, raw_key(make_caller("other"))))
+
+
+def test_session_is_not_a_key_nor_the_other_way_round(show: Show, key: str, session: str) -> None:
+    for raw_token in [key.replace("ltdk", "ltds"), session.replace("ltds", "ltdk")]:
+        with pytest.raises(InvalidCredentials):
+            show(raw_token)
+
+
+WRONG = ["unknown id", "wrong secret", "malformed"]
+
+
+def spoilt(raw_token: str, case: str) -> str:
+    prefix, public_id, secret = raw_token.split("_")
+    return {
+        "unknown id": f"{prefix}_{'0' * 12}_{secret}",
+        "wrong secret": f"{prefix}_{public_id}_{'0' * 64}",
+        "malformed": raw_token[:-1],
+    }[case]
+
+
+@pytest.mark.parametrize("kind", ["key", "session"])
+@pytest.mark.parametrize("case", WRONG)
+def test_refusal_does_not_say_what_was_wrong(
+    case: str, kind: str, show: Show, request: pytest.FixtureRequest
+) -> None:
+    with pytest.raises(InvalidCredentials) as caught:
+        show(spoilt(request.getfixturevalue(kind), case))
+    assert str(caught.value) == InvalidCredentials.message
+
+
+@pytest.mark.parametrize("kind", ["key", "session"])
+@pytest.mark.parametrize("case", ["unknown id", "wrong secret"])
+def test_unknown_id_costs_the_work_of_a_wrong_secret(
+    case: str,
+    kind: str,
+    show: Show,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    raw_token, work = spoilt(request.getfixturevalue(kind), case), Work()
+    monkeypatch.setattr(callers, "matches", work.matches)
+    monkeypatch.setattr(tokens, "digest", work.digest)
+    with django_assert_num_queries(1), pytest.raises(InvalidCredentials):
+        show(raw_token)
+    assert work.done == ["matches", "digest"]
+
+
+class Work:
+    """Counts what is computed, and computes it."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self._matches, self._digest = tokens.matches, tokens.digest
+
+    def matches(self, presented: PresentedToken, stored_digest: str) -> bool:
+        assert len(stored_digest) == 64
+        self.done.append("matches")
+        return self._matches(presented, stored_digest)
+
+    def digest(self, secret: Any) -> str:
+        self.done.append("digest")
+        return self._digest(secret)
+
+
+@pytest.mark.parametrize("kind", ["key", "session"])
+def test_caller_is_found_in_one_query(
+    kind: str,
+    show: Show,
+    request: pytest.FixtureRequest,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    raw_token = request.getfixturevalue(kind)
+    with django_assert_num_queries(1):
+        assert show(raw_token).client.name == "ci"

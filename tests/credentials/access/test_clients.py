@@ -1,0 +1,164 @@
+"""Clients get rights, never lose them here; a product is open to those who were granted it."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
+
+from builds.errors import SlugTaken, UnknownProduct, UnknownStore
+from builds.models import Product, Store
+from credentials.access.callers import Caller
+from credentials.access.clients import (
+    create_client,
+    create_granted_product,
+    granted_product,
+    require_grant,
+)
+from credentials.access.models import Client, Grant
+from credentials.errors import MayNotCreateProducts, ProductNotGranted
+
+
+def create(name: str = "ci", *slugs: str, may_create_products: bool = False) -> tuple[Client, bool]:
+    return create_client(
+        name=name, product_slugs=list(slugs), may_create_products=may_create_products
+    )
+
+
+def granted(client: Client) -> list[str]:
+    return sorted(client.products.values_list("slug", flat=True))
+
+
+def test_client_is_made_with_its_grants(make_product: Callable[..., Product]) -> None:
+    for slug in ["guide", "other", "third"]:
+        make_product(slug)
+    client, made = create("ci", "guide", "other")
+    assert made
+    assert (str(client), client.is_active, client.may_create_products) == ("ci", True, False)
+    assert granted(client) == ["guide", "other"]
+
+
+def test_client_of_that_name_is_found_and_gains(make_product: Callable[..., Product]) -> None:
+    make_product("guide")
+    make_product("other")
+    first, _ = create("ci", "guide")
+    again, made = create("ci", "guide", "other", may_create_products=True)
+    assert (again, made, Client.objects.get().may_create_products) == (first, False, True)
+    assert granted(again) == ["guide", "other"]
+
+
+def test_client_loses_nothing_when_asked_for_less(product: Product) -> None:
+    create("ci", "guide", may_create_products=True)
+    client, _ = create("ci")
+    assert client.may_create_products
+    assert granted(client) == ["guide"]
+
+
+def test_disabled_client_stays_disabled(db: None) -> None:
+    create()
+    Client.objects.update(is_active=False)
+    client, _ = create(may_create_products=True)
+    assert not client.is_active
+    assert not Client.objects.get().is_active
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_made_for_an_unknown_product(product: Product) -> None:
+    with pytest.raises(UnknownProduct):
+        create("ci", "guide", "nowhere", may_create_products=True)
+    assert not Client.objects.exists()
+    assert not Grant.objects.exists()
+
+
+NAMES = ["", "a" * 65, "-ci", ".ci", "c:i", "c i", "ci\n", "c/i", "caf\u00e9", "ci\u200b", "*"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_illegal_name_is_refused(name: str, db: None) -> None:
+    with pytest.raises(ValidationError):
+        create(name)
+    assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["c", "0", "a" * 64, "CI-1.x_y"])
+def test_legal_name_is_taken(name: str, db: None) -> None:
+    assert create(name)[0].name == name
+
+
+def test_granted_product_is_given(caller: Caller, product: Product) -> None:
+    assert granted_product(caller=caller, slug="guide") == product
+
+
+def test_product_that_is_not_granted_is_refused(
+    caller: Caller, make_product: Callable[..., Product]
+) -> None:
+    other = make_product("other")
+    with pytest.raises(ProductNotGranted):
+        granted_product(caller=caller, slug="other")
+    with pytest.raises(ProductNotGranted):
+        require_grant(client=caller.client, product=other)
+
+
+def test_another_client_s_grant_does_not_help(
+    caller: Caller, make_caller: Callable[..., Caller]
+) -> None:
+    with pytest.raises(ProductNotGranted):
+        granted_product(caller=make_caller("other"), slug="guide")
+
+
+def test_grant_is_read_anew(caller: Caller, product: Product) -> None:
+    granted_product(caller=caller, slug="guide")
+    Grant.objects.all().delete()
+    with pytest.raises(ProductNotGranted):
+        granted_product(caller=caller, slug="guide")
+
+
+def test_unknown_product_is_unknown(caller: Caller) -> None:
+    with pytest.raises(UnknownProduct):
+        granted_product(caller=caller, slug="nowhere")
+
+
+def test_product_is_granted_to_the_client_that_made_it(
+    make_caller: Callable[..., Caller], store: Store
+) -> None:
+    maker = make_caller("ci", may_create_products=True)
+    product = create_granted_product(
+        caller=maker, slug="guide", store_name="main", doc_repo="https://git.example.org/guide"
+    )
+    assert granted_product(caller=maker, slug="guide") == product
+    assert (product.doc_repo, Grant.objects.count()) == ("https://git.example.org/guide", 1)
+
+
+def test_client_without_the_right_makes_no_product(caller: Caller) -> None:
+    with pytest.raises(MayNotCreateProducts):
+        create_granted_product(caller=caller, slug="other", store_name="main")
+    assert not Product.objects.filter(slug="other").exists()
+
+
+REFUSED = {"slug": ("guide", "main", SlugTaken), "store": ("other", "nowhere", UnknownStore)}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_product_that_cannot_be_made_is_granted_to_nobody(
+    case: str, make_caller: Callable[..., Caller], product: Product
+) -> None:
+    slug, store_name, error = REFUSED[case]
+    maker = make_caller("maker", may_create_products=True)
+    with pytest.raises(error):
+        create_granted_product(caller=maker, slug=slug, store_name=store_name)
+    assert not maker.client.products.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_product_without_its_grant_is_not_kept(
+    make_caller: Callable[..., Caller], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maker = make_caller("ci", may_create_products=True)
+
+    def refuse(**_: object) -> None:
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(Grant.objects, "create", refuse)
+    with pytest.raises(OperationalError):
+        create_granted_product(caller=maker, slug="guide", store_name="main")
+    assert not Product.objects.exists()

@@ -1,0 +1,176 @@
+"""API keys are shown once, kept as a hash, and every making and withdrawing is in the admin log."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+
+from credentials.access.callers import Caller
+from credentials.access.keys import (
+    command_line_user,
+    make_api_key,
+    start_key_session,
+    withdraw_api_key,
+)
+from credentials.access.models import ApiKey, Client, KeySession
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    return Client.objects.create(name="ci")
+
+
+@pytest.fixture
+def actor(db: None) -> User:
+    return User.objects.create(username="operator")
+
+
+def cells() -> Iterator[str]:
+    """Every value in every table, as text."""
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - names from the database
+            yield from (str(value) for row in cursor.fetchall() for value in row)
+
+
+def test_key_s_secret_is_nowhere_in_the_database(client: Client, actor: User) -> None:
+    key, text = make_api_key(client=client, actor=actor, label="CI")
+    everything = "\n".join(cells())
+    assert key.public_id in everything
+    assert text.reveal() not in everything
+    assert text.reveal().rpartition("_")[2] not in everything
+
+
+def test_session_s_secret_is_nowhere_in_the_database(caller: Caller, now: datetime) -> None:
+    text = start_key_session(caller=caller, now=now).reveal()
+    assert text.rpartition("_")[2] not in "\n".join(cells())
+
+
+def test_key_keeps_label_and_expiry(client: Client, actor: User, now: datetime) -> None:
+    make_api_key(client=client, actor=actor, label="CI", expires_at=now)
+    key = ApiKey.objects.get()
+    assert (key.client, key.label, key.expires_at, key.withdrawn_at) == (client, "CI", now, None)
+    assert str(key) == key.token_name == f"ltdk_{key.public_id}"
+
+
+def test_making_a_key_is_in_the_admin_log(client: Client, actor: User) -> None:
+    key, text = make_api_key(client=client, actor=actor)
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.action_flag, entry.object_id) == (actor, ADDITION, str(key.pk))
+    assert (entry.object_repr, entry.change_message) == (str(key), "Made a key for ci.")
+    assert text.reveal() not in str(vars(entry))
+
+
+def test_withdrawing_a_key_is_in_the_admin_log(client: Client, actor: User, now: datetime) -> None:
+    key, _ = make_api_key(client=client, actor=actor)
+    withdraw_api_key(key=key, actor=actor, now=now)
+    entry = LogEntry.objects.get(action_flag=CHANGE)
+    assert (entry.user, entry.object_id, entry.change_message) == (actor, str(key.pk), "Withdrawn.")
+
+
+def test_withdrawing_again_changes_nothing(client: Client, actor: User, now: datetime) -> None:
+    key, _ = make_api_key(client=client, actor=actor)
+    withdraw_api_key(key=key, actor=actor, now=now)
+    again = withdraw_api_key(key=key, actor=actor, now=now + MINUTE)
+    assert again.withdrawn_at == ApiKey.objects.get().withdrawn_at == now
+    assert LogEntry.objects.filter(action_flag=CHANGE).count() == 1
+
+
+def test_withdrawing_leaves_other_keys_alone(client: Client, actor: User, now: datetime) -> None:
+    key, _ = make_api_key(client=client, actor=actor)
+    other, _ = make_api_key(client=client, actor=actor)
+    withdraw_api_key(key=key, actor=actor, now=now)
+    assert ApiKey.objects.get(withdrawn_at=None) == other
+
+
+def test_withdrawing_writes_no_other_field(client: Client, actor: User, now: datetime) -> None:
+    key, _ = make_api_key(client=client, actor=actor, label="old")
+    ApiKey.objects.update(label="new")
+    withdraw_api_key(key=key, actor=actor, now=now)
+    assert ApiKey.objects.get().label == "new"
+
+
+WRITES: dict[str, Callable[[Client, User, datetime], object]] = {
+    "making": lambda client, actor, now: make_api_key(client=client, actor=actor),
+    "withdrawing": lambda client, actor, now: withdraw_api_key(
+        key=ApiKey.objects.get(), actor=actor, now=now
+    ),
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("case", WRITES)
+def test_without_its_log_entry_nothing_is_kept(
+    case: str, client: Client, actor: User, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if case == "withdrawing":
+        make_api_key(client=client, actor=actor)
+    before = list(ApiKey.objects.values())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(LogEntry.objects, "log_actions", refuse)
+    with pytest.raises(OperationalError):
+        WRITES[case](client, actor, now)
+    assert list(ApiKey.objects.values()) == before
+
+
+def test_session_lives_as_long_as_the_setting_says(
+    caller: Caller, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "LTD_KEY_SESSION_SECONDS", 600)
+    start_key_session(caller=caller, now=now)
+    session = KeySession.objects.get()
+    assert (session.api_key, session.created_at) == (caller.api_key, now)
+    assert session.expires_at == now + timedelta(seconds=600)
+
+
+def test_service_itself_is_given_no_session(client: Client, now: datetime) -> None:
+    with pytest.raises(TypeError, match="only an API key"):
+        start_key_session(caller=Caller(client=client), now=now)
+
+
+# seconds between the expiry of an older session and now -> is it removed
+OLDER = {"long over": (3600, True), "over this moment": (0, True), "alive": (-1, False)}
+
+
+@pytest.mark.parametrize("case", OLDER)
+def test_new_session_removes_the_key_s_expired_ones(
+    case: str, caller: Caller, now: datetime
+) -> None:
+    ago, removed = OLDER[case]
+    start_key_session(caller=caller, now=now - timedelta(days=1))
+    old = KeySession.objects.get()
+    KeySession.objects.update(expires_at=now - timedelta(seconds=ago))
+    start_key_session(caller=caller, now=now)
+    assert KeySession.objects.filter(pk=old.pk).exists() is not removed
+    assert KeySession.objects.count() == (1 if removed else 2)
+
+
+def test_new_session_leaves_those_of_other_keys(
+    caller: Caller, make_caller: Callable[..., Caller], now: datetime
+) -> None:
+    start_key_session(caller=make_caller("other"), now=now - timedelta(days=9))
+    start_key_session(caller=caller, now=now)
+    assert KeySession.objects.count() == 2
+
+
+def test_commands_act_as_a_user_that_cannot_log_in(db: None) -> None:
+    user = command_line_user()
+    assert (user.username, user.is_active, user.is_staff) == ("command-line", False, False)
+    assert not user.has_usable_password()
+    assert command_line_user() == user
+    assert User.objects.count() == 1
+
+
+def test_command_line_user_of_an_operator_is_left_as_it_is(db: None) -> None:
+    User.objects.create_user("command-line", password="kept-by-its-operator", is_active=True)
+    assert command_line_user().check_password("kept-by-its-operator")
+    assert User.objects.get().is_active

@@ -1,0 +1,144 @@
+"""The last look: each thing the right rests on is read anew, and locked in one order."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
+
+from builds.errors import UnknownBuild
+from builds.models import Build, Product
+from credentials.access.callers import Caller, authenticate
+from credentials.access.keys import start_key_session
+from credentials.access.locking import right_still_stands
+from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+
+Look = Callable[..., bool]
+
+
+@pytest.fixture
+def look(caller: Caller, build: Build, now: datetime) -> Look:
+    def call(**changes: Any) -> bool:
+        with transaction.atomic():
+            return right_still_stands(
+                **({"caller": caller, "build_id": build.pk, "now": now} | changes)
+            )
+
+    return call
+
+
+@pytest.fixture
+def session_caller(caller: Caller, now: datetime) -> Caller:
+    token = start_key_session(caller=caller, now=now)
+    return authenticate(raw_token=token.reveal(), name=None, now=now)
+
+
+def test_right_stands_while_nothing_changed(look: Look, session_caller: Caller) -> None:
+    assert look()
+    assert look(caller=session_caller)
+
+
+ENDED: dict[str, Callable[[datetime], object]] = {
+    "client disabled": lambda now: Client.objects.update(is_active=False),
+    "key withdrawn": lambda now: ApiKey.objects.update(withdrawn_at=now),
+    "key expired": lambda now: ApiKey.objects.update(expires_at=now),
+    "grant taken": lambda now: Grant.objects.all().delete(),
+    "registration taken": lambda now: Registration.objects.all().delete(),
+    "build finished": lambda now: Build.objects.update(finished_at=now),
+    "build deleted": lambda now: Build.objects.update(deleted_at=now),
+    "build out of time": lambda now: Build.objects.update(
+        open_until=now, registered_at=now - timedelta(hours=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDED)
+def test_right_ends_with_each_thing_it_rests_on(
+    case: str, look: Look, session_caller: Caller, now: datetime
+) -> None:
+    ENDED[case](now)
+    assert not look()
+    assert not look(caller=session_caller)
+
+
+SESSION_ENDED: dict[str, Callable[[datetime], object]] = {
+    "expired": lambda now: KeySession.objects.update(
+        expires_at=now, created_at=now - timedelta(hours=1)
+    ),
+    "removed": lambda now: KeySession.objects.all().delete(),
+}
+
+
+@pytest.mark.parametrize("case", SESSION_ENDED)
+def test_end_of_a_key_session_ends_its_right_and_not_the_key_s(
+    case: str, look: Look, session_caller: Caller, now: datetime
+) -> None:
+    SESSION_ENDED[case](now)
+    assert not look(caller=session_caller)
+    assert look()
+
+
+def test_key_that_was_removed_gives_no_right(look: Look, caller: Caller) -> None:
+    gone = Caller(client=caller.client, api_key=ApiKey(pk=caller.api_key.pk + 1))
+    assert not look(caller=gone)
+
+
+def test_client_that_was_removed_gives_no_right(look: Look, caller: Caller) -> None:
+    gone = Caller(client=Client(pk=caller.client.pk + 1), api_key=caller.api_key)
+    assert not look(caller=gone)
+
+
+def test_service_itself_acts_with_the_client_s_right_alone(look: Look, caller: Caller) -> None:
+    ApiKey.objects.update(withdrawn_at=caller.api_key.created_at)
+    inside = Caller(client=caller.client)
+    assert look(caller=inside)
+    Client.objects.update(is_active=False)
+    assert not look(caller=inside)
+
+
+def test_registration_of_another_client_gives_no_right(
+    look: Look, make_caller: Callable[..., Caller], product: Product
+) -> None:
+    assert not look(caller=make_caller("other", product))
+
+
+def test_grant_of_another_product_gives_no_right(
+    look: Look, make_product: Callable[..., Product]
+) -> None:
+    Grant.objects.update(product=make_product("other"))
+    assert not look()
+
+
+def test_unknown_build_has_no_right(look: Look, build: Build) -> None:
+    with pytest.raises(UnknownBuild):
+        look(build_id=build.pk + 1)
+
+
+def test_everything_is_locked_in_one_order(
+    look: Look, session_caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: list[type[models.Model]] = []
+    lock = models.QuerySet.select_for_update
+
+    def record(query: Any, *args: Any, **options: Any) -> Any:
+        locked.append(query.model)
+        return lock(query, *args, **options)
+
+    monkeypatch.setattr(models.QuerySet, "select_for_update", record)
+    assert look(caller=session_caller)
+    assert locked == [Client, ApiKey, KeySession, Build, Grant]
+
+
+def test_look_reads_the_database_and_not_the_caller(look: Look, caller: Caller) -> None:
+    caller.client.is_active = False
+    caller.api_key.withdrawn_at = caller.api_key.created_at
+    assert look()
+
+
+def test_look_takes_a_handful_of_queries(look: Look) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        look()
+    reads = [query for query in captured if query["sql"].startswith("SELECT")]
+    assert len(reads) == 5

@@ -1,0 +1,99 @@
+"""A build belongs to the client that registered it, through any of its keys, while granted."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from builds.errors import UnknownBuild
+from builds.models import Build, Product
+from credentials.access.callers import Caller
+from credentials.access.models import Grant, Registration
+from credentials.access.ownership import (
+    delete_owned_build,
+    granted_build,
+    owned_build,
+    require_ownership,
+)
+from credentials.errors import NotYourBuild, ProductNotGranted
+
+MakeCaller = Callable[..., Caller]
+
+
+def test_build_is_its_registrar_s(build: Build, caller: Caller) -> None:
+    assert granted_build(caller=caller, build_id=build.pk) == build
+    assert owned_build(caller=caller, build_id=build.pk) == build
+
+
+def test_build_is_the_client_s_through_any_of_its_keys(
+    build: Build, caller: Caller, make_caller: MakeCaller
+) -> None:
+    another_key = make_caller("ci")
+    assert another_key.api_key != caller.api_key
+    assert owned_build(caller=another_key, build_id=build.pk) == build
+
+
+def test_another_client_of_the_product_sees_but_does_not_own(
+    build: Build, product: Product, make_caller: MakeCaller, now: datetime
+) -> None:
+    other = make_caller("other", product)
+    assert granted_build(caller=other, build_id=build.pk) == build
+    with pytest.raises(NotYourBuild):
+        owned_build(caller=other, build_id=build.pk)
+    with pytest.raises(NotYourBuild):
+        delete_owned_build(caller=other, build_id=build.pk, now=now)
+    assert Build.objects.get().deleted_at is None
+
+
+ASKING = [granted_build, owned_build]
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_client_without_the_grant_does_not_even_see(
+    ask: Callable[..., Build], build: Build, make_caller: MakeCaller
+) -> None:
+    with pytest.raises(ProductNotGranted):
+        ask(caller=make_caller("other"), build_id=build.pk)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_registrar_without_the_grant_does_not_see_either(
+    ask: Callable[..., Build], build: Build, caller: Caller
+) -> None:
+    Grant.objects.all().delete()
+    with pytest.raises(ProductNotGranted):
+        ask(caller=caller, build_id=build.pk)
+
+
+@pytest.mark.parametrize("ask", ASKING)
+def test_id_of_no_build_is_unknown(ask: Callable[..., Build], build: Build, caller: Caller) -> None:
+    with pytest.raises(UnknownBuild):
+        ask(caller=caller, build_id=build.pk + 1)
+
+
+def test_build_that_nobody_registered_is_nobody_s(build: Build, caller: Caller) -> None:
+    Registration.objects.all().delete()
+    with pytest.raises(NotYourBuild):
+        require_ownership(caller=caller, build=build)
+
+
+def test_another_build_s_registration_does_not_help(
+    register: Callable[..., Build], caller: Caller
+) -> None:
+    mine, lost = register(), register()
+    Registration.objects.filter(build=lost).delete()
+    assert owned_build(caller=caller, build_id=mine.pk) == mine
+    with pytest.raises(NotYourBuild):
+        owned_build(caller=caller, build_id=lost.pk)
+
+
+def test_owner_deletes_its_build(build: Build, caller: Caller, now: datetime) -> None:
+    assert delete_owned_build(caller=caller, build_id=build.pk, now=now).deleted_at == now
+
+
+def test_ownership_costs_three_queries(
+    build: Build, caller: Caller, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):
+        assert owned_build(caller=caller, build_id=build.pk).product.store.bucket

@@ -1,0 +1,63 @@
+"""The door of the API: a caller passes; reading is free only where the operator chose it."""
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from credentials.access.callers import Caller
+from credentials.access.models import ApiKey, Client
+from credentials.access.permissions import IsCaller, IsCallerOrPublicRead, caller_of
+
+CALLER = Caller(client=Client(name="ci"), api_key=ApiKey())
+READING = ["GET", "HEAD", "OPTIONS"]
+WRITING = ["POST", "PATCH", "PUT", "DELETE"]
+
+
+def request_of(auth: object, method: str = "GET") -> Request:
+    request = Request(APIRequestFactory().generic(method, "/"))
+    request.auth = auth
+    return request
+
+
+OTHERS = {"nobody": None, "a name": "ci", "a client": CALLER.client, "a key": CALLER.api_key}
+
+
+def test_caller_passes() -> None:
+    request = request_of(CALLER)
+    assert IsCaller().has_permission(request, None)
+    assert caller_of(request) is CALLER
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_only_a_caller_passes(case: str) -> None:
+    request = request_of(OTHERS[case])
+    assert not IsCaller().has_permission(request, None)
+    with pytest.raises(TypeError, match="no caller"):
+        caller_of(request)
+
+
+def test_user_of_the_admin_does_not_pass() -> None:
+    request = request_of(None)
+    request.user = User(username="operator", is_superuser=True)
+    assert not IsCaller().has_permission(request, None)
+
+
+@pytest.mark.parametrize("method", READING + WRITING)
+def test_caller_passes_with_every_method(method: str, settings: Settings) -> None:
+    settings.LTD_PUBLIC_READS = False
+    assert IsCallerOrPublicRead().has_permission(request_of(CALLER, method), None)
+
+
+@pytest.mark.parametrize("method", READING + WRITING)
+def test_nobody_passes_unless_reads_are_public(method: str, settings: Settings) -> None:
+    settings.LTD_PUBLIC_READS = False
+    assert not IsCallerOrPublicRead().has_permission(request_of(None, method), None)
+
+
+@pytest.mark.parametrize("method", READING + WRITING)
+def test_public_reads_open_reading_alone(method: str, settings: Settings) -> None:
+    settings.LTD_PUBLIC_READS = True
+    passes = IsCallerOrPublicRead().has_permission(request_of(None, method), None)
+    assert passes is (method in READING)

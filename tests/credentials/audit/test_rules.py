@@ -1,0 +1,72 @@
+"""What an audit calls a finding, to the second."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from credentials.audit.rules import Finding, Rule, is_stuck, is_too_long, outlives_its_build
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+STUCK = {"just asked": (0, False), "two minutes": (120, False), "a second more": (121, True)}
+
+
+@pytest.mark.parametrize("case", STUCK)
+def test_row_without_outcome_is_stuck_after_two_minutes(case: str) -> None:
+    seconds, expected = STUCK[case]
+    assert is_stuck(requested_at=NOW - timedelta(seconds=seconds), now=NOW) is expected
+
+
+# seconds it lives, the longest allowed -> finding
+LENGTHS = {
+    "shorter": (900, 1800, False),
+    "as long": (1800, 1800, False),
+    "the store's clock is a minute ahead": (1860, 1800, False),
+    "a second over that": (1861, 1800, True),
+    "hours": (43_200, 1800, True),
+}
+
+
+@pytest.mark.parametrize("case", LENGTHS)
+def test_session_is_too_long_beyond_today_s_longest(case: str) -> None:
+    seconds, longest, expected = LENGTHS[case]
+    expires_at = NOW + timedelta(seconds=seconds)
+    found = is_too_long(requested_at=NOW, expires_at=expires_at, longest_seconds=longest)
+    assert found is expected
+
+
+# seconds since the build closed (None: open), grace -> finding
+CLOSED = {
+    "open": (None, 0, False),
+    "closed this moment": (0, 0, True),
+    "closed a while ago": (60, 0, True),
+    "within the grace": (59, 60, False),
+    "grace over": (60, 60, True),
+}
+
+
+@pytest.mark.parametrize("case", CLOSED)
+def test_session_outlives_its_build_after_the_grace(case: str) -> None:
+    ago, grace, expected = CLOSED[case]
+    closed_at = None if ago is None else NOW - timedelta(seconds=ago)
+    found = outlives_its_build(closed_at=closed_at, now=NOW, grace=timedelta(seconds=grace))
+    assert found is expected
+
+
+def test_names_of_the_rules_are_stable() -> None:
+    assert {rule.value for rule in Rule} == {
+        "session_stuck",
+        "session_too_long",
+        "session_of_closed_build",
+        "session_of_disabled_client",
+        "key_without_expiry",
+        "build_written_without_session",
+    }
+
+
+def test_finding_is_written_as_json() -> None:
+    finding = Finding(rule=Rule.STUCK, subject="01j", message="Look.")
+    document = orjson.loads(orjson.dumps(asdict(finding)))
+    assert document == {"rule": "session_stuck", "subject": "01j", "message": "Look."}

@@ -1,0 +1,102 @@
+"""`manage.py create_client`: makes what is missing and shows a new key, once."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.core.management import CommandError, call_command
+
+from builds.models import Product
+from credentials.access.callers import authenticate
+from credentials.access.models import ApiKey, Client
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KEY = re.compile(r"ltdk_[a-z0-9]{12}_[0-9a-f]{64}")
+
+pytestmark = pytest.mark.django_db
+
+
+def create(*arguments: str) -> str:
+    written = StringIO()
+    call_command("create_client", *arguments, stdout=written)
+    return written.getvalue()
+
+
+def test_client_is_made_and_its_key_is_shown(product: Product) -> None:
+    written = create("ci", "--product", "guide", "--label", "CI")
+    first, second, key = written.splitlines()
+    assert (first, second) == ("Made the client ci.", "Its new API key, shown only now:")
+    caller = authenticate(raw_token=key, name="ci", now=NOW)
+    assert [grant.slug for grant in caller.client.products.all()] == ["guide"]
+    assert ApiKey.objects.get().label == "CI"
+
+
+def test_second_run_finds_the_client_and_gives_another_key() -> None:
+    first, second = create("ci"), create("ci")
+    assert second.startswith("Found the client ci.")
+    assert KEY.findall(first) != KEY.findall(second)
+    assert (Client.objects.count(), ApiKey.objects.count()) == (1, 2)
+
+
+def test_json_is_one_document_with_name_and_key() -> None:
+    document = json.loads(create("ci", "--format", "json"))
+    assert set(document) == {"client", "api_key"}
+    assert authenticate(raw_token=document["api_key"], name="ci", now=NOW).client.name == "ci"
+
+
+def test_key_is_in_the_admin_log_and_its_secret_is_not() -> None:
+    [key] = KEY.findall(create("ci"))
+    entry = LogEntry.objects.get()
+    assert (entry.user.username, entry.change_message) == ("command-line", "Made a key for ci.")
+    assert key not in str(vars(entry))
+
+
+def test_right_to_make_products_is_given_when_asked() -> None:
+    create("one")
+    create("two", "--may-create-products")
+    rights = dict(Client.objects.values_list("name", "may_create_products"))
+    assert rights == {"one": False, "two": True}
+
+
+def test_several_products_are_granted(make_product: object, product: Product) -> None:
+    Product.objects.create(slug="other", store=product.store, surrogate_key="b" * 32)
+    create("ci", "--product", "guide", "--product", "other")
+    assert Client.objects.get().products.count() == 2
+
+
+EXPIRIES = {"not said": ([], None), "30 days": (["--expires-days", "30"], 30)}
+
+
+@pytest.mark.parametrize("case", EXPIRIES)
+def test_key_expires_when_asked_to(case: str) -> None:
+    arguments, days = EXPIRIES[case]
+    with time_machine.travel(NOW, tick=False):
+        create("ci", *arguments)
+    assert ApiKey.objects.get().expires_at == (NOW + timedelta(days=days) if days else None)
+
+
+WRONG = {
+    "unknown product": (["ci", "--product", "nowhere"], "no such product"),
+    "hostile product": (["ci", "--product", "../x"], "no such product"),
+    "illegal name": (["c:i"], "Letters, digits"),
+    "empty name": ([""], "cannot be blank"),
+    "over-long name": (["c" * 65], "at most 64 characters"),
+    "no days": (["ci", "--expires-days", "0"], "at least 1"),
+    "fewer days": (["ci", "--expires-days", "-1"], "at least 1"),
+    "days in words": (["ci", "--expires-days", "ten"], "invalid int value"),
+    "another format": (["ci", "--format", "xml"], "invalid choice"),
+    "no name": ([], "required"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_argument_is_a_sentence_and_makes_nothing(case: str) -> None:
+    arguments, sentence = WRONG[case]
+    with pytest.raises(CommandError, match=sentence):
+        create(*arguments)
+    assert not Client.objects.exists()
+    assert not ApiKey.objects.exists()

@@ -1,0 +1,170 @@
+"""The documents of the vendor and the upload role, letter by letter where it matters."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from credentials.identities import (
+    UnsafeIdentityError,
+    boundary_policy,
+    trust_policy,
+    upload_policy,
+    vendor_policy,
+)
+from credentials.policy import Scope, session_policy
+
+ROLE = "arn:aws:iam::123456789012:role/upload"
+VENDOR = "arn:aws:iam::123456789012:user/vendor"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+BUILDS = "arn:aws:s3:::docs/*/builds/*"
+
+
+def statements(document: str) -> list[dict[str, Any]]:
+    parsed = json.loads(document)
+    assert parsed["Version"] == "2012-10-17"
+    return list(parsed["Statement"])
+
+
+def test_vendor_may_assume_these_roles_and_nothing_else() -> None:
+    assert statements(vendor_policy(role_arns=[ROLE, f"{ROLE}-2"])) == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": [ROLE, f"{ROLE}-2"]}
+    ]
+
+
+TRUSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing more": ({}, {}),
+    "external id": (
+        {"external_id": "tenant-7"},
+        {"Condition": {"StringEquals": {"sts:ExternalId": "tenant-7"}}},
+    ),
+    "no sessions": (
+        {"refuse_sessions": True},
+        {"Condition": {"Null": {"aws:TokenIssueTime": "true"}}},
+    ),
+    "both": (
+        {"external_id": "tenant-7", "refuse_sessions": True},
+        {
+            "Condition": {
+                "StringEquals": {"sts:ExternalId": "tenant-7"},
+                "Null": {"aws:TokenIssueTime": "true"},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRUSTS)
+def test_role_trusts_the_vendor_alone(case: str) -> None:
+    options, more = TRUSTS[case]
+    assert statements(trust_policy(vendor_arn=VENDOR, **options)) == [
+        {"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", **more}
+    ]
+
+
+ALLOWED = [
+    {
+        "Effect": "Allow",
+        "Action": [
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+            "s3:GetObject",
+            "s3:DeleteObject",
+        ],
+        "Resource": BUILDS,
+    },
+    {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::docs",
+        "Condition": {"StringLike": {"s3:prefix": "*/builds/*"}},
+    },
+    {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": "arn:aws:s3:::docs"},
+]
+ENCRYPTING = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": KEY}
+
+
+@pytest.mark.parametrize(("key", "more"), [("", []), (KEY, [ENCRYPTING])])
+def test_boundary_is_the_builds_of_the_bucket(key: str, more: list[dict[str, Any]]) -> None:
+    found = statements(boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn=key))
+    assert found == ALLOWED + more
+
+
+REFUSED_HEADERS = {
+    "s3:x-amz-acl": ["public-*", "authenticated-read", "aws-exec-read"],
+    "s3:x-amz-grant-read": "?*",
+    "s3:x-amz-grant-write": "?*",
+    "s3:x-amz-grant-read-acp": "?*",
+    "s3:x-amz-grant-write-acp": "?*",
+    "s3:x-amz-grant-full-control": "?*",
+    "s3:x-amz-website-redirect-location": "?*",
+}
+
+
+def test_upload_role_is_that_and_refuses_what_would_make_objects_public() -> None:
+    found = statements(upload_policy(role_arn=ROLE, bucket="docs"))
+    assert found[: len(ALLOWED)] == ALLOWED
+    assert found[len(ALLOWED) :] == [
+        {
+            "Effect": "Deny",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "Resource": "arn:aws:s3:::docs/*",
+            "Condition": {"StringLike": {header: values}},
+        }
+        for header, values in REFUSED_HEADERS.items()
+    ]
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_documents_are_in_the_role_s_partition(partition: str) -> None:
+    role = ROLE.replace("aws", partition, 1)
+    for document in [
+        upload_policy(role_arn=role, bucket="docs"),
+        boundary_policy(role_arn=role, bucket="docs"),
+    ]:
+        assert f"arn:{partition}:s3:::docs" in document
+        assert "arn:aws:" not in document
+
+
+def test_documents_are_compact_ascii_within_aws_s_limit() -> None:
+    document = upload_policy(role_arn=ROLE, bucket="b" * 63, kms_key_arn=KEY)
+    assert document.isascii()
+    assert " " not in document
+    assert len(document) <= 10_240, f"{len(document)} characters"
+
+
+def test_session_asks_for_no_action_that_its_role_lacks() -> None:
+    scope = Scope(
+        partition="aws",
+        bucket="docs",
+        root="guide/builds/v1",
+        may_list_bare_root=True,
+        may_sync=True,
+        kms_key_arn=KEY,
+    )
+    boundary = boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY)
+    named = [each["Action"] for each in statements(session_policy(scope))]
+    assert named == [each["Action"] for each in statements(boundary)]
+
+
+UNSAFE: dict[str, Callable[[], str]] = {
+    "no role": lambda: vendor_policy(role_arns=[]),
+    "any role": lambda: vendor_policy(role_arns=["*"]),
+    "roles by wildcard": lambda: vendor_policy(role_arns=[ROLE, f"{ROLE}*"]),
+    "any vendor": lambda: trust_policy(vendor_arn="*"),
+    "whole account": lambda: trust_policy(vendor_arn="arn:aws:iam::123456789012:root"),
+    "vendors by wildcard": lambda: trust_policy(vendor_arn="arn:aws:iam::123456789012:user/*"),
+    "vendor with a newline": lambda: trust_policy(vendor_arn=f"{VENDOR}\n"),
+    "any bucket": lambda: upload_policy(role_arn=ROLE, bucket="*"),
+    "bucket with a key": lambda: boundary_policy(role_arn=ROLE, bucket="docs/guide"),
+    "role that is none": lambda: upload_policy(role_arn=VENDOR, bucket="docs"),
+    "any key": lambda: boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
+}
+
+
+@pytest.mark.parametrize("case", UNSAFE)
+def test_no_document_is_made_of_an_unsafe_name(case: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        UNSAFE[case]()

@@ -1,0 +1,206 @@
+"""The ledger's constraints and queries, and that its rows outlive what they name."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.db.models import F, ProtectedError
+
+from builds.models import Build
+from credentials.models import WRITING, Delivery, IssuedSession, new_ledger_id
+from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
+
+Make = Callable[..., IssuedSession]
+
+VIOLATIONS: dict[str, list[tuple[Make, dict[str, Any]]]] = {
+    "session_status_known": [
+        (issued_row, {"status": "granted"}),
+        (issued_row, {"status": ""}),
+    ],
+    "session_issued_has_key_and_expiry": [
+        (issued_row, {"access_key_id": ""}),
+        (issued_row, {"expires_at": None}),
+    ],
+    "session_failure_has_code": [
+        (failed_row, {"failure_code": ""}),
+        (issued_row, {"failure_code": "sts_throttled"}),
+        (requested_row, {"failure_code": "sts_throttled"}),
+        (issued_row, {"status": "withheld", "failure_code": "sts_throttled"}),
+    ],
+    "session_completed_once": [
+        (issued_row, {"completed_at": None}),
+        (failed_row, {"completed_at": None}),
+        (requested_row, {"completed_at": NOW}),
+        (issued_row, {"status": "withheld", "completed_at": None}),
+    ],
+    "session_has_scope": [
+        (issued_row, {"policy": ""}),
+        (issued_row, {"root": ""}),
+        (issued_row, {"bucket_name": ""}),
+    ],
+    "session_duration": [
+        (issued_row, {"duration_seconds": 899}),
+        (issued_row, {"duration_seconds": 43_201}),
+    ],
+    "session_named_by_id": [
+        (issued_row, {"session_name": "guide"}),
+        (issued_row, {"session_name": ""}),
+    ],
+}
+CASES = [(name, *row) for name, rows in VIOLATIONS.items() for row in rows]
+
+
+@pytest.mark.parametrize(("name", "make", "fields"), CASES)
+def test_row_that_breaks_the_rule_is_refused(
+    name: str, make: Make, fields: dict[str, Any], db: None
+) -> None:
+    row = make()
+    with pytest.raises(IntegrityError, match=name):
+        IssuedSession.objects.filter(pk=row.pk).update(**fields)
+
+
+def test_access_key_is_in_one_row(db: None) -> None:
+    row = issued_row()
+    with pytest.raises(IntegrityError, match=r"(?i)unique"):
+        issued_row(access_key_id=row.access_key_id)
+
+
+def test_rows_without_an_access_key_are_many(db: None) -> None:
+    failed_row()
+    failed_row()
+    requested_row()
+    assert IssuedSession.objects.filter(access_key_id="").count() == 3
+
+
+def test_every_constraint_is_violated_here() -> None:
+    named = {constraint.name for constraint in IssuedSession._meta.constraints}
+    assert named == {*VIOLATIONS, "session_access_key_once"}
+
+
+@pytest.mark.parametrize("seconds", [900, 43_200])
+def test_both_ends_of_the_range_of_durations_are_legal(seconds: int, db: None) -> None:
+    assert issued_row(duration_seconds=seconds).pk
+
+
+def test_withheld_row_may_name_its_session(db: None) -> None:
+    assert issued_row(status="withheld").access_key_id
+
+
+def test_ledger_ids_are_lower_case_ulids_and_differ() -> None:
+    ids = [new_ledger_id() for _ in range(500)]
+    assert len(set(ids)) == 500
+    assert all(re.fullmatch(r"[0-7][0-9a-hjkmnp-tv-z]{25}", each) for each in ids)
+
+
+def test_row_is_named_as_its_session(db: None) -> None:
+    row = issued_row()
+    assert str(row) == f"{row.pk}-guide"
+
+
+def test_newest_row_comes_first(db: None) -> None:
+    rows = [issued_row(id=f"{number}".rjust(26, "0")) for number in range(3)]
+    assert list(IssuedSession.objects.all()) == rows[::-1]
+
+
+@pytest.fixture
+def four(db: None) -> dict[str, IssuedSession]:
+    """A row of every status."""
+    return {
+        "requested": requested_row(),
+        "issued": issued_row(),
+        "failed": failed_row(),
+        "withheld": issued_row(status="withheld"),
+    }
+
+
+@pytest.mark.parametrize("status", ["requested", "issued", "failed"])
+def test_rows_are_found_by_status(status: str, four: dict[str, IssuedSession]) -> None:
+    assert list(getattr(IssuedSession.objects.all(), status)()) == [four[status]]
+
+
+# seconds from now to expiry -> active
+ACTIVE = {"a second left": (1, True), "over this moment": (0, False), "over": (-1, False)}
+
+
+@pytest.mark.parametrize("case", ACTIVE)
+def test_active_rows_are_issued_and_not_yet_over(case: str, four: dict[str, IssuedSession]) -> None:
+    seconds, active = ACTIVE[case]
+    filled = IssuedSession.objects.exclude(expires_at=None)
+    filled.update(expires_at=NOW + timedelta(seconds=seconds))
+    assert list(IssuedSession.objects.active(NOW)) == ([four["issued"]] if active else [])
+
+
+def test_rows_since_a_moment_include_it(db: None) -> None:
+    row = issued_row(requested_at=NOW)
+    issued_row(requested_at=NOW - timedelta(seconds=1))
+    assert list(IssuedSession.objects.since(NOW)) == [row]
+
+
+HANDED_OUT = {Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS}
+
+
+@pytest.mark.parametrize("delivery", Delivery)
+def test_sessions_that_can_write_are_those_handed_out(delivery: Delivery, db: None) -> None:
+    issued_row(delivery=delivery)
+    can_write = delivery in HANDED_OUT
+    assert IssuedSession.objects.all().writing().exists() is can_write
+    assert (delivery in WRITING) is can_write
+
+
+def test_rows_are_found_by_build(register: Callable[..., Build]) -> None:
+    mine, other = register(), register()
+    row = issued_row(build=mine)
+    issued_row(build=other)
+    issued_row()
+    assert list(IssuedSession.objects.all().for_build(mine)) == [row]
+
+
+def test_row_outlives_store_and_client(build: Build, caller: Any) -> None:
+    row = issued_row(build=build, client=caller.client, store=build.product.store)
+    with pytest.raises(ProtectedError):
+        build.product.store.delete()
+    IssuedSession.objects.update(store=None, client=None, build=None)
+    row.refresh_from_db()
+    assert (row.store_name, row.client_name, row.root) == ("main", "ci", "guide/builds/v1")
+
+
+NAMED_ROWS = ["store", "client", "build"]
+
+
+@pytest.mark.parametrize("name", NAMED_ROWS)
+def test_removing_what_a_row_names_leaves_the_row(name: str) -> None:
+    field = IssuedSession._meta.get_field(name)
+    assert field.null
+    assert field.remote_field.on_delete.__name__ == "SET_NULL"
+
+
+SECRET_NAMES = re.compile(r"secret|session_token|password|credential")
+
+
+def test_ledger_has_no_column_for_a_secret() -> None:
+    columns = [field.attname for field in IssuedSession._meta.concrete_fields]
+    assert [name for name in columns if SECRET_NAMES.search(name)] == []
+
+
+def test_searches_of_the_ledger_have_an_index(db: None) -> None:
+    searches: dict[str, Any] = {
+        "access_key_id": "ASIA",
+        "session_name": "x",
+        "product_slug": "guide",
+        "client_name": "ci",
+        "build_id": 1,
+        "requested_at__gte": NOW,
+        "status": "requested",
+    }
+    for name, value in searches.items():
+        plan = IssuedSession.objects.filter(**{name: value}).explain()
+        assert "USING INDEX" in plan, f"{name}: {plan}"
+
+
+def test_row_cannot_be_renamed_after_another(db: None) -> None:
+    row = issued_row()
+    with pytest.raises(IntegrityError, match="session_named_by_id"):
+        IssuedSession.objects.filter(pk=row.pk).update(session_name=F("product_slug"))

@@ -1,0 +1,58 @@
+"""Every endpoint of the API with a request that succeeds, for tables that go through all of them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A method, a path (`{build}` is the id of the build at hand) and a body that is accepted."""
+
+    method: str
+    path: str
+    body: Any = None
+
+
+TOKEN = Endpoint(method="GET", path="/token")
+LIST_PRODUCTS = Endpoint(method="GET", path="/products/")
+CREATE_PRODUCT = Endpoint(
+    method="POST", path="/products/", body={"slug": "fresh", "store": "main"}
+)
+READ_PRODUCT = Endpoint(method="GET", path="/products/guide")
+LIST_BUILDS = Endpoint(method="GET", path="/products/guide/builds/")
+REGISTER_BUILD = Endpoint(
+    method="POST", path="/products/guide/builds/", body={"git_refs": ["main"]}
+)
+READ_BUILD = Endpoint(method="GET", path="/builds/{build}")
+FINISH_BUILD = Endpoint(method="PATCH", path="/builds/{build}", body={"uploaded": True})
+DELETE_BUILD = Endpoint(method="DELETE", path="/builds/{build}")
+ISSUE = Endpoint(method="POST", path="/builds/{build}/credentials", body={})
+REFRESH = Endpoint(method="GET", path="/builds/{build}/credentials")
+
+ENDPOINTS = {
+    "token": TOKEN,
+    "list products": LIST_PRODUCTS,
+    "create product": CREATE_PRODUCT,
+    "read product": READ_PRODUCT,
+    "list builds": LIST_BUILDS,
+    "register build": REGISTER_BUILD,
+    "read build": READ_BUILD,
+    "finish build": FINISH_BUILD,
+    "delete build": DELETE_BUILD,
+    "issue credentials": ISSUE,
+    "refresh credentials": REFRESH,
+}
+OF_A_PRODUCT = {name: ENDPOINTS[name] for name in ("read product", "list builds", "register build")}
+OF_A_BUILD = {
+    name: ENDPOINTS[name]
+    for name in (
+        "read build",
+        "finish build",
+        "delete build",
+        "issue credentials",
+        "refresh credentials",
+    )
+}
+CHANGING_A_BUILD = {name: case for name, case in OF_A_BUILD.items() if name != "read build"}
+ISSUING = {"issue credentials": ISSUE, "refresh credentials": REFRESH}
+WITH_A_BODY = {name: case for name, case in ENDPOINTS.items() if case.body is not None}

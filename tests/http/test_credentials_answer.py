@@ -1,0 +1,181 @@
+"""The one object that SDKs read as container credentials and as `credential_process` output."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from builds.models import Build, Store
+from builds.services import delete_build
+from credentials.models import IssuedSession
+from tests.fake_sts import FakeSts
+from tests.http.conftest import Send
+from tests.http.endpoints import ISSUE, ISSUING, REFRESH, TOKEN, Endpoint
+
+pytestmark = pytest.mark.django_db
+
+MEMBERS = (
+    "Version AccessKeyId SecretAccessKey SessionToken Token Expiration "
+    "session_id bucket root region endpoint_url addressing"
+)
+STATED = {"token": TOKEN, **ISSUING}
+
+
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_answer_has_exactly_its_members(endpoint: Endpoint, send: Send) -> None:
+    response = send(endpoint)
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+    assert list(response.json()) == MEMBERS.split()
+
+
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_answer_is_what_sts_gave_and_the_ledger_recorded(
+    endpoint: Endpoint, send: Send, sts: FakeSts, build: Build
+) -> None:
+    document = send(endpoint).json()
+    row = IssuedSession.objects.get()
+    secret, token = sts.secrets
+    assert (document["SecretAccessKey"], document["SessionToken"]) == (secret, token)
+    assert (document["Token"], document["Version"]) == (token, 1)
+    assert (document["AccessKeyId"], document["session_id"]) == (row.access_key_id, row.pk)
+    assert (document["bucket"], document["root"]) == ("docs-bucket", build.root)
+
+
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_expiration_ends_in_z_and_is_the_sessions(endpoint: Endpoint, send: Send) -> None:
+    text = send(endpoint).json()["Expiration"]
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    expires_at = IssuedSession.objects.get().expires_at
+    assert timedelta(0) <= expires_at - moment < timedelta(seconds=1)
+
+
+def test_store_tells_clients_its_public_endpoint(send: Send) -> None:
+    Store.objects.update(
+        endpoint_url="http://inside:9000",
+        public_endpoint_url="https://s3.example.org",
+        region="eu-central-1",
+        addressing="path",
+    )
+    document = send(ISSUE).json()
+    where = document["endpoint_url"], document["region"], document["addressing"]
+    assert where == ("https://s3.example.org", "eu-central-1", "path")
+
+
+def test_aws_needs_no_endpoint(send: Send) -> None:
+    assert send(ISSUE).json()["endpoint_url"] is None
+
+
+DELIVERIES = {"": "container", "?delivery=container": "container", "?delivery=process": "process"}
+
+
+@pytest.mark.parametrize(("query", "delivery"), DELIVERIES.items())
+def test_refreshing_says_how_it_leaves_and_lives_1800_seconds(
+    query: str, delivery: str, send: Send, sts: FakeSts
+) -> None:
+    assert send(replace(REFRESH, path=REFRESH.path + query)).status_code == 200
+    assert IssuedSession.objects.get().delivery == delivery
+    assert sts.requests[0]["DurationSeconds"] >= 1800
+
+
+def test_duration_in_the_query_is_not_taken_by_a_refresh(send: Send, sts: FakeSts) -> None:
+    send(replace(REFRESH, path=REFRESH.path + "?duration_seconds=900"))
+    assert sts.requests[0]["DurationSeconds"] == 1800
+
+
+@pytest.mark.parametrize("endpoint", STATED.values(), ids=STATED)
+def test_answers_with_secrets_are_never_stored(endpoint: Endpoint, send: Send) -> None:
+    response = send(endpoint)
+    assert response["Cache-Control"] == "no-store"
+    assert "Authorization" in response["Vary"]
+
+
+ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
+    "no key": (401, {"HTTP_AUTHORIZATION": ""}),
+    "wrong key": (401, {"HTTP_AUTHORIZATION": "Bearer wrong"}),
+    "unknown": (404, {}),
+    "closed": (409, {}),
+    "throttled": (503, {}),
+    "bug": (500, {}),
+}
+
+
+def arrange(case: str, build: Build, sts: FakeSts) -> None:
+    if case == "closed":
+        delete_build(build_id=build.pk, now=build.registered_at)
+    if case == "throttled":
+        sts.fail_with("Throttling")
+    if case == "bug":
+        sts.error = RuntimeError("bug")
+
+
+@pytest.mark.parametrize("case", ERRORS)
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_their_errors_are_never_stored(
+    endpoint: Endpoint, case: str, send: Send, sts: FakeSts, build: Build
+) -> None:
+    status, headers = ERRORS[case]
+    arrange(case, build, sts)
+    path = endpoint.path.replace("{build}", "999") if case == "unknown" else endpoint.path
+    response = send(replace(endpoint, path=path), **headers)
+    assert (response.status_code, response["Cache-Control"]) == (status, "no-store")
+    assert "Authorization" in response["Vary"]
+
+
+@pytest.mark.parametrize("method", ["PUT", "HEAD"])
+@pytest.mark.parametrize("endpoint", STATED.values(), ids=STATED)
+def test_wrong_methods_are_never_stored(endpoint: Endpoint, method: str, send: Send) -> None:
+    response = send(replace(endpoint, method=method))
+    assert (response.status_code, response["Cache-Control"]) == (405, "no-store")
+
+
+FAILURES = {
+    "Throttling": (503, "sts_throttled", True),
+    "SlowDown": (503, "sts_throttled", True),
+    "AccessDenied": (502, "role_not_assumable", False),
+    "ExpiredToken": (503, "vendor_credentials_expired", True),
+    "InvalidClientTokenId": (503, "vendor_credentials_expired", True),
+    "RegionDisabledException": (502, "region_disabled", False),
+    "PackedPolicyTooLarge": (422, "policy_too_large", False),
+    "MalformedPolicyDocument": (502, "sts_refused", False),
+    "SomethingNew": (502, "sts_refused", False),
+}
+
+
+@pytest.mark.parametrize("aws_code", FAILURES)
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_refusal_of_sts_is_typed(
+    endpoint: Endpoint, aws_code: str, send: Send, sts: FakeSts
+) -> None:
+    status, code, is_passing = FAILURES[aws_code]
+    sts.fail_with(aws_code)
+    response = send(endpoint)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert ("Retry-After" in response) is is_passing
+    assert aws_code not in response.content.decode()
+    row = IssuedSession.objects.get()
+    assert (row.status, row.failure_code, row.access_key_id) == ("failed", code, "")
+
+
+@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+def test_right_that_ends_during_the_call_is_a_conflict(
+    endpoint: Endpoint, send: Send, sts: FakeSts, build: Build
+) -> None:
+    sts.during = lambda: delete_build(build_id=build.pk, now=build.registered_at)
+    response = send(endpoint)
+    assert (response.status_code, response.json()["code"]) == (409, "session_withheld")
+    assert [secret for secret in sts.secrets if secret in response.content.decode()] == []
+    assert IssuedSession.objects.get().status == "withheld"
+
+
+@pytest.mark.parametrize("shift", [-61, -1700, -10_000])
+def test_session_that_ends_too_early_is_thrown_away(shift: int, send: Send, sts: FakeSts) -> None:
+    sts.lifetime_shift = shift
+    response = send(ISSUE)
+    assert (response.status_code, response.json()["code"]) == (502, "sts_bad_answer")
+    assert IssuedSession.objects.get().status == "failed"
+
+
+def test_sessions_clock_may_differ_by_a_minute(send: Send, sts: FakeSts) -> None:
+    sts.lifetime_shift = -50
+    assert send(ISSUE).status_code == 200

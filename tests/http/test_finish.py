@@ -1,0 +1,266 @@
+"""Finishing over HTTP: what the listing says is stored, what it cannot say does not stop anybody."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore import exceptions as botocore_errors
+from django.utils import timezone
+
+from builds.models import Build
+from builds.services import delete_build
+from credentials.models import IssuedSession
+from tests.fake_sts import FakeSts
+from tests.http.conftest import Refused, Send, expire
+from tests.http.endpoints import FINISH_BUILD, ISSUE, READ_BUILD, REFRESH
+from tests.http.fake_s3 import FakeS3
+from tests.http.problem import assert_problem
+
+pytestmark = pytest.mark.django_db
+
+EMPTY_ALLOWED = b'{"uploaded": true, "empty": true}'
+
+
+def refusal(code: str, status: int) -> botocore_errors.ClientError:
+    """What botocore raises for S3's answer."""
+    detail = {
+        "Error": {"Code": code, "Message": f"{code} of arn:aws:sts::123456789012:assumed-role/x"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return botocore_errors.ClientError(detail, "ListObjectsV2")  # type: ignore[arg-type]
+
+
+def away(kind: type[Exception], **details: Any) -> Exception:
+    return kind(endpoint_url="http://inside:9000", error="arn:aws:iam::1:role/x", **details)
+
+
+AWAY = {
+    "refused connection": away(botocore_errors.EndpointConnectionError),
+    "connection timeout": away(botocore_errors.ConnectTimeoutError),
+    "read timeout": away(botocore_errors.ReadTimeoutError),
+    "closed connection": away(botocore_errors.ConnectionClosedError),
+    "TLS": away(botocore_errors.SSLError),
+    "proxy": away(botocore_errors.ProxyConnectionError, proxy_url="http://proxy"),
+    "broken stream": botocore_errors.ResponseStreamingError(error="cut"),
+    "unreadable answer": botocore_errors.BotoCoreError(),
+    "access denied": refusal("AccessDenied", 403),
+    "no such bucket": refusal("NoSuchBucket", 404),
+    "slow down": refusal("SlowDown", 503),
+    "internal error": refusal("InternalError", 500),
+    "unknown": refusal("Unknown", 400),
+    "code of 200 characters": refusal("X" * 200, 400),
+}
+
+
+def test_finished_build_knows_its_objects_and_bytes(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [10, 200, 3_000]
+    send(ISSUE)
+    document = send(FINISH_BUILD).json()
+    assert (document["object_count"], document["byte_count"]) == (3, 3_210)
+    assert (document["uploaded"], document["state"]) == (True, "finished")
+    assert document["written_without_session"] is False
+
+
+def test_finish_answers_200_with_the_whole_build(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [1]
+    response = send(FINISH_BUILD)
+    assert response.status_code == 200
+    assert response.json() == send(READ_BUILD).json()
+
+
+def test_one_page_below_the_root_is_listed(send: Send, s3: FakeS3, build: Build) -> None:
+    s3.sizes = [1]
+    send(FINISH_BUILD)
+    expected = {"Bucket": "docs-bucket", "Prefix": f"{build.root}/", "MaxKeys": 1000}
+    assert s3.requests == [expected]
+
+
+def test_listing_has_a_session_of_its_own_in_the_ledger(
+    send: Send, s3: FakeS3, sts: FakeSts, build: Build
+) -> None:
+    s3.sizes = [1]
+    send(FINISH_BUILD)
+    row = IssuedSession.objects.get()
+    assert (row.delivery, row.status, row.build) == ("list", "issued", build)
+    assert (row.access_key_id, row.duration_seconds) == (
+        s3.sessions[0].assumed.access_key_id,
+        900,
+    )
+    [statement] = json.loads(sts.requests[0]["Policy"])["Statement"]
+    assert statement["Action"] == "s3:ListBucket"
+
+
+def test_no_secret_of_the_listing_is_answered(send: Send, s3: FakeS3, sts: FakeSts) -> None:
+    s3.sizes = [1]
+    text = send(FINISH_BUILD).content.decode()
+    assert [secret for secret in sts.secrets if secret in text] == []
+
+
+def test_empty_build_is_refused_and_stays_open(send: Send, s3: FakeS3) -> None:
+    assert_problem(send(FINISH_BUILD), 409, "empty_build")
+    document = send(READ_BUILD).json()
+    assert (document["state"], document["uploaded"], document["object_count"]) == (
+        "open",
+        False,
+        None,
+    )
+    assert send(ISSUE).status_code == 200
+
+
+def test_refused_build_can_be_finished_when_something_is_there(send: Send, s3: FakeS3) -> None:
+    send(FINISH_BUILD)
+    s3.sizes = [5]
+    response = send(FINISH_BUILD)
+    assert (response.status_code, response.json()["byte_count"]) == (200, 5)
+
+
+def test_empty_build_is_finished_when_it_is_meant(send: Send, s3: FakeS3) -> None:
+    document = send(FINISH_BUILD, EMPTY_ALLOWED).json()
+    assert (document["state"], document["object_count"], document["byte_count"]) == (
+        "finished",
+        0,
+        0,
+    )
+    assert document["written_without_session"] is False
+
+
+def test_more_than_one_page_is_finished_without_a_count(send: Send, s3: FakeS3) -> None:
+    s3.sizes, s3.truncated = [1] * 1000, True
+    send(ISSUE)
+    document = send(FINISH_BUILD).json()
+    assert (document["state"], document["object_count"], document["byte_count"]) == (
+        "finished",
+        None,
+        None,
+    )
+    assert Build.objects.get().survey_failure == "more_than_one_page"
+
+
+@pytest.mark.parametrize("raw", [None, EMPTY_ALLOWED], ids=["", "empty"])
+@pytest.mark.parametrize("error", AWAY.values(), ids=AWAY)
+def test_store_that_is_away_does_not_stop_finishing(
+    error: Exception, raw: bytes | None, send: Send, s3: FakeS3
+) -> None:
+    s3.error = error
+    response = send(FINISH_BUILD, raw)
+    document = response.json()
+    assert (response.status_code, document["state"]) == (200, "finished")
+    assert (document["object_count"], document["written_without_session"]) == (None, False)
+    assert Build.objects.get().survey_failure != ""
+    assert "arn:aws" not in response.content.decode()
+
+
+STS_CODES = ["Throttling", "InternalFailure", "AccessDenied", "ExpiredToken", "SomethingNew"]
+
+
+@pytest.mark.parametrize("code", [*STS_CODES, "RegionDisabledException", "PackedPolicyTooLarge"])
+def test_sts_that_refuses_does_not_stop_finishing(
+    code: str, send: Send, s3: FakeS3, sts: FakeSts
+) -> None:
+    sts.fail_with(code, 500 if code == "InternalFailure" else 400)
+    response = send(FINISH_BUILD)
+    assert (response.status_code, response.json()["state"]) == (200, "finished")
+    build, row = Build.objects.get(), IssuedSession.objects.get()
+    assert (row.delivery, row.status) == ("list", "failed")
+    assert build.survey_failure == row.failure_code != ""
+    assert s3.requests == []
+
+
+@pytest.mark.parametrize("kind", ["EndpointConnectionError", "ReadTimeoutError", "SSLError"])
+def test_sts_that_is_away_does_not_stop_finishing(
+    kind: str, send: Send, s3: FakeS3, sts: FakeSts
+) -> None:
+    sts.error = away(getattr(botocore_errors, kind))
+    assert send(FINISH_BUILD).status_code == 200
+    assert Build.objects.get().survey_failure == "sts_unreachable"
+
+
+def test_objects_without_a_writing_session_are_marked(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [1]
+    assert send(FINISH_BUILD).json()["written_without_session"] is True
+
+
+def test_more_than_one_page_without_a_writing_session_is_marked(send: Send, s3: FakeS3) -> None:
+    s3.sizes, s3.truncated = [1] * 1000, True
+    assert send(FINISH_BUILD).json()["written_without_session"] is True
+
+
+@pytest.mark.parametrize("endpoint", [ISSUE, REFRESH], ids=["issue", "refresh"])
+def test_objects_with_a_writing_session_are_not_marked(
+    endpoint: Any, send: Send, s3: FakeS3
+) -> None:
+    s3.sizes = [1]
+    send(endpoint)
+    assert send(FINISH_BUILD).json()["written_without_session"] is False
+
+
+def test_session_that_failed_did_not_write(send: Send, s3: FakeS3, sts: FakeSts) -> None:
+    s3.sizes = [1]
+    sts.fail_with("Throttling")
+    send(ISSUE)
+    sts.error = None
+    assert send(FINISH_BUILD).json()["written_without_session"] is True
+
+
+def test_session_of_another_build_did_not_write(
+    send: Send, s3: FakeS3, register: Callable[..., Build]
+) -> None:
+    other = register()
+    s3.sizes = [1]
+    send(ISSUE)
+    finish_other = replace(FINISH_BUILD, path=f"/builds/{other.pk}")
+    assert send(finish_other).json()["written_without_session"] is True
+
+
+def test_finishing_again_gives_the_same_answer(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [7]
+    first = send(FINISH_BUILD)
+    s3.sizes = [7, 8, 9]
+    second = send(FINISH_BUILD)
+    assert (second.status_code, second.content) == (200, first.content)
+    assert (len(s3.requests), IssuedSession.objects.count()) == (1, 1)
+
+
+def test_finishing_again_after_the_window_gives_the_same_answer(
+    send: Send, s3: FakeS3, build: Build
+) -> None:
+    s3.sizes = [7]
+    first = send(FINISH_BUILD)
+    expire(build)
+    again = send(FINISH_BUILD)
+    assert (again.status_code, again.json()["finished_at"]) == (200, first.json()["finished_at"])
+
+
+def delete(build: Build) -> None:
+    delete_build(build_id=build.pk, now=timezone.now())
+
+
+@pytest.mark.parametrize("close", [delete, expire])
+def test_build_that_closed_otherwise_is_not_looked_at(
+    close: Callable[[Build], None], refused: Refused, s3: FakeS3, build: Build
+) -> None:
+    close(build)
+    refused(FINISH_BUILD, 409, "build_closed")
+    assert s3.requests == []
+
+
+def test_finished_then_deleted_build_is_not_finished_again(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [1]
+    send(FINISH_BUILD)
+    delete(Build.objects.get())
+    assert_problem(send(FINISH_BUILD), 409, "build_closed")
+
+
+def test_build_deleted_during_the_listing_is_not_finished(send: Send, s3: FakeS3) -> None:
+    s3.sizes, s3.during = [1], lambda: delete(Build.objects.get())
+    assert_problem(send(FINISH_BUILD), 409, "build_closed")
+    assert Build.objects.get().finished_at is None
+
+
+def test_finished_build_gets_no_more_credentials(send: Send, s3: FakeS3) -> None:
+    s3.sizes = [1]
+    send(FINISH_BUILD)
+    assert_problem(send(ISSUE), 409, "build_closed")
+    assert_problem(send(REFRESH), 409, "build_closed")

@@ -1,0 +1,161 @@
+"""Key sessions and the ways to show a key: `name:key`, `key:` and Bearer; no cookie counts."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.utils import timezone
+
+from credentials.access.callers import Caller
+from credentials.access.keys import command_line_user, withdraw_api_key
+from credentials.access.models import ApiKey, Client, KeySession
+from tests.conftest import raw_key
+from tests.http.conftest import Refused, Send, basic
+from tests.http.endpoints import ENDPOINTS, LIST_PRODUCTS, TOKEN, Endpoint
+
+pytestmark = pytest.mark.django_db
+
+HALF_A_DAY = 12 * 3600
+
+
+@pytest.fixture
+def token(send: Send) -> str:
+    """What `GET /token` gives."""
+    return str(send(TOKEN).json()["token"])
+
+
+SHOWN: dict[str, Callable[[str], str]] = {
+    "name and key": lambda key: basic("ci", key),
+    "key with an empty password": lambda key: basic(key, ""),
+    "Bearer": lambda key: f"Bearer {key}",
+    "bearer": lambda key: f"bearer {key}",
+    "BASIC": lambda key: basic("ci", key).replace("Basic", "BASIC"),
+}
+
+
+@pytest.mark.parametrize("header", SHOWN.values(), ids=SHOWN)
+def test_key_is_taken_in_every_form(
+    header: Callable[[str], str], send: Send, caller: Caller
+) -> None:
+    shown = header(raw_key(caller))
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 200
+
+
+@pytest.mark.parametrize("header", SHOWN.values(), ids=SHOWN)
+def test_key_session_is_taken_in_every_form(
+    header: Callable[[str], str], send: Send, token: str
+) -> None:
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=header(token)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_key_session_opens_what_its_key_opens(name: str, send: Send, token: str) -> None:
+    response = send(ENDPOINTS[name], HTTP_AUTHORIZATION=basic(token, ""))
+    assert response.status_code in ({200, 409} if name == "finish build" else {200, 201})
+
+
+def test_each_asking_gives_another_token(send: Send, token: str) -> None:
+    assert send(TOKEN).json()["token"] != token
+    assert KeySession.objects.count() == 2
+
+
+def test_only_the_digest_of_a_token_is_kept(token: str) -> None:
+    row = KeySession.objects.values().get()
+    assert token.rpartition("_")[2] not in str(row)
+
+
+def test_token_is_not_taken_under_another_name(refused: Refused, token: str) -> None:
+    shown = basic("another", token)
+    refused(LIST_PRODUCTS, 401, "invalid_credentials", HTTP_AUTHORIZATION=shown)
+
+
+@pytest.fixture
+def later() -> Iterator[Callable[[float], None]]:
+    """Move the clock by seconds from the test's start."""
+    with time_machine.travel(timezone.now(), tick=False) as traveller:
+        yield lambda seconds: traveller.shift(timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [(0, 200), (HALF_A_DAY - 1, 200), (HALF_A_DAY, 401), (10**6, 401)]
+)
+def test_key_session_dies_at_its_expiry(
+    later: Callable[[float], None], send: Send, seconds: int, status: int
+) -> None:
+    shown = basic(send(TOKEN).json()["token"], "")
+    later(seconds)
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == status
+
+
+def test_key_session_dies_with_its_keys_expiry(
+    later: Callable[[float], None], send: Send
+) -> None:
+    ApiKey.objects.update(expires_at=timezone.now() + timedelta(minutes=5))
+    shown = basic(send(TOKEN).json()["token"], "")
+    later(299)
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 200
+    later(1)
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 401
+
+
+def withdraw() -> None:
+    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+
+
+def disable() -> None:
+    Client.objects.update(is_active=False)
+
+
+@pytest.mark.parametrize("end", [withdraw, disable])
+def test_key_session_dies_with_its_key(
+    end: Callable[[], None], refused: Refused, token: str
+) -> None:
+    end()
+    shown = basic(token, "")
+    refused(LIST_PRODUCTS, 401, "invalid_credentials", HTTP_AUTHORIZATION=shown)
+
+
+def test_ended_key_sessions_are_swept_by_the_next(
+    later: Callable[[float], None], send: Send
+) -> None:
+    send(TOKEN)
+    later(HALF_A_DAY + 1)
+    send(TOKEN)
+    assert KeySession.objects.count() == 1
+
+
+@pytest.fixture
+def cookie() -> dict[str, str]:
+    """The session cookie of an administrator who is logged in."""
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("root"))
+    return {"HTTP_COOKIE": f"sessionid={browser.cookies['sessionid'].value}"}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_cookie_of_the_admin_does_not_open_the_api(
+    endpoint: Endpoint, refused: Refused, cookie: dict[str, str]
+) -> None:
+    refused(endpoint, 401, "not_authenticated", HTTP_AUTHORIZATION="", **cookie)
+
+
+def test_key_counts_beside_a_cookie(send: Send, cookie: dict[str, Any]) -> None:
+    response = send(LIST_PRODUCTS, **cookie)
+    assert response.json()["products"] == ["https://keeper.example.org/products/guide"]
+
+
+def test_wrong_key_is_not_made_right_by_a_cookie(refused: Refused, cookie: dict[str, Any]) -> None:
+    shown = {"HTTP_AUTHORIZATION": "Bearer wrong", **cookie}
+    refused(LIST_PRODUCTS, 401, "invalid_credentials", **shown)
+
+
+@pytest.mark.parametrize("parameter", ["token", "access_token", "api_key", "key"])
+def test_key_in_the_address_does_not_count(
+    parameter: str, refused: Refused, caller: Caller
+) -> None:
+    path = f"/products/?{parameter}={raw_key(caller)}"
+    refused(Endpoint(method="GET", path=path), 401, "not_authenticated", HTTP_AUTHORIZATION="")

@@ -1,0 +1,126 @@
+"""Lists: newest first, in pages that link to each other, and only what the caller may see."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from builds.models import Build, Product
+from credentials.access.callers import Caller
+from credentials.access.models import Grant
+from tests.conftest import api_for, raw_key
+from tests.http.conftest import Send
+from tests.http.endpoints import LIST_BUILDS, LIST_PRODUCTS
+
+pytestmark = pytest.mark.django_db
+
+HOME = "https://keeper.example.org"
+
+
+def pages(send: Send, address: str, link: str = "next") -> Iterator[dict[str, Any]]:
+    """All pages from an address on, following one of the links."""
+    path: str | None = address
+    while path:
+        page = send(replace(LIST_BUILDS, path=path.removeprefix(HOME))).json()
+        yield page
+        path = page[link]
+
+
+@pytest.fixture
+def eight(register: Callable[..., Build], build: Build) -> list[str]:
+    """The addresses of eight builds, newest first."""
+    builds = [build, *(register() for _ in range(7))]
+    return [f"{HOME}/builds/{build.pk}" for build in reversed(builds)]
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 8), (3, 3), (4, 2), (7, 2), (8, 1), (1000, 1)])
+def test_pages_hold_every_build_once(size: int, count: int, send: Send, eight: list[str]) -> None:
+    found = list(pages(send, f"/products/guide/builds/?page_size={size}"))
+    assert [url for page in found for url in page["builds"]] == eight
+    assert len(found) == count
+    assert set(found[0]) == {"builds", "next", "previous"}
+
+
+def test_pages_lead_back_to_the_first(send: Send, eight: list[str]) -> None:
+    *_, last = pages(send, "/products/guide/builds/?page_size=3")
+    *_, first = pages(send, last["previous"], "previous")
+    assert (first["builds"], first["previous"]) == (eight[:3], None)
+
+
+def test_links_keep_the_page_size_and_the_public_address(send: Send, eight: list[str]) -> None:
+    link = next(pages(send, "/products/guide/builds/?page_size=3"))["next"]
+    assert link.startswith(f"{HOME}/products/guide/builds/?")
+    assert "page_size=3" in link
+
+
+def test_links_come_from_the_setting(send: Send, eight: list[str], settings: Any) -> None:
+    settings.LTD_PUBLIC_URL = "https://front.example.net"
+    page = send(replace(LIST_BUILDS, path="/products/guide/builds/?page_size=3")).json()
+    urls = [page["next"], *page["builds"]]
+    assert all(url.startswith("https://front.example.net/") for url in urls)
+
+
+def test_new_builds_do_not_shift_the_pages(
+    send: Send, eight: list[str], register: Callable[..., Build]
+) -> None:
+    found: list[str] = []
+    for page in pages(send, "/products/guide/builds/?page_size=3"):
+        found += page["builds"]
+        register()
+    assert found == eight
+
+
+@pytest.fixture
+def thousand(build: Build) -> None:
+    """A thousand builds more."""
+    copied = {"product": build.product, "server_made": False}
+    copied |= {"registered_at": build.registered_at, "open_until": build.open_until}
+    slugs = [f"b{number}" for number in range(1000)]
+    Build.objects.bulk_create(
+        Build(slug=slug, root=f"guide/builds/{slug}", **copied) for slug in slugs
+    )
+
+
+@pytest.mark.parametrize(("query", "length"), [("", 100), ("?page_size=5000", 1000)])
+def test_page_has_a_usual_and_a_largest_size(
+    query: str, length: int, send: Send, thousand: None
+) -> None:
+    page = send(replace(LIST_BUILDS, path=f"/products/guide/builds/{query}")).json()
+    assert len(page["builds"]) == length
+
+
+def test_builds_of_other_products_are_not_listed(
+    send: Send, build: Build, make_product: Callable[..., Product], make_caller: Any, register: Any
+) -> None:
+    other = make_product("other")
+    register(product=other, caller=make_caller("neighbour", other))
+    assert send(LIST_BUILDS).json()["builds"] == [f"{HOME}/builds/{build.pk}"]
+
+
+def test_only_granted_products_are_listed(send: Send, make_product: Callable[..., Product]) -> None:
+    make_product("other")
+    assert send(LIST_PRODUCTS).json()["products"] == [f"{HOME}/products/guide"]
+
+
+def test_each_client_lists_its_own_products(
+    send: Send, make_product: Callable[..., Product], make_caller: Callable[..., Caller]
+) -> None:
+    neighbour = make_caller("neighbour", make_product("other"))
+    found = api_for(raw_key(neighbour)).get("/products/").json()
+    assert found["products"] == [f"{HOME}/products/other"]
+
+
+def test_product_is_gone_from_the_list_with_its_grant(send: Send) -> None:
+    Grant.objects.all().delete()
+    assert send(LIST_PRODUCTS).json() == {"products": [], "next": None, "previous": None}
+
+
+def test_products_are_paged(
+    send: Send, make_product: Callable[..., Product], caller: Caller
+) -> None:
+    for number in range(4):
+        Grant.objects.create(client=caller.client, product=make_product(f"p{number}"))
+    found = [page["products"] for page in pages(send, "/products/?page_size=2")]
+    slugs = [[url.rpartition("/")[2] for url in page] for page in found]
+    assert slugs == [["p3", "p2"], ["p1", "p0"], ["guide"]]

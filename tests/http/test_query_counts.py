@@ -1,0 +1,101 @@
+"""How many statements each call costs, transactions included: none grows with the data."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from builds.models import Build, Product
+from credentials.access.callers import Caller
+from credentials.access.keys import start_key_session
+from credentials.access.models import Grant
+from credentials.models import IssuedSession
+from tests.conftest import raw_key
+from tests.http.conftest import Send
+from tests.http.endpoints import ENDPOINTS
+from tests.http.fake_s3 import FakeS3
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Authentication is one statement of each.
+STATEMENTS = {
+    "token": 5,
+    "list products": 2,
+    "create product": 8,
+    "read product": 3,
+    "list builds": 4,
+    "register build": 9,
+    "read build": 3,
+    "finish build": 23,
+    "delete build": 8,
+    "issue credentials": 15,
+    "refresh credentials": 15,
+}
+# The key session is read anew before a session is completed.
+MORE_WITH_A_KEY_SESSION = {"finish build", "issue credentials", "refresh credentials"}
+
+
+@pytest.fixture
+def shown(request: pytest.FixtureRequest, caller: Caller, now: datetime) -> str:
+    """The caller's key, or a key session of it."""
+    if request.param == "key":
+        return f"Bearer {raw_key(caller)}"
+    return f"Bearer {start_key_session(caller=caller, now=now).reveal()}"
+
+
+@pytest.fixture
+def much(register: Callable[..., Build], make_product: Callable[..., Product]) -> None:
+    """Thirty builds, products and grants more."""
+    client = register().registration.client
+    for number in range(30):
+        register()
+        Grant.objects.create(client=client, product=make_product(f"p{number}"))
+
+
+def limit(name: str, kind: str) -> int:
+    return STATEMENTS[name] + (kind == "key session" and name in MORE_WITH_A_KEY_SESSION)
+
+
+@pytest.mark.parametrize("shown", ["key", "key session"], indirect=True)
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_call_costs_its_statements(
+    name: str, shown: str, send: Send, s3: FakeS3, django_assert_max_num_queries: Any
+) -> None:
+    s3.sizes = [1]
+    kind = "key session" if "ltds_" in shown else "key"
+    with django_assert_max_num_queries(limit(name, kind)):
+        assert send(ENDPOINTS[name], HTTP_AUTHORIZATION=shown).status_code in {200, 201}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_call_costs_no_more_with_many_rows(
+    name: str, send: Send, s3: FakeS3, much: None, django_assert_max_num_queries: Any
+) -> None:
+    s3.sizes = [1] * 1000
+    with django_assert_max_num_queries(STATEMENTS[name]):
+        assert send(ENDPOINTS[name]).status_code in {200, 201}
+
+
+@pytest.mark.parametrize("shown", ["", "Bearer wrong"], ids=["no key", "wrong key"])
+def test_malformed_key_costs_no_statement(
+    shown: str, send: Send, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(0):
+        assert send(ENDPOINTS["issue credentials"], HTTP_AUTHORIZATION=shown).status_code == 401
+
+
+def test_unknown_key_costs_one_statement(send: Send, django_assert_num_queries: Any) -> None:
+    unknown = f"Bearer ltdk_000000000000_{'0' * 64}"
+    with django_assert_num_queries(1):
+        assert send(ENDPOINTS["issue credentials"], HTTP_AUTHORIZATION=unknown).status_code == 401
+
+
+def test_finishing_again_costs_no_writing(
+    send: Send, s3: FakeS3, django_assert_num_queries: Any
+) -> None:
+    s3.sizes = [1]
+    send(ENDPOINTS["finish build"])
+    with django_assert_num_queries(4):
+        assert send(ENDPOINTS["finish build"]).status_code == 200
+    assert IssuedSession.objects.count() == 1

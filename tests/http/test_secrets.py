@@ -1,0 +1,234 @@
+"""After every flow at DEBUG: no secret in the database, the logs, the error answers, the admin."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+
+from builds.models import Build
+from builds.services import delete_build
+from credentials.access.callers import Caller
+from credentials.models import IssuedSession
+from ltdkeeper.logs import NEVER_BELOW_INFO, logging_settings
+from tests.conftest import raw_key
+from tests.http.canned_sts import CannedSts
+from tests.http.conftest import Send, basic
+from tests.http.endpoints import FINISH_BUILD, ISSUE, REFRESH, TOKEN, Endpoint
+from tests.http.leaks import admin_pages, database_bytes, found, logs_as_deployed
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def logs(request: pytest.FixtureRequest) -> Iterator[StringIO]:
+    """What the service logs at DEBUG: as JSON, or as the test's parameter says."""
+    renderer = getattr(request, "param", "json")
+    with logs_as_deployed(level="DEBUG", renderer=renderer) as stream:
+        yield stream
+
+
+@pytest.fixture
+def browser(db: None) -> Browser:
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("root"))
+    return browser
+
+
+class Flows:
+    """Everything that hands out or meets a secret, and all secrets so far."""
+
+    def __init__(self, send: Send, store: CannedSts, build: Build, key: str) -> None:
+        self.send, self.store, self.build, self.key = send, store, build, key
+        self.secrets = [key.rpartition("_")[2], basic("ci", key)]
+        self.errors: list[bytes] = []
+
+    def call(self, endpoint: Endpoint, path: str = "", **headers: str) -> Any:
+        response = self.send(replace(endpoint, path=endpoint.path + path), **headers)
+        if response.status_code >= 400:
+            self.errors.append(response.content)
+        return response
+
+    def sign_in(self) -> None:
+        token = self.call(TOKEN, HTTP_AUTHORIZATION=basic("ci", self.key)).json()["token"]
+        self.secrets += [token.rpartition("_")[2], basic(token, "")]
+        self.call(ISSUE, HTTP_AUTHORIZATION=basic(token, ""))
+
+    def issue(self) -> None:
+        for endpoint, path in ((ISSUE, ""), (REFRESH, ""), (REFRESH, "?delivery=process")):
+            assert self.call(endpoint, path).status_code == 200
+
+    def be_refused_by_sts(self) -> None:
+        for code in ("Throttling", "AccessDenied", "ExpiredToken", "PackedPolicyTooLarge", "New"):
+            self.store.answer = lambda code=code: self.store.refusal(code)  # type: ignore[misc]
+            self.call(ISSUE)
+
+    def meet_broken_answers(self) -> None:
+        names = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration", "Credentials"]
+        for name in names:
+            self.store.answer = lambda name=name: self.store.without(name)  # type: ignore[misc]
+            self.call(ISSUE)
+
+    def meet_cut_answers(self) -> None:
+        self.store.answer = self.store.cut
+        self.call(ISSUE)
+        self.call(FINISH_BUILD)
+
+    def be_withheld(self) -> None:
+        def closing() -> tuple[int, str]:
+            delete_build(build_id=self.build.pk, now=self.build.registered_at)
+            return self.store.session()
+
+        self.store.answer = closing
+        assert self.call(ISSUE).status_code == 409
+
+    def finish(self) -> None:
+        assert self.call(FINISH_BUILD).status_code == 200
+
+    def show_wrong_keys(self) -> None:
+        for key in (self.key[:-1] + "x", self.key + "0", self.key.upper()):
+            self.secrets.append(basic("ci", key))
+            for header in (f"Bearer {key}", basic("ci", key), key):
+                self.call(ISSUE, HTTP_AUTHORIZATION=header)
+
+    def write_the_key_into_addresses(self) -> None:
+        get = Endpoint(method="GET", path="/")
+        for path in (f"nothing?key={self.key}", self.key, f"products/{self.key}", f"?k={self.key}"):
+            self.call(get, path, HTTP_AUTHORIZATION="")
+
+
+FLOWS: dict[str, Callable[[Flows], None]] = {
+    name.replace("_", " "): getattr(Flows, name)
+    for name in vars(Flows)
+    if not name.startswith("_") and name != "call"
+}
+
+
+@pytest.fixture
+def flows(send: Send, canned: CannedSts, build: Build, caller: Caller) -> Flows:
+    return Flows(send, canned, build, raw_key(caller))
+
+
+def places(flows: Flows, logs: StringIO, browser: Browser) -> dict[str, bytes]:
+    """Everything that is left behind."""
+    return {
+        "errors": b"".join(flows.errors),
+        "admin": admin_pages(browser),
+        "database": database_bytes(),
+        "logs": logs.getvalue().encode(),
+    }
+
+
+@pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
+def test_no_secret_is_left_behind(
+    flow: Callable[[Flows], None], flows: Flows, logs: StringIO, browser: Browser
+) -> None:
+    flow(flows)
+    left = places(flows, logs, browser)
+    assert found([*flows.secrets, *flows.store.secrets], left) == set()
+
+
+@pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
+def test_all_flows_together_leave_no_secret_behind(
+    flows: Flows, logs: StringIO, browser: Browser
+) -> None:
+    for name in ("sign in", "issue", "be refused by sts", "show wrong keys", "be withheld"):
+        flows.store.answer = flows.store.session
+        FLOWS[name](flows)
+    assert len(flows.store.secrets) >= 10
+    left = places(flows, logs, browser)
+    assert all(left.values())
+    assert found([*flows.secrets, *flows.store.secrets], left) == set()
+
+
+def fail_with_what_is_at_hand(vended: Any) -> None:
+    raise RuntimeError(f"{vended!r} {vended.assumed} {vars(vended.assumed)}")
+
+
+@pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
+def test_bug_that_prints_the_session_prints_no_secret(
+    flows: Flows, logs: StringIO, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("credentials.views.render_credentials", fail_with_what_is_at_hand)
+    assert flows.call(ISSUE).status_code == 500
+    left = places(flows, logs, browser)
+    assert "fail_with_what_is_at_hand" in logs.getvalue()
+    assert found([*flows.secrets, *flows.store.secrets], left) == set()
+
+
+def test_bug_outside_a_view_does_not_log_the_query(
+    flows: Flows, logs: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "ltdkeeper.middleware.problem_response"
+    monkeypatch.setattr(place, lambda **_: 1 / 0)
+    flows.call(TOKEN, f"?key={flows.key}", HTTP_TRANSFER_ENCODING="chunked")
+    assert "ZeroDivisionError" in logs.getvalue()
+    assert found(flows.secrets, {"logs": logs.getvalue().encode()}) == set()
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "NOTSET"])
+@pytest.mark.parametrize("library", NEVER_BELOW_INFO)
+def test_no_level_opens_the_libraries(level: str, library: str) -> None:
+    with logs_as_deployed(level=level, renderer="json"):
+        logger = logging.getLogger(f"{library}.parsers")
+        assert not logger.isEnabledFor(logging.DEBUG)
+
+
+def test_libraries_are_named_in_the_configuration() -> None:
+    loggers = logging_settings(level="DEBUG", renderer="json")["loggers"]
+    assert {loggers[name]["level"] for name in NEVER_BELOW_INFO} == {"INFO"}
+
+
+# That the search can find something: without these, the tests above could be blind.
+
+
+def leak_to_the_log(secret: str, flows: Flows) -> None:
+    logging.getLogger("some.library").debug("answer %s", secret)
+
+
+def leak_to_the_database(secret: str, flows: Flows) -> None:
+    IssuedSession.objects.update(policy=secret)
+
+
+def leak_to_an_error(secret: str, flows: Flows) -> None:
+    flows.errors.append(f'{{"detail": "{secret}"}}'.encode())
+
+
+LEAKS = {
+    leak_to_the_log: {"logs"},
+    leak_to_the_database: {"database", "admin"},
+    leak_to_an_error: {"errors"},
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS)
+def test_leaked_secret_is_found(
+    leak: Callable[..., None], flows: Flows, logs: StringIO, browser: Browser
+) -> None:
+    flows.issue()
+    secret = flows.store.secrets[-1]
+    leak(secret, flows)
+    assert found([secret], places(flows, logs, browser)) == LEAKS[leak]
+
+
+@pytest.mark.parametrize("part", [slice(None), slice(0, 20), slice(-20, None)])
+def test_half_a_secret_is_found(part: slice) -> None:
+    secret = "abcdefghij" * 10 + "0123456789" * 10
+    assert found([secret], {"here": f"x{secret[part]}x".encode(), "there": b"x"}) == {"here"}
+
+
+def test_botocore_would_leak_if_it_were_let(flows: Flows, logs: StringIO) -> None:
+    logging.getLogger("botocore").setLevel(logging.DEBUG)
+    flows.issue()
+    assert found(flows.store.secrets, {"logs": logs.getvalue().encode()}) == {"logs"}
+
+
+def test_deleted_row_is_still_found_in_the_file(flows: Flows) -> None:
+    flows.issue()
+    leak_to_the_database(flows.store.secrets[-1], flows)
+    IssuedSession.objects.all().delete()
+    assert found(flows.store.secrets, {"database": database_bytes()}) == {"database"}

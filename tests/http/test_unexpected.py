@@ -1,0 +1,137 @@
+"""A bug, or a database that is away: a bare 500 or a 503, nothing of the inside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404
+
+from tests.fake_sts import FakeSts
+from tests.http.conftest import Refused, Send
+from tests.http.endpoints import ENDPOINTS, ISSUE, READ_BUILD, Endpoint
+from tests.http.problem import assert_problem
+
+pytestmark = pytest.mark.django_db
+
+INSIDE = "inner words: arn:aws:iam::123456789012:user/vendor in /srv/ltdkeeper/db.sqlite3"
+SERVICES = {
+    "token": "credentials.views.start_key_session",
+    "list products": "builds.views.PublicCursorPagination.paginate_queryset",
+    "create product": "builds.views.create_granted_product",
+    "read product": "builds.views.granted_product",
+    "list builds": "builds.views.granted_product",
+    "register build": "builds.views.register_owned_build",
+    "read build": "builds.views.granted_build",
+    "finish build": "builds.views.finish_owned_build",
+    "delete build": "builds.views.delete_owned_build",
+    "issue credentials": "credentials.views.issue_session",
+    "refresh credentials": "credentials.views.issue_session",
+}
+BUGS = [
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AssertionError,
+    MemoryError,
+    RecursionError,
+    IntegrityError,
+]
+
+
+def failing(error: Exception) -> Callable[..., Any]:
+    def fail(*_args: Any, **_kwargs: Any) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_bug_in_a_service_is_a_bare_500(
+    name: str, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SERVICES[name], failing(RuntimeError(INSIDE)))
+    response = refused(ENDPOINTS[name], 500, "internal_error")
+    assert "inner words" not in response.content.decode()
+
+
+@pytest.mark.parametrize("error", BUGS)
+def test_bug_of_any_kind_is_a_bare_500(
+    error: type[Exception], refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SERVICES["issue credentials"], failing(error(INSIDE)))
+    response = refused(ISSUE, 500, "internal_error")
+    assert "inner words" not in response.content.decode()
+
+
+PLACES = [
+    "ltdkeeper.middleware.caller_address",
+    "ltdkeeper.wire.AlwaysJSON.select_renderer",
+    "ltdkeeper.wire.OrjsonRenderer.render",
+    "credentials.access.authentication.authenticate",
+    "builds.views.BuildSerializer.to_representation",
+    "django.middleware.common.CommonMiddleware.process_request",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_bug_outside_a_service_is_a_bare_500(
+    place: str, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, failing(RuntimeError(INSIDE)))
+    response = send(READ_BUILD)
+    assert_problem(response, 500, "internal_error")
+    assert "inner words" not in response.content.decode()
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("name", SERVICES)
+def test_database_that_is_away_is_said_to_come_back(
+    name: str, error: type[Exception], refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SERVICES[name], failing(error(INSIDE)))
+    response = refused(ENDPOINTS[name], 503, "database_unavailable")
+    assert 1 <= int(response["Retry-After"]) <= 60
+    assert "inner words" not in response.content.decode()
+
+
+OTHERS = {
+    "Http404": (Http404(INSIDE), 404, "not_found"),
+    "PermissionDenied": (PermissionDenied(INSIDE), 403, "forbidden"),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_errors_of_the_framework_lose_their_text(
+    case: str, refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, status, code = OTHERS[case]
+    monkeypatch.setattr(SERVICES["read build"], failing(error))
+    assert "inner words" not in refused(READ_BUILD, status, code).content.decode()
+
+
+def test_suspicious_request_is_malformed(
+    send: Send, monkeypatch: pytest.MonkeyPatch, sts: FakeSts
+) -> None:
+    place = "django.middleware.common.CommonMiddleware.process_request"
+    monkeypatch.setattr(place, failing(SuspiciousOperation(INSIDE)))
+    assert_problem(send(ISSUE), 400, "bad_request")
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+def test_health_needs_no_key(path: str, send: Send) -> None:
+    response = send(Endpoint(method="GET", path=path), HTTP_AUTHORIZATION="")
+    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+
+
+def test_service_without_a_database_is_alive_but_not_ready(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = "django.db.backends.utils.CursorWrapper.execute"
+    monkeypatch.setattr(place, failing(OperationalError(INSIDE)))
+    assert send(Endpoint(method="GET", path="/livez")).status_code == 200
+    response = send(Endpoint(method="GET", path="/readyz"))
+    assert response.status_code == 503
+    assert "inner words" not in response.content.decode()

@@ -1,0 +1,68 @@
+"""`/livez` asks nobody; `/readyz` is 503 while the database is away."""
+
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from pytest_django import DjangoAssertNumQueries
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+
+from builds.models import Store
+from ltdkeeper.health import HealthView, LiveView, ReadyView
+
+
+def ask(view: type[HealthView], **headers: str) -> Response:
+    response = view.as_view()(APIRequestFactory().get("/", **headers))
+    assert isinstance(response, Response)
+    return response
+
+
+def away(error: type[Exception]) -> Any:
+    def fail(*_: Any) -> None:
+        raise error("the database is gone")
+
+    return connection.execute_wrapper(fail)
+
+
+def test_process_is_alive_without_a_query(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(0):
+        answer = ask(LiveView)
+    assert (answer.status_code, answer.data) == (200, {"status": "alive"})
+
+
+def test_process_is_alive_without_a_database(db: None) -> None:
+    with away(OperationalError):
+        assert ask(LiveView).status_code == 200
+
+
+def test_service_is_ready_with_its_database(store: Store) -> None:
+    answer = ask(ReadyView)
+    assert (answer.status_code, answer.data["status"]) == (200, "ready")
+    assert list(answer.data["stores"]) == ["main"]
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_service_is_not_ready_without_its_database(error: type[Exception], db: None) -> None:
+    with away(error):
+        answer = ask(ReadyView)
+    assert (answer.status_code, answer.data) == (503, {"status": "database_unavailable"})
+
+
+VIEWS = [LiveView, ReadyView]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_answer_is_open_to_all_and_never_stored(view: type[HealthView], db: None) -> None:
+    answer = ask(view, HTTP_AUTHORIZATION="Bearer wrong")
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_answer_says_nothing_of_how_it_is_built(view: type[HealthView], store: Store) -> None:
+    text = str(ask(view).data)
+    assert "sqlite" not in text.lower()
+    assert store.role_arn not in text

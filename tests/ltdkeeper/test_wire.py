@@ -1,0 +1,191 @@
+"""Strict fields: what is not exactly of the type is refused; and how answers are written."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError, ValidationError
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+
+from credentials.secret import Secret
+from ltdkeeper.wire import (
+    AlwaysJSON,
+    KnownFieldsOnly,
+    OrjsonRenderer,
+    StrictBooleanField,
+    StrictCharField,
+    StrictIntegerField,
+    StrictJSONParser,
+    StrictListField,
+    public_url,
+)
+
+Field = serializers.Field[Any, Any, Any, Any]
+MakeField = Callable[[], Any]
+OTHER_THAN_TEXT = [7, 1.5, True, [], ["a"], {}, {"a": "b"}, b"a"]
+
+TAKEN: dict[str, tuple[MakeField, Any]] = {
+    "text": (StrictCharField, "guide"),
+    "spaces around": (StrictCharField, " guide "),
+    "letters of any script": (StrictCharField, "caf\u00e9 \u65e5\u672c \U0001f4da"),
+    "empty, where allowed": (lambda: StrictCharField(allow_blank=True), ""),
+    "integer": (StrictIntegerField, 900),
+    "negative integer": (StrictIntegerField, -1),
+    "true": (StrictBooleanField, True),
+    "false": (StrictBooleanField, False),
+    "list": (lambda: StrictListField(child=StrictCharField(), limit=2), ["a", "b"]),
+    "empty list": (lambda: StrictListField(child=StrictCharField(), limit=2), []),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_value_of_the_type_is_taken_unchanged(case: str) -> None:
+    make_field, value = TAKEN[case]
+    assert make_field().run_validation(value) == value
+
+
+REFUSED: dict[str, tuple[MakeField, list[Any]]] = {
+    "not text": (StrictCharField, OTHER_THAN_TEXT),
+    "null for text": (StrictCharField, [None]),
+    "blank": (StrictCharField, [""]),
+    "control characters": (StrictCharField, ["a\n", "\na", "a\tb", "a\0", "\x7f", "a\x85b", "\r"]),
+    "invisible characters": (StrictCharField, ["\u202e", "a\u200bb", "\ufeffa", "a\u2066b"]),
+    "half a character": (StrictCharField, ["\ud800", "a\udfff"]),
+    "private and unassigned": (StrictCharField, ["\ue000", "\U000e0001", "\u0378"]),
+    "too long": (lambda: StrictCharField(max_length=3), ["abcd"]),
+    "not an integer": (StrictIntegerField, ["900", 900.0, True, False, [], {}, None, "1e3"]),
+    "out of range": (lambda: StrictIntegerField(min_value=900), [899]),
+    "not a boolean": (StrictBooleanField, ["true", "True", "yes", 1, 0, 0.0, "", [], {}, None]),
+    "not a list": (lambda: StrictListField(child=StrictCharField(), limit=2), ["ab", {}, 7]),
+    "too many": (lambda: StrictListField(child=StrictCharField(), limit=2), [["a", "b", "c"]]),
+    "a member of another type": (
+        lambda: StrictListField(child=StrictCharField(), limit=2),
+        [["a", 7], [["a"]], [None]],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_other_value_is_refused(case: str) -> None:
+    make_field, values = REFUSED[case]
+    for value in values:
+        with pytest.raises(ValidationError):
+            make_field().run_validation(value)
+
+
+def test_long_list_is_refused_before_its_members_are_read() -> None:
+    class Never(serializers.CharField):
+        def run_validation(self, *_: Any) -> Any:
+            raise AssertionError
+
+    with pytest.raises(ValidationError, match="At most 2 members"):
+        StrictListField(child=Never(), limit=2).run_validation([7] * 3)
+
+
+@given(st.text())
+def test_text_is_taken_unchanged_or_refused(text: str) -> None:
+    try:
+        assert StrictCharField().run_validation(text) == text
+    except ValidationError:
+        assert not text.isprintable() or not text or text >= "\ue000"
+
+
+class Example(KnownFieldsOnly):
+    seconds = StrictIntegerField(required=False)
+
+
+def test_unknown_member_is_refused_by_name() -> None:
+    serializer = Example(data={"seconds": 900, "secnods": 900})
+    assert not serializer.is_valid()
+    assert serializer.errors == {"secnods": ["Unknown field."]}
+
+
+@pytest.mark.parametrize("data", [{}, {"seconds": 900}])
+def test_known_members_are_taken(data: dict[str, int]) -> None:
+    serializer = Example(data=data)
+    assert serializer.is_valid()
+    assert serializer.validated_data == data
+
+
+@pytest.mark.parametrize("data", [[], "text", 7, [{"seconds": 900}]])
+def test_body_that_is_no_object_is_refused(data: Any) -> None:
+    assert not Example(data=data).is_valid()
+
+
+NOT_JSON = {
+    "nothing": b"",
+    "half": b'{"a":',
+    "single quotes": b"{'a': 1}",
+    "NaN": b'{"a": NaN}',
+    "infinity": b'{"a": Infinity}',
+    "trailing comma": b'{"a": 1,}',
+    "comment": b"{} // no",
+    "lone surrogate": b'{"a": "\\ud800"}',
+    "Latin-1": b'{"a": "caf\xe9"}',
+    "UTF-16": '{"a": 1}'.encode("utf-16"),
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "deep": b"[" * 100_000,
+    "two documents": b"{}{}",
+}
+
+
+@pytest.mark.parametrize("case", NOT_JSON)
+def test_body_that_is_not_json_is_refused(case: str) -> None:
+    with pytest.raises(ParseError, match="The body is not JSON"):
+        StrictJSONParser().parse(io.BytesIO(NOT_JSON[case]))
+
+
+def test_json_is_parsed() -> None:
+    body = '{"a": ["caf\u00e9", 1, true, null]}'.encode()
+    assert StrictJSONParser().parse(io.BytesIO(body)) == {"a": ["caf\u00e9", 1, True, None]}
+
+
+def test_answer_is_json_and_nothing_is_nothing() -> None:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    written = OrjsonRenderer().render({"at": moment, 7: "a number as a name"})
+    assert orjson.loads(written) == {"at": "2026-11-23T00:00:00+00:00", "7": "a number as a name"}
+    assert OrjsonRenderer().render(None) == b""
+
+
+def test_answer_shows_asterisks_for_a_secret() -> None:
+    assert OrjsonRenderer().render({"key": Secret("hidden")}) == b'{"key":"***"}'
+
+
+SENT = {
+    "JSON": ("application/json", True),
+    "with a charset": ("application/json; charset=utf-8", True),
+    "in capitals": ("Application/JSON", True),
+    "form": ("application/x-www-form-urlencoded", False),
+    "text": ("text/plain", False),
+    "JSON of another kind": ("application/vnd.ltdkeeper.v2+json", False),
+    "none": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", SENT)
+def test_only_json_is_read(case: str) -> None:
+    media_type, is_read = SENT[case]
+    request = Request(APIRequestFactory().generic("POST", "/", b"{}", content_type=media_type))
+    parser = AlwaysJSON().select_parser(request, [StrictJSONParser()])
+    assert (parser is not None) is is_read
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "text/html", "application/vnd.ltdkeeper.v2+json"])
+def test_whatever_is_accepted_json_is_answered(accept: str) -> None:
+    request = Request(APIRequestFactory().get("/", HTTP_ACCEPT=accept))
+    renderer = OrjsonRenderer()
+    chosen = AlwaysJSON().select_renderer(request, [renderer])
+    assert chosen == (renderer, "application/json")
+
+
+def test_addresses_come_from_the_setting_alone(settings: Settings) -> None:
+    settings.LTD_PUBLIC_URL = "https://docs.example.org:8443"
+    assert public_url("/builds/7") == "https://docs.example.org:8443/builds/7"
