@@ -9,6 +9,7 @@ VENV := .venv
 STORE_VENV := .venv-store
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEMO_INSTALLED := $(VENV)/.installed-demo
 STORE_INSTALLED := $(STORE_VENV)/.installed
 BUILD := .build
 LOCK := $(BUILD)/lock
@@ -18,7 +19,8 @@ OLDEST_PYTHON := 3.11.0
 
 # PYTHON=/path/to/python makes the virtual environments with that one.
 PYTHON ?=
-PIP_INSTALL := -m pip install --disable-pip-version-check --quiet
+# Modules are compiled when they are first imported: most never are.
+PIP_INSTALL := -m pip install --disable-pip-version-check --quiet --no-compile
 
 # As in production, but for a database that nobody has to run; nothing is served.
 LIKE_PRODUCTION := env LTD_ENV_FILE=/dev/null LTD_DEBUG=false \
@@ -32,11 +34,11 @@ help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: $(INSTALLED) $(STORE_INSTALLED) ## Play the main job once and check it; SITE=path uploads that folder
+demo: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Play the main job once and check it; SITE=path uploads that folder
 	@exec $(BIN)/python -m demo.play
 
 .PHONY: serve
-serve: $(INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT (default 8000) until Ctrl-C
+serve: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT (default 8000) until Ctrl-C
 	@exec $(BIN)/python -m demo.serve
 
 .PHONY: test
@@ -72,13 +74,13 @@ check-coverage: $(INSTALLED) $(STORE_INSTALLED)
 	$(BIN)/python -m pytest -q --cov --cov-report=term-missing
 
 .PHONY: docs
-docs: $(INSTALLED) ## Build the documentation into .build/docs, warnings are errors
+docs: $(DEMO_INSTALLED) ## Build the documentation into .build/docs, warnings are errors
 	$(BIN)/python -m sphinx -q -W -n --keep-going -b html docs $(BUILD)/docs
 
 .PHONY: lock
 lock: ## Renew constraints.txt: the newest versions that requirements*.txt allow
 	@rm -rf $(LOCK) && mkdir -p $(LOCK) && : > $(LOCK)/constraints.txt
-	@cp requirements.txt requirements-dev.txt $(LOCK)
+	@cp requirements.txt requirements-demo.txt requirements-dev.txt $(LOCK)
 	@$(call make_venv,$(LOCK)/venv)
 	@$(LOCK)/venv/bin/python $(PIP_INSTALL) --upgrade pip
 	@$(LOCK)/venv/bin/python $(PIP_INSTALL) --dry-run --ignore-installed --report $(LOCK)/report.json \
@@ -92,8 +94,13 @@ clean: ## Remove everything that make made, virtual environments included
 	rm -rf $(BUILD) $(VENV) $(STORE_VENV) .demo .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(INSTALLED): requirements.txt requirements-dev.txt constraints.txt
+$(DEMO_INSTALLED): requirements.txt requirements-demo.txt constraints.txt
 	@$(call make_venv,$(VENV))
+	@echo "Installing requirements-demo.txt into $(VENV) ..."
+	@$(BIN)/python $(PIP_INSTALL) -r requirements-demo.txt
+	@touch $@
+
+$(INSTALLED): $(DEMO_INSTALLED) requirements-dev.txt
 	@echo "Installing requirements-dev.txt into $(VENV) ..."
 	@$(BIN)/python $(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
