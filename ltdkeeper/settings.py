@@ -121,7 +121,6 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # Static files are served straight from the installed packages: no collectstatic step to forget.
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / ".build" / "static"
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 

@@ -1,0 +1,239 @@
+"""The admin: the ledger can be searched and not changed, keys are shown once, figures are right."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.models import Build, Product, Store
+from credentials.access.callers import Caller
+from credentials.access.models import ApiKey
+from credentials.isolation.models import IsolationRun
+from credentials.issuing import issue_session
+from credentials.models import Delivery, IssuedSession
+from ltdkeeper.origins import Origin
+from tests.fake_sts import FakeSts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LEDGER = "admin:credentials_issuedsession"
+KEYS = "admin:credentials_apikey"
+
+
+@pytest.fixture
+def browser(db: None) -> Browser:
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("operator"))
+    return browser
+
+
+@pytest.fixture
+def row(caller: Caller, build: Build, sts: FakeSts) -> IssuedSession:
+    return issue_session(
+        caller=caller,
+        build_id=build.pk,
+        delivery=Delivery.JSON,
+        origin=Origin(),
+        now=timezone.now(),
+    ).row
+
+
+def page(browser: Browser, name: str, *args: Any, **query: str) -> str:
+    response = browser.get(reverse(name, args=args), query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def make_key(browser: Browser, client_id: int) -> Any:
+    fields = {"client": client_id, "label": "nightly", "expires_at_0": "", "expires_at_1": ""}
+    return browser.post(reverse(f"{KEYS}_add"), fields)
+
+
+def test_new_key_is_shown_on_one_page_and_works(browser: Browser, caller: Caller) -> None:
+    answer = make_key(browser, caller.client.pk)
+    [text] = re.findall(r"ltdk_[a-z0-9]{12}_[0-9a-f]{64}", answer.content.decode())
+    assert "no-store" in answer["Cache-Control"]
+    api = Browser(headers={"Authorization": f"Bearer {text}"})
+    assert api.get("/products/").status_code == 200
+    key = ApiKey.objects.get(label="nightly")
+    secret = text.rpartition("_")[2]
+    pages = [page(browser, f"{KEYS}_change", key.pk), page(browser, f"{KEYS}_changelist")]
+    assert not any(secret in shown for shown in pages)
+
+
+def test_making_and_withdrawing_a_key_is_in_the_admin_log_once_each(
+    browser: Browser, caller: Caller
+) -> None:
+    make_key(browser, caller.client.pk)
+    key = ApiKey.objects.get(label="nightly")
+    withdraw(browser, key, confirmed="yes")
+    entries = LogEntry.objects.filter(object_id=str(key.pk), user__username="operator")
+    assert sorted(entries.values_list("change_message", flat=True)) == [
+        "Made a key for ci.",
+        "Withdrawn.",
+    ]
+
+
+def withdraw(browser: Browser, key: ApiKey, **fields: str) -> Any:
+    data = {"action": "withdraw", "_selected_action": str(key.pk), **fields}
+    return browser.post(reverse(f"{KEYS}_changelist"), data)
+
+
+def test_withdrawing_asks_first(browser: Browser, api_key: ApiKey) -> None:
+    assert "cannot be undone" in withdraw(browser, api_key).content.decode()
+    api_key.refresh_from_db()
+    assert api_key.withdrawn_at is None
+
+
+def test_withdrawn_key_cannot_be_brought_back(browser: Browser, api_key: ApiKey) -> None:
+    withdraw(browser, api_key, confirmed="yes")
+    data = {"withdrawn_at_0": "", "withdrawn_at_1": "", "label": "again"}
+    browser.post(reverse(f"{KEYS}_change", args=[api_key.pk]), data)
+    api_key.refresh_from_db()
+    assert (api_key.withdrawn_at is not None, api_key.label) == (True, "")
+
+
+FOUND_BY = {
+    "access key id": lambda row: row.access_key_id,
+    "session name": lambda row: row.session_name,
+    "product": lambda row: row.product_slug,
+    "client": lambda row: row.client_name,
+}
+
+
+@pytest.mark.parametrize("what", FOUND_BY)
+def test_ledger_is_searched_by(what: str, browser: Browser, row: IssuedSession) -> None:
+    found = page(browser, f"{LEDGER}_changelist", q=FOUND_BY[what](row))
+    missed = page(browser, f"{LEDGER}_changelist", q="nothing-like-it")
+    assert (row.session_name in found, row.session_name in missed) == (True, False)
+
+
+def test_ledger_cannot_be_added_to_changed_or_emptied(browser: Browser, row: IssuedSession) -> None:
+    change = reverse(f"{LEDGER}_change", args=[row.pk])
+    assert browser.post(change, {"status": "failed"}).status_code == 403
+    for name, args in ((f"{LEDGER}_add", []), (f"{LEDGER}_delete", [row.pk])):
+        assert browser.post(reverse(name, args=args), {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+    browser.post(reverse(f"{LEDGER}_changelist"), data)
+    assert IssuedSession.objects.get().status == "issued"
+
+
+def ledger_rows(row: IssuedSession, count: int, **changes: Any) -> None:
+    for _ in range(count):
+        copy = IssuedSession(**{field.attname: getattr(row, field.attname) for field in FIELDS})
+        copy.session_name, copy.access_key_id = copy.pk, f"ASIA{copy.pk}"
+        for name, value in changes.items():
+            setattr(copy, name, value)
+        copy.save(force_insert=True)
+
+
+FIELDS = [field for field in IssuedSession._meta.fields if field.name != "id"]
+
+
+def figures(browser: Browser) -> list[str]:
+    return re.findall(r"<dd>(\d+)</dd>", page(browser, "admin:index"))
+
+
+def test_front_page_counts_active_issued_failed_and_withheld(
+    browser: Browser, row: IssuedSession, now: datetime
+) -> None:
+    ledger_rows(row, 2, status="failed", failure_code="sts_throttled", access_key_id="")
+    ledger_rows(row, 3, status="withheld")
+    ledger_rows(row, 4, expires_at=now - timedelta(seconds=1))
+    yesterday = {"requested_at": now - timedelta(days=1, hours=1), "expires_at": now}
+    ledger_rows(row, 5, **yesterday)
+    assert figures(browser) == ["1", "5", "2", "3"]
+
+
+def test_front_page_tells_the_last_verdict_on_a_store(
+    browser: Browser, store: Store, now: datetime
+) -> None:
+    assert "isolation never checked" in page(browser, "admin:index")
+    for passed in (True, False):
+        IsolationRun.objects.create(
+            store=store, requested_at=now, finished_at=timezone.now(), passed=passed
+        )
+    assert "isolation failed" in page(browser, "admin:index")
+
+
+def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: Store) -> None:
+    data = {"action": "check_isolation", "_selected_action": store.pk}
+    browser.post(reverse("admin:builds_store_changelist"), data)
+    run = IsolationRun.objects.get()
+    assert (run.verdict, run.requested_by.username) == ("requested", "operator")  # type: ignore[union-attr]
+    assert "requested" in page(browser, "admin:credentials_isolationrun_changelist")
+
+
+def test_product_with_a_build_keeps_slug_and_store(
+    browser: Browser, product: Product, build: Build
+) -> None:
+    data = {"slug": "renamed", "title": "New title", "access": "sync"}
+    browser.post(reverse("admin:builds_product_change", args=[product.pk]), data)
+    product.refresh_from_db()
+    assert (product.slug, product.title) == ("guide", "New title")
+
+
+def test_build_is_marked_as_deleted_and_stays(browser: Browser, build: Build) -> None:
+    data = {"action": "mark_deleted", "_selected_action": build.pk}
+    browser.post(reverse("admin:builds_build_changelist"), data)
+    assert Build.objects.get().deleted_at is not None
+    assert browser.post(reverse("admin:builds_build_delete", args=[build.pk])).status_code == 403
+
+
+def test_product_made_in_the_admin_has_a_surrogate_key(browser: Browser, store: Store) -> None:
+    data = {"slug": "handbook", "store": store.pk, "access": "upload", "session_seconds": "900"}
+    browser.post(reverse("admin:builds_product_add"), data)
+    assert len(Product.objects.get(slug="handbook").surrogate_key) == 32
+
+
+@pytest.mark.parametrize("seconds", ["899", "3601"])
+def test_duration_that_the_role_does_not_allow_is_refused(
+    seconds: str, browser: Browser, store: Store
+) -> None:
+    data = {"slug": "handbook", "store": store.pk, "access": "upload", "session_seconds": seconds}
+    answer = browser.post(reverse("admin:builds_product_add"), data)
+    assert "3600 seconds" in answer.content.decode()
+    assert not Product.objects.exists()
+
+
+CHANGELISTS = [
+    "builds_store",
+    "builds_product",
+    "builds_build",
+    "credentials_client",
+    "credentials_apikey",
+    "credentials_issuedsession",
+    "credentials_isolationrun",
+]
+
+
+@pytest.mark.parametrize("name", CHANGELISTS)
+def test_pages_need_no_inline_script_or_style(
+    name: str, browser: Browser, row: IssuedSession
+) -> None:
+    shown = page(browser, f"admin:{name}_changelist")
+    assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")", shown)
+    assert not re.search(r"\sstyle=|<style", shown)
+
+
+def test_ledger_list_costs_the_same_for_one_row_and_for_fifty(
+    browser: Browser, row: IssuedSession, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    page(browser, f"{LEDGER}_changelist")
+    with django_assert_num_queries(5):
+        page(browser, f"{LEDGER}_changelist")
+    ledger_rows(row, 50)
+    with django_assert_num_queries(5):
+        page(browser, f"{LEDGER}_changelist")
+
+
+def test_stranger_sees_nothing(db: None) -> None:
+    answer = Browser().get(reverse("admin:index"))
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
