@@ -39,7 +39,7 @@ class EmptyBuild(DomainError):
     message = 'Nothing was uploaded below the build\'s root. Send "empty": true if that is meant.'
 
 
-class ProductFrozen(DomainError):
-    status = 409
-    code = "product_frozen"
-    message = "A product with builds keeps its slug and its store."
+class SlugReserved(DomainError):
+    status = 400
+    code = "slug_reserved"
+    message = "Product slugs that begin with isolation-check- are kept for checks of the store."

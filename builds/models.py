@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -64,6 +65,7 @@ class Store(models.Model):
     role_max_seconds = models.PositiveIntegerField(
         "role's longest session",
         default=3600,
+        validators=[MinValueValidator(1800), MaxValueValidator(43_200)],
         help_text="Seconds, the role's MaxSessionDuration. AWS allows no more than 3600 where "
         "this service itself runs under a role.",
     )
@@ -78,7 +80,7 @@ class Store(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(role_max_seconds__range=(900, 43_200)), name="store_role_max_seconds"
+                condition=Q(role_max_seconds__range=(1800, 43_200)), name="store_role_max_seconds"
             ),
             models.CheckConstraint(condition=~Q(bucket=""), name="store_bucket_named"),
             models.CheckConstraint(

@@ -143,6 +143,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "finished_at",
             "object_count",
             "byte_count",
+            "survey_failure",
             "written_without_session",
         )
 

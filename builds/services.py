@@ -52,7 +52,7 @@ def find_build(*, build_id: int) -> Build:
 
 def lock_build(*, build_id: int) -> Build:
     """The same, locked until the transaction ends. Every change of a build goes through here."""
-    locked = Build.objects.with_store().select_for_update(of=("self",))
+    locked = Build.objects.with_store().select_for_update(of=("self",), no_key=True)
     if (build := locked.filter(pk=build_id).first()) is None:
         raise UnknownBuild
     return build

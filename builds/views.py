@@ -24,7 +24,7 @@ from builds.serializers import (
 from builds.services import find_build, find_product
 from credentials.access.clients import create_granted_product, granted_product
 from credentials.access.ownership import delete_owned_build, granted_build, register_owned_build
-from credentials.access.permissions import IsCallerOrPublicRead, caller_of
+from credentials.access.permissions import IsCallerOrPublicRead, caller_of, reader_of
 from credentials.finishing import finish_owned_build
 from ltdkeeper.origins import origin_of
 from ltdkeeper.wire import PublicCursorPagination
@@ -43,9 +43,8 @@ class ProductsView(APIView):
     @extend_schema(operation_id="list_products", parameters=PAGING, responses=ProductListSerializer)
     def get(self, request: Request) -> Response:
         everything = Product.objects.all()
-        visible = (
-            everything.filter(clients=caller_of(request).client) if request.auth else everything
-        )
+        reader = reader_of(request)
+        visible = everything.filter(clients=reader.client) if reader else everything
         pages = PublicCursorPagination()
         page = pages.paginate_queryset(visible, request)
         return Response({"products": [product_url(product) for product in page], **pages.links()})
@@ -133,12 +132,12 @@ def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[st
 
 
 def _visible_product(request: Request, slug: str) -> Product:
-    if not request.auth:
-        return find_product(slug=slug)
-    return granted_product(caller=caller_of(request), slug=slug)
+    reader = reader_of(request)
+    return granted_product(caller=reader, slug=slug) if reader else find_product(slug=slug)
 
 
 def _visible_build(request: Request, build_id: int) -> Build:
-    if not request.auth:
+    reader = reader_of(request)
+    if reader is None:
         return find_build(build_id=build_id)
-    return granted_build(caller=caller_of(request), build_id=build_id)
+    return granted_build(caller=reader, build_id=build_id)

@@ -181,9 +181,10 @@ class IssuedSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "^session_name",
         "^product_slug",
         "^client_name",
+        "^token_name",
         "^root",
     )
-    search_help_text = "Begins with: access key id, session name, product, client, root."
+    search_help_text = "Begins with: access key id, session name, product, client, API key, root."
     show_full_result_count = False
 
     def get_readonly_fields(

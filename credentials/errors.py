@@ -37,6 +37,12 @@ class IsolationNotProven(DomainError):
     retry_after = 60
 
 
+class CanaryElsewhere(DomainError):
+    status = 409
+    code = "canary_elsewhere"
+    message = "The product for checks of this store is in another store. Rename that product."
+
+
 class DurationOutOfRange(DomainError):
     status = 400
     code = "duration_out_of_range"

@@ -12,9 +12,11 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from builds.arns import is_role_arn
+from ltdkeeper.logs import LEVELS
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SESSION_MINIMUM, SESSION_MAXIMUM = 900, 43_200
+ROLE_MINIMUM = 1800
 KEY_SESSION_MINIMUM, KEY_SESSION_MAXIMUM = 300, 7 * 24 * 3600
 SECRET_KEY_LENGTH = 50
 
@@ -71,8 +73,9 @@ def check_durations(**_kwargs: Any) -> list[CheckMessage]:
 
 def _duration_errors() -> Iterator[Error]:
     longest = settings.LTD_STORE_ROLE_MAX_SECONDS
-    if not SESSION_MINIMUM <= longest <= SESSION_MAXIMUM:
-        yield _error(5, "LTD_STORE_ROLE_MAX_SECONDS is not within 900 to 43200.", "AWS's bounds.")
+    if not ROLE_MINIMUM <= longest <= SESSION_MAXIMUM:
+        hint = "Sessions that SDKs refresh need 1800; AWS gives roles 3600 to 43200."
+        yield _error(5, "LTD_STORE_ROLE_MAX_SECONDS is not within 1800 to 43200.", hint)
     if not SESSION_MINIMUM <= settings.LTD_SESSION_SECONDS <= longest:
         hint = "At least 900, and never over the role's maximum, LTD_STORE_ROLE_MAX_SECONDS."
         yield _error(6, "LTD_SESSION_SECONDS is out of range.", hint)
@@ -97,3 +100,11 @@ def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
     if settings.LTD_TRUSTED_PROXIES >= 0:
         return []
     return [_error(9, "LTD_TRUSTED_PROXIES is negative.", "The number of proxies in front.")]
+
+
+@register
+def check_log_level(**_kwargs: Any) -> list[CheckMessage]:
+    """E010: a level that logging knows."""
+    if settings.LTD_LOG_LEVEL in LEVELS:
+        return []
+    return [_error(10, "LTD_LOG_LEVEL is not a log level.", f"One of {', '.join(LEVELS)}.")]

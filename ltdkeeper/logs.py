@@ -14,6 +14,7 @@ import structlog
 
 Event = MutableMapping[str, Any]
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 NEVER_BELOW_INFO = ("botocore", "boto3", "urllib3", "s3transfer")
 ACCESS_TOKEN = re.compile(r"\b(ltd[a-z]_[a-z0-9]{4,})_[0-9a-f]{16,}")
 
@@ -53,7 +54,8 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             final,
         ],
     }
-    quiet = level if level in {"WARNING", "ERROR", "CRITICAL"} else "INFO"
+    level = level if level in LEVELS else "INFO"  # a wrong one is system check E010
+    quiet = level if level in LEVELS[2:] else "INFO"
     return {
         "version": 1,
         "disable_existing_loggers": False,

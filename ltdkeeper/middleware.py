@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
@@ -12,6 +13,8 @@ from ltdkeeper.origins import caller_address
 from ltdkeeper.problems import problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+HEALTH_PATHS = {"/livez", "/readyz"}
 
 log = structlog.get_logger("ltdkeeper.request")
 
@@ -38,6 +41,17 @@ def request_log(get_response: GetResponse) -> GetResponse:
         response["X-Request-ID"] = request_id
         structlog.contextvars.clear_contextvars()
         return response
+
+    return middleware
+
+
+def health_by_any_name(get_response: GetResponse) -> GetResponse:
+    """Platforms ask for health by address: the Host header does not matter there."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path in HEALTH_PATHS:
+            request.META["HTTP_HOST"] = urlsplit(settings.LTD_PUBLIC_URL).netloc
+        return get_response(request)
 
     return middleware
 

@@ -1,6 +1,6 @@
 """Settings, read once from the environment and from `.env` beside `manage.py`.
 
-Every variable is described in docs/reference/settings.md; wrong values are system checks
+Every variable is described in docs/reference/settings.rst; wrong values are system checks
 (`ltdkeeper/checks.py`), so a mistake is a sentence at release time. Insecure defaults exist
 only under `LTD_DEBUG`.
 """
@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from ltdkeeper.databases import database_settings
 from ltdkeeper.logs import logging_settings
@@ -17,6 +18,16 @@ from ltdkeeper.logs import logging_settings
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
+
+
+def whole_number(name: str, default: int) -> int:
+    """A setting that is a whole number. Raises ImproperlyConfigured with its name."""
+    try:
+        return int(env.int(name, default=default))
+    except ValueError as err:
+        raise ImproperlyConfigured(f"{name} must be a whole number.") from err
+
+
 environ.Env.read_env(os.environ.get("LTD_ENV_FILE", BASE_DIR / ".env"))
 
 # --- the service itself ---------------------------------------------------------------------
@@ -26,16 +37,16 @@ LTD_PUBLIC_URL = env.str("LTD_PUBLIC_URL", default="http://127.0.0.1:8000" if DE
 LTD_PUBLIC_URL = LTD_PUBLIC_URL.rstrip("/")
 LTD_ALLOW_HTTP = env.bool("LTD_ALLOW_HTTP", default=False)
 LTD_ALLOW_SQLITE = env.bool("LTD_ALLOW_SQLITE", default=False)
-LTD_TRUSTED_PROXIES = env.int("LTD_TRUSTED_PROXIES", default=0)
+LTD_TRUSTED_PROXIES = whole_number("LTD_TRUSTED_PROXIES", 0)
 LTD_PUBLIC_READS = env.bool("LTD_PUBLIC_READS", default=False)
-LTD_WEB_THREADS = env.int("LTD_WEB_THREADS", default=8)
+LTD_WEB_THREADS = whole_number("LTD_WEB_THREADS", 8)
 LTD_MAX_BODY_BYTES = 1024 * 1024
 
 # --- sessions and builds --------------------------------------------------------------------
-LTD_SESSION_SECONDS = env.int("LTD_SESSION_SECONDS", default=1800)
-LTD_UPLOAD_WINDOW_SECONDS = env.int("LTD_UPLOAD_WINDOW_SECONDS", default=12 * 3600)
+LTD_SESSION_SECONDS = whole_number("LTD_SESSION_SECONDS", 1800)
+LTD_UPLOAD_WINDOW_SECONDS = whole_number("LTD_UPLOAD_WINDOW_SECONDS", 12 * 3600)
 LTD_REQUIRE_ISOLATION_CHECK = env.bool("LTD_REQUIRE_ISOLATION_CHECK", default=False)
-LTD_KEY_SESSION_SECONDS = env.int("LTD_KEY_SESSION_SECONDS", default=12 * 3600)
+LTD_KEY_SESSION_SECONDS = whole_number("LTD_KEY_SESSION_SECONDS", 12 * 3600)
 
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------
 LTD_STORE_NAME = env.str("LTD_STORE_NAME", default="default")
@@ -44,7 +55,7 @@ LTD_STORE_REGION = env.str("LTD_STORE_REGION", default="us-east-1")
 LTD_STORE_ENDPOINT_URL = env.str("LTD_STORE_ENDPOINT_URL", default="")
 LTD_STORE_PUBLIC_ENDPOINT_URL = env.str("LTD_STORE_PUBLIC_ENDPOINT_URL", default="")
 LTD_STORE_ROLE_ARN = env.str("LTD_STORE_ROLE_ARN", default="")
-LTD_STORE_ROLE_MAX_SECONDS = env.int("LTD_STORE_ROLE_MAX_SECONDS", default=3600)
+LTD_STORE_ROLE_MAX_SECONDS = whole_number("LTD_STORE_ROLE_MAX_SECONDS", 3600)
 LTD_STORE_EXTERNAL_ID = env.str("LTD_STORE_EXTERNAL_ID", default="")
 LTD_STORE_KMS_KEY_ARN = env.str("LTD_STORE_KMS_KEY_ARN", default="")
 LTD_STORE_ADDRESSING = env.str("LTD_STORE_ADDRESSING", default="auto")
@@ -61,9 +72,10 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": database_settings(env, threads=LTD_WEB_THREADS, base_dir=BASE_DIR)}
+LTD_LOG_LEVEL = env.str("LTD_LOG_LEVEL", default="INFO").upper()
 LOGGING_CONFIG = "ltdkeeper.logs.configure"
 LOGGING = logging_settings(
-    level=env.str("LTD_LOG_LEVEL", default="INFO").upper(),
+    level=LTD_LOG_LEVEL,
     renderer=env.str("LTD_LOG_FORMAT", default="console" if DEBUG else "json"),
 )
 
@@ -85,6 +97,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "ltdkeeper.middleware.request_log",
+    "ltdkeeper.middleware.health_by_any_name",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -29,9 +29,15 @@ class Caller:
 
     @property
     def token_name(self) -> str:
-        """What the ledger calls the token that was shown."""
-        shown = self.key_session or self.api_key
-        return shown.token_name if shown else INTERNAL_TOKEN_NAME
+        """What the ledger calls the token that was shown: the key, then the session it gave."""
+        shown = [token.token_name for token in (self.api_key, self.key_session) if token]
+        return "/".join(shown) or INTERNAL_TOKEN_NAME
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When what was shown ends: the key or its session, whichever is first. None: never."""
+        ends = [token.expires_at for token in (self.api_key, self.key_session) if token]
+        return min((end for end in ends if end), default=None)
 
     def is_alive(self, now: datetime) -> bool:
         """Whether client, key and key session are all good at a moment."""

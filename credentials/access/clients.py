@@ -2,11 +2,15 @@
 
 from django.db import transaction
 
+from builds.errors import SlugReserved
 from builds.models import Product
 from builds.services import create_product, find_product
 from credentials.access.callers import Caller
 from credentials.access.models import Client, Grant
 from credentials.errors import MayNotCreateProducts, ProductNotGranted
+
+# Checks of isolation use products of this name; a client that made one could mislead them.
+CANARY_PREFIX = "isolation-check-"
 
 
 def create_client(
@@ -52,10 +56,12 @@ def create_granted_product(
 ) -> Product:
     """A new product, granted to the client that made it.
 
-    Raises MayNotCreateProducts, UnknownStore, SlugTaken.
+    Raises MayNotCreateProducts, SlugReserved, UnknownStore, SlugTaken.
     """
     if not caller.client.may_create_products:
         raise MayNotCreateProducts
+    if slug.startswith(CANARY_PREFIX):
+        raise SlugReserved
     with transaction.atomic():
         product = create_product(
             slug=slug,

@@ -54,14 +54,15 @@ def withdraw_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
 
 
 def start_key_session(*, caller: Caller, now: datetime) -> Secret:
-    """The token of a new key session. Ends with `LTD_KEY_SESSION_SECONDS`, or with its key.
+    """The token of a new key session, which ends after `LTD_KEY_SESSION_SECONDS` at the latest.
 
+    It never outlives the key or the key session that asked for it: sessions are not prolonged.
     Expired sessions of the same key are removed on the way, so the table follows the traffic.
     """
     if caller.api_key is None:
         raise TypeError("only an API key gives a key session")
     token = new_token(TokenKind.KEY_SESSION)
-    expires_at = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
+    longest = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
     with transaction.atomic():
         caller.api_key.sessions.filter(expires_at__lte=now).delete()
         KeySession.objects.create(
@@ -69,7 +70,7 @@ def start_key_session(*, caller: Caller, now: datetime) -> Secret:
             public_id=token.public_id,
             secret_sha256=token.digest,
             created_at=now,
-            expires_at=expires_at,
+            expires_at=min(longest, caller.expires_at or longest),
         )
     return token.text
 

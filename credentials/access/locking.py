@@ -1,7 +1,9 @@
 """The last look before credentials leave: everything the right rests on, locked and read anew.
 
 Finish, delete, disable and withdraw write the same rows, so each of them comes either wholly
-before this look, which then sees it, or after the ledger row was committed.
+before this look, which then sees it, or after the ledger row was committed. The locks are of the
+kind that an UPDATE takes (`no_key`): a stronger one would wait for every new ledger row that
+refers to the same client or build, and two such waits are a deadlock on PostgreSQL.
 """
 
 from datetime import datetime
@@ -23,7 +25,7 @@ def right_still_stands(*, caller: Caller, build_id: int, now: datetime) -> bool:
     """
     locked = _locked_caller(caller)
     build = lock_build(build_id=build_id)
-    grants = Grant.objects.select_for_update()
+    grants = Grant.objects.select_for_update(no_key=True)
     granted = grants.filter(client_id=caller.client.pk, product_id=build.product_id).first()
     return (
         locked is not None
@@ -36,7 +38,7 @@ def right_still_stands(*, caller: Caller, build_id: int, now: datetime) -> bool:
 
 def _locked_caller(caller: Caller) -> Caller | None:
     """The caller as the database has it now, locked; None when a part of it is gone."""
-    client = Client.objects.select_for_update().filter(pk=caller.client.pk).first()
+    client = Client.objects.select_for_update(no_key=True).filter(pk=caller.client.pk).first()
     key = _locked(ApiKey.objects.all(), caller.api_key)
     session = _locked(KeySession.objects.all(), caller.key_session)
     lost_key = caller.api_key is not None and key is None
@@ -48,4 +50,4 @@ def _locked_caller(caller: Caller) -> Caller | None:
 
 def _locked(rows: QuerySet[Row], known: Row | None) -> Row | None:
     """The row again, locked, or None when there was none or it is gone."""
-    return rows.select_for_update().filter(pk=known.pk).first() if known else None
+    return rows.select_for_update(no_key=True).filter(pk=known.pk).first() if known else None

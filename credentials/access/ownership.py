@@ -37,10 +37,9 @@ def register_owned_build(
 
 
 def _open_until(caller: Caller, now: datetime) -> datetime:
-    """The end of the upload window, or of the key if that is sooner."""
+    """The end of the upload window, or of the token that was shown if that is sooner."""
     window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
-    key_expires_at = caller.api_key.expires_at if caller.api_key else None
-    return min(window, key_expires_at or window)
+    return min(window, caller.expires_at or window)
 
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:

@@ -16,6 +16,11 @@ def caller_of(request: Request) -> Caller:
     return request.auth
 
 
+def reader_of(request: Request) -> Caller | None:
+    """Whose grants limit what a reading request sees; None where everybody may read."""
+    return None if settings.LTD_PUBLIC_READS else caller_of(request)
+
+
 class IsCaller(BasePermission):
     """Only with a token."""
 

@@ -8,8 +8,10 @@ from django.db import transaction
 from builds.models import Build, Product, Store
 from builds.services import create_product, delete_build
 from credentials.access.callers import Caller
+from credentials.access.clients import CANARY_PREFIX
 from credentials.access.models import Client, Grant
 from credentials.access.ownership import register_owned_build
+from credentials.errors import CanaryElsewhere
 
 CLIENT_NAME = "isolation-check"
 
@@ -25,11 +27,11 @@ class Canaries:
 
 def product_slug(store: Store) -> str:
     """The slug of a store's canary product."""
-    return f"isolation-check-{store.pk}"
+    return f"{CANARY_PREFIX}{store.pk}"
 
 
 def register_canaries(*, store: Store, now: datetime) -> Canaries:
-    """Two fresh builds of the store's canary product."""
+    """Two fresh builds of the store's canary product. Raises CanaryElsewhere."""
     with transaction.atomic():
         client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
         product = _canary_product(store)
@@ -48,6 +50,8 @@ def delete_canaries(*, canaries: Canaries, now: datetime) -> None:
 def _canary_product(store: Store) -> Product:
     slug = product_slug(store)
     if found := Product.objects.select_related("store").filter(slug=slug).first():
+        if found.store != store:
+            raise CanaryElsewhere
         return found
     return create_product(slug=slug, store_name=store.name, title="Checks of isolation")
 

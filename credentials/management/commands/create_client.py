@@ -51,3 +51,5 @@ class Command(BaseCommand):
             return
         self.stdout.write(f"{'Made' if made else 'Found'} the client {client.name}.")
         self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")
+        if not days:
+            self.stdout.write("It never expires, which the audit reports; --expires-days sets it.")
