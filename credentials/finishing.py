@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from builds.errors import BuildClosed
 from builds.models import Build
 from builds.services import finish_build
 from credentials.access.callers import Caller
 from credentials.access.ownership import owned_build
+from credentials.errors import SessionWithheld
 from credentials.models import IssuedSession
 from credentials.survey import survey_build
 from ltdkeeper.origins import Origin
@@ -21,9 +23,16 @@ def finish_owned_build(
     static keys in the uploader's environment, which win silently over ours.
     """
     build = owned_build(caller=caller, build_id=build_id)
-    if build.finished_at and not build.deleted_at:
+    if build.state(now) is Build.State.FINISHED:
         return build
-    survey = survey_build(caller=caller, build=build, origin=origin, now=now)
+    try:
+        survey = survey_build(caller=caller, build=build, origin=origin, now=now)
+    except (BuildClosed, SessionWithheld):
+        # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
+        build = owned_build(caller=caller, build_id=build_id)
+        if build.state(now) is Build.State.FINISHED:
+            return build
+        raise
     written = IssuedSession.objects.for_build(build).issued().writing().exists()
     return finish_build(
         build_id=build_id,

@@ -7,7 +7,7 @@ Times: connecting 1 s, reading 1.5 s, two attempts in all. `total_max_attempts` 
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,7 +19,7 @@ from django.db import DatabaseError
 from builds.models import Store
 from credentials.errors import StsBadAnswer
 from credentials.secret import Secret
-from credentials.sts_errors import CALL_FAILED, loggable, typed_error
+from credentials.sts_errors import CALL_FAILED, UNREADABLE, loggable, typed_error
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -82,6 +82,9 @@ def assume_role(
         )
         # `from None`: the cause may carry the store's answer, and tracebacks are logged.
         raise typed_error(err) from None
+    except UNREADABLE as err:
+        log.warning("assume_role_unreadable", store=store.name, error=type(err).__name__)
+        raise StsBadAnswer from None
     session = _read(answer)
     _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
     return session
@@ -89,19 +92,19 @@ def assume_role(
 
 def _read(answer: Any) -> AssumedSession:
     try:
-        credentials = answer["Credentials"]
+        credentials = {name: value for name, value in answer["Credentials"].items() if value}
         return AssumedSession(
             access_key_id=credentials["AccessKeyId"],
             secret_access_key=Secret(credentials["SecretAccessKey"]),
             session_token=Secret(credentials["SessionToken"]),
-            expires_at=credentials["Expiration"],
+            expires_at=credentials["Expiration"].astimezone(UTC),
             assumed_role_id=answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""),
             packed_policy_percent=answer.get("PackedPolicySize"),
             request_id=answer.get("ResponseMetadata", {}).get("RequestId", ""),
         )
-    except KeyError as err:
-        log.error("assume_role_incomplete", missing=str(err))
-        raise StsBadAnswer from err
+    except UNREADABLE as err:
+        log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")
+        raise StsBadAnswer from None
 
 
 def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> None:

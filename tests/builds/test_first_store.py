@@ -72,7 +72,7 @@ WRONG: dict[str, tuple[str, Any, str]] = {
     "public endpoint": ("LTD_STORE_PUBLIC_ENDPOINT_URL", "x", "public_endpoint_url: Not an"),
     "no role": ("LTD_STORE_ROLE_ARN", "", "role_arn: "),
     "role": ("LTD_STORE_ROLE_ARN", "upload", "role_arn: Not a role's ARN"),
-    "role maximum": ("LTD_STORE_ROLE_MAX_SECONDS", 60, "store_role_max_seconds"),
+    "role maximum": ("LTD_STORE_ROLE_MAX_SECONDS", 60, "role_max_seconds: Ensure"),
     "KMS alias": ("LTD_STORE_KMS_KEY_ARN", "alias/docs", "kms_key_arn: Not a KMS key's ARN"),
     "addressing": ("LTD_STORE_ADDRESSING", "dns", "addressing: Value 'dns' is not a valid choice"),
 }

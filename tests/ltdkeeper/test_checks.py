@@ -29,6 +29,7 @@ RIGHT: dict[str, Any] = {
     "LTD_STORE_BUCKET": "docs",
     "LTD_STORE_ROLE_ARN": ROLE,
     "LTD_TRUSTED_PROXIES": 0,
+    "LTD_LOG_LEVEL": "INFO",
 }
 
 
@@ -71,8 +72,9 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
         ["E003"],
     ),
     "SQLite": ({"DATABASES": SQLITE}, ["E004"]),
+    "log level": ({"LTD_LOG_LEVEL": "LOUD"}, ["E010"]),
     "role's maximum too short": (
-        {"LTD_STORE_ROLE_MAX_SECONDS": 899, "LTD_SESSION_SECONDS": 900},
+        {"LTD_STORE_ROLE_MAX_SECONDS": 1799, "LTD_SESSION_SECONDS": 900},
         ["E005", "E006"],
     ),
     "role's maximum too long": ({"LTD_STORE_ROLE_MAX_SECONDS": 43_201}, ["E005"]),
