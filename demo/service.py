@@ -17,10 +17,10 @@ import requests
 from demo.child import ROOT, Child
 from demo.errors import DemoError
 
-START_SECONDS = 40.0
+START_SECONDS = 60.0
 # Where a server that listens everywhere is reached from its own machine.
 LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 
 
 class Service:

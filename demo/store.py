@@ -48,7 +48,7 @@ class EmbeddedStore:
 
     def __enter__(self) -> Self:
         if not PYTHON.exists():
-            raise DemoError(f"{PYTHON} is missing: run `make .venv-store`.")
+            raise DemoError(f"{PYTHON} is missing: `make demo` and `make test` install it.")
         command = [str(PYTHON), "-m", "demo.store_server", "--port", str(self._wanted_port)]
         with ExitStack() as on_failure:
             self._child = Child(command, env=_environment(), log=self._log, answers=True)

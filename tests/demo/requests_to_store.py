@@ -84,8 +84,8 @@ def presigned_query(key_id: str, signature: str) -> str:
     )
 
 
-def sigv4_form(key_id: str, secret: str) -> Send:
-    """A form upload as browsers send it, signed with SigV4."""
+def sigv4_form(key_id: str, secret: str, token: str = "") -> Send:
+    """A form upload as browsers send it, signed with SigV4; with the token of a session."""
     now = datetime.now(UTC)
     scope = [f"{now:%Y%m%d}", REGION, "s3", "aws4_request"]
     fields = [
@@ -93,6 +93,7 @@ def sigv4_form(key_id: str, secret: str) -> Send:
         ("x-amz-algorithm", "AWS4-HMAC-SHA256"),
         ("x-amz-credential", "/".join([key_id, *scope])),
         ("x-amz-date", f"{now:%Y%m%dT%H%M%SZ}"),
+        *([("x-amz-security-token", token)] if token else []),
     ]
     policy = _form_policy(fields)
     signing_key = f"AWS4{secret}".encode()

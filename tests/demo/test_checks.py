@@ -15,7 +15,6 @@ from demo.leaks import leaks
 from demo.ledger import LedgerRow
 from demo.site import SiteFile, read_site
 from demo.store import EmbeddedStore
-from demo.upload import differences, upload_site
 
 CREDENTIALS = Credentials(
     access_key_id="ASIA1", secret_access_key="s", session_token="t", expiration="", session_id="1"
@@ -136,36 +135,3 @@ def test_attempt_that_gets_no_answer_is_no_refusal(scene: Scene) -> None:
         return scene.s3.put_object(Bucket="-no-bucket-", Key="x", Body=b"")
 
     assert not try_all(scene, [Attempt(title="x", act=fail)])[0].is_refusal
-
-
-@pytest.mark.loopback
-def test_uploaded_site_differs_in_nothing(scene: Scene, site: list[SiteFile]) -> None:
-    build = build_of("site/builds/one")
-    upload_site(s3=scene.s3, build=build, files=site)
-    assert differences(s3=scene.s3, build=build, files=site) == []
-
-
-TAMPERED: dict[str, tuple[str, dict[str, Any]]] = {
-    "other bytes": ("index.html", {"Body": b"<b>", "ContentType": "text/html"}),
-    "other size": ("index.html", {"Body": b"<p> ", "ContentType": "text/html"}),
-    "other type": ("index.html", {"Body": b"<p>", "ContentType": "text/plain"}),
-    "one more": ("more.html", {"Body": b"<p>", "ContentType": "text/html"}),
-}
-
-
-@pytest.mark.loopback
-@pytest.mark.parametrize(("name", "change"), TAMPERED.values(), ids=TAMPERED.keys())
-def test_tampered_site_differs(
-    scene: Scene, site: list[SiteFile], name: str, change: dict[str, Any]
-) -> None:
-    build = build_of("site/builds/one")
-    upload_site(s3=scene.s3, build=build, files=site)
-    scene.s3.put_object(Bucket=BUCKET, Key=f"{build.root}/{name}", **change)
-    assert len(differences(s3=scene.s3, build=build, files=site)) == 1
-
-
-@pytest.mark.loopback
-def test_missing_file_is_a_difference(scene: Scene, site: list[SiteFile]) -> None:
-    build = build_of("site/builds/one")
-    upload_site(s3=scene.s3, build=build, files=site[:1])
-    assert differences(s3=scene.s3, build=build, files=site) == [f"missing: {site[1].name}"]

@@ -1,13 +1,16 @@
 """What stands behind the guard, and what never gets past it."""
 
 import asyncio
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from demo.child import ROOT
 from demo.guard import Guard, close_root, current_caller
 from demo.presented import Caller
+from demo.store import PYTHON
 
 pytestmark = pytest.mark.loopback  # an event loop needs a pair of sockets
 
@@ -42,6 +45,34 @@ def test_root_depends_on_who_was_let_in(
 
 def test_nobody_is_root_outside_a_request() -> None:
     assert not close_root(lambda _key: True)("test")
+
+
+ASK_THE_CLOSED_STORE = """
+from demo import closed_store
+closed_store.closed_store("b" * 32)
+from ministack.core import iam_evaluator
+from ministack.services import sts
+keys = ["", "test", "000000000000"]
+print([module.is_root_access_key(key) for module in (iam_evaluator, sts) for key in keys])
+"""
+CLOSE_ANOTHER_VERSION = """
+from demo import closed_store
+closed_store.READ_VERSION = "0.0.0"
+closed_store.closed_store("b" * 32)
+"""
+
+
+def in_the_stores_python(program: str) -> "subprocess.CompletedProcess[str]":
+    command = [str(PYTHON), "-c", program]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_root_is_closed_in_every_module_that_asks() -> None:
+    assert in_the_stores_python(ASK_THE_CLOSED_STORE).stdout == f"{[False] * 6}\n"
+
+
+def test_version_that_was_not_read_is_refused() -> None:
+    assert "0.0.0 is expected" in in_the_stores_python(CLOSE_ANOTHER_VERSION).stderr
 
 
 def answers(scope: dict[str, Any]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

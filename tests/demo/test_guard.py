@@ -2,11 +2,20 @@
 
 import pytest
 
-from demo.identities import ROLE_ARN, Identities
 from demo.store import EmbeddedStore
 from tests.demo.attacks import NAMES, attacks
 from tests.demo.conftest import AttackedStore
-from tests.demo.requests_to_store import FORMS, SIGNERS, action, form, listing, plain, sigv4_form
+from tests.demo.requests_to_store import (
+    BUCKET,
+    FORMS,
+    KEY,
+    SIGNERS,
+    action,
+    form,
+    listing,
+    plain,
+    sigv4_form,
+)
 
 pytestmark = pytest.mark.loopback
 
@@ -77,21 +86,43 @@ def test_user_signs_for_sts(closed_store: AttackedStore) -> None:
     assert ":user/victim<" in send(closed_store.url).text
 
 
-def test_session_key_works(embedded_store: EmbeddedStore, identities: Identities) -> None:
-    vendor = identities.vendor
-    keys = {
-        "access_key_id": vendor.access_key_id,
-        "secret_access_key": vendor.secret_access_key,
+@pytest.fixture
+def session(closed_store: AttackedStore, embedded_store: EmbeddedStore) -> dict[str, str]:
+    """A session of the user that may do everything."""
+    keys = {"access_key_id": closed_store.key_id, "secret_access_key": closed_store.secret}
+    made = embedded_store.client("sts", **keys).get_session_token()["Credentials"]
+    return {
+        "access_key_id": made["AccessKeyId"],
+        "secret_access_key": made["SecretAccessKey"],
+        "session_token": made["SessionToken"],
     }
-    sts = embedded_store.client("sts", **keys)
-    made = sts.assume_role(RoleArn=ROLE_ARN, RoleSessionName="a-session")["Credentials"]
-    session = embedded_store.client(
-        "sts",
-        access_key_id=made["AccessKeyId"],
-        secret_access_key=made["SecretAccessKey"],
-        session_token=made["SessionToken"],
-    )
-    assert session.get_caller_identity()["Arn"].endswith("/a-session")
+
+
+def test_session_key_works(embedded_store: EmbeddedStore, session: dict[str, str]) -> None:
+    found = embedded_store.client("s3", **session).list_objects_v2(Bucket=BUCKET)
+    assert found["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_session_key_presigns(embedded_store: EmbeddedStore, session: dict[str, str]) -> None:
+    s3 = embedded_store.client("s3", **session)
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": BUCKET, "Key": KEY})
+    assert plain("PUT", "", body=b"page")(url).status_code == 200
+
+
+@pytest.mark.parametrize(("change", "status"), [("", 204), ("x", 400)], ids=["right", "wrong"])
+def test_session_key_signs_a_form(
+    closed_store: AttackedStore, session: dict[str, str], change: str, status: int
+) -> None:
+    token = session["session_token"] + change
+    send = sigv4_form(session["access_key_id"], session["secret_access_key"], token)
+    assert send(closed_store.url).status_code == status
+
+
+def test_session_key_without_its_token_is_refused(
+    closed_store: AttackedStore, session: dict[str, str]
+) -> None:
+    send = listing(SIGNERS["SigV4 header"], session["access_key_id"], session["secret_access_key"])
+    assert send(closed_store.url).status_code == 403
 
 
 def test_bootstrap_secret_opens_the_admin_pages(embedded_store: EmbeddedStore) -> None:
