@@ -16,7 +16,7 @@ REFERENCE = ROOT / "docs" / "reference"
 # Problems made outside the error classes: `problem_response(... code="x")`, `_response(503, "x"`.
 PROBLEM = re.compile(r'_response\(\s*(?:status=)?[\w.]+,\s*(?:code=)?"(\w+)"')
 FALLBACK = re.compile(r'CODES\.get\([^,]+, "(\w+)"\)')
-VARIABLE = re.compile(r'(?:env\.\w+|environ\.get)\(\s*"(\w+)"')
+VARIABLE = re.compile(r'(?:whole_number|env\.\w+|environ\.get)\(\s*"(\w+)"')
 PROCFILE_VARIABLE = re.compile(r"\$\{(\w+):-")
 
 
