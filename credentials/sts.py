@@ -17,9 +17,10 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from builds.models import Store
-from credentials.errors import StsBadAnswer
+from credentials.cooldown import Cooldown
+from credentials.errors import StsBadAnswer, StsUnreachable
 from credentials.secret import Secret
-from credentials.sts_errors import CALL_FAILED, UNREADABLE, loggable, typed_error
+from credentials.sts_errors import CALL_FAILED, TIMED_OUT, UNREADABLE, loggable, typed_error
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -55,6 +56,7 @@ class AssumedSession:
 
 _clients: "dict[Endpoint, STSClient]" = {}
 _making = threading.Lock()
+cooldown = Cooldown()
 
 
 def assume_role(
@@ -74,9 +76,13 @@ def assume_role(
     }
     if store.external_id:
         request["ExternalId"] = store.external_id
+    if cooldown.is_on(_endpoint(store)):
+        raise StsUnreachable
     try:
         answer = client_for(store).assume_role(**request)
     except CALL_FAILED as err:
+        if isinstance(err, TIMED_OUT):
+            cooldown.begin(_endpoint(store))
         log.warning(
             "assume_role_failed", store=store.name, session=session_name, error=loggable(err)
         )
@@ -117,12 +123,16 @@ def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> 
 
 def client_for(store: Store) -> "STSClient":
     """The shared client of a store's endpoint; made once, then handed out without a lock."""
-    endpoint = Endpoint(region=store.region, endpoint_url=store.endpoint_url)
+    endpoint = _endpoint(store)
     if (client := _clients.get(endpoint)) is None:
         with _making:
             client = _clients.get(endpoint) or _make_client(endpoint)
             _clients[endpoint] = client
     return client
+
+
+def _endpoint(store: Store) -> Endpoint:
+    return Endpoint(region=store.region, endpoint_url=store.endpoint_url)
 
 
 def _make_client(endpoint: Endpoint) -> "STSClient":

@@ -51,6 +51,7 @@ UNREACHABLE = (
     botocore_errors.IncompleteReadError,
     botocore_errors.ResponseStreamingError,
 )
+TIMED_OUT = (botocore_errors.ConnectTimeoutError, botocore_errors.ReadTimeoutError)
 NO_CREDENTIALS = (
     botocore_errors.NoCredentialsError,
     botocore_errors.PartialCredentialsError,

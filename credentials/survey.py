@@ -56,6 +56,8 @@ def _look(vended: VendedSession) -> Survey:
 
 
 def _read(page: Any) -> Survey:
+    if "IsTruncated" not in page:
+        return Survey(failure="listing_unreadable")
     objects = page.get("Contents", [])
     if page.get("IsTruncated"):
         return Survey(failure="more_than_one_page", has_objects=True)

@@ -130,6 +130,13 @@ def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  #
     return problem_response(status=400, code="bad_request", message="The request is malformed.")
 
 
+def not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+    """Django's handler404: what no pattern matches, such as `OPTIONS *`."""
+    return problem_response(
+        status=404, code="not_found", message="There is nothing at this address."
+    )
+
+
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Django's handler500: what failed outside every view."""
     return problem_response(

@@ -20,4 +20,5 @@ urlpatterns = [
 ]
 
 handler400 = "ltdkeeper.problems.bad_request"
+handler404 = "ltdkeeper.problems.not_found"
 handler500 = "ltdkeeper.problems.server_error"

@@ -15,6 +15,7 @@ from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import ApiKey, Client
 from credentials.access.ownership import register_owned_build
+from credentials.sts import cooldown
 from tests.fake_sts import FakeSts
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
@@ -29,6 +30,12 @@ def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
         disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture(autouse=True)
+def _warm_store() -> None:
+    """No test's time-out is held against the next test's calls."""
+    cooldown.clear()
 
 
 @pytest.fixture

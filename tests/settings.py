@@ -1,10 +1,13 @@
 """Settings of the tests: production's own, from an environment that does not depend on the
-machine: no `.env`, no AWS keys, a SQLite file of their own.
+machine: no `.env`, no AWS keys, a SQLite file of their own. `LTD_TEST_DATABASE_URL` names another
+database, such as the PostgreSQL that `make test-postgres` starts.
 """
 
 import os
 import tempfile
 from pathlib import Path
+
+DATABASE_URL = os.environ.get("LTD_TEST_DATABASE_URL", "")
 
 for name in [name for name in os.environ if name.startswith(("LTD_", "AWS_"))]:
     del os.environ[name]
@@ -18,7 +21,7 @@ os.environ |= {
     "LTD_PUBLIC_URL": "https://keeper.example.org",
     "LTD_ALLOWED_HOSTS": "keeper.example.org,testserver",
     "LTD_ALLOW_SQLITE": "true",
-    "DATABASE_URL": f"sqlite:///{FOLDER / f'{os.getpid()}.sqlite3'}",
+    "DATABASE_URL": DATABASE_URL or f"sqlite:///{FOLDER / f'{os.getpid()}.sqlite3'}",
     "AWS_ACCESS_KEY_ID": "AKIAVENDORONLYFORTESTS",
     "AWS_SECRET_ACCESS_KEY": "only-for-tests",
     "AWS_CONFIG_FILE": os.devnull,

@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
+from builds.errors import UnknownBuild
 from builds.models import Build, Product
-from builds.services import delete_build, find_build, register_build
+from builds.services import delete_build, register_build
 from credentials.access.callers import Caller
-from credentials.access.clients import require_grant
-from credentials.access.models import Registration
-from credentials.errors import NotYourBuild
+from credentials.access.models import Grant, Registration
+from credentials.errors import NotYourBuild, ProductNotGranted
 
 
 def register_owned_build(
@@ -44,22 +45,29 @@ def _open_until(caller: Caller, now: datetime) -> datetime:
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
-    build = find_build(build_id=build_id)
-    require_grant(client=caller.client, product=build.product)
+    build, _ = _find_with_rights(caller, build_id)
     return build
 
 
 def owned_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may change. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
-    build = granted_build(caller=caller, build_id=build_id)
-    require_ownership(caller=caller, build=build)
+    build, is_owner = _find_with_rights(caller, build_id)
+    if not is_owner:
+        raise NotYourBuild
     return build
 
 
-def require_ownership(*, caller: Caller, build: Build) -> None:
-    """Raises NotYourBuild unless the caller's client registered the build."""
-    if not Registration.objects.filter(build=build, client=caller.client).exists():
-        raise NotYourBuild
+def _find_with_rights(caller: Caller, build_id: int) -> tuple[Build, bool]:
+    """A granted build and whether the caller's client registered it, in one query."""
+    grants = Grant.objects.filter(client=caller.client, product=OuterRef("product"))
+    owned = Registration.objects.filter(client=caller.client, build=OuterRef("pk"))
+    rights = Build.objects.with_store().annotate(granted=Exists(grants), owned=Exists(owned))
+    build = rights.filter(pk=build_id).first()
+    if build is None:
+        raise UnknownBuild
+    if not build.granted:  # type: ignore[attr-defined] - annotated above
+        raise ProductNotGranted
+    return build, build.owned  # type: ignore[attr-defined]
 
 
 def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
+from ulid import ULID
 
 from builds.errors import SlugTaken
 from builds.models import Build, Product
@@ -16,7 +17,7 @@ from builds.services import delete_build
 from builds.slugs import ULID_LENGTH
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import granted_product
-from credentials.access.models import Registration
+from credentials.access.models import KeySession, Registration
 from credentials.access.ownership import register_owned_build
 from tests.builds.names import HOSTILE
 from tests.conftest import raw_key
@@ -28,8 +29,9 @@ THREADS = 8
 def test_build_without_a_slug_is_given_a_ulid(register: Register, now: datetime) -> None:
     build = register()
     assert build.server_made
-    assert len(build.slug) == ULID_LENGTH
     assert build.slug == build.slug.lower()
+    made_at = ULID.from_str(build.slug.upper()).datetime
+    assert abs(made_at - now) < timedelta(milliseconds=2)
     assert (build.root, build.bucket_name) == (f"guide/builds/{build.slug}", "docs-bucket")
     assert build.state(now) == "open"
 
@@ -133,6 +135,14 @@ def test_build_is_open_until_window_or_key_ends(
     expires, expected = WINDOWS[case]
     caller.api_key.expires_at = now + timedelta(seconds=expires) if expires else None
     assert register().open_until == now + timedelta(seconds=expected)
+
+
+def test_build_is_open_no_longer_than_the_session_that_registered_it(
+    register: Register, caller: Caller, now: datetime
+) -> None:
+    session = KeySession(expires_at=now + timedelta(seconds=600))
+    shown = Caller(client=caller.client, api_key=caller.api_key, key_session=session)
+    assert register(caller=shown).open_until == session.expires_at
 
 
 def test_build_that_the_service_registers_is_open_for_the_window(
@@ -254,6 +264,7 @@ def test_registering_searches_by_index_alone(
     asked = queries_of_a_registration(caller, SLUGS[case], now)
     plans = {sql: plan_of(sql) for sql in asked if sql.startswith("SELECT")}
     assert len(plans) >= 3
+    assert all("LIMIT 1" in sql for sql in plans), "each reads one row, however many there are"
     assert {sql: plan for sql, plan in plans.items() if "SCAN" in plan} == {}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from builds.errors import (
     BuildClosed,
@@ -173,6 +174,26 @@ def test_deleting_again_changes_nothing(build: Build, now: datetime) -> None:
 def test_finished_build_can_be_deleted(finish: Callable[..., Build], now: datetime) -> None:
     build = delete_build(build_id=finish().pk, now=now)
     assert (build.state(now), build.finished_at) == ("deleted", now)
+
+
+@pytest.mark.parametrize("change", ["finish", "delete"])
+def test_build_is_locked_before_it_is_changed(
+    change: str,
+    finish: Callable[..., Build],
+    build: Build,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    locked: list[tuple[Any, dict[str, Any]]] = []
+    lock = QuerySet.select_for_update
+
+    def record(query: Any, *args: Any, **options: Any) -> Any:
+        locked.append((query.model, options))
+        return lock(query, *args, **options)
+
+    monkeypatch.setattr(QuerySet, "select_for_update", record)
+    finish() if change == "finish" else delete_build(build_id=build.pk, now=now)
+    assert locked == [(Build, {"of": ("self",), "no_key": True})]
 
 
 @pytest.mark.django_db(transaction=True)

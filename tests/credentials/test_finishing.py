@@ -13,7 +13,7 @@ from builds.services import Survey, delete_build
 from credentials import finishing
 from credentials.access.callers import Caller
 from credentials.access.models import Grant
-from credentials.errors import NotYourBuild, ProductNotGranted
+from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
 from credentials.finishing import finish_owned_build
 from credentials.issuing import issue_session
 from credentials.models import Delivery
@@ -147,6 +147,35 @@ def test_build_that_closed_during_the_look_is_not_finished(
 
     monkeypatch.setattr(finishing, "survey_build", delete_meanwhile)
     with pytest.raises(BuildClosed):
+        finish()
+    assert Build.objects.get().finished_at is None
+
+
+MEANWHILE: list[type[Exception]] = [BuildClosed, SessionWithheld]
+
+
+@pytest.mark.parametrize("refusal", MEANWHILE)
+def test_build_that_another_call_finished_during_the_look_is_finished(
+    refusal: type[Exception], finish: Finish, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def finish_meanwhile(**_: Any) -> Survey:
+        Build.objects.update(finished_at=build.registered_at, object_count=7)
+        raise refusal
+
+    monkeypatch.setattr(finishing, "survey_build", finish_meanwhile)
+    answered = finish()
+    assert (answered.finished_at, answered.object_count) == (build.registered_at, 7)
+
+
+@pytest.mark.parametrize("refusal", MEANWHILE)
+def test_look_that_is_refused_for_another_reason_is_told(
+    refusal: type[Exception], finish: Finish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> Survey:
+        raise refusal
+
+    monkeypatch.setattr(finishing, "survey_build", refuse)
+    with pytest.raises(refusal):
         finish()
     assert Build.objects.get().finished_at is None
 

@@ -119,10 +119,38 @@ def test_answer_that_lacks_a_credential_is_an_error(
     assert not any(secret in caplog.text for secret in SECRETS)
 
 
-def test_empty_answer_is_an_error(answer: Answer) -> None:
-    answer({})
+@pytest.mark.parametrize("name", CREDENTIALS)
+@pytest.mark.parametrize("value", ["", None])
+def test_answer_with_an_empty_credential_is_an_error(name: str, value: Any, answer: Answer) -> None:
+    answer(ANSWER | {"Credentials": CREDENTIALS | {name: value}})
     with pytest.raises(StsBadAnswer):
         assume()
+
+
+SHAPELESS: dict[str, Any] = {
+    "nothing": {},
+    "no credentials": {"Credentials": None},
+    "credentials in a list": {"Credentials": [CREDENTIALS]},
+    "expiry as text": {"Credentials": CREDENTIALS | {"Expiration": "2026-11-23T12:30:00Z"}},
+    "role in a list": {"Credentials": CREDENTIALS, "AssumedRoleUser": []},
+}
+
+
+@pytest.mark.parametrize("case", SHAPELESS)
+def test_answer_of_another_shape_is_an_error_and_is_not_logged(
+    case: str, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer(SHAPELESS[case])
+    with pytest.raises(StsBadAnswer) as caught:
+        assume()
+    shown = caplog.text + "".join(traceback.format_exception(caught.value))
+    assert not any(secret in shown for secret in SECRETS)
+
+
+def test_expiry_without_a_zone_is_taken_as_utc(answer: Answer) -> None:
+    naive = (NOW + timedelta(seconds=1800)).replace(tzinfo=None)
+    answer(ANSWER | {"Credentials": CREDENTIALS | {"Expiration": naive}})
+    assert assume().expires_at == NOW + timedelta(seconds=1800)
 
 
 # seconds that the answer's expiry differs from what was asked -> taken

@@ -65,7 +65,7 @@ PAGES = {
         Survey(object_count=3, byte_count=30, has_objects=True),
     ),
     "one empty object": (
-        {"Contents": keys(0)},
+        {"Contents": keys(0), "IsTruncated": False},
         Survey(object_count=1, byte_count=0, has_objects=True),
     ),
     "nothing": (

@@ -1,4 +1,4 @@
-"""Every endpoint of the API with a request that succeeds, for tables that go through all of them."""
+"""Every endpoint of the API with a request that succeeds, for tables that go through them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +15,7 @@ class Endpoint:
 
 TOKEN = Endpoint(method="GET", path="/token")
 LIST_PRODUCTS = Endpoint(method="GET", path="/products/")
-CREATE_PRODUCT = Endpoint(
-    method="POST", path="/products/", body={"slug": "fresh", "store": "main"}
-)
+CREATE_PRODUCT = Endpoint(method="POST", path="/products/", body={"slug": "fresh", "store": "main"})
 READ_PRODUCT = Endpoint(method="GET", path="/products/guide")
 LIST_BUILDS = Endpoint(method="GET", path="/products/guide/builds/")
 REGISTER_BUILD = Endpoint(

@@ -36,8 +36,8 @@ def admin_pages(browser: Browser) -> bytes:
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         addresses.append(reverse(f"{name}_changelist"))
-        for pk in model._base_manager.values_list("pk", flat=True):
-            addresses.append(reverse(f"{name}_change", args=[pk]))
+        keys = model._base_manager.values_list("pk", flat=True)
+        addresses.extend(reverse(f"{name}_change", args=[key]) for key in keys)
     return b"".join(_page(browser, address) for address in addresses)
 
 

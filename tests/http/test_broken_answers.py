@@ -42,7 +42,10 @@ BROKEN: dict[str, Callable[[CannedSts], Answer]] = {
 PASSING = {
     "page of a balancer": (502, PAGE),
     "gateway timeout": (504, ""),
-    "AWS's own": (500, "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>"),
+    "AWS's own": (
+        500,
+        "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>",
+    ),
 }
 
 

@@ -91,9 +91,7 @@ def test_key_session_dies_at_its_expiry(
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == status
 
 
-def test_key_session_dies_with_its_keys_expiry(
-    later: Callable[[float], None], send: Send
-) -> None:
+def test_key_session_dies_with_its_keys_expiry(later: Callable[[float], None], send: Send) -> None:
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(minutes=5))
     shown = basic(send(TOKEN).json()["token"], "")
     later(299)
@@ -117,6 +115,16 @@ def test_key_session_dies_with_its_key(
     end()
     shown = basic(token, "")
     refused(LIST_PRODUCTS, 401, "invalid_credentials", HTTP_AUTHORIZATION=shown)
+
+
+def test_key_session_is_not_prolonged_by_asking_again(
+    later: Callable[[float], None], send: Send
+) -> None:
+    shown = basic(send(TOKEN).json()["token"], "")
+    later(HALF_A_DAY - 60)
+    renewed = send(TOKEN, HTTP_AUTHORIZATION=shown).json()["token"]
+    later(60)
+    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=basic(renewed, "")).status_code == 401
 
 
 def test_ended_key_sessions_are_swept_by_the_next(

@@ -55,7 +55,8 @@ def test_neighbours_change_nothing_of_each_other(
     theirs = api_for(neighbour).post("/products/guide/builds/", {"git_refs": ["main"]}).json()
     path = theirs["self_url"].removeprefix("https://keeper.example.org")
     mine = Endpoint(
-        method=endpoint.method, path=endpoint.path.replace("/builds/{build}", path),
+        method=endpoint.method,
+        path=endpoint.path.replace("/builds/{build}", path),
         body=endpoint.body,
     )
     assert send(mine).json()["code"] == "not_your_build"
@@ -77,7 +78,8 @@ def test_build_of_a_key_session_belongs_to_the_client(
     token = start_key_session(caller=caller, now=now).reveal()
     built = send(REGISTER_BUILD, HTTP_AUTHORIZATION=basic(token, "")).json()
     path = built["self_url"].removeprefix("https://keeper.example.org")
-    assert Registration.objects.latest("pk").token_name == token[:17]
+    shown = f"{caller.token_name}/{token[:17]}"
+    assert Registration.objects.latest("pk").token_name == shown
     assert send(Endpoint(method="POST", path=f"{path}/credentials", body={})).status_code == 200
 
 

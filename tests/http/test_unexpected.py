@@ -126,6 +126,12 @@ def test_health_needs_no_key(path: str, send: Send) -> None:
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz"])
+@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example"])
+def test_health_is_told_by_any_name(path: str, host: str, send: Send) -> None:
+    assert send(Endpoint(method="GET", path=path), HTTP_HOST=host).status_code == 200
+
+
 def test_service_without_a_database_is_alive_but_not_ready(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,7 +168,12 @@ def test_other_media_types_are_refused(
 
 @pytest.mark.parametrize(
     "media_type",
-    ["application/json", "APPLICATION/JSON", "application/json; charset=utf-8", "application/json;"],
+    [
+        "application/json",
+        "APPLICATION/JSON",
+        "application/json; charset=utf-8",
+        "application/json;",
+    ],
 )
 def test_json_is_json_however_it_is_written(media_type: str, send: Send) -> None:
     assert send(REGISTER_BUILD, content_type=media_type).status_code == 201

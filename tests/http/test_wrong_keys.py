@@ -121,9 +121,7 @@ def test_ended_key_is_refused_with_all_it_gave(
 
 
 @pytest.mark.parametrize("endpoint", [ISSUE, TOKEN], ids=["issue", "token"])
-def test_ended_key_session_is_refused(
-    endpoint: Endpoint, refused: Refused, caller: Caller
-) -> None:
+def test_ended_key_session_is_refused(endpoint: Endpoint, refused: Refused, caller: Caller) -> None:
     hours_ago = timezone.now() - timedelta(hours=13)
     token = start_key_session(caller=caller, now=hours_ago).reveal()
     refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=f"Bearer {token}")

@@ -1,4 +1,4 @@
-"""Methods that an address does not know: 405 with `Allow`, and nothing happens. HEAD never issues."""
+"""Methods an address does not know: 405 with `Allow`, nothing happens. HEAD never issues."""
 
 import pytest
 
@@ -25,10 +25,7 @@ KNOWN = {
 }
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY", "X"]
 WRONG = [
-    (path, method)
-    for path, known in KNOWN.items()
-    for method in METHODS
-    if method not in known
+    (path, method) for path, known in KNOWN.items() for method in METHODS if method not in known
 ]
 HIDDEN = ["HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE"]
 

@@ -1,4 +1,4 @@
-"""Values that are no names: wrong types, illegal slugs, control and invisible characters, lengths."""
+"""Values that are no names: wrong types, illegal slugs, invisible characters, lengths."""
 
 import json
 from typing import Any

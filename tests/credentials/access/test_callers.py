@@ -47,12 +47,37 @@ def test_key_stands_for_its_client(show: Show, key: str, caller: Caller) -> None
 def test_session_stands_for_its_key_s_client(show: Show, session: str, caller: Caller) -> None:
     found, row = show(session), KeySession.objects.get()
     assert (found.client, found.api_key, found.key_session) == (caller.client, caller.api_key, row)
-    assert found.token_name == str(row) == f"ltds_{row.public_id}"
+    assert str(row) == f"ltds_{row.public_id}"
+    assert found.token_name == f"{caller.api_key}/{row}"
 
 
 def test_service_itself_is_named_in_the_ledger_too(caller: Caller, now: datetime) -> None:
     inside = Caller(client=caller.client)
     assert (inside.token_name, inside.is_alive(now)) == ("inside", True)
+    assert inside.expires_at is None
+
+
+# the key ends after, its session ends after (seconds) -> what was shown ends after
+ENDS = {
+    "a key for ever": (None, None, None),
+    "a key with an expiry": (600, None, 600),
+    "a session of a key for ever": (None, 300, 300),
+    "a session that ends before its key": (600, 300, 300),
+    "a session whose key ends first": (300, 600, 300),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_caller_ends_with_the_first_of_what_it_showed(case: str, now: datetime) -> None:
+    key, session, expected = (
+        None if seconds is None else now + timedelta(seconds=seconds) for seconds in ENDS[case]
+    )
+    shown = Caller(
+        client=Client(),
+        api_key=ApiKey(expires_at=key),
+        key_session=KeySession(expires_at=session) if session else None,
+    )
+    assert shown.expires_at == expected
 
 
 @pytest.mark.parametrize("name", [None, "ci"])

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
 
-from builds.errors import SlugTaken, UnknownProduct, UnknownStore
+from builds.errors import SlugReserved, SlugTaken, UnknownProduct, UnknownStore
 from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import (
@@ -133,6 +133,15 @@ def test_client_without_the_right_makes_no_product(caller: Caller) -> None:
     with pytest.raises(MayNotCreateProducts):
         create_granted_product(caller=caller, slug="other", store_name="main")
     assert not Product.objects.filter(slug="other").exists()
+
+
+def test_names_of_the_checks_products_are_reserved(
+    make_caller: Callable[..., Caller], store: Store
+) -> None:
+    maker = make_caller("ci", may_create_products=True)
+    with pytest.raises(SlugReserved):
+        create_granted_product(caller=maker, slug=f"isolation-check-{store.pk}", store_name="main")
+    assert not Product.objects.exists()
 
 
 REFUSED = {"slug": ("guide", "main", SlugTaken), "store": ("other", "nowhere", UnknownStore)}

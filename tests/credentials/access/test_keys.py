@@ -1,13 +1,13 @@
 """API keys are shown once, kept as a hash, and every making and withdrawing is in the admin log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from credentials.access.callers import Caller
 from credentials.access.keys import (
@@ -17,6 +17,7 @@ from credentials.access.keys import (
     withdraw_api_key,
 )
 from credentials.access.models import ApiKey, Client, KeySession
+from tests.credentials.cells import cells
 
 MINUTE = timedelta(minutes=1)
 
@@ -29,14 +30,6 @@ def client(db: None) -> Client:
 @pytest.fixture
 def actor(db: None) -> User:
     return User.objects.create(username="operator")
-
-
-def cells() -> Iterator[str]:
-    """Every value in every table, as text."""
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - names from the database
-            yield from (str(value) for row in cursor.fetchall() for value in row)
 
 
 def test_key_s_secret_is_nowhere_in_the_database(client: Client, actor: User) -> None:
@@ -130,6 +123,29 @@ def test_session_lives_as_long_as_the_setting_says(
     session = KeySession.objects.get()
     assert (session.api_key, session.created_at) == (caller.api_key, now)
     assert session.expires_at == now + timedelta(seconds=600)
+
+
+# the key ends after, the session that asks ends after (seconds) -> the new session ends after
+ENDS = {
+    "key for ever": (None, None, 43_200),
+    "key that ends sooner": (600, None, 600),
+    "key that ends later": (86_400, None, 43_200),
+    "session that asks": (None, 600, 600),
+    "session that asks, of a key that ends sooner": (300, 600, 300),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_session_never_outlives_what_asked_for_it(case: str, caller: Caller, now: datetime) -> None:
+    key_ends, session_ends, expected = ENDS[case]
+    key, session = caller.api_key, None
+    assert key is not None
+    key.expires_at = now + timedelta(seconds=key_ends) if key_ends else None
+    if session_ends:
+        session = KeySession(expires_at=now + timedelta(seconds=session_ends))
+    shown = Caller(client=caller.client, api_key=key, key_session=session)
+    start_key_session(caller=shown, now=now)
+    assert KeySession.objects.get().expires_at == now + timedelta(seconds=expected)
 
 
 def test_service_itself_is_given_no_session(client: Client, now: datetime) -> None:

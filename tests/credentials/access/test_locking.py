@@ -104,6 +104,13 @@ def test_registration_of_another_client_gives_no_right(
     assert not look(caller=make_caller("other", product))
 
 
+def test_grant_of_another_client_gives_no_right(
+    look: Look, make_caller: Callable[..., Caller]
+) -> None:
+    Grant.objects.update(client=make_caller("other").client)
+    assert not look()
+
+
 def test_grant_of_another_product_gives_no_right(
     look: Look, make_product: Callable[..., Product]
 ) -> None:
@@ -129,6 +136,21 @@ def test_everything_is_locked_in_one_order(
     monkeypatch.setattr(models.QuerySet, "select_for_update", record)
     assert look(caller=session_caller)
     assert locked == [Client, ApiKey, KeySession, Build, Grant]
+
+
+def test_locks_let_new_rows_refer_to_what_is_locked(
+    look: Look, session_caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strengths: set[bool] = set()
+    lock = models.QuerySet.select_for_update
+
+    def record(query: Any, *args: Any, **options: Any) -> Any:
+        strengths.add(options.get("no_key", False))
+        return lock(query, *args, **options)
+
+    monkeypatch.setattr(models.QuerySet, "select_for_update", record)
+    assert look(caller=session_caller)
+    assert strengths == {True}
 
 
 def test_look_reads_the_database_and_not_the_caller(look: Look, caller: Caller) -> None:

@@ -10,12 +10,7 @@ from builds.errors import UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.models import Grant, Registration
-from credentials.access.ownership import (
-    delete_owned_build,
-    granted_build,
-    owned_build,
-    require_ownership,
-)
+from credentials.access.ownership import delete_owned_build, granted_build, owned_build
 from credentials.errors import NotYourBuild, ProductNotGranted
 
 MakeCaller = Callable[..., Caller]
@@ -74,8 +69,9 @@ def test_id_of_no_build_is_unknown(ask: Callable[..., Build], build: Build, call
 
 def test_build_that_nobody_registered_is_nobody_s(build: Build, caller: Caller) -> None:
     Registration.objects.all().delete()
+    assert granted_build(caller=caller, build_id=build.pk) == build
     with pytest.raises(NotYourBuild):
-        require_ownership(caller=caller, build=build)
+        owned_build(caller=caller, build_id=build.pk)
 
 
 def test_another_build_s_registration_does_not_help(
@@ -92,8 +88,20 @@ def test_owner_deletes_its_build(build: Build, caller: Caller, now: datetime) ->
     assert delete_owned_build(caller=caller, build_id=build.pk, now=now).deleted_at == now
 
 
-def test_ownership_costs_three_queries(
-    build: Build, caller: Caller, django_assert_num_queries: DjangoAssertNumQueries
+@pytest.mark.parametrize("ask", ASKING)
+def test_build_comes_with_its_rights_and_its_store_in_one_query(
+    ask: Callable[..., Build],
+    build: Build,
+    caller: Caller,
+    django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    with django_assert_num_queries(3):
-        assert owned_build(caller=caller, build_id=build.pk).product.store.bucket
+    with django_assert_num_queries(1):
+        assert ask(caller=caller, build_id=build.pk).product.store.bucket
+
+
+def test_grant_of_another_product_does_not_help(
+    build: Build, caller: Caller, make_product: Callable[..., Product]
+) -> None:
+    Grant.objects.update(product=make_product("other"))
+    with pytest.raises(ProductNotGranted):
+        owned_build(caller=caller, build_id=build.pk)

@@ -8,7 +8,12 @@ from rest_framework.test import APIRequestFactory
 
 from credentials.access.callers import Caller
 from credentials.access.models import ApiKey, Client
-from credentials.access.permissions import IsCaller, IsCallerOrPublicRead, caller_of
+from credentials.access.permissions import (
+    IsCaller,
+    IsCallerOrPublicRead,
+    caller_of,
+    reader_of,
+)
 
 CALLER = Caller(client=Client(name="ci"), api_key=ApiKey())
 READING = ["GET", "HEAD", "OPTIONS"]
@@ -42,6 +47,15 @@ def test_user_of_the_admin_does_not_pass() -> None:
     request = request_of(None)
     request.user = User(username="operator", is_superuser=True)
     assert not IsCaller().has_permission(request, None)
+
+
+def test_grants_limit_a_reader_unless_reads_are_public(settings: Settings) -> None:
+    settings.LTD_PUBLIC_READS = False
+    assert reader_of(request_of(CALLER)) is CALLER
+    with pytest.raises(TypeError, match="no caller"):
+        reader_of(request_of(None))
+    settings.LTD_PUBLIC_READS = True
+    assert reader_of(request_of(CALLER)) is reader_of(request_of(None)) is None
 
 
 @pytest.mark.parametrize("method", READING + WRITING)

@@ -62,6 +62,10 @@ FINDINGS: dict[str, tuple[Rule, Situation]] = {
         Rule.TOO_LONG,
         lambda build, client: session(build, client, expires_at=NOW + 2 * HOUR),
     ),
+    "listing session that lives too long": (
+        Rule.TOO_LONG,
+        lambda build, client: session(build, client, delivery="list", expires_at=NOW + 2 * HOUR),
+    ),
     "build finished": (Rule.BUILD_CLOSED, with_build(finished_at=NOW - SECOND)),
     "build deleted": (Rule.BUILD_CLOSED, with_build(deleted_at=NOW - SECOND)),
     "build out of time": (
@@ -82,6 +86,14 @@ QUIET: dict[str, Situation] = {
     "old failure": lambda build, client: failed_row(requested_at=NOW - HOUR),
     "withheld session": lambda build, client: session(build, client, status="withheld"),
     "session of an open build": session,
+    "listing session of a finished build": lambda build, client: [
+        Build.objects.filter(pk=build.pk).update(finished_at=NOW - SECOND),
+        session(build, client, delivery="list"),
+    ],
+    "probe of a disabled client": lambda build, client: [
+        Client.objects.filter(pk=client.pk).update(is_active=False),
+        session(build, client, delivery="probe"),
+    ],
     "session without a build": lambda build, client: issued_row(client=client),
     "session as long as the product's": with_product_seconds(3600),
     "over long but over": lambda build, client: session(

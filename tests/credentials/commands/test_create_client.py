@@ -28,7 +28,7 @@ def create(*arguments: str) -> str:
 
 def test_client_is_made_and_its_key_is_shown(product: Product) -> None:
     written = create("ci", "--product", "guide", "--label", "CI")
-    first, second, key = written.splitlines()
+    first, second, key, _ = written.splitlines()
     assert (first, second) == ("Made the client ci.", "Its new API key, shown only now:")
     caller = authenticate(raw_token=key, name="ci", now=NOW)
     assert [grant.slug for grant in caller.client.products.all()] == ["guide"]
@@ -69,6 +69,11 @@ def test_several_products_are_granted(make_product: object, product: Product) ->
 
 
 EXPIRIES = {"not said": ([], None), "30 days": (["--expires-days", "30"], 30)}
+
+
+def test_key_without_an_expiry_is_pointed_out() -> None:
+    assert "never expires" in create("ci")
+    assert "never expires" not in create("ci", "--expires-days", "30")
 
 
 @pytest.mark.parametrize("case", EXPIRIES)

@@ -1,0 +1,33 @@
+"""Leave an endpoint alone for a moment after it let a call time out. Pure.
+
+Every thread that waits for a hanging store is one that answers nobody else. Without this, callers
+beyond the number of threads wait behind the time-outs of those before them.
+"""
+
+import time
+from collections.abc import Callable, Hashable
+
+COOLDOWN_SECONDS = 2.0
+
+
+class Cooldown:
+    """Which endpoints timed out less than two seconds ago. Safe to share between threads.
+
+    It remembers one time per endpoint and process; losing it costs one more time-out.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[Hashable, float] = {}
+
+    def begin(self, endpoint: Hashable) -> None:
+        """Note that a call to the endpoint timed out just now."""
+        self._until[endpoint] = self._clock() + COOLDOWN_SECONDS
+
+    def is_on(self, endpoint: Hashable) -> bool:
+        """Whether the endpoint is to be left alone still."""
+        return self._clock() < self._until.get(endpoint, 0.0)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._until.clear()

@@ -1,0 +1,103 @@
+"""A store on loopback that can be made to hang, to fail and to stop: STS and the listing of S3."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from tests.http.sts_answers import Answer, StsAnswers
+
+LISTING = (
+    "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount>"
+    "<Contents><Key>k</Key><Size>7</Size></Contents></ListBucketResult>"
+)
+Behaviour = Callable[[], Answer]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    store: "FakeStore"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that gave up waiting is what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server  # HTTP/1.0: no connection outlives its answer, so stopping stops everything
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.store.asked += 1
+        self._answer(*self.server.store.sts())
+
+    def do_GET(self) -> None:
+        self._answer(*self.server.store.s3())
+
+    def _answer(self, status: int, body: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing: the tests look at answers."""
+
+
+class FakeStore(StsAnswers):
+    """`sts` and `s3` make the answers; `asked` counts the calls of STS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._released = threading.Event()
+        self.has_hung = False
+        self._port = 0
+        self.start()
+        self.behave()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        self._server = _Server(("127.0.0.1", self._port), _Handler)
+        self._server.store = self
+        self._port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Connections are refused meanwhile."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
+    def behave(self) -> None:
+        """Answer as it should from now on, and let go of whoever hangs."""
+        self._released.set()
+        self._released = threading.Event()
+        self.asked = 0
+        self.sts: Behaviour = self.session
+        self.s3: Behaviour = lambda: (200, LISTING)
+
+    def hang(self) -> Answer:
+        """Never answer."""
+        self.has_hung = True
+        self._released.wait(60)
+        return 500, ""
+
+    def slow(self) -> Answer:
+        """Answer just within the time the service waits."""
+        time.sleep(1.2)
+        return self.session()

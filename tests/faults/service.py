@@ -1,0 +1,147 @@
+"""The real service under its production server, as a child process with a database of its own."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT_SECONDS = 8
+START_SECONDS = 30
+# The commands an operator types, in one process: each would take a second to start.
+SET_UP = """
+import django
+from django.core.management import call_command
+django.setup()
+call_command("migrate", verbosity=0)
+call_command("ensure_store", stdout=open("/dev/null", "w"))
+call_command("create_client", "ci", "--may-create-products", "--format", "json")
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Service:
+    """Set up by the commands an operator types, spoken to over HTTP, its ledger read as a file."""
+
+    def __init__(self, folder: Path, store_url: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "db.sqlite3"
+        self.log = folder / "service.log"
+        self.env = self._environment(store_url)
+        self.headers: dict[str, str] = {}
+        self._http = requests.Session()
+        self._http.trust_env = False
+
+    def _environment(self, store_url: str) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "ltdkeeper.settings",
+            "LTD_ENV_FILE": os.devnull,
+            "LTD_SECRET_KEY": "only-for-tests-" * 5,
+            "LTD_PUBLIC_URL": self.url,
+            "LTD_ALLOW_HTTP": "true",
+            "LTD_ALLOW_SQLITE": "true",
+            "LTD_TRUSTED_PROXIES": "1",
+            "LTD_WEB_THREADS": "4",
+            "LTD_LOG_LEVEL": "DEBUG",
+            "LTD_STORE_BUCKET": "docs-bucket",
+            "LTD_STORE_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
+            "LTD_STORE_ENDPOINT_URL": store_url,
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "AWS_ACCESS_KEY_ID": "AKIAVENDORONLYFORTESTS",
+            "AWS_SECRET_ACCESS_KEY": "only-for-tests",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def set_up(self) -> None:
+        """Migrate, make the store and a client, and show the client's key from now on."""
+        done = subprocess.run(
+            [sys.executable, "-c", SET_UP],
+            cwd=ROOT,
+            env=self.env,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        key = json.loads(done.stdout)["api_key"]
+        self.headers = {"Authorization": f"Bearer {key}"}
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        command = [
+            str(Path(sys.executable).with_name("granian")),
+            *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
+            *("--workers", "1", "--blocking-threads", "4", "ltdkeeper.wsgi:application"),
+        ]
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+        try:
+            self._wait(process)
+            yield
+        finally:
+            self._http.close()
+            process.send_signal(signal.SIGTERM)
+            process.wait(20)
+
+    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+        give_up = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up and process.poll() is None:
+            try:
+                if self.call("GET", "/readyz").status_code == 200:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.1)
+        raise RuntimeError(self.log.read_text())
+
+    def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
+        """One request; gives up after the time that every caller is promised an answer in."""
+        return self._http.request(
+            method, self.url + path, json=body, timeout=CLIENT_SECONDS, **options
+        )
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        """Rows of the service's database, read from outside."""
+        with closing(sqlite3.connect(self.database)) as database:
+            return database.execute(query).fetchall()
+
+    def last_session(self) -> tuple[str, str]:
+        """Status and failure code of the newest ledger row."""
+        query = "SELECT status, failure_code FROM credentials_issuedsession ORDER BY id DESC"
+        status, code = self.read(query)[0]
+        return status, code
+
+    def sessions(self) -> int:
+        return int(self.read("SELECT count(*) FROM credentials_issuedsession")[0][0])
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Another writer holds the database meanwhile."""
+        lock = self.lock()
+        try:
+            yield
+        finally:
+            lock.close()
+
+    def lock(self) -> sqlite3.Connection:
+        """Take the write lock; closing the connection gives it back."""
+        connection = sqlite3.connect(self.database, isolation_level=None, check_same_thread=False)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection

@@ -1,0 +1,88 @@
+"""Many callers at once, over real HTTP: a slug is given once, and no two builds share a root."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.faults.conftest import Call
+from tests.faults.fake_store import FakeStore
+from tests.faults.service import Service
+
+pytestmark = pytest.mark.loopback
+
+BUILDS = "/products/guide/builds/"
+
+
+def at_once(
+    service: Service, count: int, method: str, path: str, body: Any = None
+) -> list[requests.Response]:
+    """The answers to equal requests that were sent together, each on a connection of its own."""
+
+    def send(_number: int) -> requests.Response:
+        with requests.Session() as http:
+            http.trust_env = False
+            return http.request(
+                method, service.url + path, json=body, headers=service.headers, timeout=30
+            )
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(send, range(count)))
+
+
+def outcomes(answers: list[requests.Response]) -> Counter[tuple[int, str]]:
+    return Counter((answer.status_code, answer.json().get("code", "")) for answer in answers)
+
+
+@pytest.mark.parametrize("slug", ["v1.0", "v2.0", "v3.0"])
+def test_slug_asked_for_by_twenty_is_given_once(slug: str, service: Service) -> None:
+    body = {"git_refs": ["main"], "slug": slug}
+    answers = at_once(service, 20, "POST", BUILDS, body)
+    assert outcomes(answers) == {(201, ""): 1, (409, "slug_taken"): 19}
+    query = f"SELECT count(*) FROM builds_build WHERE slug = '{slug}'"  # noqa: S608
+    assert service.read(query) == [(1,)]
+
+
+def test_thirty_builds_without_a_slug_have_thirty_roots(service: Service) -> None:
+    answers = at_once(service, 30, "POST", BUILDS, {"git_refs": ["main"]})
+    assert outcomes(answers) == {(201, ""): 30}
+    assert len({answer.json()["bucket_root_dir"] for answer in answers}) == 30
+    assert len({answer.json()["self_url"] for answer in answers}) == 30
+
+
+def test_product_asked_for_by_ten_is_made_once(service: Service) -> None:
+    body = {"slug": "contended", "store": "default"}
+    answers = at_once(service, 10, "POST", "/products/", body)
+    assert outcomes(answers) == {(201, ""): 1, (409, "slug_taken"): 9}
+
+
+def test_build_finished_by_ten_is_finished_once(
+    service: Service, build: str, store: FakeStore
+) -> None:
+    answers = at_once(service, 10, "PATCH", build, {"uploaded": True})
+    assert outcomes(answers) == {(200, ""): 10}
+    assert len({answer.json()["finished_at"] for answer in answers}) == 1
+
+
+def test_ten_sessions_of_one_build_have_ten_rows(
+    service: Service, build: str, store: FakeStore
+) -> None:
+    before = service.sessions()
+    answers = at_once(service, 10, "POST", f"{build}/credentials", {})
+    assert outcomes(answers) == {(200, ""): 10}
+    assert len({answer.json()["AccessKeyId"] for answer in answers}) == 10
+    assert service.sessions() == before + 10
+
+
+def test_build_deleted_among_requests_issues_nothing_afterwards(
+    service: Service, call: Call, build: str, store: FakeStore
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(at_once, service, 10, "POST", f"{build}/credentials", {})
+        assert call("DELETE", build).status_code == 200
+        answers = asking.result()
+    allowed = {(200, ""), (409, "build_closed"), (409, "session_withheld")}
+    assert set(outcomes(answers)) <= allowed
+    assert call("POST", f"{build}/credentials", {}).json()["code"] == "build_closed"

@@ -1,0 +1,89 @@
+"""Finishing while the store is away: always 200, and the reason for the missing count is kept."""
+
+from typing import Any
+
+import pytest
+from botocore import exceptions as botocore_errors
+from botocore.parsers import ResponseParserError
+
+from builds.models import Build
+from credentials.models import IssuedSession
+from tests.fake_sts import FakeSts
+from tests.http.conftest import Send
+from tests.http.endpoints import FINISH_BUILD
+from tests.http.fake_s3 import FakeS3
+
+pytestmark = pytest.mark.django_db
+
+EMPTY_ALLOWED = b'{"uploaded": true, "empty": true}'
+
+
+def refusal(code: str, status: int) -> botocore_errors.ClientError:
+    """What botocore raises for S3's answer."""
+    detail = {
+        "Error": {"Code": code, "Message": f"{code} of arn:aws:sts::123456789012:assumed-role/x"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return botocore_errors.ClientError(detail, "ListObjectsV2")  # type: ignore[arg-type]
+
+
+def away(kind: type[Exception], **details: Any) -> Exception:
+    return kind(endpoint_url="http://inside:9000", error="arn:aws:iam::1:role/x", **details)
+
+
+AWAY = {
+    "refused connection": away(botocore_errors.EndpointConnectionError),
+    "connection timeout": away(botocore_errors.ConnectTimeoutError),
+    "read timeout": away(botocore_errors.ReadTimeoutError),
+    "closed connection": away(botocore_errors.ConnectionClosedError),
+    "TLS": away(botocore_errors.SSLError),
+    "proxy": away(botocore_errors.ProxyConnectionError, proxy_url="http://proxy"),
+    "broken stream": botocore_errors.ResponseStreamingError(error="cut"),
+    "unreadable answer": ResponseParserError("arn:aws:iam::1:role/x"),
+    "anything else": botocore_errors.BotoCoreError(),
+    "access denied": refusal("AccessDenied", 403),
+    "no such bucket": refusal("NoSuchBucket", 404),
+    "slow down": refusal("SlowDown", 503),
+    "internal error": refusal("InternalError", 500),
+    "unknown": refusal("Unknown", 400),
+    "code of 200 characters": refusal("X" * 200, 400),
+}
+
+
+@pytest.mark.parametrize("raw", [None, EMPTY_ALLOWED], ids=["", "empty"])
+@pytest.mark.parametrize("error", AWAY.values(), ids=AWAY)
+def test_store_that_is_away_does_not_stop_finishing(
+    error: Exception, raw: bytes | None, send: Send, s3: FakeS3
+) -> None:
+    s3.error = error
+    response = send(FINISH_BUILD, raw)
+    document = response.json()
+    assert (response.status_code, document["state"]) == (200, "finished")
+    assert (document["object_count"], document["written_without_session"]) == (None, False)
+    assert Build.objects.get().survey_failure != ""
+    assert "arn:aws" not in response.content.decode()
+
+
+STS_CODES = ["Throttling", "InternalFailure", "AccessDenied", "ExpiredToken", "SomethingNew"]
+
+
+@pytest.mark.parametrize("code", [*STS_CODES, "RegionDisabledException", "PackedPolicyTooLarge"])
+def test_sts_that_refuses_does_not_stop_finishing(
+    code: str, send: Send, s3: FakeS3, sts: FakeSts
+) -> None:
+    sts.fail_with(code, 500 if code == "InternalFailure" else 400)
+    response = send(FINISH_BUILD)
+    assert (response.status_code, response.json()["state"]) == (200, "finished")
+    build, row = Build.objects.get(), IssuedSession.objects.get()
+    assert (row.delivery, row.status) == ("list", "failed")
+    assert build.survey_failure == row.failure_code != ""
+    assert s3.requests == []
+
+
+@pytest.mark.parametrize("kind", ["EndpointConnectionError", "ReadTimeoutError", "SSLError"])
+def test_sts_that_is_away_does_not_stop_finishing(
+    kind: str, send: Send, s3: FakeS3, sts: FakeSts
+) -> None:
+    sts.error = away(getattr(botocore_errors, kind))
+    assert send(FINISH_BUILD).status_code == 200
+    assert Build.objects.get().survey_failure == "sts_unreachable"
