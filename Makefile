@@ -45,6 +45,12 @@ serve: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT
 test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
 	@$(BIN)/python -m pytest -q
 
+.PHONY: test-postgres
+test-postgres: $(INSTALLED) ## The tests that touch the database, on a PostgreSQL started for them
+	@command -v pg_virtualenv >/dev/null || { echo 'PostgreSQL is needed: sudo apt-get update && sudo apt-get install -y postgresql' >&2; exit 1; }
+	@pg_virtualenv sh -c 'LTD_TEST_DATABASE_URL="postgres://$$PGUSER:$$PGPASSWORD@$$PGHOST:$$PGPORT/postgres" \
+		$(BIN)/python -m pytest -q -m "not sqlite" tests/builds tests/credentials tests/http'
+
 .PHONY: check
 check: check-static check-coverage ## Format, lint, types, imports, migrations, deployment, API, docs, tests
 

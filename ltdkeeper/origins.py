@@ -17,9 +17,9 @@ class Origin:
 
 def origin_of(request: Request) -> Origin:
     """The origin of an API request."""
-    return Origin(
-        address=caller_address(request), agent=str(request.META.get("HTTP_USER_AGENT", ""))
-    )
+    agent = str(request.META.get("HTTP_USER_AGENT", ""))
+    printable = "".join(character for character in agent if character.isprintable())
+    return Origin(address=caller_address(request), agent=printable)
 
 
 def caller_address(request: HttpRequest | Request) -> str:

@@ -256,6 +256,7 @@ def test_registering_asks_as_many_queries_of_a_full_product(
     assert len(empty) == len(full) <= 10
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("case", SLUGS)
 def test_registering_searches_by_index_alone(
     case: str, caller: Caller, product: Product, now: datetime
@@ -274,5 +275,6 @@ def plan_of(statement: str) -> str:
         return "; ".join(str(row[-1]) for row in cursor.fetchall())
 
 
+@pytest.mark.sqlite
 def test_plan_would_show_a_scan(product: Product) -> None:
     assert "SCAN" in plan_of("SELECT id FROM builds_build WHERE git_refs = 'main'")

@@ -185,6 +185,7 @@ def test_ledger_has_no_column_for_a_secret() -> None:
     assert [name for name in columns if SECRET_NAMES.search(name)] == []
 
 
+@pytest.mark.sqlite
 def test_searches_of_the_ledger_have_an_index(db: None) -> None:
     searches: dict[str, Any] = {
         "access_key_id": "ASIA",

@@ -62,6 +62,7 @@ def test_no_secret_is_left_behind(
     assert found([*flows.secrets, *flows.store.secrets], left) == set()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
 def test_all_flows_together_leave_no_secret_behind(
     flows: Flows, logs: StringIO, browser: Browser
@@ -135,6 +136,7 @@ LEAKS = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("leak", LEAKS)
 def test_leaked_secret_is_found(
     leak: Callable[..., None], flows: Flows, logs: StringIO, browser: Browser
@@ -157,6 +159,7 @@ def test_botocore_would_leak_if_it_were_let(flows: Flows, logs: StringIO) -> Non
     assert found(flows.store.secrets, {"logs": logs.getvalue().encode()}) == {"logs"}
 
 
+@pytest.mark.sqlite
 def test_deleted_row_is_still_found_in_the_file(flows: Flows) -> None:
     flows.issue()
     leak_to_the_database(flows.store.secrets[-1], flows)
