@@ -9,28 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from builds.errors import BuildClosed
 from builds.models import Build
-from builds.slugs import build_root
 from credentials.access.callers import Caller
 from credentials.access.locking import right_still_stands
 from credentials.access.ownership import owned_build
-from credentials.durations import DurationError, DurationLimits
-from credentials.errors import DurationOutOfRange, PolicyTooLarge, ScopeChanged, SessionWithheld
+from credentials.errors import PolicyTooLarge, SessionWithheld
 from credentials.isolation.requiring import require_isolation
 from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
-from credentials.policy import (
-    PolicyTooLongError,
-    Scope,
-    UnsafeScopeError,
-    cleaning_policy,
-    listing_policy,
-    session_policy,
-)
+from credentials.scoping import duration_for, policy_for, scope_of
 from credentials.sts import AssumedSession, assume_role
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
@@ -38,9 +28,6 @@ from ltdkeeper.origins import Origin
 SESSION_NAME_LENGTH = 64
 AGENT_LENGTH = 255
 ADDRESS_LENGTH = 45
-REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
-INSIDE_SECONDS = 900
-MAKE_POLICY = {Delivery.LIST: listing_policy, Delivery.CLEAN: cleaning_policy}
 
 log = structlog.get_logger(__name__)
 
@@ -73,59 +60,12 @@ def issue_session(
         raise BuildClosed
     if delivery not in INSIDE:
         require_isolation(store=build.product.store)
-    seconds = _duration(build, delivery, asked_seconds)
-    policy = _policy(build, delivery)
+    seconds = duration_for(build, delivery, asked_seconds)
+    policy = policy_for(build, delivery)
     row = _record(build, caller, delivery, origin, policy, seconds, now)
     assumed = _assume(row, build, policy, seconds, now)
     _complete(row, build, caller, assumed)
     return VendedSession(row=row, build=build, assumed=assumed)
-
-
-def duration_limits(build: Build) -> DurationLimits:
-    """What limits the sessions of a build today."""
-    return DurationLimits(
-        product_seconds=build.product.session_seconds,
-        default_seconds=settings.LTD_SESSION_SECONDS,
-        role_max_seconds=build.product.store.role_max_seconds,
-    )
-
-
-def _duration(build: Build, delivery: Delivery, asked_seconds: int | None) -> int:
-    limits = duration_limits(build)
-    if delivery in INSIDE:
-        return INSIDE_SECONDS
-    if delivery in REFRESHING:
-        return limits.refreshing
-    try:
-        return limits.choose(asked_seconds)
-    except DurationError as err:
-        raise DurationOutOfRange(str(err)) from err
-
-
-def _policy(build: Build, delivery: Delivery) -> str:
-    """The policy, made anew from the database; it must still be that of the recorded root."""
-    try:
-        return MAKE_POLICY.get(delivery, session_policy)(_scope(build))
-    except PolicyTooLongError as err:
-        raise PolicyTooLarge(f"The session policy would be over 2,048 characters. {err}") from err
-    except UnsafeScopeError as err:
-        log.error("scope_unsafe", build=build.pk, error=str(err))
-        raise ScopeChanged from err
-
-
-def _scope(build: Build) -> Scope:
-    product, store = build.product, build.product.store
-    if (store.bucket, build_root(product.slug, build.slug)) != (build.bucket_name, build.root):
-        log.error("scope_changed", build=build.pk, recorded=build.root, store=store.name)
-        raise ScopeChanged
-    return Scope(
-        partition=store.partition,
-        bucket=build.bucket_name,
-        root=build.root,
-        may_list_bare_root=build.server_made,
-        may_sync=product.access == product.Access.SYNC,
-        kms_key_arn=store.kms_key_arn,
-    )
 
 
 def _record(
@@ -176,7 +116,7 @@ def _assume(
         )
     except PolicyTooLarge as err:
         _record_failure(row, err)
-        longest = _scope(build).longest_name
+        longest = scope_of(build).longest_name
         message = (
             f"The store finds the session policy too large. The longest name is the {longest}."
         )

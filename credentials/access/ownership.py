@@ -65,7 +65,7 @@ def _find_with_rights(caller: Caller, build_id: int) -> tuple[Build, bool]:
     build = rights.filter(pk=build_id).first()
     if build is None:
         raise UnknownBuild
-    if not build.granted:  # type: ignore[attr-defined] - annotated above
+    if not build.granted:  # type: ignore[attr-defined]
         raise ProductNotGranted
     return build, build.owned  # type: ignore[attr-defined]
 

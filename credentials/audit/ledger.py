@@ -12,8 +12,8 @@ from credentials.audit.rules import (
     is_too_long,
     outlives_its_build,
 )
-from credentials.issuing import duration_limits
 from credentials.models import INSIDE, IssuedSession
+from credentials.scoping import duration_limits
 
 CHUNK = 500
 
