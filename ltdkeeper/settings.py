@@ -70,6 +70,7 @@ APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
+FORMAT_MODULE_PATH = ["ltdkeeper.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": database_settings(env, threads=LTD_WEB_THREADS, base_dir=BASE_DIR)}
 LTD_LOG_LEVEL = env.str("LTD_LOG_LEVEL", default="INFO").upper()

@@ -237,3 +237,8 @@ def test_ledger_list_costs_the_same_for_one_row_and_for_fifty(
 def test_stranger_sees_nothing(db: None) -> None:
     answer = Browser().get(reverse("admin:index"))
     assert (answer.status_code, answer["Location"]) == (302, "/admin/login/?next=/admin/")
+
+
+def test_moments_are_shown_in_utc_and_sortable(browser: Browser, row: IssuedSession) -> None:
+    shown = page(browser, f"{LEDGER}_change", row.pk)
+    assert f"{row.requested_at:%Y-%m-%d %H:%M:%S} UTC" in shown
