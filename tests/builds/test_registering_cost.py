@@ -1,0 +1,81 @@
+"""Registering costs the same however many builds there are: by index, one row at a time."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from builds.models import Build, Product
+from credentials.access.callers import Caller, authenticate
+from credentials.access.clients import granted_product
+from credentials.access.ownership import register_owned_build
+from tests.conftest import raw_key
+
+
+def queries_of_a_registration(caller: Caller, slug: str | None, now: datetime) -> list[str]:
+    """From the token to the row, as `POST /products/<slug>/builds/` does it."""
+    with CaptureQueriesContext(connection) as captured:
+        found = authenticate(raw_token=raw_key(caller), name=None, now=now)
+        product = granted_product(caller=found, slug="guide")
+        register_owned_build(
+            caller=found, product=product, slug=slug, git_refs=[], github_requester="", now=now
+        )
+    return [query["sql"] for query in captured]
+
+
+def fill(product: Product, now: datetime, count: int) -> None:
+    Build.objects.bulk_create(
+        Build(
+            product=product,
+            slug=f"old-{number}",
+            server_made=False,
+            bucket_name="docs-bucket",
+            root=f"{product.slug}/builds/old-{number}",
+            surrogate_key="c" * 32,
+            registered_at=now,
+            open_until=now + timedelta(hours=1),
+        )
+        for number in range(count)
+    )
+
+
+LONG = "a-slug-of-more-than-26-characters"
+
+
+SLUGS = {"server-made": None, "short": "v1", "long": LONG}
+
+
+@pytest.mark.parametrize("case", SLUGS)
+def test_registering_asks_as_many_queries_of_a_full_product(
+    case: str, caller: Caller, product: Product, now: datetime
+) -> None:
+    slug = SLUGS[case]
+    empty = queries_of_a_registration(caller, slug, now)
+    fill(product, now, 2000)
+    full = queries_of_a_registration(caller, slug and f"{slug}-2", now)
+    assert len(empty) == len(full) <= 10
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("case", SLUGS)
+def test_registering_searches_by_index_alone(
+    case: str, caller: Caller, product: Product, now: datetime
+) -> None:
+    fill(product, now, 50)
+    asked = queries_of_a_registration(caller, SLUGS[case], now)
+    plans = {sql: plan_of(sql) for sql in asked if sql.startswith("SELECT")}
+    assert len(plans) >= 3
+    assert all("LIMIT 1" in sql for sql in plans), "each reads one row, however many there are"
+    assert {sql: plan for sql, plan in plans.items() if "SCAN" in plan} == {}
+
+
+def plan_of(statement: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+        return "; ".join(str(row[-1]) for row in cursor.fetchall())
+
+
+@pytest.mark.sqlite
+def test_plan_would_show_a_scan(product: Product) -> None:
+    assert "SCAN" in plan_of("SELECT id FROM builds_build WHERE git_refs = 'main'")
