@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from builds.errors import (
     BuildClosed,
@@ -144,7 +145,7 @@ def finish_build(
             raise BuildClosed
         if survey.has_objects is False and not empty_allowed:
             raise EmptyBuild
-        build.finished_at = now
+        build.finished_at = _under_the_lock(now)
         build.object_count = survey.object_count
         build.byte_count = survey.byte_count
         build.survey_failure = survey.failure
@@ -158,9 +159,17 @@ def delete_build(*, build_id: int, now: datetime) -> Build:
     with transaction.atomic():
         build = lock_build(build_id=build_id)
         if build.deleted_at is None:
-            build.deleted_at = now
+            build.deleted_at = _under_the_lock(now)
             build.save(update_fields=["deleted_at"])
         return build
+
+
+def _under_the_lock(now: datetime) -> datetime:
+    """The moment a build closes: after the wait for its lock, not when the caller asked.
+
+    A session whose row was completed before is then seen to be older than the end of the build.
+    """
+    return max(now, timezone.now())
 
 
 def new_surrogate_key() -> str:

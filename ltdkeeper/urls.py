@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from ltdkeeper import health
@@ -13,6 +14,7 @@ urlpatterns = [
     path("readyz", health.ReadyView.as_view(), name="readyz"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include("credentials.urls")),
     path("", include("builds.urls")),

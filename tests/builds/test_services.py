@@ -34,6 +34,29 @@ NOTHING = Survey(object_count=0, byte_count=0, has_objects=False)
 UNSEEN = Survey(failure="store_unreachable")
 
 
+@pytest.fixture(autouse=True)
+def _frozen(now: datetime, time_machine: Any) -> None:
+    """Only the clock that services are told counts, except where a test moves it."""
+    time_machine.move_to(now, tick=False)
+
+
+def test_build_closes_when_its_turn_comes_not_when_it_was_asked(
+    register: Callable[..., Build], now: datetime, time_machine: Any
+) -> None:
+    finished, deleted = register(), register()
+    time_machine.move_to(now + timedelta(seconds=1), tick=False)
+    delete_build(build_id=deleted.pk, now=now)
+    finish_build(
+        build_id=finished.pk,
+        survey=Survey(),
+        empty_allowed=False,
+        written_without_session=False,
+        now=now,
+    )
+    closed = Build.objects.values_list("finished_at", "deleted_at").order_by("pk")
+    assert list(closed) == [(now + timedelta(seconds=1), None), (None, now + timedelta(seconds=1))]
+
+
 @pytest.fixture
 def finish(build: Build, now: datetime) -> Callable[..., Build]:
     def call(**changes: Any) -> Build:
