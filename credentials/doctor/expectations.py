@@ -1,0 +1,27 @@
+"""What a store's account should hold, read from the database and the settings."""
+
+from django.conf import settings
+
+from builds.models import Product, Store
+from credentials.doctor.expected import Expected
+
+
+def expected_of(store: Store) -> Expected:
+    """All but the vendor's name, which only the store can tell."""
+    products = list(store.products.order_by("slug"))
+    return Expected(
+        bucket=store.bucket,
+        region=store.region,
+        role_arn=store.role_arn,
+        endpoint_url=store.endpoint_url,
+        public_endpoint_url=store.public_endpoint_url,
+        role_max_seconds=store.role_max_seconds,
+        external_id=store.external_id,
+        kms_key_arn=store.kms_key_arn,
+        takes_acls=store.acl_mode != Store.ACLMode.NONE,
+        upload_roles=tuple(Store.objects.order_by("role_arn").values_list("role_arn", flat=True)),
+        default_seconds=settings.LTD_SESSION_SECONDS,
+        product_seconds={p.slug: p.session_seconds for p in products if p.session_seconds},
+        product_slugs=tuple(product.slug for product in products),
+        may_sync=any(product.access == Product.Access.SYNC for product in products),
+    )

@@ -1,0 +1,59 @@
+"""`manage.py bootstrap_store`: the identities and the bucket settings that a store needs."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from boto3.session import Session
+from botocore.exceptions import BotoCoreError
+from django.core.management.base import BaseCommand, CommandError
+
+from builds.models import Store
+from credentials.identities import UnsafeIdentityError
+from credentials.stores.bootstrap import bootstrap_store, plan_for
+from credentials.stores.operator import Operator, key_of_profile
+from credentials.stores.report import json_document, text_lines
+
+
+class Command(BaseCommand):
+    help = (
+        "Say what a store's account needs, or make it with your own credentials (boto3's usual "
+        "places, or --profile). Safe to repeat. Exit code 1 when a step failed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="needed where there are several")
+        parser.add_argument("--apply", action="store_true", help="do it; without, only look")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument("--profile", default="", help="your own credentials")
+        parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
+        parser.add_argument("--vendor-profile", default="", help="its credentials, to try with")
+        parser.add_argument("--prefix", default="ltdkeeper", help="begins the users' names")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            session = Session(profile_name=options["profile"] or None)
+            operator = Operator(store=_store(options["store"]), session=session)
+            plan = plan_for(
+                operator.store, vendor_arn=options["vendor_arn"], prefix=options["prefix"]
+            )
+            vendor_profile = options["vendor_profile"]
+            vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
+            report = bootstrap_store(
+                operator=operator, plan=plan, vendor_key=vendor_key, apply=options["apply"]
+            )
+        except (BotoCoreError, UnsafeIdentityError) as err:
+            raise CommandError(str(err)) from err
+        is_json = options["format"] == "json"
+        for line in [json_document(report)] if is_json else text_lines(report):
+            self.stdout.write(line)
+        if report.has_failed:
+            sys.exit(1)
+
+
+def _store(name: str | None) -> Store:
+    stores = Store.objects.filter(name=name) if name else Store.objects.all()
+    if (found := list(stores[:2])) and len(found) == 1:
+        return found[0]
+    names = ", ".join(Store.objects.values_list("name", flat=True)) or "none"
+    raise CommandError(f"Name one store with --store. There are: {names}.")

@@ -1,0 +1,70 @@
+"""`manage.py doctor`: what must be right in a store's account before the first job fails."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError
+from django.core.management.base import BaseCommand, CommandError
+
+from builds.models import Store
+from credentials.doctor.examining import examine_store
+from credentials.doctor.findings import Result, Severity, count
+from credentials.doctor.report import document, result_lines, summary_line
+
+
+class Command(BaseCommand):
+    help = (
+        "Look at a store's account with the auditor's credentials, and try with the service's own "
+        "what they must not do. Leaves nothing behind. Exit code 1 when there is an error."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        parser.add_argument(
+            "--profile",
+            default=os.environ.get("LTD_AUDITOR_PROFILE", ""),
+            help="the auditor's AWS profile; default: LTD_AUDITOR_PROFILE",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_text = options["format"] == "text"
+        auditor = _session(options["profile"])
+        found: dict[str, list[Result]] = {}
+        for store in _stores(options["store"]):
+            if is_text:
+                self.stdout.write(f"Store {store.name}: {store.bucket}, {store.role_arn}")
+            on_result = self._print if is_text else _ignore
+            results = examine_store(store=store, auditor=auditor, on_result=on_result)
+            found[store.name] = results
+            if is_text:
+                self.stdout.write(f"Store {store.name}: {summary_line(results)}")
+        if not is_text:
+            self.stdout.write(document(found))
+        if any(count(results, Severity.ERROR) for results in found.values()):
+            sys.exit(1)
+
+    def _print(self, result: Result) -> None:
+        self.stdout.write("\n".join(result_lines(result)))
+
+
+def _ignore(_result: Result) -> None:
+    """Machines read the document at the end."""
+
+
+def _session(profile: str) -> boto3.session.Session | None:
+    """The auditor's; without one, what it would look at is a finding."""
+    try:
+        return boto3.session.Session(profile_name=profile) if profile else None
+    except BotoCoreError as err:
+        raise CommandError(str(err)) from err
+
+
+def _stores(name: str | None) -> list[Store]:
+    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
+    if found := list(stores):
+        return found
+    raise CommandError("There is no such store. The admin lists them.")

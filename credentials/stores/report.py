@@ -1,0 +1,57 @@
+"""How a set-up is told: lines for people, one document for machines. Pure but for the types.
+
+New secret keys are in both, since they can be shown only now.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from credentials.stores.bootstrap import Report
+
+NOTHING_CHANGED = "Nothing had to be changed."
+NOTHING_DONE = "Nothing was changed: --apply does it."
+
+
+def text_lines(report: Report) -> Iterator[str]:
+    """Each step with its reason, then the keys, then one sentence on the whole."""
+    for outcome in report.outcomes:
+        yield f"{outcome.status.value:<14} {outcome.what}"
+        yield f"{'':<14} {outcome.why}"
+        if outcome.detail:
+            yield f"{'':<14} ! {outcome.detail}"
+    for name, key in report.keys.items():
+        yield f"The key of the {name}, shown only now:"
+        yield f"  AWS_ACCESS_KEY_ID={key.access_key_id}"
+        yield f"  AWS_SECRET_ACCESS_KEY={key.secret_access_key.reveal()}"
+    yield _summary(report)
+
+
+def json_document(report: Report) -> str:
+    """One object: the steps, the policy documents, the new keys."""
+    document: dict[str, Any] = {
+        "store": report.store_name,
+        "applied": report.applied,
+        "changed": report.has_changed,
+        "failed": report.has_failed,
+        "steps": report.outcomes,
+        "documents": {name: json.loads(text) for name, text in report.documents.items()},
+        "keys": {
+            name: {
+                "access_key_id": key.access_key_id,
+                "secret_access_key": key.secret_access_key.reveal(),
+            }
+            for name, key in report.keys.items()
+        },
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+
+
+def _summary(report: Report) -> str:
+    if report.has_failed:
+        return f"Store {report.store_name}: not complete. Mend what failed, then run it again."
+    if not report.applied:
+        return f"Store {report.store_name}: {NOTHING_DONE}"
+    return f"Store {report.store_name}: {'set up.' if report.has_changed else NOTHING_CHANGED}"

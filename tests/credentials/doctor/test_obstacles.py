@@ -1,0 +1,172 @@
+"""What keeps the doctor from looking is a finding, and never a crash."""
+
+from datetime import timedelta
+
+import boto3
+import pytest
+import time_machine
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.doctor.examining import examine_store
+from credentials.doctor.findings import Finding, Result, Severity, Verdict
+from credentials.doctor.statements import UnreadableDocumentError
+from credentials.errors import RegionDisabled
+from tests.credentials.doctor.auditor_rights import ALL_RIGHTS, auditor_policy
+from tests.credentials.doctor.conftest import Examine, finding_ids
+from tests.credentials.doctor.embedded_account import Account, allow
+
+pytestmark = pytest.mark.loopback
+NOBODY = {"aws_access_key_id": "AKIA" + "A" * 16, "aws_secret_access_key": "x" * 40}
+
+
+def all_findings(results: list[Result]) -> list[Finding]:
+    return [finding for result in results for finding in result.findings]
+
+
+@pytest.mark.parametrize("right", ALL_RIGHTS)
+def test_right_that_the_auditor_lacks_is_named(
+    right: str, account: Account, examine: Examine
+) -> None:
+    join_a_group(account)
+    policy = auditor_policy(account.role_arn, account.bucket, account.vendor_arn, without=right)
+    account.put_auditor_policy(policy)
+    found = all_findings(examine())
+    assert found
+    assert {finding.id.partition(".")[2] for finding in found} == {"no-permission"}
+    assert all(f"the auditor needs {right}." in finding.what for finding in found)
+
+
+def join_a_group(account: Account) -> None:
+    """One with policies of both kinds, which the vendor has as well."""
+    iam, group = account.iam, f"{account.name}-group"
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=account.vendor)
+    iam.put_group_policy(
+        GroupName=group, PolicyName="inline", PolicyDocument=allow("sts:GetCallerIdentity", "*")
+    )
+
+
+def test_policy_of_the_vendor_s_group_is_read(account: Account, examine: Examine) -> None:
+    join_a_group(account)
+    account.iam.put_group_policy(
+        GroupName=f"{account.name}-group", PolicyName="wide", PolicyDocument=allow("ec2:*", "*")
+    )
+    [finding] = all_findings(examine())
+    assert finding.id == "vendor-policies.other-action"
+    assert f"remove-user-from-group --user-name {account.vendor}" in finding.change
+
+
+def test_vendor_s_policies_may_stay_unread(account: Account, examine: Examine) -> None:
+    policy = auditor_policy(
+        account.role_arn, account.bucket, account.vendor_arn, without="iam:ListUserPolicies"
+    )
+    account.put_auditor_policy(policy)
+    [finding] = all_findings(examine())
+    assert finding.severity is Severity.WARNING
+
+
+def test_auditor_without_any_right_is_told_each(account: Account, examine: Examine) -> None:
+    account.put_auditor_policy(allow("sts:GetCallerIdentity", "*"))
+    results = examine()
+    assert {"role.no-permission", "acls.no-permission"} <= finding_ids(results)
+    tried = {"assuming", "writing", "vendor-s3", "vendor-iam", "cleaning"}
+    verdicts = {result.check: result.verdict for result in results}
+    assert {verdicts[check] for check in tried} == {Verdict.OK}
+
+
+AUDITORS = {"none": None, "unknown": boto3.session.Session(**NOBODY)}
+
+
+@pytest.mark.parametrize("case", AUDITORS)
+def test_auditor_who_cannot_look_is_one_finding(case: str, account: Account, row: Store) -> None:
+    results = examine_store(store=row, auditor=AUDITORS[case])
+    assert [finding.id for finding in all_findings(results)] == ["auditor.no-credentials"]
+    assert {r.check for r in results if r.verdict is Verdict.NOT_LOOKED_AT} >= {"trust", "acls"}
+
+
+def test_vendor_without_credentials_is_one_finding(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    assert [finding.id for finding in all_findings(examine())] == ["vendor.no-credentials"]
+
+
+def test_vendor_whom_the_store_does_not_know_is_one_finding(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in NOBODY.items():
+        monkeypatch.setenv(name.upper(), value)
+    assert [finding.id for finding in all_findings(examine())] == ["vendor.no-credentials"]
+
+
+def test_store_that_does_not_answer_is_one_finding(row: Store, examine: Examine) -> None:
+    Store.objects.filter(pk=row.pk).update(endpoint_url="http://127.0.0.1:9")
+    results = examine()
+    assert [finding.id for finding in all_findings(results)] == ["store.unreachable"]
+    assert [result.check for result in results if result.verdict is Verdict.OK] == [
+        *("row", "endpoint", "kms-key", "cleaning")
+    ]
+
+
+def test_document_that_cannot_be_read_is_a_finding(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def judge(*_: object) -> list[Finding]:
+        raise UnreadableDocumentError("this is not a policy document")
+
+    monkeypatch.setattr("credentials.doctor.role_checks.judge_trust", judge)
+    [finding] = all_findings(examine())
+    assert (finding.id, finding.severity) == ("trust.unclear", Severity.ERROR)
+
+
+def test_assuming_that_fails_otherwise_is_told(
+    examine: Examine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disabled(**_: object) -> object:
+        raise RegionDisabled
+
+    monkeypatch.setattr("credentials.issuing.assume_role", disabled)
+    results = examine()
+    assert finding_ids(results) == {"assuming.failed"}
+    assert next(r.note for r in results if r.check == "writing") == (
+        "there is no session to write with"
+    )
+
+
+def test_row_that_is_not_legal_is_the_only_finding(row: Store, examine: Examine) -> None:
+    Store.objects.filter(pk=row.pk).update(bucket="*", kms_key_arn="alias/docs")
+    [result] = examine()
+    [finding] = result.findings
+    assert finding.id == "row.invalid"
+    assert "bucket" in finding.what
+    assert "kms_key_arn" in finding.what
+
+
+def test_object_that_the_vendor_could_write_is_removed(account: Account, examine: Examine) -> None:
+    account.put_vendor_policy(allow("s3:PutObject", "*"))
+    assert "vendor-s3.allowed" in finding_ids(examine())
+    assert account.s3.list_objects_v2(Bucket=account.bucket)["KeyCount"] == 0
+
+
+def test_object_that_cannot_be_removed_is_told(account: Account, examine: Examine) -> None:
+    account.put_bucket_policy(
+        {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:DeleteObject",
+            "Resource": f"arn:aws:s3:::{account.bucket}/*",
+        }
+    )
+    [finding] = all_findings(examine())
+    assert (finding.id, finding.severity) == ("cleaning.left-over", Severity.WARNING)
+    assert f"aws s3api delete-object --bucket {account.bucket} --key isolation-check-" in (
+        finding.change
+    )
+
+
+@pytest.mark.parametrize("seconds", [120, -120])
+def test_clock_that_is_wrong_is_found(seconds: int, examine: Examine) -> None:
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds)):
+        assert "clock.skewed" in finding_ids(examine())

@@ -1,0 +1,100 @@
+"""`manage.py bootstrap_store`: arguments, one call, exit code."""
+
+import json
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from moto import mock_aws
+
+from builds.models import Store
+from credentials.stores import trust
+from credentials.stores.assuming import Again, Trial
+
+pytestmark = pytest.mark.django_db
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    monkeypatch.setattr(trust, "try_assuming_again", lambda *_: Trial(again=Again.REFUSED))
+
+    def run(*arguments: str) -> str:
+        output = StringIO()
+        call_command("bootstrap_store", *arguments, stdout=output)
+        return output.getvalue()
+
+    with mock_aws():
+        yield run
+
+
+def test_without_apply_it_only_looks(command: Command) -> None:
+    assert "--apply does it" in command()
+    assert "--apply does it" in command()  # so it had changed nothing
+
+
+def test_json_is_one_document(command: Command) -> None:
+    answer = json.loads(command("--apply", "--format", "json"))
+    assert (answer["store"], answer["applied"], answer["failed"]) == ("main", True, False)
+    assert answer["documents"]["trust"]["Version"] == "2012-10-17"
+
+
+def test_exit_code_is_1_when_a_step_failed(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "try_assuming_again", lambda *_: Trial(again=Again.ACCEPTED))
+    with pytest.raises(SystemExit) as ended:
+        command("--apply")
+    assert ended.value.code == 1
+
+
+def test_store_must_be_named_where_there_are_several(command: Command, store: Store) -> None:
+    Store.objects.create(name="second", bucket="other-bucket", role_arn=store.role_arn)
+    with pytest.raises(CommandError, match="main, second"):
+        command()
+    assert "other-bucket" in command("--store", "second")
+
+
+def test_unknown_store_is_told(command: Command) -> None:
+    with pytest.raises(CommandError, match="There are: main"):
+        command("--store", "none")
+
+
+@pytest.mark.parametrize("option", ["--profile", "--vendor-profile"])
+def test_unknown_profile_is_told(option: str, command: Command) -> None:
+    with pytest.raises(CommandError, match="nobody"):
+        command(option, "nobody")
+
+
+def test_vendor_that_is_no_principal_is_told(command: Command) -> None:
+    with pytest.raises(CommandError, match="vendor"):
+        command("--vendor-arn", "*")
+
+
+def test_profile_holds_the_vendors_key(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text("[vendor]\naws_access_key_id = AKIAX\naws_secret_access_key = y\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    tried: list[str] = []
+
+    def trial(_operator: object, _plan: object, key: object) -> Trial:
+        tried.append(key.access_key_id)  # type: ignore[attr-defined]
+        return Trial(again=Again.REFUSED)
+
+    monkeypatch.setattr(trust, "try_assuming_again", trial)
+    command("--apply", "--vendor-profile", "vendor")
+    assert tried == ["AKIAX"]
+
+
+def test_profile_without_credentials_is_told(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("[profile empty]\nregion = us-east-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    with pytest.raises(CommandError, match="credentials"):
+        command("--vendor-profile", "empty")

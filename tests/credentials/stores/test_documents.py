@@ -1,0 +1,72 @@
+"""Auditor and revoker: exactly these rights, and no name that would widen them."""
+
+import json
+from typing import Any
+
+import pytest
+
+from credentials.identities import UnsafeIdentityError
+from credentials.stores.documents import auditor_policy, revoker_policy
+
+ROLE = "arn:aws:iam::123456789012:role/upload"
+BOUNDARY = "arn:aws:iam::123456789012:policy/upload-boundary"
+SCOPE = {"role_arn": ROLE, "boundary_arn": BOUNDARY}
+
+
+def test_auditor_reads_bucket_objects_role_and_boundary() -> None:
+    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket"))["Statement"]
+    assert [statement["Resource"] for statement in statements] == [
+        "arn:aws:s3:::docs-bucket",
+        "arn:aws:s3:::docs-bucket/*",
+        ROLE,
+        BOUNDARY,
+    ]
+
+
+def test_auditor_has_reading_actions_only() -> None:
+    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket"))["Statement"]
+    actions = [action for statement in statements for action in statement["Action"]]
+    assert all(action.partition(":")[2].startswith(("Get", "List")) for action in actions)
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+
+
+def test_revoker_writes_policies_of_the_bounded_role_and_nothing_else() -> None:
+    [statement] = json.loads(revoker_policy(**SCOPE))["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["iam:PutRolePolicy"],
+        "Resource": ROLE,
+        "Condition": {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}},
+    }
+
+
+def test_documents_follow_the_partition() -> None:
+    scope = {name: arn.replace("arn:aws:", "arn:aws-cn:") for name, arn in SCOPE.items()}
+    assert "arn:aws:" not in auditor_policy(**scope, bucket="docs-bucket")
+
+
+@pytest.mark.parametrize("make", [auditor_policy, revoker_policy])
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"role_arn": "*"},
+        {"role_arn": f"{ROLE}*"},
+        {"role_arn": "arn:aws:iam::123456789012:user/upload"},
+        {"boundary_arn": ""},
+        {"boundary_arn": "*"},
+        {"boundary_arn": f"{BOUNDARY}*"},
+        {"boundary_arn": f"{BOUNDARY}\n"},
+        {"boundary_arn": ROLE},
+    ],
+    ids=str,
+)
+def test_name_that_would_widen_a_document_is_refused(make: Any, name: dict[str, str]) -> None:
+    bucket = {"bucket": "docs-bucket"} if make is auditor_policy else {}
+    with pytest.raises(UnsafeIdentityError):
+        make(**SCOPE | bucket | name)
+
+
+@pytest.mark.parametrize("bucket", ["", "*", "docs-*", "docs bucket"])
+def test_auditor_is_of_one_bucket(bucket: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        auditor_policy(**SCOPE, bucket=bucket)
