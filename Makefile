@@ -12,6 +12,10 @@ INSTALLED := $(VENV)/.installed
 DEMO_INSTALLED := $(VENV)/.installed-demo
 STORE_INSTALLED := $(STORE_VENV)/.installed
 BUILD := .build
+PROOF_VENV := .venv-proof
+PROOF_INSTALLED := $(PROOF_VENV)/.installed
+SIMULATOR := $(BUILD)/simulator
+SIMULATOR_INSTALLED := $(SIMULATOR)/.installed
 LOCK := $(BUILD)/lock
 
 # What is pinned must install on the oldest Python that is promised, which many systems still have.
@@ -31,7 +35,7 @@ LIKE_PRODUCTION := env LTD_ENV_FILE=/dev/null LTD_DEBUG=false \
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Play the main job once and check it; SITE=path uploads that folder
@@ -44,6 +48,19 @@ serve: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT
 .PHONY: test
 test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
 	@$(BIN)/python -m pytest -q
+
+.PHONY: test-store
+test-store: $(INSTALLED) $(STORE_INSTALLED) ## The contract suite on two stores that enforce policies
+	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/store
+	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/store
+
+.PHONY: proof
+proof: $(INSTALLED) $(STORE_INSTALLED) $(PROOF_INSTALLED) $(SIMULATOR_INSTALLED) ## Prove the session policy over all inputs; needs Node
+	@PROOF_COMPLETE=1 $(BIN)/python -m pytest -q tests/proof
+
+.PHONY: mutants
+mutants: $(INSTALLED) $(PROOF_INSTALLED) ## Put bugs back, one by one, and see the tests fail
+	@$(BIN)/python -m tests.proof.mutants
 
 .PHONY: test-postgres
 test-postgres: $(INSTALLED) ## The tests that touch the database, on a PostgreSQL started for them
@@ -97,7 +114,7 @@ lock: ## Renew constraints.txt: the newest versions that requirements*.txt allow
 
 .PHONY: clean
 clean: ## Remove everything that make made, virtual environments included
-	rm -rf $(BUILD) $(VENV) $(STORE_VENV) .demo .coverage
+	rm -rf $(BUILD) $(VENV) $(STORE_VENV) $(PROOF_VENV) .demo .coverage
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(DEMO_INSTALLED): requirements.txt requirements-demo.txt constraints.txt
@@ -115,6 +132,18 @@ $(STORE_INSTALLED): requirements-store.txt
 	@$(call make_venv,$(STORE_VENV))
 	@echo "Installing requirements-store.txt into $(STORE_VENV) ..."
 	@$(STORE_VENV)/bin/python $(PIP_INSTALL) -r requirements-store.txt
+	@touch $@
+
+$(PROOF_INSTALLED): requirements-proof.txt
+	@$(call make_venv,$(PROOF_VENV))
+	@echo "Installing requirements-proof.txt into $(PROOF_VENV) ..."
+	@$(PROOF_VENV)/bin/python $(PIP_INSTALL) -r requirements-proof.txt
+	@touch $@
+
+$(SIMULATOR_INSTALLED): $(wildcard tests/proof/simulator/*)
+	@command -v npm >/dev/null || { echo 'Node is needed: sudo apt-get update && sudo apt-get install -y nodejs npm' >&2; exit 1; }
+	@mkdir -p $(SIMULATOR) && cp tests/proof/simulator/* $(SIMULATOR)
+	@cd $(SIMULATOR) && npm ci --no-audit --no-fund --silent
 	@touch $@
 
 # The first Python that will do makes the virtual environment $(1). Debian packs ensurepip, which

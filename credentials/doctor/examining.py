@@ -14,7 +14,11 @@ from credentials.doctor.hand import Hand
 from credentials.doctor.obstacles import NotSupported, Obstacle, Unclear, Whose
 from credentials.doctor.scene import Scene
 from credentials.doctor.statements import UnreadableDocumentError
+from credentials.identities import UnsafeIdentityError
 from credentials.isolation.canaries import delete_canaries, register_canaries
+
+# A policy that is none, a name that no policy is made of, an answer without what it should have.
+UNREADABLE = (UnreadableDocumentError, UnsafeIdentityError, KeyError)
 
 
 def examine_store(
@@ -77,8 +81,8 @@ def _result(check: Check, scene: Scene, told: set[str]) -> Result:
         findings.extend(check.act(scene))
     except Obstacle as err:
         return _stopped(check, findings, err, told)
-    except UnreadableDocumentError as err:
-        unclear = Unclear(action="reading it", answer=str(err))
+    except UNREADABLE as err:
+        unclear = Unclear(action="reading it", answer=f"{type(err).__name__}: {err}")
         return _stopped(check, findings, unclear, told)
     return _judged(check, findings)
 

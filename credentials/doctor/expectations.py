@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from builds.arns import is_role_arn
 from builds.models import Product, Store
 from credentials.doctor.expected import Expected
 
@@ -19,9 +20,15 @@ def expected_of(store: Store) -> Expected:
         external_id=store.external_id,
         kms_key_arn=store.kms_key_arn,
         takes_acls=store.acl_mode != Store.ACLMode.NONE,
-        upload_roles=tuple(Store.objects.order_by("role_arn").values_list("role_arn", flat=True)),
+        upload_roles=_upload_roles(),
         default_seconds=settings.LTD_SESSION_SECONDS,
         product_seconds={p.slug: p.session_seconds for p in products if p.session_seconds},
         product_slugs=tuple(product.slug for product in products),
         may_sync=any(product.access == Product.Access.SYNC for product in products),
     )
+
+
+def _upload_roles() -> tuple[str, ...]:
+    """Those of all stores, but for what is no role: nothing can be said of that."""
+    arns = Store.objects.order_by("role_arn").values_list("role_arn", flat=True)
+    return tuple(arn for arn in arns if is_role_arn(arn))

@@ -58,8 +58,10 @@ class Scene:
 
     def caller(self) -> str:
         """The ARN that the vendor calls with. Raises an Obstacle."""
-        arn: str = self.vendor.ask(self.vendor.sts, "get_caller_identity")["Arn"]
-        return arn
+        answer = self.vendor.ask(self.vendor.sts, "get_caller_identity") or {}
+        if arn := str(answer.get("Arn", "")):
+            return arn
+        raise NotSupported("this store does not tell who calls")
 
     @property
     def role(self) -> Any:

@@ -1,10 +1,11 @@
 """Products are made and found; builds are finished and deleted once, whoever asks again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
@@ -55,6 +56,12 @@ def test_build_closes_when_its_turn_comes_not_when_it_was_asked(
     )
     closed = Build.objects.values_list("finished_at", "deleted_at").order_by("pk")
     assert list(closed) == [(now + timedelta(seconds=1), None), (None, now + timedelta(seconds=1))]
+
+
+@pytest.fixture(autouse=True)
+def _clock_stands_still(now: datetime) -> Iterator[None]:
+    with time_machine.travel(now, tick=False):
+        yield
 
 
 @pytest.fixture
@@ -153,6 +160,14 @@ def test_finishing_after_the_end_of_the_window_still_says_finished(
 ) -> None:
     finish()
     assert finish(now=now + timedelta(days=2)).finished_at == now
+
+
+def test_build_closes_when_it_is_locked_and_not_when_it_was_asked(
+    finish: Callable[..., Build], now: datetime
+) -> None:
+    asked = now - timedelta(seconds=3)
+    assert finish(now=asked).finished_at == now
+    assert delete_build(build_id=Build.objects.get().pk, now=asked).deleted_at == now
 
 
 CLOSED = {

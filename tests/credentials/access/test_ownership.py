@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
+import time_machine
 from pytest_django import DjangoAssertNumQueries
 
 from builds.errors import UnknownBuild
@@ -85,7 +86,9 @@ def test_another_build_s_registration_does_not_help(
 
 
 def test_owner_deletes_its_build(build: Build, caller: Caller, now: datetime) -> None:
-    assert delete_owned_build(caller=caller, build_id=build.pk, now=now).deleted_at == now
+    with time_machine.travel(now, tick=False):
+        deleted = delete_owned_build(caller=caller, build_id=build.pk, now=now)
+    assert deleted.deleted_at == Build.objects.get().deleted_at == now
 
 
 @pytest.mark.parametrize("ask", ASKING)

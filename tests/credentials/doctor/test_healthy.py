@@ -70,6 +70,10 @@ def second_store(account: Account, row: Store) -> None:
     account.put_vendor_policy(vendor_policy(role_arns=roles), name="vendor")
 
 
+def store_that_is_not_legal(account: Account, row: Store) -> None:
+    account.row(name="wrong", role_arn="arn:aws:iam::1:role/*")
+
+
 def public_reading(account: Account, row: Store) -> None:
     account.put_bucket_policy(
         {
@@ -86,6 +90,7 @@ FORMS: dict[str, Callable[[Account, Store], None]] = {
     "product that syncs": product_that_syncs,
     "revoked sessions": role_that_has_revoked,
     "second store": second_store,
+    "another store that is not legal": store_that_is_not_legal,
     "public reading": public_reading,
 }
 

@@ -12,6 +12,7 @@ from credentials.doctor.examining import examine_store
 from credentials.doctor.findings import Finding, Result, Severity, Verdict
 from credentials.doctor.statements import UnreadableDocumentError
 from credentials.errors import RegionDisabled
+from credentials.identities import UnsafeIdentityError
 from tests.credentials.doctor.auditor_rights import ALL_RIGHTS, auditor_policy
 from tests.credentials.doctor.conftest import Examine, finding_ids
 from tests.credentials.doctor.embedded_account import Account, allow
@@ -110,11 +111,19 @@ def test_store_that_does_not_answer_is_one_finding(row: Store, examine: Examine)
     ]
 
 
-def test_document_that_cannot_be_read_is_a_finding(
-    examine: Examine, monkeypatch: pytest.MonkeyPatch
+UNREADABLE = {
+    "no policy": UnreadableDocumentError("this is not a policy document"),
+    "name that no policy is made of": UnsafeIdentityError("not the whole ARN"),
+    "answer without it": KeyError("AssumeRolePolicyDocument"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_what_cannot_be_read_is_a_finding(
+    case: str, examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def judge(*_: object) -> list[Finding]:
-        raise UnreadableDocumentError("this is not a policy document")
+        raise UNREADABLE[case]
 
     monkeypatch.setattr("credentials.doctor.role_checks.judge_trust", judge)
     [finding] = all_findings(examine())

@@ -30,6 +30,7 @@ REFUSALS: dict[tuple[int, str], type[Obstacle] | None] = {
     (405, "MethodNotAllowed"): NotSupported,
     (501, "NotImplemented"): NotSupported,
     (400, "InvalidAction"): NotSupported,
+    (400, "AccessControlListNotSupported"): NotSupported,
     (404, "NoSuchBucket"): NoBucket,
     (404, "NoSuchEntity"): None,
     (404, "NoSuchLifecycleConfiguration"): None,

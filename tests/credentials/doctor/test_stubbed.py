@@ -181,6 +181,12 @@ def test_vendor_that_the_store_does_not_name_is_who_the_role_trusts(scene: Scene
     assert scene.expected.vendor_arn == VENDOR
 
 
+def test_answer_without_a_name_is_none(scene: Scene) -> None:
+    stub(scene.vendor.sts, get_caller_identity={})
+    with pytest.raises(NotSupported):
+        scene.caller()
+
+
 def test_vendor_stays_unknown_where_the_role_cannot_be_read(scene: Scene) -> None:
     stub(scene.vendor.sts, get_caller_identity="MethodNotAllowed")
     stub(scene.auditor.iam, get_role="AccessDenied")

@@ -1,0 +1,85 @@
+"""Small facts of the pure modules that no other test pins: each was a surviving mutant."""
+
+import json
+import pickle
+import re
+from collections.abc import Callable
+
+import pytest
+
+from builds.arns import partition_of
+from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
+from credentials.isolation.verdicts import Line, Outcome, summary
+from credentials.policy import Scope
+from credentials.secret import Secret
+
+ROLE = "arn:aws:iam::123456789012:role/upload"
+VENDOR = "arn:aws:iam::123456789012:user/vendor"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+
+
+def scope(*, bucket: str = "docs", root: str = "guide/builds/v1", kms_key_arn: str = "") -> Scope:
+    return Scope(
+        partition="aws", bucket=bucket, root=root, may_list_bare_root=True, kms_key_arn=kms_key_arn
+    )
+
+
+REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
+    "partition": (lambda: partition_of("x"), "not the ARN of a role"),
+    "bucket": (lambda: scope(bucket="*"), "the bucket's name is not legal"),
+    "root": (lambda: scope(root="*"), "the root is not that of a build"),
+    "key": (lambda: scope(kms_key_arn="*"), "the KMS key's ARN is not legal"),
+    "secret": (lambda: pickle.dumps(Secret("x")), "a secret is not stored"),
+    "vendor's roles": (
+        lambda: vendor_policy(role_arns=[]),
+        "the vendor's policy names whole role ARNs, at least one",
+    ),
+    "vendor": (
+        lambda: trust_policy(vendor_arn="*"),
+        "the vendor is not the whole ARN of a user or role",
+    ),
+    "role's bucket": (
+        lambda: upload_policy(role_arn=ROLE, bucket="*"),
+        "not a role's ARN and a bucket's name",
+    ),
+    "role's key": (
+        lambda: boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
+        "not a KMS key's ARN",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusal_says_what_is_wrong(case: str) -> None:
+    refused, message = REFUSALS[case]
+    with pytest.raises((ValueError, TypeError), match=rf"\A{re.escape(message)}\Z"):
+        refused()
+
+
+def test_secret_is_shown_as_asterisks_and_nothing_else() -> None:
+    secret = Secret("x")
+    assert (repr(secret), str(secret), f"{secret}") == ("Secret(***)", "***", "***")
+
+
+def test_upload_role_may_use_its_store_s_key_as_far_as_its_boundary() -> None:
+    names = {"role_arn": ROLE, "bucket": "docs", "kms_key_arn": KEY}
+    allowed = json.loads(boundary_policy(**names))["Statement"]
+    assert json.loads(upload_policy(**names))["Statement"][: len(allowed)] == allowed
+    assert allowed[-1]["Resource"] == KEY
+
+
+def test_external_id_beyond_ascii_is_escaped() -> None:
+    document = trust_policy(vendor_arn=VENDOR, external_id="caf\u00e9")
+    assert '"caf\\u00e9"' in document
+
+
+def test_calls_that_went_wrong_are_named_one_after_the_other() -> None:
+    lines = [
+        Line(call=name, expected=Outcome.REFUSED, outcome=outcome, answer="")
+        for name, outcome in [
+            ("a", Outcome.UNCLEAR),
+            ("b", Outcome.REFUSED),
+            ("c", Outcome.ACCEPTED),
+        ]
+    ]
+    assert summary(lines) == "Isolation does not hold: 2 of 3 calls went wrong: a; c"

@@ -1,0 +1,157 @@
+"""What every test of the suite has: the store, the service on it, builds, and their sessions."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.service import Service
+from tests.store.calls import Hand
+from tests.store.differences import Expectations
+from tests.store.places import ORIGINAL, Surroundings
+from tests.store.stage import Account, allow_sync, prepared_account, service_for
+from tests.store.started import is_store_named, store_under_test
+from tests.store.under_test import StoreUnderTest
+from tests.store.uploader import RegisteredBuild, Uploader
+
+FOLDER = Path(__file__).parent
+PRODUCT, OTHER_PRODUCT, SYNCED = "handbook", "payroll", "mirror"
+
+HandOf = Callable[[RegisteredBuild], Hand]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The suite talks to servers, and takes too long to be part of every run of all tests.
+
+    It runs when a store is named, or when the suite itself is asked for.
+    """
+    suite = [item for item in items if FOLDER in item.path.parents]
+    for item in suite:
+        item.add_marker(pytest.mark.loopback)
+    if suite and not is_store_named() and not any(map(_is_of_suite, config.args)):
+        config.hook.pytest_deselected(items=suite)
+        items[:] = [item for item in items if item not in suite]
+
+
+def _is_of_suite(argument: str) -> bool:
+    path = Path(argument.partition("::")[0]).resolve()
+    return path == FOLDER or FOLDER in path.parents
+
+
+@pytest.fixture(scope="session")
+def store() -> Iterator[StoreUnderTest]:
+    with store_under_test() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+def account(store: StoreUnderTest) -> Iterator[Account]:
+    with prepared_account(store) as account:
+        yield account
+
+
+@pytest.fixture(scope="session")
+def admin(account: Account) -> Any:
+    """S3 with the operator's key: other eyes than those of the session that is tested."""
+    return account.admin
+
+
+@pytest.fixture
+def spare(store: StoreUnderTest) -> Iterator[Account]:
+    """An account of its own, for what would disturb the others."""
+    with prepared_account(store) as account:
+        yield account
+
+
+@pytest.fixture
+def page(account: Account) -> dict[str, str]:
+    """An object of some build."""
+    where = {"Bucket": account.bucket, "Key": "identities/builds/1/page"}
+    account.admin.put_object(**where, Body=ORIGINAL)
+    return where
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the service keeps its database and its log."""
+    return tmp_path_factory.mktemp("service")
+
+
+@pytest.fixture(scope="session")
+def service(account: Account, folder: Path) -> Iterator[Service]:
+    with service_for(account, folder) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def uploader(service: Service, account: Account, folder: Path) -> Iterator[Uploader]:
+    """A client that has a product to upload to, another one, and one that it may sync."""
+    api_key = service.new_client("ci")  # while the web server starts
+    service.wait_until_it_answers()
+    uploader = Uploader(service.url, api_key=api_key, store=account.row.name)
+    for product in (PRODUCT, OTHER_PRODUCT, SYNCED):
+        uploader.create_product(product)
+    allow_sync(folder, product=SYNCED)
+    yield uploader
+    uploader.close()
+
+
+@pytest.fixture(scope="session")
+def expect(store: StoreUnderTest) -> Expectations:
+    return Expectations(kind=store.kind, version=store.version)
+
+
+@pytest.fixture(scope="session")
+def build(uploader: Uploader) -> RegisteredBuild:
+    """The build whose session is tried, with a slug made by the service."""
+    return uploader.register(PRODUCT)
+
+
+@pytest.fixture(scope="session")
+def hand_of(store: StoreUnderTest, uploader: Uploader) -> HandOf:
+    """S3 with the credentials that the service gives for a build."""
+
+    def make(build: RegisteredBuild) -> Hand:
+        s3 = store.client("s3", uploader.session(build))
+        return Hand(s3=s3, bucket=build.bucket, root=build.root)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def hand(hand_of: HandOf, build: RegisteredBuild) -> Hand:
+    return hand_of(build)
+
+
+@pytest.fixture(scope="session")
+def synced(hand_of: HandOf, uploader: Uploader) -> Hand:
+    """The same for a build of a product that may also be read and deleted."""
+    return hand_of(uploader.register(SYNCED))
+
+
+@pytest.fixture(scope="session")
+def surroundings_of(account: Account, uploader: Uploader) -> Callable[[Hand], Surroundings]:
+    def make(hand: Hand) -> Surroundings:
+        return Surroundings(
+            admin=account.admin,
+            bucket=account.bucket,
+            elsewhere=account.elsewhere,
+            root=hand.root,
+            sibling=uploader.register(hand.root.partition("/")[0]).root,
+            other_product=uploader.register(OTHER_PRODUCT).root,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def surroundings(surroundings_of: Callable[[Hand], Surroundings], hand: Hand) -> Surroundings:
+    return surroundings_of(hand)
+
+
+@pytest.fixture(scope="session")
+def surroundings_of_synced(
+    surroundings_of: Callable[[Hand], Surroundings], synced: Hand
+) -> Surroundings:
+    return surroundings_of(synced)

@@ -1,0 +1,180 @@
+"""Where a store answers otherwise than AWS documents: one table, each entry with its reason.
+
+The suite expects AWS's answer to every case, and this table's where it names the case for the
+store's kind and version. A store that later answers as AWS does turns the case red: the entry goes.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from credentials.stores.outcomes import Status
+from tests.store.answers import ACCEPTED, OTHER_REFUSALS, REFUSED, Answer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """What some cases come to, and why that is so, or why it does no harm."""
+
+    cases: Iterable[str]
+    expected: object
+    why: str
+
+
+def ways(*headers: str, by: tuple[str, ...] = ("put", "upload_in_parts", "copy")) -> list[str]:
+    """The cases of sending a header: with a plain upload, one in parts, a copy."""
+    return [f"{way} with {header}" for header in headers for way in by]
+
+
+PUT, PARTS_AND_COPY = ("put",), ("upload_in_parts", "copy")
+LOCKS = ("retention", "legal hold")
+SEVERAL = ("delete several, outside", "delete several, inside")
+
+AS_A_WHOLE = "Refused as a whole, where AWS answers for each key."
+NO_LOCK = "The bucket has no object lock; it says so before it looks at rights. Nothing is locked."
+TAGS = "Tags in a header pass with s3:PutObject alone. Nothing here gives a tag a meaning."
+REDIRECT = "The condition key of the redirect header never matches: the denial is for AWS."
+EMPTY_IS_NONE = (
+    "An empty policy is taken for none, and the session has the whole role. The service refuses to "
+    "call STS without a policy (credentials/sts.py)."
+)
+
+MINISTACK = [
+    Difference(cases=SEVERAL, expected=REFUSED, why=AS_A_WHOLE),
+    Difference(cases=ways(*LOCKS), expected=Answer(400, "InvalidRequest"), why=NO_LOCK),
+    Difference(cases=ways("tags"), expected=ACCEPTED, why=TAGS),
+    Difference(cases=ways("website redirect"), expected=ACCEPTED, why=REDIRECT),
+    Difference(cases=["session policy: empty"], expected=ACCEPTED, why=EMPTY_IS_NONE),
+    Difference(
+        cases=["revoker, role with boundary"],
+        expected=REFUSED,
+        why="It does not know the condition on the role's boundary: closed, and unproven here.",
+    ),
+]
+
+# None: the step is not taken at all.
+CEPH_STEPS: dict[str, Status | None] = {
+    "ACLs off": Status.NOT_SUPPORTED,
+    "public access block": Status.NOT_SUPPORTED,
+    "user NAME-vendor": None,
+    "policy of NAME-vendor for NAME-upload": None,
+    "access key of NAME-vendor": None,
+    "VENDOR": Status.BY_HAND,
+    "boundary policy NAME-upload-boundary": Status.NOT_SUPPORTED,
+    "boundary of NAME-upload": None,
+    "sessions cannot assume the role again": Status.CHANGED,
+    "user NAME-auditor": Status.NOT_SUPPORTED,
+    "policy of NAME-auditor for NAME-upload": None,
+    "access key of NAME-auditor": None,
+    "user NAME-revoker": Status.NOT_SUPPORTED,
+    "policy of NAME-revoker for NAME-upload": None,
+    "access key of NAME-revoker": None,
+}
+PUBLIC = (
+    *("ACL public-read", "ACL public-read-write", "ACL authenticated-read"),
+    *("grant read", "grant read ACL", "grant write ACL", "grant full control"),
+)
+IAM_UNKNOWN = (
+    *("list users", "create user", "create access key"),
+    *("delete boundary", "attach role policy"),
+)
+ACTIONS_UNKNOWN = {
+    "s3:GetEncryptionConfiguration",
+    "iam:ListAttachedRolePolicies",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+}
+CEPH = [
+    Difference(cases=SEVERAL, expected=REFUSED, why=AS_A_WHOLE),
+    Difference(
+        cases=["delete several, own root of a synced product"],
+        expected=REFUSED,
+        why="Refused to every session, inside too. aws s3 sync deletes one by one, which works.",
+    ),
+    Difference(
+        cases=["restore, outside", "restore, inside"],
+        expected=Answer(501, "NotImplemented"),
+        why="Unknown to it, whoever asks.",
+    ),
+    Difference(
+        cases=[*(f"{call}, IAM" for call in IAM_UNKNOWN), "get federation token, STS"],
+        expected=Answer(405, "MethodNotAllowed"),
+        why="Unknown to it, whoever asks.",
+    ),
+    Difference(
+        cases=["get website, bucket", "put website, bucket"],
+        expected=Answer(405, "MethodNotAllowed"),
+        why="It is started without its website interface.",
+    ),
+    Difference(
+        cases=ways("ACL aws-exec-read"),
+        expected=Answer(400, "InvalidArgument"),
+        why="It knows no such ACL.",
+    ),
+    Difference(
+        cases=ways(*PUBLIC, by=PARTS_AND_COPY),
+        expected=ACCEPTED,
+        why="Condition keys of ACL headers are known to plain uploads alone. The ACL is stored "
+        "and has no effect under IgnorePublicAcls, which bootstrap_store sets: the same test asks "
+        "for the object as nobody.",
+    ),
+    Difference(cases=ways(*LOCKS, by=PUT), expected=Answer(400, "InvalidRequest"), why=NO_LOCK),
+    Difference(
+        cases=ways(*LOCKS, by=PARTS_AND_COPY),
+        expected=ACCEPTED,
+        why="The bucket has no object lock; the header is passed over and nothing is locked.",
+    ),
+    Difference(cases=ways("tags"), expected=ACCEPTED, why=TAGS),
+    Difference(cases=ways("website redirect"), expected=ACCEPTED, why=REDIRECT),
+    Difference(
+        cases=["list parts of an aborted upload"],
+        expected=Answer(404, "NoSuchKey"),
+        why="Another code for the same fact.",
+    ),
+    Difference(cases=["any call, expired"], expected=REFUSED, why="Refused, without saying why."),
+    Difference(cases=["session policy: empty"], expected=ACCEPTED, why=EMPTY_IS_NONE),
+    Difference(
+        cases=["unknown actions"],
+        expected=ACTIONS_UNKNOWN,
+        why="A policy that names an action it does not know is refused as a whole: closed.",
+    ),
+    Difference(
+        cases=["revoker, role with boundary"],
+        expected=REFUSED,
+        why="It has no boundaries, so the condition on one never holds: closed.",
+    ),
+    Difference(
+        cases=["bootstrap: keys"], expected=set(), why="Its IAM makes no users; its own tool does."
+    ),
+    Difference(
+        cases=["bootstrap: steps"],
+        expected=CEPH_STEPS,
+        why="It knows neither users, nor boundaries, nor ownership; a session may assume again; "
+        "and under BlockPublicAcls it refuses every upload, so that one stays off.",
+    ),
+]
+
+DIFFERENCES: dict[tuple[str, str], list[Difference]] = {
+    ("ministack", "1.5"): MINISTACK,
+    ("ceph", "16.2"): CEPH,
+}
+
+
+class Expectations:
+    """What a store is expected to answer: AWS's answer, or its own where the table has the case."""
+
+    def __init__(self, *, kind: str, version: str) -> None:
+        self._own = {
+            case: difference.expected
+            for (of_kind, of_version), differences in DIFFERENCES.items()
+            if of_kind == kind and f"{version}.".startswith(f"{of_version}.")
+            for difference in differences
+            for case in difference.cases
+        }
+
+    def of(self, case: str, on_aws: Any) -> Any:
+        return self._own.get(case, on_aws)
+
+    def refusals(self, names: Iterable[str], *, where: str) -> dict[str, Answer]:
+        """That each of several calls is refused; the cases are named `<call>, <where>`."""
+        return {n: self.of(f"{n}, {where}", OTHER_REFUSALS.get(n, REFUSED)) for n in names}

@@ -1,0 +1,97 @@
+"""Auditor and revoker: what the jobs of the clock may, and what not."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from credentials.stores.operator import AccessKey
+from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
+from tests.store.differences import Expectations
+from tests.store.documents import EVERYTHING
+from tests.store.places import ORIGINAL, body_of
+from tests.store.stage import Account
+from tests.store.test_identities import whole_role_of
+from tests.store.under_test import StoreUnderTest
+
+Calls = dict[str, Callable[[], Any]]
+
+
+def user_key(account: Account, kind: str, expect: Expectations) -> AccessKey:
+    """The key of a user that was set up, by the store's own tools where its IAM makes none."""
+    if kind in account.report.keys:
+        return account.report.keys[kind]
+    assert account.store.make_user, f"{account.store.kind} makes no users that this suite knows of"
+    user = account.store.make_user(account.plan.user_name(kind))
+    document = without(account.plan.documents[kind], expect.of("unknown actions", set()))
+    account.iam.put_user_policy(UserName=user.name, PolicyName=kind, PolicyDocument=document)
+    return user.key
+
+
+def without(document: str, actions: set[str]) -> str:
+    """A policy less the actions for which a store would refuse the whole of it."""
+    policy = json.loads(document)
+    for statement in policy["Statement"]:
+        statement["Action"] = [a for a in statement["Action"] if a not in actions]
+    policy["Statement"] = [s for s in policy["Statement"] if s["Action"]]
+    return json.dumps(policy, separators=(",", ":"))
+
+
+@pytest.fixture(scope="module")
+def auditor(account: Account, expect: Expectations) -> AccessKey:
+    return user_key(account, "auditor", expect)
+
+
+def test_auditor_may_look(
+    account: Account, store: StoreUnderTest, page: dict[str, str], auditor: AccessKey
+) -> None:
+    s3, iam = store.client("s3", auditor), store.client("iam", auditor)
+    bucket, role = account.bucket, account.plan.role_name
+    looks: Calls = {
+        "list": lambda: s3.list_objects_v2(Bucket=bucket),
+        "list versions": lambda: s3.list_object_versions(Bucket=bucket),
+        "list uploads": lambda: s3.list_multipart_uploads(Bucket=bucket),
+        "read": lambda: s3.get_object(**page),
+        "block": lambda: s3.get_public_access_block(Bucket=bucket),
+        "life cycle": lambda: s3.get_bucket_lifecycle_configuration(Bucket=bucket),
+        "location": lambda: s3.get_bucket_location(Bucket=bucket),
+        "role": lambda: iam.get_role(RoleName=role),
+        "role policy": lambda: iam.get_role_policy(RoleName=role, PolicyName=role),
+    }
+    assert answers_to(looks) == dict.fromkeys(looks, ACCEPTED)
+
+
+def test_auditor_may_change_nothing(
+    account: Account, store: StoreUnderTest, page: dict[str, str], auditor: AccessKey
+) -> None:
+    s3, iam = store.client("s3", auditor), store.client("iam", auditor)
+    sts, role = store.client("sts", auditor), account.plan.role_name
+    changes: Calls = {
+        "put": lambda: s3.put_object(**page, Body=b"intruder"),
+        "delete": lambda: s3.delete_object(**page),
+        "unblock": lambda: s3.delete_public_access_block(Bucket=account.bucket),
+        "read elsewhere": lambda: s3.list_objects_v2(Bucket=account.elsewhere),
+        "widen": lambda: iam.put_role_policy(
+            RoleName=role, PolicyName="more", PolicyDocument=EVERYTHING
+        ),
+        "assume": lambda: sts.assume_role(RoleArn=account.row.role_arn, RoleSessionName="more"),
+    }
+    assert answers_to(changes) == dict.fromkeys(changes, REFUSED)
+    assert body_of(account.admin, page["Bucket"], page["Key"]) == ORIGINAL
+
+
+def test_revoker_writes_policies_while_the_role_is_bounded(
+    spare: Account, store: StoreUnderTest, expect: Expectations
+) -> None:
+    iam = store.client("iam", user_key(spare, "revoker", expect))
+    role = spare.plan.role_name
+
+    def write() -> object:
+        return iam.put_role_policy(RoleName=role, PolicyName="revoked", PolicyDocument=EVERYTHING)
+
+    assert answer_to(write) == expect.of("revoker, role with boundary", ACCEPTED)
+    top = {"Bucket": spare.bucket, "Key": "index.html"}
+    assert answer_to(lambda: whole_role_of(spare).put_object(**top)) == REFUSED
+    answer_to(lambda: spare.iam.delete_role_permissions_boundary(RoleName=role))
+    assert answer_to(write) == REFUSED

@@ -1,0 +1,162 @@
+"""What a session may do below its own root: each act is checked with the operator's eyes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to, answers_to
+from tests.store.calls import ATTRIBUTES, FETCHES, READS, WRITES, Call, Hand
+from tests.store.differences import Expectations
+from tests.store.names import NAMES
+from tests.store.places import ORIGINAL, PAGE, assert_untouched, body_of, prepare
+
+BODY = b"<p>Mine.</p>"
+PART_BYTES = 5 * 1024 * 1024
+# What is allowed inside; the rest of all calls is refused there as well.
+ALLOWED = {
+    "put", "put, empty", "put, ACL private", "put, only if missing",
+    "begin upload", "upload part", "complete upload", "abort upload",
+    "list parts", "list, version 1", "list, version 2",
+}  # fmt: skip
+REFUSED_INSIDE: dict[str, Call] = {
+    name: call
+    for name, call in (WRITES | READS | ATTRIBUTES | FETCHES).items()
+    if name not in ALLOWED
+}
+
+
+def test_what_is_not_for_uploading_is_refused_inside_too(
+    hand: Hand, admin: Any, expect: Expectations
+) -> None:
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/kept/{PAGE}")
+    answers = answers_to(REFUSED_INSIDE, hand, place)
+    assert answers == expect.refusals(REFUSED_INSIDE, where="inside")
+    assert_untouched(admin, place)
+
+
+@pytest.mark.parametrize("name", [PAGE, "_static/css/theme.css", "a b+c&d=e;f,g.html"])
+def test_put_arrives(name: str, hand: Hand, admin: Any) -> None:
+    hand.s3.put_object(**hand.own(name), Body=BODY, ContentType="text/html")
+    assert body_of(admin, hand.bucket, f"{hand.root}/{name}") == BODY
+
+
+def test_put_replaces_what_lies_there(hand: Hand, admin: Any) -> None:
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/replaced")
+    hand.s3.put_object(**place.where, Body=BODY)
+    assert body_of(admin, hand.bucket, place.key) == BODY
+
+
+def test_root_itself_is_a_key_that_may_be_put(hand: Hand, admin: Any) -> None:
+    hand.s3.put_object(Bucket=hand.bucket, Key=hand.root, Body=BODY)
+    assert body_of(admin, hand.bucket, hand.root) == BODY
+
+
+def test_headers_of_uploaders_arrive(hand: Hand, admin: Any) -> None:
+    sent = {"CacheControl": "max-age=60", "ContentType": "text/css", "Metadata": {"dir": "true"}}
+    hand.s3.put_object(**hand.own("headers"), Body=BODY, **sent)
+    arrived = admin.head_object(**hand.own("headers"))
+    assert {name: arrived[name] for name in sent} == sent
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_odd_name_is_stored_as_written_and_stays_inside(
+    name: str, hand: Hand, admin: Any, expect: Expectations, request: pytest.FixtureRequest
+) -> None:
+    folder = f"{hand.root}/odd/{request.node.callspec.id}"
+    key = f"{folder}/{name}"
+    answer = answer_to(lambda: hand.s3.put_object(Bucket=hand.bucket, Key=key, Body=BODY))
+    case = f"put, {request.node.callspec.id}, inside"
+    assert answer == expect.of(case, ACCEPTED)
+    if answer == ACCEPTED:
+        assert keys_below(admin, hand.bucket, f"{folder}/") == [key]
+        assert body_of(admin, hand.bucket, key) == BODY
+
+
+def test_longest_key_arrives(hand: Hand, admin: Any) -> None:
+    key = f"{hand.root}/".ljust(1024, "k")
+    hand.s3.put_object(Bucket=hand.bucket, Key=key, Body=BODY)
+    assert body_of(admin, hand.bucket, key) == BODY
+
+
+def test_names_that_look_alike_are_two(hand: Hand, admin: Any) -> None:
+    """Composed and decomposed letters, as file systems mix them up."""
+    names = [NAMES["e acute, composed"], NAMES["e acute, decomposed"], "CAFE", "cafe"]
+    for name in names:
+        hand.s3.put_object(**hand.own(f"alike/{name}"), Body=name.encode())
+    bodies = [body_of(admin, hand.bucket, f"{hand.root}/alike/{name}") for name in names]
+    assert bodies == [name.encode() for name in names]
+
+
+def keys_below(s3: Any, bucket: str, prefix: str) -> list[str]:
+    found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)
+    return [item["Key"] for item in found.get("Contents", [])]
+
+
+def test_multipart_upload_arrives(hand: Hand, admin: Any) -> None:
+    where = hand.own("large.bin")
+    upload = where | {"UploadId": hand.s3.create_multipart_upload(**where)["UploadId"]}
+    bodies = {1: b"a" * PART_BYTES, 2: b"end"}
+    etags = {
+        number: hand.s3.upload_part(**upload, PartNumber=number, Body=body)["ETag"]
+        for number, body in bodies.items()
+    }
+    assert [part["ETag"] for part in hand.s3.list_parts(**upload)["Parts"]] == [*etags.values()]
+    parts = [{"PartNumber": number, "ETag": etag} for number, etag in etags.items()]
+    hand.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    assert body_of(admin, hand.bucket, where["Key"]) == b"".join(bodies.values())
+
+
+def test_multipart_upload_can_be_given_up(hand: Hand, admin: Any, expect: Expectations) -> None:
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/given-up")
+    hand.s3.abort_multipart_upload(**place.upload)
+    answer = answer_to(lambda: admin.list_parts(**place.upload))
+    assert answer == expect.of("list parts of an aborted upload", Answer(404, "NoSuchUpload"))
+    assert body_of(admin, hand.bucket, place.key) == ORIGINAL
+
+
+LISTINGS: dict[str, Callable[[Hand], Any]] = {
+    "root with a slash": lambda h: f"{h.root}/",
+    "root without a slash": lambda h: h.root,
+    "folder with a slash": lambda h: f"{h.root}/listed/",
+    "folder without a slash": lambda h: f"{h.root}/listed",
+}
+
+
+@pytest.mark.parametrize("prefix", LISTINGS.values(), ids=LISTINGS)
+@pytest.mark.parametrize("call", ["list_objects", "list_objects_v2"])
+def test_own_objects_are_listed(
+    call: str, prefix: Callable[[Hand], str], hand: Hand, admin: Any
+) -> None:
+    key = f"{hand.root}/listed/{PAGE}"
+    admin.put_object(Bucket=hand.bucket, Key=key, Body=BODY)
+    list_them = getattr(hand.s3, call)
+    found = list_them(Bucket=hand.bucket, Prefix=prefix(hand))["Contents"]
+    assert key in [item["Key"] for item in found]
+    assert all(item["Key"].startswith(hand.root) for item in found)
+    assert list_them(Bucket=hand.bucket, Prefix=prefix(hand), Delimiter="/")
+
+
+BEYOND: dict[str, Callable[[Hand], dict[str, str]]] = {
+    "everything": lambda h: {},
+    "empty prefix": lambda h: {"Prefix": ""},
+    "slash": lambda h: {"Prefix": "/"},
+    "product": lambda h: {"Prefix": h.root.partition("/")[0]},
+    "builds of the product": lambda h: {"Prefix": h.root.rpartition("/")[0] + "/"},
+    "root less a character": lambda h: {"Prefix": h.root[:-1]},
+    "root and more": lambda h: {"Prefix": f"{h.root}-"},
+    "folders only": lambda h: {"Prefix": "", "Delimiter": "/"},
+}
+
+
+@pytest.mark.parametrize("beyond", BEYOND.values(), ids=BEYOND)
+@pytest.mark.parametrize("call", ["list_objects", "list_objects_v2", "list_object_versions"])
+def test_listing_beyond_the_root_is_refused(
+    call: str, beyond: Callable[[Hand], dict[str, str]], hand: Hand
+) -> None:
+    assert answer_to(lambda: getattr(hand.s3, call)(Bucket=hand.bucket, **beyond(hand))) == REFUSED
+
+
+def test_location_of_the_bucket_is_told(hand: Hand) -> None:
+    """s3fs and minio ask it before anything else."""
+    assert answer_to(lambda: hand.s3.get_bucket_location(Bucket=hand.bucket)) == ACCEPTED

@@ -1,0 +1,75 @@
+"""A store that this suite starts ends with the process that started it, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import requests
+
+from demo.child import ROOT
+from tests.store.named import VARIABLE
+
+START = """
+import django, sys
+django.setup()
+from tests.store.started import store_under_test
+with store_under_test() as store:
+    print(store.endpoint_url, flush=True)
+    sys.stdin.read()
+"""
+GONE_SECONDS = 15.0
+
+
+def descendants(pid: int) -> set[int]:
+    """The processes that a process started, and those that they started."""
+    listed = subprocess.run(
+        ["ps", "-e", "-o", "pid=,ppid="],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found - {pid}
+
+
+def are_gone(pids: set[int]) -> bool:
+    return not any(is_alive(pid) for pid in pids)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_store_ends_with_the_process_that_started_it() -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        VARIABLE: os.environ.get(VARIABLE, "embedded"),
+    }
+    starter = subprocess.Popen(
+        [sys.executable, "-c", START],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with starter:
+        url = starter.stdout.readline().strip() if starter.stdout else ""
+        started = descendants(starter.pid)
+        assert started
+        assert requests.get(url, timeout=5).status_code in {200, 403}
+        starter.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + GONE_SECONDS
+    while not are_gone(started) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert are_gone(started)

@@ -1,0 +1,83 @@
+"""The store that the suite runs against, and how to reach it with somebody's key."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import boto3
+from botocore.config import Config
+
+from builds.models import Store
+from credentials.stores.operator import AccessKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class User:
+    """Somebody without rights of their own."""
+
+    name: str
+    key: AccessKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreUnderTest:
+    """Kind and version choose the differences that are expected of it.
+
+    `account` is the account in its ARNs, `shortest_seconds` the shortest session that it gives.
+    `vendor`, `vendor_arn` and `make_user` are set where its IAM makes no users.
+    """
+
+    kind: str
+    version: str
+    endpoint_url: str
+    region: str
+    account: str
+    operator: AccessKey
+    shortest_seconds: int = 900
+    vendor: AccessKey | None = None
+    vendor_arn: str = ""
+    make_user: Callable[[str], User] | None = None
+
+    def client(self, service: Literal["s3", "iam", "sts"], key: AccessKey) -> Any:
+        """A boto3 client of the store that believes nothing of what it is told to send.
+
+        Without botocore's own checks, so that what is refused is refused by the store.
+        """
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint_url or None,
+            region_name=self.region,
+            config=self._config(),
+            **session_arguments(key),
+        )
+
+    def row(self, *, bucket: str, role: str, **fields: Any) -> Store:
+        """The store as this service knows it; not saved."""
+        return Store(
+            name="tested",
+            bucket=bucket,
+            region=self.region,
+            endpoint_url=self.endpoint_url,
+            role_arn=f"arn:aws:iam::{self.account}:role/{role}",
+            **fields,
+        )
+
+    def _config(self) -> Config:
+        return Config(
+            proxies={},
+            s3={"addressing_style": "path" if self.endpoint_url else "virtual"},
+            retries={"mode": "standard", "total_max_attempts": 1 if self.endpoint_url else 3},
+            parameter_validation=False,
+            connect_timeout=5,
+            read_timeout=20,
+        )
+
+
+def session_arguments(key: AccessKey) -> dict[str, str | None]:
+    """A key as boto3 takes it."""
+    token = key.session_token
+    return {
+        "aws_access_key_id": key.access_key_id,
+        "aws_secret_access_key": key.secret_access_key.reveal(),
+        "aws_session_token": token.reveal() if token else None,
+    }
