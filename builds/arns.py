@@ -8,6 +8,7 @@ import re
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", re.ASCII)
 _ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::[\w-]*:role/[\w+=,.@/-]{1,190}\Z", re.ASCII)
 _KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]{1,64}\Z", re.ASCII)
+_PARTITION = re.compile(r"aws[a-z-]*\Z", re.ASCII)
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z", re.ASCII)
 
 
@@ -24,6 +25,11 @@ def is_role_arn(text: str) -> bool:
 def is_kms_key_arn(text: str) -> bool:
     """Whether a text is the ARN of a KMS key. Aliases are not: policies do not match them."""
     return _KMS_KEY_ARN.match(text) is not None
+
+
+def is_partition(text: str) -> bool:
+    """Whether a text has the form of an ARN partition: `aws`, `aws-cn`, `aws-us-gov`, ..."""
+    return _PARTITION.match(text) is not None
 
 
 def is_region(text: str) -> bool:

@@ -29,6 +29,7 @@ from builds.validators import (
 )
 
 SESSION_SECONDS_MINIMUM, SESSION_SECONDS_MAXIMUM = 900, 43_200
+NEVER_REMOVED = "Builds are never removed, so that no root is given out twice."
 ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 
 
@@ -168,6 +169,10 @@ class BuildQuerySet(models.QuerySet["Build"]):
     def closed(self, now: datetime) -> "BuildQuerySet":
         return self.exclude(finished_at=None, deleted_at=None, open_until__gt=now)
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused, as deleting one is: roots would become free."""
+        raise ValidationError(NEVER_REMOVED)
+
     def with_store(self) -> "BuildQuerySet":
         return self.select_related("product__store")
 
@@ -247,4 +252,4 @@ class Build(models.Model):
 
     def delete(self, *_args: Any, **_kwargs: Any) -> Any:
         """Refused: a deleted row would set its root free. `delete_build` marks it instead."""
-        raise ValidationError("Builds are never removed, so that no root is given out twice.")
+        raise ValidationError(NEVER_REMOVED)

@@ -95,7 +95,7 @@ def register_build(
     """
     if slug is not None and _continues_server_made_slug(product, slug):
         raise SlugTaken
-    chosen = slug or new_build_slug(now)
+    chosen = new_build_slug(now) if slug is None else slug
     try:
         with transaction.atomic():
             return Build.objects.create(

@@ -1,7 +1,7 @@
 """Django validators over the pure rules, for model fields and the admin's forms."""
 
+import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 
@@ -45,11 +45,13 @@ def validate_endpoint(value: str) -> None:
     _require(_is_bare_address, value, "Not an address such as https://s3.example.org.")
 
 
+LAST_PORT = 65_535
+
+_ADDRESS = re.compile(
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?\Z", re.ASCII
+)
+
+
 def _is_bare_address(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018 - raises ValueError when it is not a port
-    except ValueError:
-        return False
-    bare = not (parts.path or parts.query or parts.fragment or parts.username)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and bare
+    match = _ADDRESS.match(value)
+    return match is not None and int(match.group(1) or 0) <= LAST_PORT

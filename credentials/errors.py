@@ -43,6 +43,12 @@ class CanaryElsewhere(DomainError):
     message = "The product for checks of this store is in another store. Rename that product."
 
 
+class CanaryHasKeys(DomainError):
+    status = 409
+    code = "canary_has_keys"
+    message = "The client isolation-check belongs to the checks and must have no keys. Rename it."
+
+
 class DurationOutOfRange(DomainError):
     status = 400
     code = "duration_out_of_range"

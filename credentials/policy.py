@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from builds.arns import is_bucket_name, is_kms_key_arn
+from builds.arns import is_bucket_name, is_kms_key_arn, is_partition
 from builds.slugs import is_build_root
 
 MAX_POLICY_LENGTH = 2048
@@ -52,6 +52,8 @@ class Scope:
     kms_key_arn: str = ""
 
     def __post_init__(self) -> None:
+        if not is_partition(self.partition):
+            raise UnsafeScopeError("the partition is not one")
         if not is_bucket_name(self.bucket):
             raise UnsafeScopeError("the bucket's name is not legal")
         if not is_build_root(self.root):

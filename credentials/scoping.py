@@ -68,11 +68,16 @@ def scope_of(build: Build) -> Scope:
     product and store give.
     """
     product, store = build.product, build.product.store
-    if (store.bucket, build_root(product.slug, build.slug)) != (build.bucket_name, build.root):
+    try:
+        root, partition = build_root(product.slug, build.slug), store.partition
+    except ValueError as err:
+        log.error("scope_unsafe", build=build.pk, error=str(err))
+        raise ScopeChanged from err
+    if (store.bucket, root) != (build.bucket_name, build.root):
         log.error("scope_changed", build=build.pk, recorded=build.root, store=store.name)
         raise ScopeChanged
     return Scope(
-        partition=store.partition,
+        partition=partition,
         bucket=build.bucket_name,
         root=build.root,
         may_list_bare_root=build.server_made,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import structlog
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -161,4 +162,8 @@ def warm_up() -> None:
         log.warning("stores_not_warmed_up", error=str(err))
         return
     for store in stores:
-        client_for(store)
+        try:
+            client_for(store)
+        except (BotoCoreError, ValueError) as err:
+            # One store's mistake must not keep the others from being served.
+            log.error("store_not_warmed_up", store=store.name, error=str(err))

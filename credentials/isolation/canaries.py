@@ -11,7 +11,7 @@ from credentials.access.callers import Caller
 from credentials.access.clients import CANARY_PREFIX
 from credentials.access.models import Client, Grant
 from credentials.access.ownership import register_owned_build
-from credentials.errors import CanaryElsewhere
+from credentials.errors import CanaryElsewhere, CanaryHasKeys
 
 CLIENT_NAME = "isolation-check"
 
@@ -31,11 +31,13 @@ def product_slug(store: Store) -> str:
 
 
 def register_canaries(*, store: Store, now: datetime) -> Canaries:
-    """Two fresh builds of the store's canary product. Raises CanaryElsewhere."""
+    """Two fresh builds of the store's canary product. Raises CanaryElsewhere, CanaryHasKeys."""
     with transaction.atomic():
         client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
         product = _canary_product(store)
         Grant.objects.get_or_create(client=client, product=product)
+    if client.api_keys.exists():
+        raise CanaryHasKeys
     caller = Caller(client=client)
     own, sibling = (_register(caller, product, now) for _ in range(2))
     return Canaries(caller=caller, own=own, sibling=sibling)

@@ -19,8 +19,7 @@ def remove_everything(operator: Operator, plan: Plan, *, buckets: list[str]) -> 
         _if_there(partial(_remove_bucket, operator.s3, bucket))
     iam: Any = operator.iam
     role = plan.role_name
-    _if_there(lambda: iam.delete_role_policy(RoleName=role, PolicyName=role))
-    _if_there(lambda: iam.delete_role(RoleName=role))
+    _if_there(partial(_remove_role, iam, role))
     _if_there(lambda: iam.delete_policy(PolicyArn=plan.boundary_arn))
     for kind in KINDS:
         _if_there(partial(_remove_user, iam, plan.user_name(kind), role))
@@ -33,6 +32,12 @@ def _remove_bucket(s3: Any, bucket: str) -> None:
         for found in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=found["Key"], VersionId=found["VersionId"])
     s3.delete_bucket(Bucket=bucket)
+
+
+def _remove_role(iam: Any, role: str) -> None:
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    iam.delete_role(RoleName=role)
 
 
 def _remove_user(iam: Any, name: str, policy: str) -> None:

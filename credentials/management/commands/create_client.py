@@ -14,6 +14,8 @@ from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from ltdkeeper.errors import DomainError
 
+MOST_DAYS = 3650
+
 
 class Command(BaseCommand):
     help = "Make a client if it is missing, grant it products, and print a new API key, once."
@@ -29,8 +31,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
         days = options["expires_days"]
-        if days is not None and days < 1:
-            raise CommandError("--expires-days must be at least 1.")
+        if days is not None and not 1 <= days <= MOST_DAYS:
+            raise CommandError(f"--expires-days must be 1 to {MOST_DAYS}.")
         try:
             client, made = create_client(
                 name=options["name"],
