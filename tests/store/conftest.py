@@ -17,6 +17,7 @@ from tests.store.uploader import RegisteredBuild, Uploader
 
 FOLDER = Path(__file__).parent
 PRODUCT, OTHER_PRODUCT, SYNCED = "handbook", "payroll", "mirror"
+TESTED = pytest.StashKey[str]()
 
 HandOf = Callable[[RegisteredBuild], Hand]
 
@@ -39,9 +40,18 @@ def _is_of_suite(argument: str) -> bool:
     return path == FOLDER or FOLDER in path.parents
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say which store it was: the same tests pass on others."""
+    if tested := config.stash.get(TESTED, None):
+        terminalreporter.write_line(f"Store: {tested}")
+
+
 @pytest.fixture(scope="session")
-def store() -> Iterator[StoreUnderTest]:
+def store(pytestconfig: pytest.Config) -> Iterator[StoreUnderTest]:
     with store_under_test() as store:
+        pytestconfig.stash[TESTED] = f"{store.kind} {store.version}".strip()
         yield store
 
 
