@@ -10,6 +10,8 @@ from pathlib import Path
 DATABASE_URL = os.environ.get("LTD_TEST_DATABASE_URL", "")
 
 for name in [name for name in os.environ if name.startswith(("LTD_", "AWS_"))]:
+    if name.startswith("LTD_TEST_STORE"):
+        continue  # which store the store suite runs against
     del os.environ[name]
 
 FOLDER = Path(tempfile.gettempdir()) / f"ltdkeeper-tests-{os.getuid()}"
