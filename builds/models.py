@@ -45,6 +45,11 @@ class Store(models.Model):
         NONE = "none", "none (new buckets refuse ACLs)"
         PUBLIC_READ = "public-read", "public-read on presigned POSTs"
 
+    class PostSupport(models.TextChoices):
+        UNKNOWN = "unknown", "not known yet"
+        WORKS = "works", "taken"
+        BROKEN = "broken", "not taken"
+
     name = models.SlugField(unique=True, help_text="What products name it by.")
     bucket = models.CharField(max_length=63, validators=[validate_bucket])
     region = models.CharField(max_length=32, default="us-east-1", validators=[validate_region])
@@ -76,6 +81,21 @@ class Store(models.Model):
     )
     addressing = models.CharField(max_length=8, choices=Addressing, default=Addressing.AUTO)
     acl_mode = models.CharField("ACLs", max_length=16, choices=ACLMode, default=ACLMode.NONE)
+    post_support = models.CharField(
+        "presigned POSTs",
+        max_length=8,
+        choices=PostSupport,
+        default=PostSupport.UNKNOWN,
+        help_text="Whether the store takes POSTs that a limited session signed; "
+        "`manage.py check_isolation` finds out by storing and reading back.",
+    )
+    post_signer_profile = models.CharField(
+        "POST-signing profile",
+        max_length=64,
+        blank=True,
+        help_text="For stores that do not: a profile in this service's own AWS configuration "
+        "with s3:PutObject on the builds and nothing else. Never the vendor's.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -164,10 +184,14 @@ class BuildQuerySet(models.QuerySet["Build"]):
     """Builds, read as adjectives."""
 
     def open(self, now: datetime) -> "BuildQuerySet":
-        return self.filter(finished_at=None, deleted_at=None, open_until__gt=now)
+        return self.filter(
+            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
+        )
 
     def closed(self, now: datetime) -> "BuildQuerySet":
-        return self.exclude(finished_at=None, deleted_at=None, open_until__gt=now)
+        return self.exclude(
+            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
+        )
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """Refused, as deleting one is: roots would become free."""
@@ -184,6 +208,7 @@ class Build(models.Model):
         OPEN = "open"
         EXPIRED = "expired"
         FINISHED = "finished"
+        SUPERSEDED = "superseded"
         DELETED = "deleted"
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="builds")
@@ -198,8 +223,20 @@ class Build(models.Model):
     open_until = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the same job registered another in its place."
+    )
+    purged_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its objects were removed from the store."
+    )
     object_count = models.PositiveIntegerField(null=True, blank=True)
     byte_count = models.PositiveBigIntegerField(null=True, blank=True)
+    newest_object_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the newest of its objects was written."
+    )
+    counted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all of its objects were counted."
+    )
     survey_failure = models.CharField(
         max_length=64, blank=True, help_text="Why the objects could not be counted at finish."
     )
@@ -213,7 +250,14 @@ class Build(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["product", "-id"], name="build_newest")]
+        indexes: ClassVar = [
+            models.Index(fields=["product", "-id"], name="build_newest"),
+            models.Index(
+                fields=["open_until"],
+                condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
+                name="build_open",
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["product", "slug"], name="build_slug_once"),
             models.UniqueConstraint(fields=["root"], name="build_root_once"),
@@ -239,6 +283,8 @@ class Build(models.Model):
             return self.State.DELETED
         if self.finished_at:
             return self.State.FINISHED
+        if self.superseded_at:
+            return self.State.SUPERSEDED
         return self.State.OPEN if now < self.open_until else self.State.EXPIRED
 
     def is_open(self, now: datetime) -> bool:
@@ -247,7 +293,7 @@ class Build(models.Model):
 
     def closed_at(self, now: datetime) -> datetime | None:
         """When it closed, or None while it is open."""
-        moments = [self.deleted_at, self.finished_at, self.open_until]
+        moments = [self.deleted_at, self.finished_at, self.superseded_at, self.open_until]
         return min((moment for moment in moments if moment and moment <= now), default=None)
 
     def delete(self, *_args: Any, **_kwargs: Any) -> Any:

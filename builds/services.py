@@ -164,6 +164,16 @@ def delete_build(*, build_id: int, now: datetime) -> Build:
         return build
 
 
+def supersede_build(*, build_id: int, now: datetime) -> Build:
+    """Close a build because another takes its place; one that is not open stays as it is."""
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.is_open(now):
+            build.superseded_at = _under_the_lock(now)
+            build.save(update_fields=["superseded_at"])
+        return build
+
+
 def _under_the_lock(now: datetime) -> datetime:
     """The moment a build closes: after the wait for its lock, not when the caller asked.
 

@@ -25,6 +25,7 @@ from builds.services import find_build, find_product
 from credentials.access.clients import create_granted_product, granted_product
 from credentials.access.ownership import delete_owned_build, granted_build, register_owned_build
 from credentials.access.permissions import IsCallerOrPublicRead, caller_of, reader_of
+from credentials.access.rights import usable_products
 from credentials.finishing import finish_owned_build
 from ltdkeeper.origins import origin_of
 from ltdkeeper.wire import PublicCursorPagination
@@ -42,9 +43,8 @@ class ProductsView(APIView):
 
     @extend_schema(operation_id="list_products", parameters=PAGING, responses=ProductListSerializer)
     def get(self, request: Request) -> Response:
-        everything = Product.objects.all()
         reader = reader_of(request)
-        visible = everything.filter(clients=reader.client) if reader else everything
+        visible = usable_products(reader) if reader else Product.objects.all()
         pages = PublicCursorPagination()
         page = pages.paginate_queryset(visible, request)
         return Response({"products": [product_url(product) for product in page], **pages.links()})

@@ -18,7 +18,68 @@ class ProductNotGranted(DomainError):
 class NotYourBuild(DomainError):
     status = 403
     code = "not_your_build"
-    message = "The build was registered by another client. Register your own."
+    message = "The build was registered by another client or by another job. Register your own."
+
+
+class JobFinished(DomainError):
+    status = 409
+    code = "job_finished"
+    message = (
+        "This job has finished its build of the product, so its token is spent there. "
+        "A new job asks for a new token."
+    )
+
+
+class NoOpenBuild(DomainError):
+    status = 404
+    code = "no_open_build"
+    message = "You have no open build here. POST /products/<slug>/builds/ registers one; then ask."
+
+
+class SeveralOpenBuilds(DomainError):
+    status = 409
+    code = "several_open_builds"
+    message = (
+        "You have several open builds here. Ask at the credentials_url of the one you mean, name "
+        "the product with ?product=SLUG, or use a job token, which has one build per product."
+    )
+
+
+class LifeOutOfRange(DomainError):
+    status = 400
+    code = "life_out_of_range"
+    message = "A job token lives 300 to 43200 seconds. Ask for that, or leave it out."
+
+
+class KeyIsNotEnded(DomainError):
+    status = 400
+    code = "key_is_not_ended"
+    message = "That is an API key: an operator withdraws it. Only tokens are ended here."
+
+
+class _OverLimit(DomainError):
+    status = 429
+    retry_after = 60
+    sentence = ""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(self.sentence.format(limit=limit))
+
+
+class TooManyOpenBuilds(_OverLimit):
+    code = "too_many_open_builds"
+    sentence = (
+        "This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). Finish or "
+        "delete some."
+    )
+
+
+class TooManySessions(_OverLimit):
+    code = "too_many_sessions"
+    sentence = (
+        "This client was issued {limit} sessions within an hour, the most it may "
+        "(LTD_SESSIONS_AN_HOUR). Register again later."
+    )
 
 
 class MayNotCreateProducts(DomainError):

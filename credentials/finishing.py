@@ -6,7 +6,7 @@ from builds.errors import BuildClosed
 from builds.models import Build
 from builds.services import finish_build
 from credentials.access.callers import Caller
-from credentials.access.ownership import owned_build
+from credentials.access.ownership import closable_build
 from credentials.errors import SessionWithheld
 from credentials.models import IssuedSession
 from credentials.survey import survey_build
@@ -18,18 +18,18 @@ def finish_owned_build(
 ) -> Build:
     """Close the caller's build as complete; finishing it again gives the same answer.
 
-    Raises as `owned_build` does, BuildClosed, EmptyBuild. A build with objects for which no
+    Raises as `closable_build` does, BuildClosed, EmptyBuild. A build with objects for which no
     session that can write was ever issued is marked: other credentials wrote them, most likely
     static keys in the uploader's environment, which win silently over ours.
     """
-    build = owned_build(caller=caller, build_id=build_id)
+    build = closable_build(caller=caller, build_id=build_id)
     if build.state(now) is Build.State.FINISHED:
         return build
     try:
         survey = survey_build(caller=caller, build=build, origin=origin, now=now)
     except (BuildClosed, SessionWithheld):
         # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
-        build = owned_build(caller=caller, build_id=build_id)
+        build = closable_build(caller=caller, build_id=build_id)
         if build.state(now) is Build.State.FINISHED:
             return build
         raise

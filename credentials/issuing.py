@@ -16,7 +16,7 @@ from builds.errors import BuildClosed
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.locking import right_still_stands
-from credentials.access.ownership import owned_build
+from credentials.access.ownership import closable_build, owned_build
 from credentials.errors import PolicyTooLarge, SessionWithheld
 from credentials.isolation.requiring import require_isolation
 from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
@@ -55,7 +55,8 @@ def issue_session(
     Raises UnknownBuild, ProductNotGranted, NotYourBuild, BuildClosed, DurationOutOfRange,
     ScopeChanged, PolicyTooLarge, an StsError, or SessionWithheld.
     """
-    build = owned_build(caller=caller, build_id=build_id)
+    find = closable_build if delivery in INSIDE else owned_build
+    build = find(caller=caller, build_id=build_id)
     if not build.is_open(now):
         raise BuildClosed
     if delivery not in INSIDE:
@@ -142,7 +143,9 @@ def _complete(row: IssuedSession, build: Build, caller: Caller, assumed: Assumed
     """Write down what was issued, if the right to it still stands; else withhold it."""
     now = timezone.now()
     with transaction.atomic(durable=True):
-        stands = right_still_stands(caller=caller, build_id=build.pk, now=now)
+        stands = right_still_stands(
+            caller=caller, build_id=build.pk, to_write=row.delivery not in INSIDE, now=now
+        )
         status = IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         row.status, row.completed_at, row.expires_at = status, now, assumed.expires_at
         row.access_key_id = assumed.access_key_id

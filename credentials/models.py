@@ -11,7 +11,18 @@ from django.db.models import F, Q
 from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
-from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.access.models import (
+    ApiKey,
+    Client,
+    Grant,
+    JobGrant,
+    JobToken,
+    KeySession,
+    OidcIssuer,
+    Registration,
+    TrustedPublisher,
+    UsedIdentityToken,
+)
 from credentials.isolation.models import IsolationRun
 
 __all__ = [
@@ -20,8 +31,13 @@ __all__ = [
     "Grant",
     "IsolationRun",
     "IssuedSession",
+    "JobGrant",
+    "JobToken",
     "KeySession",
+    "OidcIssuer",
     "Registration",
+    "TrustedPublisher",
+    "UsedIdentityToken",
 ]
 
 
@@ -36,12 +52,20 @@ class Delivery(models.TextChoices):
     JSON = "json", "JSON answer"
     CONTAINER = "container", "container credentials"
     PROCESS = "process", "credential_process"
+    POST = "post", "presigned POSTs"
+    URL = "url", "presigned URLs"
     LIST = "list", "inside: listing at finish"
     PROBE = "probe", "inside: check of isolation"
     CLEAN = "clean", "inside: cleaning up after a check"
 
 
-WRITING = (Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS)
+WRITING = (
+    Delivery.JSON,
+    Delivery.CONTAINER,
+    Delivery.PROCESS,
+    Delivery.POST,
+    Delivery.URL,
+)
 INSIDE = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
 
 
@@ -121,6 +145,9 @@ class IssuedSession(models.Model):
     requested_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
+    last_served_at = models.DateTimeField(
+        null=True, help_text="When it was last served again from memory, right to the minute."
+    )
 
     objects = IssuedSessionQuerySet.as_manager()
 
@@ -131,6 +158,7 @@ class IssuedSession(models.Model):
             models.Index(fields=["session_name"], name="session_name"),
             models.Index(fields=["product_slug", "-id"], name="session_of_product"),
             models.Index(fields=["client_name", "-id"], name="session_of_client"),
+            models.Index(fields=["client", "requested_at"], name="session_client_recent"),
             models.Index(fields=["status", "expires_at"], name="session_by_expiry"),
             models.Index(fields=["requested_at", "status"], name="session_by_request"),
         ]

@@ -24,6 +24,12 @@ class RefreshRequestSerializer(serializers.Serializer[Any]):
     )
 
 
+class OpenBuildRequestSerializer(RefreshRequestSerializer):
+    """`GET /credentials`: the query."""
+
+    product = serializers.CharField(required=False, default=None)
+
+
 class CredentialsSerializer(serializers.Serializer[Any]):
     """Container credentials, `credential_process` output and what an uploader needs besides.
 

@@ -8,13 +8,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from credentials.access.authentication import shown_token
+from credentials.access.ending import end_token
 from credentials.access.keys import start_key_session
+from credentials.access.ownership import open_build
 from credentials.access.permissions import caller_of
 from credentials.issuing import issue_session
 from credentials.models import Delivery
 from credentials.serializers import (
     CredentialsRequestSerializer,
     CredentialsSerializer,
+    OpenBuildRequestSerializer,
     RefreshRequestSerializer,
     TokenSerializer,
     render_credentials,
@@ -39,14 +43,70 @@ class IssuingView(APIView):
 class TokenView(IssuingView):
     """A key session: as good as the key that was shown, for some hours."""
 
+    http_method_names = ["get", "delete", "options"]
+
     @extend_schema(operation_id="start_key_session", responses=TokenSerializer)
     def get(self, request: Request) -> Response:
-        token = start_key_session(caller=caller_of(request), now=timezone.now())
+        """A job token is answered with itself: LTD clients ask before every call."""
+        caller = caller_of(request)
+        if caller.job_token:
+            return Response({"token": shown_token(request).reveal()})
+        token = start_key_session(caller=caller, now=timezone.now())
         return Response({"token": token.reveal()})
 
+    @extend_schema(operation_id="end_token", request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """End the job token or the key session that was shown."""
+        end_token(caller=caller_of(request), now=timezone.now())
+        return Response(status=204)
 
-class BuildCredentialsView(IssuingView):
+
+class CredentialsView(IssuingView):
     """Credentials for exactly one build."""
+
+    def issue(
+        self,
+        request: Request,
+        build_id: int,
+        delivery: Delivery,
+        asked_seconds: int | None = None,
+    ) -> Response:
+        """Issue a session and answer with it."""
+        vended = issue_session(
+            caller=caller_of(request),
+            build_id=build_id,
+            delivery=delivery,
+            origin=origin_of(request),
+            now=timezone.now(),
+            asked_seconds=asked_seconds,
+        )
+        return Response(render_credentials(vended))
+
+
+class OpenBuildCredentialsView(CredentialsView):
+    """Credentials for the caller's open build, at an address known before the build exists."""
+
+    http_method_names = ["get", "options"]
+
+    @extend_schema(
+        operation_id="refresh_open_build_credentials",
+        parameters=[OpenBuildRequestSerializer],
+        responses=CredentialsSerializer,
+    )
+    def get(self, request: Request) -> Response:
+        """For SDKs that come back to refresh; lives at least 1800 seconds."""
+        query = OpenBuildRequestSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        build = open_build(
+            caller=caller_of(request),
+            product_slug=query.validated_data["product"],
+            now=timezone.now(),
+        )
+        return self.issue(request, build.pk, Delivery(query.validated_data["delivery"]))
+
+
+class BuildCredentialsView(CredentialsView):
+    """Credentials for a build by its id."""
 
     @extend_schema(
         operation_id="issue_credentials",
@@ -58,7 +118,7 @@ class BuildCredentialsView(IssuingView):
         serializer = CredentialsRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked_seconds = serializer.validated_data["duration_seconds"]
-        return self._issue(request, build_id, Delivery.JSON, asked_seconds)
+        return self.issue(request, build_id, Delivery.JSON, asked_seconds)
 
     @extend_schema(
         operation_id="refresh_credentials",
@@ -69,21 +129,4 @@ class BuildCredentialsView(IssuingView):
         """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
         serializer = RefreshRequestSerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
-        return self._issue(request, build_id, Delivery(serializer.validated_data["delivery"]))
-
-    def _issue(
-        self,
-        request: Request,
-        build_id: int,
-        delivery: Delivery,
-        asked_seconds: int | None = None,
-    ) -> Response:
-        vended = issue_session(
-            caller=caller_of(request),
-            build_id=build_id,
-            delivery=delivery,
-            origin=origin_of(request),
-            now=timezone.now(),
-            asked_seconds=asked_seconds,
-        )
-        return Response(render_credentials(vended))
+        return self.issue(request, build_id, Delivery(serializer.validated_data["delivery"]))

@@ -18,6 +18,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 SESSION_MINIMUM, SESSION_MAXIMUM = 900, 43_200
 ROLE_MINIMUM = 1800
 KEY_SESSION_MINIMUM, KEY_SESSION_MAXIMUM = 300, 7 * 24 * 3600
+JOB_TOKEN_MINIMUM, JOB_TOKEN_MAXIMUM = 300, 12 * 3600
 SECRET_KEY_LENGTH = 50
 
 
@@ -82,6 +83,18 @@ def _duration_errors() -> Iterator[Error]:
     for name in ("LTD_KEY_SESSION_SECONDS", "LTD_UPLOAD_WINDOW_SECONDS"):
         if not KEY_SESSION_MINIMUM <= getattr(settings, name) <= KEY_SESSION_MAXIMUM:
             yield _error(7, f"{name} is out of range.", "300 seconds to 7 days.")
+    if not JOB_TOKEN_MINIMUM <= settings.LTD_JOB_TOKEN_SECONDS <= JOB_TOKEN_MAXIMUM:
+        yield _error(7, "LTD_JOB_TOKEN_SECONDS is out of range.", "300 seconds to 12 hours.")
+
+
+@register
+def check_limits(**_kwargs: Any) -> list[CheckMessage]:
+    """E011: limits that leave room for one build and one session."""
+    names = ("LTD_OPEN_BUILDS", "LTD_SESSIONS_AN_HOUR")
+    hint = "1 or more; they are per client."
+    return [
+        _error(11, f"{name} is below 1.", hint) for name in names if getattr(settings, name) < 1
+    ]
 
 
 @register

@@ -47,6 +47,9 @@ LTD_SESSION_SECONDS = whole_number("LTD_SESSION_SECONDS", 1800)
 LTD_UPLOAD_WINDOW_SECONDS = whole_number("LTD_UPLOAD_WINDOW_SECONDS", 12 * 3600)
 LTD_REQUIRE_ISOLATION_CHECK = env.bool("LTD_REQUIRE_ISOLATION_CHECK", default=False)
 LTD_KEY_SESSION_SECONDS = whole_number("LTD_KEY_SESSION_SECONDS", 12 * 3600)
+LTD_JOB_TOKEN_SECONDS = whole_number("LTD_JOB_TOKEN_SECONDS", 6 * 3600)
+LTD_OPEN_BUILDS = whole_number("LTD_OPEN_BUILDS", 1000)
+LTD_SESSIONS_AN_HOUR = whole_number("LTD_SESSIONS_AN_HOUR", 600)
 
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------
 LTD_STORE_NAME = env.str("LTD_STORE_NAME", default="default")

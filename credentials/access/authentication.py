@@ -10,6 +10,8 @@ from rest_framework.request import Request
 
 from credentials.access.callers import Caller, authenticate
 from credentials.errors import InvalidCredentials
+from credentials.secret import Secret
+from ltdkeeper.origins import caller_address
 
 REALM = 'Basic realm="ltdkeeper"'
 UNREADABLE = "The Authorization header is neither Basic nor Bearer as RFC 7617 and 6750 say."
@@ -27,13 +29,23 @@ class TokenAuthentication(BaseAuthentication):
             return None
         name, raw_token = _read(header)
         try:
-            caller = authenticate(raw_token=raw_token, name=name, now=timezone.now())
+            caller = authenticate(
+                raw_token=raw_token,
+                name=name,
+                address=caller_address(request),
+                now=timezone.now(),
+            )
         except InvalidCredentials as err:
             raise AuthenticationFailed(err.message) from err
         return caller, caller
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
+
+
+def shown_token(request: Request) -> Secret:
+    """The token that an authenticated request showed, as it was sent."""
+    return Secret(_read(request.META["HTTP_AUTHORIZATION"])[1])
 
 
 def _read(header: str) -> tuple[str | None, str]:

@@ -1,11 +1,16 @@
 """From a presented token to the caller it stands for. Nothing is served from memory here: every
-call reads the key and its client from the database, so a withdrawal works at the next call.
+call reads the token and its client from the database, so a withdrawal works at the next call.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from credentials.access.models import ApiKey, Client, KeySession
+import structlog
+from django.db import OperationalError
+from django.db.models import Q
+
+from credentials.access.models import ApiKey, Client, JobToken, KeySession, TrustedPublisher
+from credentials.access.networks import is_within
 from credentials.access.tokens import PresentedToken, TokenKind, matches, parse_token
 from credentials.errors import InvalidCredentials
 
@@ -13,54 +18,100 @@ from credentials.errors import InvalidCredentials
 NO_DIGEST = "0" * 64
 
 INTERNAL_TOKEN_NAME = "inside"  # noqa: S105 - a name
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """An authenticated client and what it showed. `key_session` is None for a bare API key.
+    """An authenticated client and what it showed.
 
-    Without an API key the caller is the service itself, acting for one of its own clients.
+    An API key alone, a key session with the key that gave it, or a job token with the key or
+    the trusted publisher that it came from. With none of them the caller is the service itself,
+    acting for one of its own clients.
     """
 
     client: Client
     api_key: ApiKey | None = None
     key_session: KeySession | None = None
+    job_token: JobToken | None = None
     is_authenticated: bool = True
 
     @property
+    def publisher(self) -> TrustedPublisher | None:
+        """The rule that a job token came from."""
+        return self.job_token.publisher if self.job_token else None
+
+    @property
     def token_name(self) -> str:
-        """What the ledger calls the token that was shown: the key, then the session it gave."""
-        shown = [token.token_name for token in (self.api_key, self.key_session) if token]
-        return "/".join(shown) or INTERNAL_TOKEN_NAME
+        """What the ledger calls the token that was shown: the key, then what it gave."""
+        shown = (self.api_key, self.key_session, self.job_token)
+        return "/".join(token.token_name for token in shown if token) or INTERNAL_TOKEN_NAME
 
     @property
     def expires_at(self) -> datetime | None:
-        """When what was shown ends: the key or its session, whichever is first. None: never."""
-        ends = [token.expires_at for token in (self.api_key, self.key_session) if token]
+        """When what was shown ends: whichever part of it is first. None: never."""
+        shown = (self.api_key, self.key_session, self.job_token)
+        ends = [token.expires_at for token in shown if token]
         return min((end for end in ends if end), default=None)
 
+    @property
+    def may_create_products(self) -> bool:
+        """Whether the client may, and what was shown is not limited to some products."""
+        is_limited = self.job_token or (self.api_key and not self.api_key.all_products)
+        return self.client.may_create_products and not is_limited
+
     def is_alive(self, now: datetime) -> bool:
-        """Whether client, key and key session are all good at a moment."""
+        """Whether client, key, publisher and token are all good at a moment."""
         return (
             self.client.is_active
             and (self.api_key is None or self.api_key.is_usable(now))
+            and (self.publisher is None or self.publisher.is_active)
             and (self.key_session is None or now < self.key_session.expires_at)
+            and (self.job_token is None or self.job_token.is_usable(now))
         )
 
+    def may_come_from(self, address: str) -> bool:
+        """Whether the key, if there is one, is taken from an address."""
+        return self.api_key is None or is_within(address, self.api_key.networks)
 
-def authenticate(*, raw_token: str, name: str | None, now: datetime) -> Caller:
+
+def authenticate(*, raw_token: str, name: str | None, now: datetime, address: str = "") -> Caller:
     """The caller of a token. `name`, where one was sent beside it, must be the client's.
+    A key that is limited to networks is taken only with an `address` within them.
 
     Raises InvalidCredentials, without saying which part was wrong.
     """
     presented = parse_token(raw_token)
     if presented is None:
         raise InvalidCredentials
-    find = _by_api_key if presented.kind is TokenKind.API_KEY else _by_key_session
-    caller = find(presented)
-    if caller is None or name not in {None, caller.client.name} or not caller.is_alive(now):
+    caller = FIND[presented.kind](presented)
+    if (
+        caller is None
+        or name not in {None, caller.client.name}
+        or not caller.is_alive(now)
+        or not caller.may_come_from(address)
+    ):
         raise InvalidCredentials
+    if caller.api_key:
+        note_use(key=caller.api_key, now=now)
     return caller
+
+
+def note_use(*, key: ApiKey, now: datetime) -> None:
+    """Write down that a key, or a token it gave, was used: at most once a minute.
+
+    Two processes may come at once: the row's own time decides which of them writes.
+    """
+    if key.last_used_at and now - key.last_used_at < USE_IS_NOTED_EVERY:
+        return
+    longer_ago = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    try:
+        ApiKey.objects.filter(longer_ago, pk=key.pk).update(last_used_at=now)
+    except OperationalError as err:
+        # A busy database must not refuse who only wants to read.
+        log.warning("use_not_noted", key=key.token_name, error=str(err))
 
 
 def _by_api_key(presented: PresentedToken) -> Caller | None:
@@ -77,3 +128,18 @@ def _by_key_session(presented: PresentedToken) -> Caller | None:
     if not matches(presented, session.secret_sha256 if session else NO_DIGEST) or session is None:
         return None
     return Caller(client=session.api_key.client, api_key=session.api_key, key_session=session)
+
+
+def _by_job_token(presented: PresentedToken) -> Caller | None:
+    tokens = JobToken.objects.select_related("client", "api_key", "publisher")
+    token = tokens.filter(public_id=presented.public_id).first()
+    if not matches(presented, token.secret_sha256 if token else NO_DIGEST) or token is None:
+        return None
+    return Caller(client=token.client, api_key=token.api_key, job_token=token)
+
+
+FIND = {
+    TokenKind.API_KEY: _by_api_key,
+    TokenKind.KEY_SESSION: _by_key_session,
+    TokenKind.JOB_TOKEN: _by_job_token,
+}

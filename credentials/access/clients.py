@@ -7,6 +7,7 @@ from builds.models import Product
 from builds.services import create_product, find_product
 from credentials.access.callers import Caller
 from credentials.access.models import Client, Grant
+from credentials.access.rights import usable_products
 from credentials.errors import MayNotCreateProducts, ProductNotGranted
 
 # Checks of isolation use products of this name; a client that made one could mislead them.
@@ -35,14 +36,9 @@ def create_client(
 def granted_product(*, caller: Caller, slug: str) -> Product:
     """A product the caller may use. Raises UnknownProduct, ProductNotGranted."""
     product = find_product(slug=slug)
-    require_grant(client=caller.client, product=product)
-    return product
-
-
-def require_grant(*, client: Client, product: Product) -> None:
-    """Raises ProductNotGranted unless the client has the grant at this moment."""
-    if not Grant.objects.filter(client=client, product=product).exists():
+    if not usable_products(caller).filter(pk=product.pk).exists():
         raise ProductNotGranted
+    return product
 
 
 def create_granted_product(
@@ -58,7 +54,7 @@ def create_granted_product(
 
     Raises MayNotCreateProducts, SlugReserved, UnknownStore, SlugTaken.
     """
-    if not caller.client.may_create_products:
+    if not caller.may_create_products:
         raise MayNotCreateProducts
     if slug.startswith(CANARY_PREFIX):
         raise SlugReserved

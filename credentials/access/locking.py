@@ -13,39 +13,57 @@ from django.db.models import Model, QuerySet
 
 from builds.services import lock_build
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.access.models import (
+    ApiKey,
+    Client,
+    Grant,
+    JobToken,
+    KeySession,
+    Registration,
+    TrustedPublisher,
+)
+from credentials.access.ownership import closable_registrations, owned_registrations
+from credentials.access.rights import usable_products
 
 Row = TypeVar("Row", bound=Model)
 
 
-def right_still_stands(*, caller: Caller, build_id: int, now: datetime) -> bool:
-    """Whether the caller may still have credentials for the build.
+def right_still_stands(
+    *, caller: Caller, build_id: int, now: datetime, to_write: bool = True
+) -> bool:
+    """Whether the caller may still have credentials for the build: to write, or to look at it.
 
-    Runs inside a transaction. Locks client, key, build and grant, always in this order.
+    Runs inside a transaction. Locks client, key, publisher, token, build and grant, always in
+    this order.
     """
     locked = _locked_caller(caller)
     build = lock_build(build_id=build_id)
+    if locked is None or not locked.is_alive(now) or not build.is_open(now):
+        return False
     grants = Grant.objects.select_for_update(no_key=True)
-    granted = grants.filter(client_id=caller.client.pk, product_id=build.product_id).first()
+    granted = grants.filter(client=locked.client, product_id=build.product_id).first()
+    mine = owned_registrations(locked) if to_write else closable_registrations(locked)
     return (
-        locked is not None
-        and locked.is_alive(now)
-        and granted is not None
-        and build.is_open(now)
-        and Registration.objects.filter(build=build, client=locked.client).exists()
+        granted is not None
+        and usable_products(locked).filter(pk=build.product_id).exists()
+        and Registration.objects.filter(mine, build=build).exists()
     )
 
 
 def _locked_caller(caller: Caller) -> Caller | None:
     """The caller as the database has it now, locked; None when a part of it is gone."""
-    client = Client.objects.select_for_update(no_key=True).filter(pk=caller.client.pk).first()
+    client = _locked(Client.objects.all(), caller.client)
     key = _locked(ApiKey.objects.all(), caller.api_key)
+    publisher = _locked(TrustedPublisher.objects.all(), caller.publisher)
     session = _locked(KeySession.objects.all(), caller.key_session)
-    lost_key = caller.api_key is not None and key is None
-    lost_session = caller.key_session is not None and session is None
-    if client is None or lost_key or lost_session:
+    job = _locked(JobToken.objects.all(), caller.job_token)
+    known = (caller.api_key, caller.publisher, caller.key_session, caller.job_token)
+    found = (key, publisher, session, job)
+    if client is None or any(a and not b for a, b in zip(known, found, strict=True)):
         return None
-    return Caller(client=client, api_key=key, key_session=session)
+    if job:
+        job.publisher = publisher
+    return Caller(client=client, api_key=key, key_session=session, job_token=job)
 
 
 def _locked(rows: QuerySet[Row], known: Row | None) -> Row | None:

@@ -1,17 +1,30 @@
-"""A build belongs to who registered it: the client, through any of its keys."""
+"""A build belongs to who registered it: to one job, or to the client through any of its keys.
+
+Only the owner gets credentials. A job's build may be finished and deleted by the client's keys as
+well, so that a job that crashed needs no operator.
+"""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from builds.errors import UnknownBuild
-from builds.models import Build, Product
-from builds.services import delete_build, register_build
+from builds.models import Build, BuildQuerySet, Product
+from builds.services import delete_build, register_build, supersede_build
 from credentials.access.callers import Caller
-from credentials.access.models import Grant, Registration
-from credentials.errors import NotYourBuild, ProductNotGranted
+from credentials.access.models import JobGrant, Registration
+from credentials.access.quotas import require_room
+from credentials.access.rights import may_use
+from credentials.errors import (
+    JobFinished,
+    NoOpenBuild,
+    NotYourBuild,
+    ProductNotGranted,
+    SeveralOpenBuilds,
+)
 
 
 def register_owned_build(
@@ -23,8 +36,14 @@ def register_owned_build(
     github_requester: str,
     now: datetime,
 ) -> Build:
-    """A new build and the note of who owns it, in one transaction. Raises SlugTaken."""
+    """A new build and the note of who owns it, in one transaction.
+
+    A job's older build of the product, if it is still open, is superseded: a retry in the same
+    job just works. Raises SlugTaken, JobFinished, TooManyOpenBuilds, TooManySessions.
+    """
+    require_room(client=caller.client, now=now)
     with transaction.atomic():
+        place = _place_of_job(caller, product, now)
         build = register_build(
             product=product,
             slug=slug,
@@ -33,8 +52,31 @@ def register_owned_build(
             open_until=_open_until(caller, now),
             now=now,
         )
-        Registration.objects.create(build=build, client=caller.client, token_name=caller.token_name)
+        Registration.objects.create(
+            build=build,
+            client=caller.client,
+            job_token=caller.job_token,
+            token_name=caller.token_name,
+        )
+        if place:
+            place.current_build = build
+            place.save(update_fields=["current_build"])
         return build
+
+
+def _place_of_job(caller: Caller, product: Product, now: datetime) -> JobGrant | None:
+    """Where a job notes its build of the product: locked, the older build out of the way."""
+    if caller.job_token is None:
+        return None
+    places = JobGrant.objects.select_for_update(no_key=True)
+    place = places.filter(job_token=caller.job_token, product=product).first()
+    if place is None:
+        raise ProductNotGranted
+    if place.current_build_id:
+        older = supersede_build(build_id=place.current_build_id, now=now)
+        if older.finished_at:
+            raise JobFinished
+    return place
 
 
 def _open_until(caller: Caller, now: datetime) -> datetime:
@@ -45,32 +87,79 @@ def _open_until(caller: Caller, now: datetime) -> datetime:
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
-    build, _ = _find_with_rights(caller, build_id)
-    return build
+    return _find_with_rights(caller, build_id)
 
 
 def owned_build(*, caller: Caller, build_id: int) -> Build:
-    """A build the caller may change. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
-    build, is_owner = _find_with_rights(caller, build_id)
-    if not is_owner:
+    """A build the caller may write to. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
+    build = _find_with_rights(caller, build_id)
+    if not build.owned:  # type: ignore[attr-defined]
         raise NotYourBuild
     return build
 
 
-def _find_with_rights(caller: Caller, build_id: int) -> tuple[Build, bool]:
-    """A granted build and whether the caller's client registered it, in one query."""
-    grants = Grant.objects.filter(client=caller.client, product=OuterRef("product"))
-    owned = Registration.objects.filter(client=caller.client, build=OuterRef("pk"))
-    rights = Build.objects.with_store().annotate(granted=Exists(grants), owned=Exists(owned))
-    build = rights.filter(pk=build_id).first()
+def closable_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may finish or delete. Raises as `owned_build` does."""
+    build = _find_with_rights(caller, build_id)
+    if not build.closable:  # type: ignore[attr-defined]
+        raise NotYourBuild
+    return build
+
+
+def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Build:
+    """The one open build that the caller may write to, of a product or of all of them.
+
+    Raises NoOpenBuild, JobFinished, SeveralOpenBuilds.
+    """
+    owned = _with_rights(caller).filter(owned=True, granted=True)  # type: ignore[misc]
+    if product_slug is not None:
+        owned = owned.filter(product__slug=product_slug)
+    found = list(owned.open(now).order_by("-pk")[:2])
+    if len(found) > 1:
+        raise SeveralOpenBuilds
+    if not found:
+        is_spent = caller.job_token and owned.exclude(finished_at=None).exists()
+        raise JobFinished if is_spent else NoOpenBuild
+    return found[0]
+
+
+def owned_registrations(caller: Caller) -> Q:
+    """Which registrations make their build the caller's to write to."""
+    return Q(client=caller.client, job_token=caller.job_token)
+
+
+def closable_registrations(caller: Caller) -> Q:
+    """Which registrations make their build the caller's to finish or delete."""
+    if caller.job_token:
+        return owned_registrations(caller)
+    return Q(client=caller.client)
+
+
+def _with_rights(caller: Caller) -> BuildQuerySet:
+    """Builds annotated with the caller's rights to each: `granted`, `owned`, `closable`."""
+    registrations = Registration.objects.filter(build=OuterRef("pk"))
+    return Build.objects.with_store().annotate(
+        granted=_truth(may_use(caller, OuterRef("product"))),
+        owned=Exists(registrations.filter(owned_registrations(caller))),
+        closable=Exists(registrations.filter(closable_registrations(caller))),
+    )
+
+
+def _find_with_rights(caller: Caller, build_id: int) -> Build:
+    """A granted build and the caller's rights to it, in one query."""
+    build = _with_rights(caller).filter(pk=build_id).first()
     if build is None:
         raise UnknownBuild
     if not build.granted:  # type: ignore[attr-defined]
         raise ProductNotGranted
-    return build, build.owned  # type: ignore[attr-defined]
+    return build
+
+
+def _truth(condition: Q) -> "ExpressionWrapper[Any]":
+    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
-    """Mark the caller's build as deleted. Raises as `owned_build` does."""
-    owned_build(caller=caller, build_id=build_id)
+    """Mark a build as deleted. Raises as `closable_build` does."""
+    closable_build(caller=caller, build_id=build_id)
     return delete_build(build_id=build_id, now=now)

@@ -2,7 +2,7 @@
 
 The secret is 256 random bits, so one round of SHA-256 without salt is the right hash: there is
 nothing to guess and no two are alike; a slow hash would only make every request slow. The prefix
-lets secret scanners find a leaked one: `ltd[ks]_[a-z0-9]{12}_[0-9a-f]{64}`.
+lets secret scanners find a leaked one: `ltd[ksj]_[a-z0-9]{12}_[0-9a-f]{64}`.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ PUBLIC_ID_LENGTH = 12
 SECRET_BYTES = 32
 PUBLIC_ID_ALPHABET = string.ascii_lowercase + string.digits
 
-_TOKEN = re.compile(r"(ltd[ks])_([a-z0-9]{12})_([0-9a-f]{64})\Z", re.ASCII)
+_TOKEN = re.compile(r"(ltd[ksj])_([a-z0-9]{12})_([0-9a-f]{64})\Z", re.ASCII)
 
 
 class TokenKind(StrEnum):
@@ -27,6 +27,7 @@ class TokenKind(StrEnum):
 
     API_KEY = "ltdk"
     KEY_SESSION = "ltds"
+    JOB_TOKEN = "ltdj"  # noqa: S105 - a prefix
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -139,7 +139,7 @@ def test_rows_since_a_moment_include_it(db: None) -> None:
     assert list(IssuedSession.objects.since(NOW)) == [row]
 
 
-HANDED_OUT = {Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS}
+HANDED_OUT = {Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS, Delivery.POST, Delivery.URL}
 
 
 @pytest.mark.parametrize("delivery", Delivery)

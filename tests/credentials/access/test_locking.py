@@ -163,4 +163,4 @@ def test_look_takes_a_handful_of_queries(look: Look) -> None:
     with CaptureQueriesContext(connection) as captured:
         look()
     reads = [query for query in captured if query["sql"].startswith("SELECT")]
-    assert len(reads) == 5
+    assert len(reads) == 6

@@ -1,60 +1,14 @@
-"""Who may ask: clients, their grants, their API keys, and who registered which build."""
+"""API keys, and the key sessions that are as good as they for some hours."""
 
 from datetime import datetime
 from typing import ClassVar
 
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
 
-from builds.models import Build, Product
-
-CLIENT_NAME_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*\Z"
-CLIENT_NAME_LENGTH = 64
-TOKEN_NAME_LENGTH = 64
-
-
-class Client(models.Model):
-    """A machine that asks: a CI system or a project. Sees only the products it is granted."""
-
-    name = models.CharField(
-        max_length=CLIENT_NAME_LENGTH,
-        unique=True,
-        validators=[RegexValidator(CLIENT_NAME_PATTERN, "Letters, digits, '.', '_' and '-'.")],
-        help_text="Uploaders send it as their user name.",
-    )
-    is_active = models.BooleanField(
-        default=True, help_text="Unticked: its next call is refused, whatever it holds."
-    )
-    may_create_products = models.BooleanField(default=False)
-    products = models.ManyToManyField(Product, through="Grant", related_name="clients", blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(name__regex=CLIENT_NAME_PATTERN), name="client_name_legal"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Grant(models.Model):
-    """Lets a client see a product and upload to it."""
-
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="grants")
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["client", "product"], name="grant_once")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.client} may upload to {self.product}"
+from builds.models import Product
+from credentials.access.models.clients import Client
+from credentials.access.validators import validate_networks
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -78,6 +32,22 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(
         null=True, blank=True, help_text="Empty: never. The audit names keys without an expiry."
+    )
+    all_products = models.BooleanField(
+        default=True,
+        help_text="Ticked: all products of the client. Unticked: only those named below, of "
+        "those the client is granted.",
+    )
+    products = models.ManyToManyField(Product, related_name="+", blank=True)
+    networks = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_networks],
+        help_text='A list of networks such as ["192.0.2.0/24", "2001:db8::/32"] from which alone '
+        "the key, and every token it gave, is taken. Empty: from everywhere.",
+    )
+    last_used_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Right to the minute."
     )
     withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -128,14 +98,3 @@ class KeySession(models.Model):
     def token_name(self) -> str:
         """What the ledger calls it."""
         return f"ltds_{self.public_id}"
-
-
-class Registration(models.Model):
-    """Who registered a build, and so owns it: the client's keys."""
-
-    build = models.OneToOneField(Build, on_delete=models.PROTECT, related_name="registration")
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="registrations")
-    token_name = models.CharField(max_length=TOKEN_NAME_LENGTH)
-
-    def __str__(self) -> str:
-        return f"{self.build_id} by {self.token_name}"

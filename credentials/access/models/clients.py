@@ -1,0 +1,55 @@
+"""Clients and the products they are granted."""
+
+from typing import ClassVar
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from builds.models import Product
+
+CLIENT_NAME_PATTERN = r"^[a-zA-Z0-9][a-zA-Z0-9._-]*\Z"
+CLIENT_NAME_LENGTH = 64
+
+
+class Client(models.Model):
+    """A machine that asks: a CI system or a project. Sees only the products it is granted."""
+
+    name = models.CharField(
+        max_length=CLIENT_NAME_LENGTH,
+        unique=True,
+        validators=[RegexValidator(CLIENT_NAME_PATTERN, "Letters, digits, '.', '_' and '-'.")],
+        help_text="Uploaders send it as their user name.",
+    )
+    is_active = models.BooleanField(
+        default=True, help_text="Unticked: its next call is refused, whatever it holds."
+    )
+    may_create_products = models.BooleanField(default=False)
+    products = models.ManyToManyField(Product, through="Grant", related_name="clients", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(name__regex=CLIENT_NAME_PATTERN), name="client_name_legal"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Grant(models.Model):
+    """Lets a client see a product and upload to it."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="grants")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="grants")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["client", "product"], name="grant_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client} may upload to {self.product}"
