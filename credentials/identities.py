@@ -1,9 +1,9 @@
 """Policy documents of the identities in a store's account: who may what. Pure.
 
 The vendor may assume the upload role and nothing else. The upload role reaches the builds of its
-bucket, under a permissions boundary, and is narrowed further by every session's own policy
-(`credentials/policy.py`). Whoever sets a store up applies these documents as they are: compact
-JSON, since Ceph's gateway reads no other.
+bucket, under a permissions boundary that says the same, and is narrowed further by every session's
+own policy (`credentials/policy.py`). Whoever sets a store up applies these documents as they are:
+compact JSON, since Ceph's gateway reads no other.
 
 `*` crosses `/` in ARNs, so `BUCKET/*/builds/*` is every key below any product's builds (AWS IAM
 user guide, Resource element).
@@ -31,6 +31,7 @@ WRITES = ("s3:PutObject", "s3:PutObjectAcl")
 PUBLIC_ACLS = ("public-*", "authenticated-read", "aws-exec-read")
 GRANT_HEADERS = ("read", "write", "read-acp", "write-acp", "full-control")
 ANY_VALUE = "?*"
+ASSUMING = "sts:AssumeRole"
 
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:(?:user|role)/[\w+=,.@/-]+\Z", re.ASCII)
 
@@ -71,15 +72,17 @@ def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: boo
 def upload_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
     """The upload role's own policy: the builds of its bucket, never made public or redirected."""
     bucket_arn = _bucket_arn(role_arn, bucket)
-    return _document([*_allowed(bucket_arn, kms_key_arn), *_denied(bucket_arn)])
+    return _document([*_denied(bucket_arn), *_allowed(bucket_arn, kms_key_arn)])
 
 
 def boundary_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
     """The upload role's permissions boundary: the most that any policy put on it can mean.
 
-    Revoking rewrites policies of that role; with this, it cannot be used to widen it.
+    Revoking rewrites policies of that role, and may replace its own one. With this, it can neither
+    widen the role nor take its denials away: so they are in here as well. AWS takes 6,144
+    characters of it (IAM quotas: managed policies).
     """
-    return _document(_allowed(_bucket_arn(role_arn, bucket), kms_key_arn))
+    return upload_policy(role_arn=role_arn, bucket=bucket, kms_key_arn=kms_key_arn)
 
 
 def _bucket_arn(role_arn: str, bucket: str) -> str:
@@ -104,11 +107,15 @@ def _allowed(bucket_arn: str, kms_key_arn: str) -> list[Statement]:
 
 
 def _denied(bucket_arn: str) -> list[Statement]:
-    """One statement per header: conditions within one statement must all hold."""
+    """One statement per header: conditions within one statement must all hold.
+
+    Nor may a session assume a role, this one again least of all, whoever trusts it.
+    """
     refused: dict[str, str | list[str]] = {"s3:x-amz-acl": list(PUBLIC_ACLS)}
     refused |= {f"s3:x-amz-grant-{name}": ANY_VALUE for name in GRANT_HEADERS}
     refused |= {"s3:x-amz-website-redirect-location": ANY_VALUE}
-    return [_deny_write(f"{bucket_arn}/*", header, values) for header, values in refused.items()]
+    denials = [_deny_write(f"{bucket_arn}/*", header, values) for header, values in refused.items()]
+    return [*denials, {"Effect": "Deny", "Action": ASSUMING, "Resource": "*"}]
 
 
 def _allow(actions: str | list[str], resources: str | list[str]) -> Statement:

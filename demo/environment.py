@@ -46,7 +46,7 @@ def embedded_environment(
         "LTD_STORE_ENDPOINT_URL": store.endpoint_url,
         "LTD_STORE_ROLE_ARN": ROLE_ARN,
         "AWS_ACCESS_KEY_ID": identities.vendor.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": identities.vendor.secret_access_key,
+        "AWS_SECRET_ACCESS_KEY": identities.vendor.secret_access_key.reveal(),
         "HOST": "127.0.0.1",
         "PORT": str(port),
     }

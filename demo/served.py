@@ -36,7 +36,7 @@ def on_embedded_store(*, folder: WorkFolder, port: int) -> Iterator[Served]:
             "AWS_ENDPOINT_URL": stage.store.endpoint_url,
             "AWS_DEFAULT_REGION": REGION,
             "DEMO_READ_ACCESS_KEY_ID": reader.access_key_id,
-            "DEMO_READ_SECRET_ACCESS_KEY": reader.secret_access_key,
+            "DEMO_READ_SECRET_ACCESS_KEY": reader.secret_access_key.reveal(),
         }
         yield Served(
             service=stage.service,

@@ -34,14 +34,16 @@ class Stage:
         """What was handed out so far, and what the service was given: none may be kept."""
         return {
             "the API key": self.api_key,
-            "the vendor's secret key": self.identities.vendor.secret_access_key,
+            "the vendor's secret key": self.identities.vendor.secret_access_key.reveal(),
         }
 
     def reader_client(self) -> "S3Client":
         """S3 with the key that only reads the demo's bucket."""
         key = self.identities.reader
         client: S3Client = self.store.client(
-            "s3", access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
+            "s3",
+            access_key_id=key.access_key_id,
+            secret_access_key=key.secret_access_key.reveal(),
         )
         return client
 

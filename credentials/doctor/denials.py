@@ -1,18 +1,18 @@
-"""Judges whether the role denies what would make a build public or send its readers away. Pure.
+"""Judges what a role must be denied: making a build public, redirects, another session. Pure.
 
 Sources: the values of `s3:x-amz-acl` are the canned ACLs, those of `s3:x-amz-grant-*` free text
 (AWS S3 user guide, condition keys). A negated operator without `IfExists` also matches requests
 without the header, and would refuse every plain upload.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding
 from credentials.doctor.patterns import covers, covers_action
 from credentials.doctor.statements import Condition, Statement, denies_of
 from credentials.doctor.subjects import Subject
-from credentials.identities import EVERY_BUILD, GRANT_HEADERS
+from credentials.identities import ASSUMING, EVERY_BUILD, GRANT_HEADERS
 
 PUBLIC_ACLS = ("public-read", "public-read-write", "authenticated-read", "aws-exec-read")
 GRANTS = ('uri="http://acs.amazonaws.com/groups/global/AllUsers"', 'id="somebody"')
@@ -21,24 +21,39 @@ POSITIVE = {"stringlike", "stringequals", "stringequalsignorecase"}
 NEGATIVE = {"stringnotlikeifexists", "stringnotequalsifexists", "stringnotequalsignorecaseifexists"}
 WHY = (
     "A session may write its build, and a header of the upload then makes the object public, "
-    "gives it away or redirects its readers. Session policies have no room for denials."
+    "gives it away or redirects its readers. Session policies have no room for denials, and the "
+    "revoker may replace the role's own policy, not its boundary."
+)
+WHY_ASSUMING = (
+    "A session that assumes a role again sheds its policy; this holds whatever a trust policy says."
 )
 
 
 def judge_denials(subject: Subject, expected: Expected) -> list[Finding]:
-    """The headers that uploads could use to make an object public, as far as nothing denies it."""
-    denies = [
-        statement
-        for document in subject.documents.values()
-        for statement in denies_of(document)
-        if _refuses_uploads(statement, expected)
-    ]
+    """What uploads could make an object public with, and assuming, as far as nothing denies it."""
+    denies = [each for document in subject.documents.values() for each in denies_of(document)]
+    return [*_headers(subject, denies, expected), *_assuming(subject, denies, expected)]
+
+
+def _headers(subject: Subject, denies: list[Statement], expected: Expected) -> Iterator[Finding]:
+    of_uploads = [each for each in denies if _refuses_uploads(each, expected)]
     refused = _to_be_refused(expected).items()
-    open_headers = [header for header, values in refused if not _all(header, values, denies)]
-    if not open_headers:
-        return []
-    what = f"does not deny uploads with these headers: {', '.join(open_headers)}."
-    return [subject.finding("denial-missing", what, WHY)]
+    open_headers = [header for header, values in refused if not _all(header, values, of_uploads)]
+    if open_headers:
+        what = f"does not deny uploads with these headers: {', '.join(open_headers)}."
+        yield subject.finding("denial-missing", what, WHY)
+
+
+def _assuming(subject: Subject, denies: list[Statement], expected: Expected) -> Iterator[Finding]:
+    is_denied = any(
+        not each.conditions
+        and any(covers_action(action, ASSUMING) for action in each.actions)
+        and any(covers(resource, expected.role_arn) for resource in each.resources)
+        for each in denies
+    )
+    if not is_denied:
+        what = f"does not deny {ASSUMING} to its own sessions."
+        yield subject.finding("assuming-not-denied", what, WHY_ASSUMING)
 
 
 def _to_be_refused(expected: Expected) -> dict[str, tuple[str, ...]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from credentials.doctor import subjects
 from credentials.doctor.commands import aws
 from credentials.doctor.denials import judge_denials
+from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding
 from credentials.doctor.identity_policies import managed_policy, policies_of
 from credentials.doctor.lifetimes import judge_lifetimes
@@ -54,14 +55,17 @@ def role_policies(scene: Scene) -> Iterator[Finding]:
     """They allow what uploads need and no more, and deny what makes a build public."""
     expected = scene.expected
     documents = policies_of(scene.auditor, kind="role", name=expected.role_name)
-    subject = subjects.role_policies(documents, expected)
+    yield from _judged(subjects.role_policies(documents, expected), expected)
+
+
+def _judged(subject: subjects.Subject, expected: Expected) -> Iterator[Finding]:
     yield from judge_width(subject, expected)
     yield from judge_needs(subject, expected)
     yield from judge_denials(subject, expected)
 
 
 def boundary(scene: Scene) -> Iterator[Finding]:
-    """The role carries one, which allows what uploads need and no more."""
+    """The role carries one, which allows what uploads need and no more, and denies the same."""
     expected = scene.expected
     arn = scene.role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
     if not arn:
@@ -72,9 +76,7 @@ def boundary(scene: Scene) -> Iterator[Finding]:
     if document is None:
         yield _missing_boundary(scene, f"The role's boundary, {arn}, does not exist.")
         return
-    subject = subjects.boundary(document, arn=arn, expected=expected)
-    yield from judge_width(subject, expected)
-    yield from judge_needs(subject, expected)
+    yield from _judged(subjects.boundary(document, arn=arn, expected=expected), expected)
 
 
 def _require_policies(scene: Scene) -> None:

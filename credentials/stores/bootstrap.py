@@ -1,8 +1,8 @@
 """Sets a store's account up, or says what that would do: the identities and the bucket."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from builds.models import Store
 from credentials.stores.bucket import settle_bucket
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.outcomes import Outcome, Status
@@ -16,6 +16,9 @@ from credentials.stores.role import (
 from credentials.stores.setting import settle
 from credentials.stores.trust import settle_trust
 from credentials.stores.users import settle_user
+
+if TYPE_CHECKING:
+    from builds.models import Store
 
 WHY_VENDOR = "This service runs with it; it may assume upload roles and do nothing else."
 WHY_AUDITOR = "Audits look at the bucket and at the role with it, and change nothing."
@@ -44,7 +47,7 @@ class Report:
         return any(outcome.status in changes for outcome in self.outcomes)
 
 
-def plan_for(store: Store, *, vendor_arn: str = "", prefix: str = "ltdkeeper") -> Plan:
+def plan_for(store: "Store", *, vendor_arn: str = "", prefix: str = "ltdkeeper") -> Plan:
     """What the account of a store should hold."""
     return Plan(
         bucket=store.bucket,
@@ -67,7 +70,7 @@ def bootstrap_store(
     What the store refuses or does not know is an outcome, not an error. The role gets its rights
     last, and not at all while anything that limits it has failed.
     """
-    report = Report(store_name=operator.store.name, applied=apply)
+    report = Report(store_name=operator.store_name, applied=apply)
     report.outcomes += settle_bucket(operator.s3, plan, apply=apply)
     made_key = _settle_vendor(report, operator, plan, apply=apply)
     _settle_role(report, operator, plan, vendor_key or made_key, apply=apply)

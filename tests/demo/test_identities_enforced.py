@@ -6,15 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from demo.identities import (
-    BUCKET,
-    OTHER_BUCKET,
-    OTHER_OBJECT,
-    ROLE_ARN,
-    AccessKey,
-    Identities,
-    apply_identities,
-)
+from credentials.stores.operator import AccessKey
+from demo.identities import BUCKET, OTHER_BUCKET, OTHER_OBJECT, ROLE_ARN, Identities
 from demo.store import EmbeddedStore
 
 pytestmark = pytest.mark.loopback
@@ -25,7 +18,9 @@ EVERYBODY = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
 
 def client(store: EmbeddedStore, service: Any, key: AccessKey) -> Any:
     return store.client(
-        service, access_key_id=key.access_key_id, secret_access_key=key.secret_access_key
+        service,
+        access_key_id=key.access_key_id,
+        secret_access_key=key.secret_access_key.reveal(),
     )
 
 
@@ -143,15 +138,3 @@ def test_key_with_two_slashes_is_authorized_as_it_is_stored(
     )
     s3.put_object(Bucket=BUCKET, Key="guide/builds/one//index.html")
     assert is_refused(lambda: s3.put_object(Bucket=BUCKET, Key="guide//builds/one/index.html"))
-
-
-def test_applying_again_changes_nothing_but_the_keys() -> None:
-    with EmbeddedStore() as store:
-        first, second = apply_identities(store=store), apply_identities(store=store)
-        s3 = client(store, "s3", second.reader)
-        assert s3.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
-        keys = store.admin_client("iam").list_access_keys(UserName="demo-reader")
-        assert [key["AccessKeyId"] for key in keys["AccessKeyMetadata"]] == [
-            second.reader.access_key_id
-        ]
-        assert first.reader.access_key_id != second.reader.access_key_id

@@ -28,7 +28,7 @@ def own_store(
         "LTD_STORE_ROLE_ARN": ROLE_ARN,
         "LTD_STORE_ENDPOINT_URL": embedded_store.endpoint_url,
         "AWS_ACCESS_KEY_ID": identities.vendor.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": identities.vendor.secret_access_key,
+        "AWS_SECRET_ACCESS_KEY": identities.vendor.secret_access_key.reveal(),
     }
 
 

@@ -20,13 +20,17 @@ from tests.proof.worlds import kms_key
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 PROGRAM = "tests/proof/linting_program.py"
 
+REDIRECT_BY_ACL = (
+    "UNKNOWN_CONDITION_FOR_ACTION: Unknown condition s3:x-amz-website-redirect-location for "
+    "action s3:PutObjectAcl"
+)
 # kind of document, finding -> why it stays
 ACCEPTED = {
     (
         "upload",
-        "UNKNOWN_CONDITION_FOR_ACTION: Unknown condition s3:x-amz-website-redirect-location for "
-        "action s3:PutObjectAcl",
+        REDIRECT_BY_ACL,
     ): "one Deny names both ways of writing; on PutObjectAcl, which cannot redirect, it is idle",
+    ("boundary", REDIRECT_BY_ACL): "the same: the boundary is what the role's own policy is",
     (
         "vendor",
         "CREDENTIALS_EXPOSURE",

@@ -59,7 +59,7 @@ def prepared_account(store: StoreUnderTest) -> Iterator[Account]:
     name = f"ltdkeeper-{secrets.token_hex(4)}"
     row, plan = named(store, name)
     session = boto3.session.Session(**session_arguments(store.operator))
-    operator, admin = Operator(store=row, session=session), store.client("s3", store.operator)
+    operator, admin = Operator.of(row, session=session), store.client("s3", store.operator)
     elsewhere = f"{name}-elsewhere"
     try:
         report = bootstrap_store(operator=operator, plan=plan, vendor_key=store.vendor, apply=True)

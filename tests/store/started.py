@@ -1,16 +1,13 @@
 """The store that the environment names: one that runs somewhere, or one that is started here."""
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
-from credentials.secret import Secret
-from credentials.stores.operator import AccessKey
 from demo.child import ROOT
+from demo.identities import ADMINISTRATOR, everything_policy, new_user
 from demo.store import ACCOUNT, REGION, EmbeddedStore
 from tests.store.ceph.packages import ceph_version
 from tests.store.ceph.store import OPERATOR, CephStore
@@ -19,10 +16,6 @@ from tests.store.under_test import StoreUnderTest, User
 
 # Long enough to be used before it is over, short enough to be waited for.
 SHORTEST_SECONDS = 3
-EVERYTHING = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "sts:*"], "Resource": "*"}],
-}
 
 
 def is_store_named() -> bool:
@@ -50,7 +43,7 @@ def _embedded() -> Iterator[StoreUnderTest]:
             endpoint_url=store.endpoint_url,
             region=REGION,
             account=ACCOUNT,
-            operator=_administrator(store.admin_client("iam")),
+            operator=new_user(store.admin_client("iam"), ADMINISTRATOR, policy=everything_policy()),
             shortest_seconds=SHORTEST_SECONDS,
         )
 
@@ -59,7 +52,9 @@ def _embedded() -> Iterator[StoreUnderTest]:
 def _ceph() -> Iterator[StoreUnderTest]:
     with CephStore() as store:
         # The objects of sessions belong to the vendor's user, not to the bucket's owner.
-        _allow_everything(store.admin_client("iam"), OPERATOR)
+        store.admin_client("iam").put_user_policy(
+            UserName=OPERATOR, PolicyName=OPERATOR, PolicyDocument=everything_policy()
+        )
         vendor = store.new_user("vendor", may_make_buckets=False)
         yield StoreUnderTest(
             kind="ceph",
@@ -75,23 +70,6 @@ def _ceph() -> Iterator[StoreUnderTest]:
                 name=name, key=store.new_user(name, may_make_buckets=False).key
             ),
         )
-
-
-def _administrator(iam: Any) -> AccessKey:
-    """A user who may do everything, as an operator is on AWS: nothing here runs as root."""
-    name = "administrator"
-    iam.create_user(UserName=name)
-    _allow_everything(iam, name)
-    made = iam.create_access_key(UserName=name)["AccessKey"]
-    return AccessKey(
-        access_key_id=made["AccessKeyId"], secret_access_key=Secret(made["SecretAccessKey"])
-    )
-
-
-def _allow_everything(iam: Any, user: str) -> None:
-    # Compact: Ceph's gateway reads no other.
-    document = json.dumps(EVERYTHING, separators=(",", ":"))
-    iam.put_user_policy(UserName=user, PolicyName=user, PolicyDocument=document)
 
 
 def _embedded_version() -> str:

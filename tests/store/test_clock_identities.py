@@ -8,6 +8,7 @@ import pytest
 
 from credentials.stores.operator import AccessKey
 from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
+from tests.store.calls import EVERYBODY
 from tests.store.differences import Expectations
 from tests.store.documents import EVERYTHING
 from tests.store.places import ORIGINAL, body_of
@@ -91,7 +92,37 @@ def test_revoker_writes_policies_while_the_role_is_bounded(
         return iam.put_role_policy(RoleName=role, PolicyName="revoked", PolicyDocument=EVERYTHING)
 
     assert answer_to(write) == expect.of("revoker, role with boundary", ACCEPTED)
-    top = {"Bucket": spare.bucket, "Key": "index.html"}
-    assert answer_to(lambda: whole_role_of(spare).put_object(**top)) == REFUSED
     answer_to(lambda: spare.iam.delete_role_permissions_boundary(RoleName=role))
     assert answer_to(write) == REFUSED
+
+
+def take_acls(account: Account) -> None:
+    """As far as the store knows another way: so that nothing but policies refuses them."""
+    bucket = {"Bucket": account.bucket}
+    rules = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    account.admin.delete_public_access_block(**bucket)
+    answer_to(
+        lambda: account.admin.put_bucket_ownership_controls(**bucket, OwnershipControls=rules)
+    )
+
+
+def test_boundary_holds_whatever_is_written_in_the_place_of_the_role_s_policy(
+    spare: Account, expect: Expectations
+) -> None:
+    """Its denials too: the revoker may replace the policy that has them."""
+    role = spare.plan.role_name
+    spare.iam.put_role_policy(RoleName=role, PolicyName=role, PolicyDocument=EVERYTHING)
+    take_acls(spare)
+    s3 = whole_role_of(spare)
+    inside = {"Bucket": spare.bucket, "Key": "bounded/builds/1/page"}
+    assert answer_to(lambda: s3.put_object(**inside, Body=ORIGINAL)) == ACCEPTED
+    assert body_of(spare.admin, inside["Bucket"], inside["Key"]) == ORIGINAL
+    calls: Calls = {
+        "top": lambda: s3.put_object(Bucket=spare.bucket, Key="index.html"),
+        "public": lambda: s3.put_object(**inside, ACL="public-read"),
+        "grant": lambda: s3.put_object(**inside, GrantRead=EVERYBODY),
+        "make public": lambda: s3.put_object_acl(**inside, ACL="public-read"),
+        "list": lambda: s3.list_objects_v2(Bucket=spare.bucket),
+    }
+    expected = {name: expect.of(f"{name}, bounded role", REFUSED) for name in calls}
+    assert answers_to(calls) == expected

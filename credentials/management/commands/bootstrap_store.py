@@ -33,14 +33,15 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             session = Session(profile_name=options["profile"] or None)
-            operator = Operator(store=_store(options["store"]), session=session)
-            plan = plan_for(
-                operator.store, vendor_arn=options["vendor_arn"], prefix=options["prefix"]
-            )
+            store = _store(options["store"])
+            plan = plan_for(store, vendor_arn=options["vendor_arn"], prefix=options["prefix"])
             vendor_profile = options["vendor_profile"]
             vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
             report = bootstrap_store(
-                operator=operator, plan=plan, vendor_key=vendor_key, apply=options["apply"]
+                operator=Operator.of(store, session=session),
+                plan=plan,
+                vendor_key=vendor_key,
+                apply=options["apply"],
             )
         except (BotoCoreError, UnsafeIdentityError) as err:
             raise CommandError(str(err)) from err

@@ -16,8 +16,9 @@ BUCKET = "arn:aws:s3:::docs"
 BUILDS = f"{BUCKET}/*/builds/*"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1234abcd"
 VERSION = "2012-10-17"
+_UPLOAD: list[dict[str, Any]] = json.loads(upload_policy(role_arn=ROLE, bucket="docs"))["Statement"]
 # The three that allow, in the order of write, list and locate, and the denials.
-UPLOAD: list[dict[str, Any]] = json.loads(upload_policy(role_arn=ROLE, bucket="docs"))["Statement"]
+UPLOAD = sorted(_UPLOAD, key=lambda statement: str(statement["Effect"]))
 
 
 def expected(**changes: Any) -> Expected:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from credentials.doctor.denials import judge_denials
-from tests.credentials.doctor.aws_account import BUCKET, UPLOAD, expected, policy, role_with
+from tests.credentials.doctor.aws_account import (
+    BUCKET,
+    ROLE,
+    UPLOAD,
+    expected,
+    faults,
+    policy,
+    role_with,
+)
 
 
 def deny(condition: dict[str, Any], action: Any = "s3:PutObject", to: str = "*") -> dict[str, Any]:
@@ -17,6 +25,14 @@ def headers(**operators: Any) -> dict[str, Any]:
     """The own denials, with that of `x-amz-acl` replaced."""
     others = [each for each in UPLOAD if "s3:x-amz-acl" not in json.dumps(each)]
     return policy(*others, *([deny(operators)] if operators else []))
+
+
+def assuming_denied(
+    *, action: str = "sts:AssumeRole", to: str = "*", condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The own policy, with another statement in the place of the one about assuming."""
+    others = [each for each in UPLOAD if each["Action"] != "sts:AssumeRole"]
+    return policy(*others, deny(condition or {}, action, to))
 
 
 ACL = "s3:x-amz-acl"
@@ -60,6 +76,25 @@ def test_role_denies_what_makes_a_build_public(case: str) -> None:
     assert found == (
         [f"The role does not deny uploads with these headers: {missing}."] * bool(missing)
     )
+
+
+ASSUMING = {
+    "own": (policy(*UPLOAD), set()),
+    "everything of STS": (assuming_denied(action="sts:*"), set()),
+    "this role only": (assuming_denied(to=ROLE), set()),
+    "not at all": (assuming_denied(action="s3:GetBucketAcl"), {"assuming-not-denied"}),
+    "another role": (assuming_denied(to=f"{ROLE}-2"), {"assuming-not-denied"}),
+    "at times": (
+        assuming_denied(condition={"Bool": {"aws:SecureTransport": "false"}}),
+        {"assuming-not-denied"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ASSUMING)
+def test_role_denies_its_sessions_to_assume_again(case: str) -> None:
+    document, found = ASSUMING[case]
+    assert faults(judge_denials(role_with(document), expected())) == found
 
 
 def test_store_that_takes_acls_may_be_sent_the_public_one() -> None:

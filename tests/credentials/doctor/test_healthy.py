@@ -141,7 +141,7 @@ def test_sessions_of_a_role_are_capped_at_an_hour(
 def bootstrapped(account: Account, transactional_db: None) -> tuple[Store, Report]:
     """A store of the account that `bootstrap_store` has set up."""
     store = account.row(bucket=f"{account.name}-made", role_arn=f"{account.role_arn}-made")
-    operator = Operator(store=store, session=account.administrator_session())
+    operator = Operator.of(store, session=account.administrator_session())
     plan = plan_for(store, prefix=f"{account.name}-made")
     return store, bootstrap_store(operator=operator, plan=plan, vendor_key=None, apply=True)
 

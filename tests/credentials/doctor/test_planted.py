@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builds.models import Product, Store
-from credentials.identities import boundary_policy
+from credentials.identities import upload_policy
 from demo.store import ACCOUNT
 from tests.credentials.doctor.conftest import Examine, finding_ids
 from tests.credentials.doctor.embedded_account import (
@@ -77,8 +77,13 @@ def attach_everything(account: Account, row: Store) -> None:
 
 
 def without_denials(account: Account, row: Store) -> None:
-    document = json.loads(boundary_policy(role_arn=account.role_arn, bucket=account.bucket))
-    account.put_role_policy(json.dumps(document))
+    account.put_role_policy(allowing_only(account))
+
+
+def allowing_only(account: Account) -> str:
+    """The upload policy without what it denies."""
+    document = json.loads(upload_policy(role_arn=account.role_arn, bucket=account.bucket))
+    return as_document([each for each in document["Statement"] if each["Effect"] == "Allow"])
 
 
 def denying(account: Account, row: Store) -> None:
@@ -103,12 +108,17 @@ ROLE: dict[str, Plant] = {
         RoleName=account.role, PolicyName=account.role
     ),
     "role-policies.denial-missing": without_denials,
+    "role-policies.assuming-not-denied": without_denials,
     "role-policies.denies-uploads": denying,
     "writing.refused": denying,
     "boundary.missing": lambda account, row: account.iam.delete_role_permissions_boundary(
         RoleName=account.role
     ),
     "boundary.action-wide": lambda account, row: account.put_boundary(allow("*", "*")),
+    "boundary.denial-missing": lambda account, row: account.put_boundary(allowing_only(account)),
+    "boundary.assuming-not-denied": lambda account, row: account.put_boundary(
+        allowing_only(account)
+    ),
     "boundary.action-missing": lambda account, row: account.put_boundary(
         allow("s3:PutObject", f"arn:aws:s3:::{account.bucket}/*/builds/*")
     ),

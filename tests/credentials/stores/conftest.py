@@ -54,4 +54,4 @@ def boto3_session() -> Session:
 @pytest.fixture
 def operator(make_row: Callable[..., Store], boto3_session: Session) -> Iterator[Operator]:
     with mock_aws():
-        yield Operator(store=make_row(), session=boto3_session)
+        yield Operator.of(make_row(), session=boto3_session)

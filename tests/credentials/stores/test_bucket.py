@@ -41,7 +41,7 @@ def test_bucket_is_made_in_its_region(
     make_row: Callable[..., Store], make_plan: Callable[..., Plan], operator: Operator
 ) -> None:
     fields = {"region": "eu-central-1"}
-    there = Operator(store=make_row(**fields))
+    there = Operator.of(make_row(**fields))
     settled(there, make_plan(**fields))
     location = there.s3.get_bucket_location(Bucket=BUCKET)
     assert location["LocationConstraint"] == "eu-central-1"
