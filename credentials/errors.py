@@ -57,29 +57,18 @@ class KeyIsNotEnded(DomainError):
     message = "That is an API key: an operator withdraws it. Only tokens are ended here."
 
 
-class _OverLimit(DomainError):
+class TooManyOpenBuilds(DomainError):
     status = 429
-    retry_after = 60
-    sentence = ""
-
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(self.sentence.format(limit=limit))
-
-
-class TooManyOpenBuilds(_OverLimit):
     code = "too_many_open_builds"
-    sentence = (
-        "This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). Finish or "
-        "delete some."
-    )
+    message = "This client has as many open builds as it may. Finish or delete some."
+    retry_after = 60
 
 
-class TooManySessions(_OverLimit):
+class TooManySessions(DomainError):
+    status = 429
     code = "too_many_sessions"
-    sentence = (
-        "This client was issued {limit} sessions within an hour, the most it may "
-        "(LTD_SESSIONS_AN_HOUR). Register again later."
-    )
+    message = "This client was issued as many sessions within an hour as it may. Come back later."
+    retry_after = 60
 
 
 class MayNotCreateProducts(DomainError):

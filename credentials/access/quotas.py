@@ -20,10 +20,16 @@ def require_room(*, client: Client, now: datetime) -> None:
     """Raises TooManyOpenBuilds, TooManySessions when the client is at one of its limits."""
     open_builds = Build.objects.open(now).filter(registration__client=client)
     if _reaches(open_builds, limit := settings.LTD_OPEN_BUILDS):
-        raise TooManyOpenBuilds(limit=limit)
+        raise TooManyOpenBuilds(
+            f"This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). "
+            "Finish or delete some."
+        )
     recent = client.issued_sessions.filter(requested_at__gt=now - HOUR)
     if _reaches(recent, limit := settings.LTD_SESSIONS_AN_HOUR):
-        raise TooManySessions(limit=limit)
+        raise TooManySessions(
+            f"This client was issued {limit} sessions within an hour, the most it may "
+            "(LTD_SESSIONS_AN_HOUR). Come back later."
+        )
 
 
 def _reaches(rows: "QuerySet[Any]", limit: int) -> bool:

@@ -27,6 +27,8 @@ DELETE_BUILD = Endpoint(method="DELETE", path="/builds/{build}")
 ISSUE = Endpoint(method="POST", path="/builds/{build}/credentials", body={})
 REFRESH = Endpoint(method="GET", path="/builds/{build}/credentials")
 
+REFRESH_OPEN_BUILD = Endpoint(method="GET", path="/credentials")
+
 ENDPOINTS = {
     "token": TOKEN,
     "list products": LIST_PRODUCTS,
@@ -39,6 +41,7 @@ ENDPOINTS = {
     "delete build": DELETE_BUILD,
     "issue credentials": ISSUE,
     "refresh credentials": REFRESH,
+    "refresh open build": REFRESH_OPEN_BUILD,
 }
 OF_A_PRODUCT = {name: ENDPOINTS[name] for name in ("read product", "list builds", "register build")}
 OF_A_BUILD = {

@@ -18,22 +18,28 @@ from tests.http.fake_s3 import FakeS3
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Authentication is one statement of each.
+# Authentication is one statement of each; noting the use of the key, once a minute, another.
 STATEMENTS = {
-    "token": 5,
-    "list products": 2,
-    "create product": 8,
-    "read product": 3,
-    "list builds": 4,
-    "register build": 9,
-    "read build": 2,
-    "finish build": 19,
-    "delete build": 6,
-    "issue credentials": 13,
-    "refresh credentials": 13,
+    "token": 6,
+    "list products": 3,
+    "create product": 9,
+    "read product": 4,
+    "list builds": 5,
+    "register build": 12,
+    "read build": 3,
+    "finish build": 21,
+    "delete build": 7,
+    "issue credentials": 15,
+    "refresh credentials": 15,
+    "refresh open build": 16,
 }
 # The key session is read anew before a session is completed.
-MORE_WITH_A_KEY_SESSION = {"finish build", "issue credentials", "refresh credentials"}
+MORE_WITH_A_KEY_SESSION = {
+    "finish build",
+    "issue credentials",
+    "refresh credentials",
+    "refresh open build",
+}
 
 
 @pytest.fixture
@@ -68,7 +74,7 @@ def test_call_costs_its_statements(
         assert send(ENDPOINTS[name], HTTP_AUTHORIZATION=shown).status_code in {200, 201}
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", [name for name in ENDPOINTS if name != "refresh open build"])
 def test_call_costs_no_more_with_many_rows(
     name: str, send: Send, s3: FakeS3, much: None, django_assert_max_num_queries: Any
 ) -> None:

@@ -28,6 +28,7 @@ SERVICES = {
     "delete build": "builds.views.delete_owned_build",
     "issue credentials": "credentials.views.issue_session",
     "refresh credentials": "credentials.views.issue_session",
+    "refresh open build": "credentials.views.open_build",
 }
 BUGS = [
     RuntimeError,

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.django_db
 
 KNOWN = {
     "/": {"GET", "HEAD", "OPTIONS"},
-    "/token": {"GET", "OPTIONS"},
+    "/token": {"GET", "DELETE", "OPTIONS"},
+    "/credentials": {"GET", "OPTIONS"},
     "/products/": {"GET", "HEAD", "POST", "OPTIONS"},
     "/products/guide": {"GET", "HEAD", "OPTIONS"},
     "/products/guide/builds/": {"GET", "HEAD", "POST", "OPTIONS"},

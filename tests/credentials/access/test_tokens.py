@@ -23,7 +23,7 @@ from credentials.access.tokens import (
 from credentials.secret import Secret
 
 # What the module documents for secret scanners.
-SCANNERS = re.compile(r"ltd[ks]_[a-z0-9]{12}_[0-9a-f]{64}")
+SCANNERS = re.compile(r"ltd[ksj]_[a-z0-9]{12}_[0-9a-f]{64}")
 GOOD = f"ltdk_{'a1' * 6}_{'0f' * 32}"
 
 
@@ -45,7 +45,7 @@ def test_documented_pattern_is_in_the_module_s_text() -> None:
 
 
 def test_kinds_are_told_apart_by_the_prefix() -> None:
-    assert {kind.value for kind in TokenKind} == {"ltdk", "ltds"}
+    assert {kind.value for kind in TokenKind} == {"ltdk", "ltds", "ltdj"}
 
 
 def test_secret_is_256_bits_from_the_system_s_generator(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_token_is_parsed_into_its_parts() -> None:
 MALFORMED = {
     "empty": "",
     "prefix alone": "ltdk_",
-    "another prefix": GOOD.replace("ltdk", "ltdj"),
+    "another prefix": GOOD.replace("ltdk", "ltdx"),
     "upper-case prefix": GOOD.replace("ltdk", "LTDK"),
     "short id": GOOD.replace("a1a1", "a1a", 1),
     "long id": GOOD.replace("a1a1", "a1a1a", 1),
