@@ -95,7 +95,8 @@ class OpenBuildCredentialsView(CredentialsView):
     )
     def get(self, request: Request) -> Response:
         """For SDKs that come back to refresh; lives at least 1800 seconds."""
-        query = OpenBuildRequestSerializer(data=request.query_params)
+        # As a plain dict: an empty `product=`, from a variable that is not set, is refused.
+        query = OpenBuildRequestSerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         build = open_build(
             caller=caller_of(request),

@@ -1,0 +1,217 @@
+"""A job owns what it registered itself; a retry supersedes; finishing spends the token."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from builds.errors import SlugTaken
+from builds.models import Build, Product
+from builds.services import delete_build
+from credentials.access.callers import Caller
+from credentials.access.models import Grant, JobGrant, JobToken, Registration
+from credentials.access.ownership import (
+    closable_build,
+    granted_build,
+    open_build,
+    owned_build,
+    register_owned_build,
+)
+from credentials.access.rights import usable_products
+from credentials.errors import (
+    JobFinished,
+    NoOpenBuild,
+    NotYourBuild,
+    ProductNotGranted,
+    SeveralOpenBuilds,
+)
+from tests.credentials.access.conftest import MakeJob
+
+Register = Callable[..., Build]
+State = Build.State
+
+
+def states() -> list[str]:
+    now = max(build.registered_at for build in Build.objects.all())
+    return [build.state(now) for build in Build.objects.order_by("pk")]
+
+
+def finish(build: Build, now: datetime) -> None:
+    Build.objects.filter(pk=build.pk).update(finished_at=now)
+
+
+def test_build_belongs_to_the_job(register: Register, job: Caller) -> None:
+    build = register(caller=job)
+    assert owned_build(caller=job, build_id=build.pk) == build
+    assert Registration.objects.get().job_token == job.job_token
+
+
+def test_another_job_of_the_client_sees_and_touches_nothing_of_it(
+    register: Register, make_job: MakeJob
+) -> None:
+    build, other = register(caller=make_job()), make_job()
+    assert granted_build(caller=other, build_id=build.pk) == build
+    for ask in (owned_build, closable_build):
+        with pytest.raises(NotYourBuild):
+            ask(caller=other, build_id=build.pk)
+
+
+def test_keys_of_the_client_close_it_and_never_write_to_it(
+    register: Register, job: Caller, caller: Caller
+) -> None:
+    build = register(caller=job)
+    assert closable_build(caller=caller, build_id=build.pk) == build
+    with pytest.raises(NotYourBuild):
+        owned_build(caller=caller, build_id=build.pk)
+
+
+def test_job_touches_no_build_of_the_keys(build: Build, job: Caller) -> None:
+    for ask in (owned_build, closable_build):
+        with pytest.raises(NotYourBuild):
+            ask(caller=job, build_id=build.pk)
+
+
+def test_another_client_does_not_close_it(
+    register: Register, job: Caller, make_caller: Callable[..., Caller], product: Product
+) -> None:
+    with pytest.raises(NotYourBuild):
+        closable_build(caller=make_caller("other", product), build_id=register(caller=job).pk)
+
+
+def test_retry_in_the_same_job_supersedes(register: Register, job: Caller, now: datetime) -> None:
+    first, second = register(caller=job), register(caller=job)
+    assert states() == [State.SUPERSEDED, State.OPEN]
+    first.refresh_from_db()
+    assert first.closed_at(first.superseded_at) == first.superseded_at
+    assert open_build(caller=job, product_slug=None, now=now) == second
+
+
+def test_builds_of_another_job_stay_open(register: Register, make_job: MakeJob) -> None:
+    register(caller=make_job())
+    register(caller=make_job())
+    assert states() == [State.OPEN, State.OPEN]
+
+
+def test_builds_of_other_products_stay_open(
+    register: Register, make_job: MakeJob, make_product: Callable[..., Product], caller: Caller
+) -> None:
+    other = make_product("other")
+    Grant.objects.create(client=caller.client, product=other)
+    job = make_job(Product.objects.get(slug="guide"), other)
+    register(caller=job)
+    register(caller=job, product=other)
+    assert states() == [State.OPEN, State.OPEN]
+
+
+@pytest.mark.parametrize("then", ["", "deleted"])
+def test_finished_job_is_spent(then: str, register: Register, job: Caller, now: datetime) -> None:
+    build = register(caller=job)
+    finish(build, now)
+    if then:
+        delete_build(build_id=build.pk, now=now)
+    with pytest.raises(JobFinished):
+        register(caller=job)
+    with pytest.raises(JobFinished):
+        open_build(caller=job, product_slug=None, now=now)
+    assert Build.objects.count() == 1
+
+
+def test_finish_by_the_clients_key_spends_it_too(
+    register: Register, job: Caller, now: datetime
+) -> None:
+    finish(register(caller=job), now)
+    with pytest.raises(JobFinished):
+        register(caller=job)
+
+
+def test_build_that_was_deleted_or_ran_out_spends_nothing(
+    register: Register, job: Caller, now: datetime
+) -> None:
+    delete_build(build_id=register(caller=job).pk, now=now)
+    late = register(caller=job)
+    Build.objects.filter(pk=late.pk).update(
+        open_until=now - timedelta(seconds=1), registered_at=now - timedelta(hours=1)
+    )
+    register(caller=job)
+    assert [build.superseded_at for build in Build.objects.all()] == [None] * 3
+
+
+def test_refused_registration_supersedes_nothing(register: Register, job: Caller) -> None:
+    register(caller=job, slug="v1")
+    with pytest.raises(SlugTaken):
+        register(caller=job, slug="v1")
+    assert states() == [State.OPEN]
+
+
+def test_product_that_the_job_did_not_ask_for_is_refused(
+    register: Register, job: Caller, make_product: Callable[..., Product]
+) -> None:
+    other = make_product("other")
+    Grant.objects.create(client=job.client, product=other)
+    assert [each.slug for each in usable_products(job)] == ["guide"]
+    with pytest.raises(ProductNotGranted):
+        register(caller=job, product=other)
+
+
+def test_build_closes_with_the_token(register: Register, make_job: MakeJob, now: datetime) -> None:
+    build = register(caller=make_job(life_seconds=600))
+    assert build.open_until == now + timedelta(seconds=600)
+
+
+def test_key_with_several_open_builds_must_say_which(
+    register: Register, caller: Caller, now: datetime
+) -> None:
+    with pytest.raises(NoOpenBuild):
+        open_build(caller=caller, product_slug="guide", now=now)
+    only = register()
+    assert open_build(caller=caller, product_slug="guide", now=now) == only
+    register()
+    with pytest.raises(SeveralOpenBuilds):
+        open_build(caller=caller, product_slug="guide", now=now)
+
+
+def test_open_build_of_a_job_is_not_its_clients(
+    register: Register, job: Caller, caller: Caller, now: datetime
+) -> None:
+    register(caller=job)
+    with pytest.raises(NoOpenBuild):
+        open_build(caller=caller, product_slug=None, now=now)
+
+
+def test_open_build_is_hidden_without_the_grant(
+    build: Build, caller: Caller, now: datetime
+) -> None:
+    Grant.objects.all().delete()
+    with pytest.raises(NoOpenBuild):
+        open_build(caller=caller, product_slug=None, now=now)
+
+
+AT_ONCE = 100
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_hundred_registrations_at_once_one_build_stays_open(
+    job: Caller, product: Product, now: datetime
+) -> None:
+    def register(_number: int) -> int:
+        try:
+            return register_owned_build(
+                caller=job,
+                product=product,
+                slug=None,
+                git_refs=["main"],
+                github_requester="",
+                now=now,
+            ).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(register, range(AT_ONCE)))
+    assert len(set(made)) == AT_ONCE
+    still_open = Build.objects.open(now).get()
+    assert JobGrant.objects.get().current_build == still_open
+    assert Build.objects.exclude(superseded_at=None).count() == AT_ONCE - 1
+    assert JobToken.objects.get().ended_at is None

@@ -1,0 +1,141 @@
+"""Every kind of caller that an endpoint may meet, as the headers it sends."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.test import Client as Browser
+
+from builds.models import Build, Product
+from credentials.access.callers import Caller, authenticate
+from credentials.access.clients import create_client
+from credentials.access.jobs import end_job_token, start_job_token
+from credentials.access.keys import (
+    command_line_user,
+    make_api_key,
+    start_key_session,
+    withdraw_api_key,
+)
+from credentials.access.models import Client
+from credentials.access.ownership import register_owned_build
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A product with a client, another product with another client, and the client's job."""
+
+    product: Product
+    other_product: Product
+    client: Client
+    now: datetime
+
+    def key(self, client: Client | None = None, **fields: Any) -> str:
+        _, secret = make_api_key(client=client or self.client, actor=command_line_user(), **fields)
+        return secret.reveal()
+
+    def caller(self, raw_token: str) -> Caller:
+        return authenticate(raw_token=raw_token, name=None, now=self.now)
+
+    def job(self) -> str:
+        shown = self.caller(self.key())
+        _, secret = start_job_token(
+            client=self.client, api_key=shown.api_key, products=[self.product], now=self.now
+        )
+        return secret.reveal()
+
+    def register(self, raw_token: str) -> Build:
+        return register_owned_build(
+            caller=self.caller(raw_token),
+            product=self.product,
+            slug=None,
+            git_refs=["main"],
+            github_requester="",
+            now=self.now,
+        )
+
+
+def nobody(_world: World, _job: str) -> dict[str, str]:
+    return {}
+
+
+def wrong_key(world: World, _job: str) -> dict[str, str]:
+    return bearer(world.key()[:-8] + "00000000")
+
+
+def expired_key(world: World, _job: str) -> dict[str, str]:
+    return bearer(world.key(expires_at=world.now - timedelta(seconds=1)))
+
+
+def withdrawn_key(world: World, _job: str) -> dict[str, str]:
+    key = world.key()
+    row = world.caller(key).api_key
+    assert row is not None
+    withdraw_api_key(key=row, actor=command_line_user(), now=world.now)
+    return bearer(key)
+
+
+def disabled_client(world: World, _job: str) -> dict[str, str]:
+    client, _ = create_client(
+        name="disabled", product_slugs=[world.product.slug], may_create_products=False
+    )
+    key = world.key(client)
+    Client.objects.filter(pk=client.pk).update(is_active=False)
+    return bearer(key)
+
+
+def ended_job(world: World, _job: str) -> dict[str, str]:
+    job = world.job()
+    row = world.caller(job).job_token
+    assert row is not None
+    end_job_token(job_token=row, now=world.now)
+    return bearer(job)
+
+
+def other_products_client(world: World, _job: str) -> dict[str, str]:
+    slug = world.other_product.slug
+    client, _ = create_client(name="other", product_slugs=[slug], may_create_products=False)
+    return bearer(world.key(client))
+
+
+def other_job(world: World, _job: str) -> dict[str, str]:
+    return bearer(world.job())
+
+
+def right_job(_world: World, job: str) -> dict[str, str]:
+    return bearer(job)
+
+
+def key_session(world: World, _job: str) -> dict[str, str]:
+    return bearer(start_key_session(caller=world.caller(world.key()), now=world.now).reveal())
+
+
+def api_key(world: World, _job: str) -> dict[str, str]:
+    return bearer(world.key())
+
+
+def admins_cookie(_world: World, _job: str) -> dict[str, str]:
+    browser = Browser()
+    browser.force_login(User.objects.create_superuser("root"))
+    return {"HTTP_COOKIE": f"sessionid={browser.cookies['sessionid'].value}"}
+
+
+def bearer(raw_token: str) -> dict[str, str]:
+    return {"HTTP_AUTHORIZATION": f"Bearer {raw_token}"}
+
+
+CALLERS: dict[str, Callable[[World, str], dict[str, str]]] = {
+    "nobody": nobody,
+    "admin's cookie": admins_cookie,
+    "wrong key": wrong_key,
+    "expired key": expired_key,
+    "withdrawn key": withdrawn_key,
+    "disabled client": disabled_client,
+    "ended job": ended_job,
+    "other product's client": other_products_client,
+    "other job": other_job,
+    "right job": right_job,
+    "key session": key_session,
+    "API key": api_key,
+}

@@ -1,0 +1,197 @@
+"""What a CI job goes through with its token: retries, crashes, cancellations, the end."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from builds.models import Product
+from credentials.access.callers import Caller
+from credentials.access.jobs import start_job_token
+from credentials.access.models import ApiKey, Client, Grant, JobToken, KeySession
+from tests.conftest import api_for, raw_key
+from tests.fake_sts import FakeSts
+from tests.http.conftest import basic
+from tests.http.fake_s3 import FakeS3
+from tests.http.problem import assert_problem
+
+pytestmark = pytest.mark.django_db
+BUILDS = "/products/guide/builds/"
+MAIN = {"git_refs": ["main"]}
+HOST = "https://keeper.example.org"
+
+
+@pytest.fixture
+def job_token(caller: Caller, product: Product, now: datetime) -> Callable[[], str]:
+    def make() -> str:
+        _, secret = start_job_token(
+            client=caller.client, api_key=caller.api_key, products=[product], now=now
+        )
+        return secret.reveal()
+
+    return make
+
+
+@pytest.fixture
+def token(job_token: Callable[[], str]) -> str:
+    return job_token()
+
+
+@pytest.fixture
+def job(token: str, sts: FakeSts, s3: FakeS3) -> APIClient:
+    s3.sizes = [1]
+    return api_for(token)
+
+
+def path_of(built: Any) -> str:
+    return str(built.json()["self_url"].removeprefix(HOST))
+
+
+@pytest.mark.parametrize("header", ["name", "alone", "Bearer"])
+def test_token_is_answered_with_itself(header: str, token: str) -> None:
+    shown = {"name": basic("ci", token), "alone": basic(token, ""), "Bearer": f"Bearer {token}"}
+    client = APIClient()
+    for _ in range(3):
+        answer = client.get("/token", HTTP_AUTHORIZATION=shown[header])
+        assert (answer.status_code, answer.json()) == (200, {"token": token})
+        assert answer["Cache-Control"] == "no-store"
+    assert (JobToken.objects.count(), KeySession.objects.count()) == (1, 0)
+
+
+def test_ended_token_opens_nothing_any_more(job: APIClient) -> None:
+    assert job.delete("/token").status_code == 204
+    assert_problem(job.get("/token"), 401, "invalid_credentials")
+    assert_problem(job.post(BUILDS, MAIN), 401, "invalid_credentials")
+
+
+def test_ended_key_session_is_gone_and_its_key_is_not(caller: Caller) -> None:
+    key = api_for(raw_key(caller))
+    session = api_for(key.get("/token").json()["token"])
+    assert session.delete("/token").status_code == 204
+    assert_problem(session.get("/token"), 401, "invalid_credentials")
+    assert key.get("/token").status_code == 200
+
+
+def test_address_is_known_before_the_build(job: APIClient) -> None:
+    assert_problem(job.get("/credentials?product=guide"), 404, "no_open_build")
+    root = job.post(BUILDS, MAIN).json()["bucket_root_dir"]
+    for query in ("?product=guide", "", "?product=guide&delivery=process"):
+        assert job.get(f"/credentials{query}").json()["root"] == root
+
+
+@pytest.mark.parametrize("query", ["?product=other", "?product=..", "?product=GUIDE"])
+def test_other_products_have_no_open_build(query: str, job: APIClient) -> None:
+    job.post(BUILDS, MAIN)
+    assert_problem(job.get(f"/credentials{query}"), 404, "no_open_build")
+
+
+@pytest.mark.parametrize("query", ["?delivery=json", "?delivery=list", "?product="])
+def test_wrong_query_is_refused(query: str, job: APIClient) -> None:
+    assert_problem(job.get(f"/credentials{query}"), 400, "invalid_request")
+
+
+def test_key_with_two_builds_is_told_what_to_do(caller: Caller, sts: FakeSts) -> None:
+    key = api_for(raw_key(caller))
+    for _ in range(2):
+        key.post(BUILDS, MAIN)
+    document = assert_problem(key.get("/credentials"), 409, "several_open_builds")
+    assert "credentials_url" in document["message"]
+    assert sts.requests == []
+
+
+def test_retry_supersedes_and_the_older_build_gets_nothing(job: APIClient) -> None:
+    first, second = job.post(BUILDS, MAIN), job.post(BUILDS, MAIN)
+    assert job.get(path_of(first)).json()["state"] == "superseded"
+    assert_problem(job.post(f"{path_of(first)}/credentials", {}), 409, "build_closed")
+    assert_problem(job.patch(path_of(first), {"uploaded": True}), 409, "build_closed")
+    assert job.get("/credentials").json()["root"] == second.json()["bucket_root_dir"]
+
+
+def test_retry_after_finish_is_refused_and_a_new_token_works(
+    job: APIClient, job_token: Callable[[], str]
+) -> None:
+    built = job.post(BUILDS, MAIN)
+    for _ in range(2):
+        assert job.patch(path_of(built), {"uploaded": True}).status_code == 200
+    assert_problem(job.post(BUILDS, MAIN), 409, "job_finished")
+    assert_problem(job.get("/credentials?product=guide"), 409, "job_finished")
+    assert job.get("/token").status_code == 200
+    assert api_for(job_token()).post(BUILDS, MAIN).status_code == 201
+
+
+def test_crashed_job_locks_nobody_out(job: APIClient, job_token: Callable[[], str]) -> None:
+    crashed = job.post(BUILDS, MAIN)
+    job.get("/credentials")
+    again = api_for(job_token())
+    built = again.post(BUILDS, MAIN)
+    assert again.patch(path_of(built), {"uploaded": True}).status_code == 200
+    assert job.get(path_of(crashed)).json()["state"] == "open"
+
+
+def test_cancelled_job_is_cleared_up_with_the_clients_key(job: APIClient, caller: Caller) -> None:
+    built = job.post(BUILDS, MAIN)
+    key = api_for(raw_key(caller))
+    assert key.delete(path_of(built)).json()["state"] == "deleted"
+    assert_problem(job.get("/credentials"), 404, "no_open_build")
+    assert job.post(BUILDS, MAIN).status_code == 201
+
+
+def test_build_of_a_job_is_finished_with_the_clients_key(job: APIClient, caller: Caller) -> None:
+    built = job.post(BUILDS, MAIN)
+    answer = api_for(raw_key(caller)).patch(path_of(built), {"uploaded": True})
+    assert (answer.status_code, answer.json()["object_count"]) == (200, 1)
+    assert_problem(job.post(BUILDS, MAIN), 409, "job_finished")
+
+
+def test_token_and_build_end_together(job: APIClient, token: str) -> None:
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        JobToken.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+        built = job.post(BUILDS, MAIN).json()
+        expires_at = JobToken.objects.get().expires_at
+        assert datetime.fromisoformat(built["open_until"]) == expires_at
+        clock.shift(timedelta(seconds=3599))
+        assert job.get("/credentials").status_code == 200
+        clock.shift(timedelta(seconds=1))
+        assert_problem(job.get("/credentials"), 401, "invalid_credentials")
+
+
+TAKEN: dict[str, Callable[[], object]] = {
+    "key withdrawn": lambda: ApiKey.objects.update(withdrawn_at=timezone.now()),
+    "client disabled": lambda: Client.objects.update(is_active=False),
+    "grant taken": lambda: Grant.objects.all().delete(),
+    "key limited to no product": lambda: ApiKey.objects.update(all_products=False),
+}
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_token_handed_out_before_stops_at_its_next_call(
+    case: str, job: APIClient, sts: FakeSts
+) -> None:
+    path = path_of(job.post(BUILDS, MAIN))
+    assert job.get("/credentials").status_code == 200
+    TAKEN[case]()
+    assert job.get("/credentials").status_code in {401, 404}
+    assert job.get(f"{path}/credentials").status_code in {401, 403}
+    assert job.post(BUILDS, MAIN).status_code in {401, 403}
+    assert len(sts.requests) == 1
+
+
+@pytest.mark.parametrize("case", TAKEN)
+def test_right_that_ends_while_sts_is_asked_hands_out_nothing(
+    case: str, job: APIClient, sts: FakeSts
+) -> None:
+    job.post(BUILDS, MAIN)
+    sts.during = TAKEN[case]
+    answer = job.get("/credentials")
+    assert_problem(answer, 409, "session_withheld")
+    assert not any(secret in answer.content.decode() for secret in sts.secrets)
+
+
+def test_token_that_ends_while_sts_is_asked_hands_out_nothing(job: APIClient, sts: FakeSts) -> None:
+    job.post(BUILDS, MAIN)
+    sts.during = lambda: JobToken.objects.update(ended_at=timezone.now())
+    assert_problem(job.get("/credentials"), 409, "session_withheld")

@@ -1,0 +1,138 @@
+"""Every endpoint against every kind of caller. The build at hand was registered by "right job".
+
+A cell says the status, or the code of the refusal. No refusal asks STS or changes a row.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework.test import APIClient
+
+from builds.models import Product
+from credentials.access.clients import create_client
+from tests.fake_sts import FakeSts
+from tests.http.callers import CALLERS, World
+from tests.http.fake_s3 import FakeS3
+from tests.http.problem import assert_problem
+from tests.http.rows import every_row
+
+pytestmark = pytest.mark.django_db
+
+OPEN = ("200",) * len(CALLERS)
+ANONYMOUS = ("not_authenticated",) * 2
+REFUSED = ("invalid_credentials",) * 5
+
+
+def row(stranger: str, other_job: str, job: str, session: str, key: str) -> tuple[str, ...]:
+    """A row of an endpoint that needs a token: anonymous and dead callers never get further."""
+    return (*ANONYMOUS, *REFUSED, stranger, other_job, job, session, key)
+
+
+NOT_GRANTED, NOT_YOURS = "product_not_granted", "not_your_build"
+NO_RIGHT, NONE_OPEN = "may_not_create_products", "no_open_build"
+BUILD, BUILDS = "/builds/{build}", "/products/guide/builds/"
+NEW = {"git_refs": ["main"]}
+
+#                                   stranger     other job  right job  key session  API key
+TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
+    ("GET", "/"): (None, OPEN),
+    ("GET", "/livez"): (None, OPEN),
+    ("GET", "/readyz"): (None, OPEN),
+    ("GET", "/openapi.json"): (None, OPEN),
+    ("GET", "/docs/"): (None, OPEN),
+    ("GET", "/token"): (None, row("200", "200", "200", "200", "200")),
+    ("DELETE", "/token"): (
+        None,
+        row("key_is_not_ended", "204", "204", "204", "key_is_not_ended"),
+    ),
+    ("GET", "/products/"): (None, row("200", "200", "200", "200", "200")),
+    ("POST", "/products/"): (
+        {"slug": "fresh", "store": "main"},
+        row(NO_RIGHT, NO_RIGHT, NO_RIGHT, "201", "201"),
+    ),
+    ("GET", "/products/guide"): (None, row(NOT_GRANTED, "200", "200", "200", "200")),
+    ("GET", BUILDS): (None, row(NOT_GRANTED, "200", "200", "200", "200")),
+    ("POST", BUILDS): (NEW, row(NOT_GRANTED, "201", "201", "201", "201")),
+    ("GET", BUILD): (None, row(NOT_GRANTED, "200", "200", "200", "200")),
+    ("PATCH", BUILD): (
+        {"uploaded": True},
+        row(NOT_GRANTED, NOT_YOURS, "200", "200", "200"),
+    ),
+    ("DELETE", BUILD): (None, row(NOT_GRANTED, NOT_YOURS, "200", "200", "200")),
+    ("POST", f"{BUILD}/credentials"): (
+        {},
+        row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
+    ),
+    ("GET", f"{BUILD}/credentials"): (
+        None,
+        row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
+    ),
+    ("GET", "/credentials"): (None, row(NONE_OPEN, NONE_OPEN, "200", NONE_OPEN, NONE_OPEN)),
+}
+CELLS = [
+    (method, path, body, caller, cell)
+    for (method, path), (body, cells) in TABLE.items()
+    for caller, cell in zip(CALLERS, cells, strict=True)
+]
+
+
+@pytest.fixture
+def world(product: Product, make_product: Any, now: datetime) -> World:
+    client, _ = create_client(name="ci", product_slugs=["guide"], may_create_products=True)
+    return World(product=product, other_product=make_product("other"), client=client, now=now)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "caller", "cell"),
+    CELLS,
+    ids=[f"{method} {path}, {caller}" for method, path, _, caller, _ in CELLS],
+)
+def test_endpoint_answers_the_caller(
+    method: str,
+    path: str,
+    body: Any,
+    caller: str,
+    cell: str,
+    world: World,
+    sts: FakeSts,
+    s3: FakeS3,
+) -> None:
+    s3.sizes = [1]
+    job = world.job()
+    path = path.format(build=world.register(job).pk)
+    headers = CALLERS[caller](world, job)
+    before = every_row()
+    raw = "" if body is None else json.dumps(body)
+    response = APIClient(raise_request_exception=False).generic(
+        method, path, raw, content_type="application/json", **headers
+    )
+    if cell.isdecimal():
+        assert response.status_code == int(cell), response.content[:300]
+        return
+    assert_problem(response, response.status_code, cell)
+    assert (sts.requests, every_row()) == ([], before)
+
+
+NOT_OF_THE_API = {"admin", ""}  # a redirect, and the catch-all for what does not exist
+
+
+def addresses(resolver: URLResolver, prefix: str = "") -> list[str]:
+    """The patterns of every view that is served, the admin's own aside."""
+    found: list[str] = []
+    for entry in resolver.url_patterns:
+        pattern = f"{prefix}{entry.pattern}"
+        if isinstance(entry, URLPattern):
+            found.append(pattern)
+        elif not pattern.startswith("admin"):
+            found += addresses(entry, pattern)
+    return found
+
+
+def test_no_endpoint_is_left_out() -> None:
+    stated = {path.format(build="<int:build_id>").lstrip("/") for _, path in TABLE}
+    stated |= NOT_OF_THE_API
+    served = {each.replace("<str:slug>", "guide") for each in addresses(get_resolver())}
+    assert served == stated
