@@ -11,18 +11,21 @@ COOLDOWN_SECONDS = 2.0
 
 
 class Cooldown:
-    """Which endpoints timed out less than two seconds ago. Safe to share between threads.
+    """Which endpoints timed out less than `seconds` (two) ago. Safe to share between threads.
 
     It remembers one time per endpoint and process; losing it costs one more time-out.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, seconds: float = COOLDOWN_SECONDS
+    ) -> None:
         self._clock = clock
+        self._seconds = seconds
         self._until: dict[Hashable, float] = {}
 
     def begin(self, endpoint: Hashable) -> None:
         """Note that a call to the endpoint timed out just now."""
-        self._until[endpoint] = self._clock() + COOLDOWN_SECONDS
+        self._until[endpoint] = self._clock() + self._seconds
 
     def is_on(self, endpoint: Hashable) -> bool:
         """Whether the endpoint is to be left alone still."""

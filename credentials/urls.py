@@ -3,9 +3,12 @@
 from django.urls import path
 
 from credentials import views
+from credentials.access.publishers import views as publishers
 
 urlpatterns = [
     path("token", views.TokenView.as_view(), name="token"),
+    path("oidc/token", publishers.IdentityTokenView.as_view(), name="oidc-token"),
+    path("oidc/audience", publishers.AudienceView.as_view(), name="oidc-audience"),
     path("credentials", views.OpenBuildCredentialsView.as_view(), name="credentials"),
     path(
         "builds/<int:build_id>/credentials",

@@ -20,6 +20,9 @@ ROLE_MINIMUM = 1800
 KEY_SESSION_MINIMUM, KEY_SESSION_MAXIMUM = 300, 7 * 24 * 3600
 JOB_TOKEN_MINIMUM, JOB_TOKEN_MAXIMUM = 300, 12 * 3600
 SECRET_KEY_LENGTH = 50
+AUDIENCE_LENGTH = 255
+# GitHub's own default: tokens that jobs ask for without naming an audience have it.
+ANYBODYS_AUDIENCE = "https://github.com/"
 
 
 def _error(number: int, message: str, hint: str) -> Error:
@@ -121,3 +124,14 @@ def check_log_level(**_kwargs: Any) -> list[CheckMessage]:
     if settings.LTD_LOG_LEVEL in LEVELS:
         return []
     return [_error(10, "LTD_LOG_LEVEL is not a log level.", f"One of {', '.join(LEVELS)}.")]
+
+
+@register
+def check_oidc_audience(**_kwargs: Any) -> list[CheckMessage]:
+    """E015: an audience that is this service's own, and one word."""
+    audience = settings.LTD_OIDC_AUDIENCE
+    is_word = audience.isprintable() and " " not in audience and len(audience) <= AUDIENCE_LENGTH
+    if is_word and not audience.startswith(ANYBODYS_AUDIENCE):
+        return []
+    hint = "Leave it out, or write an address or word that no other service uses."
+    return [_error(15, "LTD_OIDC_AUDIENCE cannot be this service's own.", hint)]

@@ -51,6 +51,9 @@ LTD_JOB_TOKEN_SECONDS = whole_number("LTD_JOB_TOKEN_SECONDS", 6 * 3600)
 LTD_OPEN_BUILDS = whole_number("LTD_OPEN_BUILDS", 1000)
 LTD_SESSIONS_AN_HOUR = whole_number("LTD_SESSIONS_AN_HOUR", 600)
 
+# --- trusted publishers -----------------------------------------------------------------------
+LTD_OIDC_AUDIENCE = env.str("LTD_OIDC_AUDIENCE", default="") or LTD_PUBLIC_URL
+
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------
 LTD_STORE_NAME = env.str("LTD_STORE_NAME", default="default")
 LTD_STORE_BUCKET = env.str("LTD_STORE_BUCKET", default="")

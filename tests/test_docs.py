@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from credentials import errors as _credentials_errors  # noqa: F401 - defines its DomainErrors
+from credentials.access.publishers import errors as _publishers_errors  # noqa: F401 - the same
 from ltdkeeper.errors import DomainError
 from ltdkeeper.problems import CODES
 

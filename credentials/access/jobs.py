@@ -34,9 +34,8 @@ def start_job_token(
     `life_seconds` (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`.
     Whether the products are granted is the caller's to check. Raises LifeOutOfRange.
     """
+    require_legal_life(life_seconds)
     seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
-    if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:
-        raise LifeOutOfRange
     expires_at = now + timedelta(seconds=seconds)
     token = new_token(TokenKind.JOB_TOKEN)
     with transaction.atomic():
@@ -54,6 +53,12 @@ def start_job_token(
             JobGrant(job_token=row, product=product) for product in products
         )
     return row, token.text
+
+
+def require_legal_life(life_seconds: int | None) -> None:
+    """Refuse a life that no job token can have; None is the usual one. Raises LifeOutOfRange."""
+    if life_seconds is not None and not SHORTEST_SECONDS <= life_seconds <= LONGEST_SECONDS:
+        raise LifeOutOfRange
 
 
 def end_job_token(*, job_token: JobToken, now: datetime) -> None:

@@ -39,8 +39,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('github', 'GitHub Actions'), ('gitlab', 'GitLab CI'), ('other', 'another')], max_length=8)),
-                ('issuer', models.CharField(help_text='The `iss` claim, exactly as it is signed.', max_length=255, unique=True)),
-                ('jwks_url', models.CharField(max_length=255, verbose_name='JWKS address')),
+                ('issuer', models.CharField(blank=True, help_text='The `iss` claim, exactly as it is signed. Empty: that of github.com or gitlab.com. A GitLab of your own: its address, such as https://gitlab.example.org.', max_length=255, unique=True)),
+                ('jwks_url', models.CharField(blank=True, help_text='Where its public keys are. Empty: where GitHub and GitLab have them.', max_length=255, verbose_name='JWKS address')),
+                ('identifying_claims', models.JSONField(blank=True, default=list, help_text='For another issuer: a list of the claims, such as ["organization_id", "pipeline_id"], that identify a project for good, the most telling first. Every rule must name them. Not `sub`, and no names that somebody else can take later.', validators=[credentials.access.validators.validate_claim_names])),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -61,7 +62,7 @@ class Migration(migrations.Migration):
             name='UsedIdentityToken',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('one_time_id', models.CharField(help_text='SHA-256 of `jti`, or of the signing input where there is none.', max_length=64)),
+                ('one_time_id', models.CharField(help_text='SHA-256 of the issuer and `jti`, or of the signed text where there is none.', max_length=64, unique=True)),
                 ('expires_at', models.DateTimeField(db_index=True)),
             ],
         ),
@@ -151,17 +152,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='trustedpublisher',
             name='products',
-            field=models.ManyToManyField(related_name='+', to='builds.product'),
+            field=models.ManyToManyField(help_text='Of these, it opens those the client is granted.', related_name='+', to='builds.product'),
         ),
         migrations.AddField(
             model_name='jobtoken',
             name='publisher',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='job_tokens', to='credentials.trustedpublisher'),
-        ),
-        migrations.AddField(
-            model_name='usedidentitytoken',
-            name='issuer',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='credentials.oidcissuer'),
         ),
         migrations.AddConstraint(
             model_name='jobgrant',
@@ -178,9 +174,5 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='jobtoken',
             constraint=models.CheckConstraint(condition=models.Q(('api_key', None), ('publisher', None), _connector='XOR'), name='job_token_has_one_origin'),
-        ),
-        migrations.AddConstraint(
-            model_name='usedidentitytoken',
-            constraint=models.UniqueConstraint(fields=('issuer', 'one_time_id'), name='identity_token_used_once'),
         ),
     ]

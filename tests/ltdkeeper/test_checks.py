@@ -30,6 +30,7 @@ RIGHT: dict[str, Any] = {
     "LTD_JOB_TOKEN_SECONDS": 21_600,
     "LTD_OPEN_BUILDS": 1000,
     "LTD_SESSIONS_AN_HOUR": 600,
+    "LTD_OIDC_AUDIENCE": "https://keeper.example.org",
     "LTD_STORE_BUCKET": "docs",
     "LTD_STORE_ROLE_ARN": ROLE,
     "LTD_TRUSTED_PROXIES": 0,
@@ -105,6 +106,12 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "job token too long": ({"LTD_JOB_TOKEN_SECONDS": 43_201}, ["E007"]),
     "no open build": ({"LTD_OPEN_BUILDS": 0}, ["E011"]),
     "no session": ({"LTD_SESSIONS_AN_HOUR": 0}, ["E011"]),
+    "audience of two words": ({"LTD_OIDC_AUDIENCE": "docs keeper"}, ["E015"]),
+    "audience over 255 characters": ({"LTD_OIDC_AUDIENCE": "a" * 256}, ["E015"]),
+    "audience that GitHub gives everybody": (
+        {"LTD_OIDC_AUDIENCE": "https://github.com/octo-org"},
+        ["E015"],
+    ),
     "log level as a number": ({"LTD_LOG_LEVEL": "10"}, ["E010"]),
 }
 

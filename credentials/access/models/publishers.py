@@ -2,11 +2,23 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from builds.models import Product
 from credentials.access.models.clients import Client
+from credentials.access.publishers.claims import claims_of
+from credentials.access.publishers.conditions import problems, warnings, with_usual_events
+from credentials.access.publishers.issuers import (
+    IssuerKind,
+    default_issuer,
+    default_jwks_url,
+    is_https_address,
+)
+from credentials.access.validators import validate_claim_names
+
+NOT_AN_ADDRESS = "Write an https address, without credentials and without a fragment."
 
 
 class OidcIssuer(models.Model):
@@ -16,15 +28,32 @@ class OidcIssuer(models.Model):
     """
 
     class Kind(models.TextChoices):
-        GITHUB = "github", "GitHub Actions"
-        GITLAB = "gitlab", "GitLab CI"
-        OTHER = "other", "another"
+        GITHUB = IssuerKind.GITHUB.value, "GitHub Actions"
+        GITLAB = IssuerKind.GITLAB.value, "GitLab CI"
+        OTHER = IssuerKind.OTHER.value, "another"
 
     kind = models.CharField(max_length=8, choices=Kind)
     issuer = models.CharField(
-        max_length=255, unique=True, help_text="The `iss` claim, exactly as it is signed."
+        max_length=255,
+        unique=True,
+        blank=True,
+        help_text="The `iss` claim, exactly as it is signed. Empty: that of github.com or "
+        "gitlab.com. A GitLab of your own: its address, such as https://gitlab.example.org.",
     )
-    jwks_url = models.CharField("JWKS address", max_length=255)
+    jwks_url = models.CharField(
+        "JWKS address",
+        max_length=255,
+        blank=True,
+        help_text="Where its public keys are. Empty: where GitHub and GitLab have them.",
+    )
+    identifying_claims = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[validate_claim_names],
+        help_text='For another issuer: a list of the claims, such as ["organization_id", '
+        '"pipeline_id"], that identify a project for good, the most telling first. Every rule '
+        "must name them. Not `sub`, and no names that somebody else can take later.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -38,6 +67,23 @@ class OidcIssuer(models.Model):
     def __str__(self) -> str:
         return self.issuer
 
+    def clean(self) -> None:
+        """Fill in what the kind knows; refuse what could not be fetched safely."""
+        if self.kind not in self.Kind.values:
+            return  # the field says so
+        kind = IssuerKind(self.kind)
+        self.issuer = self.issuer or default_issuer(kind)
+        self.jwks_url = self.jwks_url or default_jwks_url(kind, self.issuer)
+        wrong = {
+            name: NOT_AN_ADDRESS
+            for name in ("issuer", "jwks_url")
+            if not is_https_address(getattr(self, name))
+        }
+        if (kind is IssuerKind.OTHER) != bool(self.identifying_claims):
+            wrong["identifying_claims"] = "Needed for another issuer; fixed for GitHub and GitLab."
+        if wrong:
+            raise ValidationError(wrong)
+
 
 class TrustedPublisher(models.Model):
     """A rule: who presents an identity like this stands for the client, for these products.
@@ -50,7 +96,9 @@ class TrustedPublisher(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="publishers")
     issuer = models.ForeignKey(OidcIssuer, on_delete=models.PROTECT, related_name="publishers")
     conditions = models.JSONField(default=dict)
-    products = models.ManyToManyField(Product, related_name="+")
+    products = models.ManyToManyField(
+        Product, related_name="+", help_text="Of these, it opens those the client is granted."
+    )
     is_active = models.BooleanField(
         default=True, help_text="Unticked: it lets nobody in, and the tokens it gave are refused."
     )
@@ -66,22 +114,44 @@ class TrustedPublisher(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def kind(self) -> IssuerKind:
+        """Of its issuer."""
+        return IssuerKind(self.issuer.kind)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What an operator should know about the events that it names."""
+        return warnings(self.kind, self.conditions)
+
+    def clean(self) -> None:
+        """Refuse illegal conditions; write down which events start the job where none is named."""
+        if self.issuer_id is None:
+            return  # the field says so
+        identifying = self.issuer.identifying_claims
+        if found := problems(self.kind, self.conditions, identifying):
+            raise ValidationError([problem.sentence for problem in found])
+        self.conditions = with_usual_events(self.kind, self.conditions, identifying)
+
+    @property
+    def identified_by(self) -> str:
+        """The identifying part of the rule, for lists: `repository_id 74, ...`."""
+        identifying = self.issuer.identifying_claims
+        if problems(self.kind, self.conditions, identifying):
+            return "not legal: lets nobody in"
+        claims = claims_of(self.kind, identifying).identifying
+        return ", ".join(f"{claim} {self.conditions[claim][0]}" for claim in claims)
+
 
 class UsedIdentityToken(models.Model):
     """An identity token that was taken, kept until it has expired, so that none is taken twice."""
 
-    issuer = models.ForeignKey(OidcIssuer, on_delete=models.CASCADE, related_name="+")
     one_time_id = models.CharField(
-        max_length=64, help_text="SHA-256 of `jti`, or of the signing input where there is none."
+        max_length=64,
+        unique=True,
+        help_text="SHA-256 of the issuer and `jti`, or of the signed text where there is none.",
     )
     expires_at = models.DateTimeField(db_index=True)
 
-    class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["issuer", "one_time_id"], name="identity_token_used_once"
-            )
-        ]
-
     def __str__(self) -> str:
-        return f"{self.issuer} {self.one_time_id}"
+        return self.one_time_id

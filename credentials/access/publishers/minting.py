@@ -1,0 +1,105 @@
+"""An identity token for a job token: verify, find the rule, claim, and only then mint."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from builds.models import Product
+from credentials.access.jobs import require_legal_life, start_job_token
+from credentials.access.models import JobToken, TrustedPublisher
+from credentials.access.publishers.claiming import claim_identity
+from credentials.access.publishers.errors import NoMatchingPublisher, ProductsNotOpened
+from credentials.access.publishers.matching import describe, judge
+from credentials.access.publishers.verifying import VerifiedIdentity, verify_identity_token
+from credentials.secret import Secret
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MintedToken:
+    """A job token, its text, and the products that it opens."""
+
+    row: JobToken
+    text: Secret
+    products: Sequence[Product]
+
+
+def mint_job_token(
+    *,
+    raw_token: Secret,
+    product_slugs: Sequence[str] | None,
+    life_seconds: int | None,
+    now: datetime,
+) -> MintedToken:
+    """A job token for the job that an identity token speaks of.
+
+    Of the rules that let it in, the oldest that opens all the products asked for; with None asked
+    for, the oldest that opens any, and all that it opens. Raises what `verify_identity_token` and
+    `claim_identity` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened. A token that
+    is refused for another reason than reuse is not used up.
+    """
+    require_legal_life(life_seconds)
+    identity = verify_identity_token(raw_token=raw_token, now=now)
+    publisher, products = _choose(_publishers_for(identity), product_slugs)
+    claim_identity(identity=identity, now=now)
+    row, text = start_job_token(
+        client=publisher.client,
+        products=products,
+        now=now,
+        publisher=publisher,
+        identity=describe(publisher.kind, identity.signed_claims),
+        life_seconds=life_seconds,
+    )
+    log.info(
+        "job_token_minted",
+        job_token=row.token_name,
+        publisher=publisher.pk,
+        client=publisher.client.name,
+        products=[product.slug for product in products],
+        identity=row.identity,
+    )
+    return MintedToken(row=row, text=text, products=products)
+
+
+def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
+    """The active rules of active clients that let an identity in, oldest first.
+
+    Raises NoMatchingPublisher, which names claims only to who is identified by a rule: those that
+    differ from the rule that comes closest.
+    """
+    rules = TrustedPublisher.objects.select_related("client", "issuer").order_by("pk")
+    letting_in, nearly = [], []
+    for rule in rules.filter(issuer=identity.issuer, is_active=True, client__is_active=True):
+        verdict = judge(
+            kind=rule.kind,
+            conditions=rule.conditions,
+            signed_claims=identity.signed_claims,
+            identifying=rule.issuer.identifying_claims,
+        )
+        if not verdict.is_legal:
+            log.warning("publisher_not_legal", publisher=rule.pk)
+        elif verdict.lets_in:
+            letting_in.append(rule)
+        elif verdict.is_identified:
+            nearly.append(verdict.differing)
+    if not letting_in:
+        raise NoMatchingPublisher(min(nearly, key=len, default=()))
+    return letting_in
+
+
+def _choose(
+    publishers: Sequence[TrustedPublisher], asked_slugs: Sequence[str] | None
+) -> tuple[TrustedPublisher, list[Product]]:
+    """The first rule that opens what is asked for, and the products. Raises ProductsNotOpened."""
+    for publisher in publishers:
+        granted = publisher.products.filter(grants__client=publisher.client).order_by("slug")
+        opened = list(granted)
+        if asked_slugs is None and opened:
+            return publisher, opened
+        asked = [product for product in opened if product.slug in (asked_slugs or ())]
+        if asked and {product.slug for product in asked} == set(asked_slugs or ()):
+            return publisher, asked
+    raise ProductsNotOpened

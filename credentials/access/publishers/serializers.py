@@ -1,0 +1,76 @@
+"""Requests for job tokens, and their answer."""
+
+from typing import Any, ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from credentials.access.publishers.minting import MintedToken
+from credentials.secret import Secret
+from ltdkeeper.wire import (
+    KnownFieldsOnly,
+    StrictCharField,
+    StrictIntegerField,
+    StrictListField,
+    public_url,
+)
+
+MAX_PRODUCTS = 100
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class IdentityTokenField(serializers.Field[Any, Any, Any, Any]):
+    """Text, which is not looked at here: it may be long, and it is a secret."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"not_text": "Must be text."}
+
+    def to_internal_value(self, data: Any) -> Secret:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        return Secret(data.strip())
+
+
+class IdentityTokenSerializer(KnownFieldsOnly):
+    """`POST /oidc/token`."""
+
+    token = IdentityTokenField(help_text="What the CI provider signed for this job.")
+    products = StrictListField(
+        limit=MAX_PRODUCTS,
+        child=StrictCharField(max_length=63),
+        required=False,
+        default=None,
+        allow_empty=False,
+        help_text="Slugs. Left out: all that the job may have.",
+    )
+    expires_in = StrictIntegerField(
+        required=False, default=None, help_text="Seconds, 300 to 43200."
+    )
+
+
+class AudienceSerializer(serializers.Serializer[Any]):
+    """`GET /oidc/audience`."""
+
+    audience = serializers.CharField()
+
+
+class JobTokenSerializer(serializers.Serializer[Any]):
+    """A job token, and what an uploader needs to use it."""
+
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    products = serializers.ListField(child=serializers.CharField())
+    host = serializers.CharField()
+    username = serializers.CharField(help_text="The client's name, for HTTP Basic.")
+
+
+def render_job_token(minted: MintedToken) -> dict[str, Any]:
+    """The one answer that holds the token's text."""
+    answer = {
+        "token": minted.text.reveal(),
+        "expires_at": minted.row.expires_at,
+        "products": [product.slug for product in minted.products],
+        "host": public_url(""),
+        "username": minted.row.client.name,
+    }
+    return dict(JobTokenSerializer(answer).data)

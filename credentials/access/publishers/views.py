@@ -1,0 +1,61 @@
+"""Job tokens for trusted publishers over HTTP: parse, call one service, render."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from credentials.access.publishers.minting import mint_job_token
+from credentials.access.publishers.serializers import (
+    AudienceSerializer,
+    IdentityTokenSerializer,
+    JobTokenSerializer,
+    render_job_token,
+)
+
+
+class OpenView(APIView):
+    """Needs no token of ours, and looks at none."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class AudienceView(OpenView):
+    """Whom identity tokens must be for."""
+
+    @extend_schema(operation_id="oidc_audience", auth=[], responses=AudienceSerializer)
+    def get(self, _request: Request) -> Response:
+        return Response({"audience": settings.LTD_OIDC_AUDIENCE})
+
+
+class IdentityTokenView(OpenView):
+    """A job token for a CI provider's identity token. No answer is ever stored."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    @extend_schema(
+        operation_id="mint_job_token",
+        auth=[],
+        request=IdentityTokenSerializer,
+        responses=JobTokenSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        serializer = IdentityTokenSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
+        minted = mint_job_token(
+            raw_token=fields["token"],
+            product_slugs=fields["products"],
+            life_seconds=fields["expires_in"],
+            now=timezone.now(),
+        )
+        return Response(render_job_token(minted))
