@@ -1,5 +1,6 @@
 """Everything that hands out or meets a secret, played over HTTP."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,8 @@ from builds.services import delete_build
 from tests.http.canned_sts import CannedSts
 from tests.http.conftest import Send, basic
 from tests.http.endpoints import FINISH_BUILD, ISSUE, REFRESH, TOKEN, Endpoint
+
+JOB_TOKEN = re.compile(r"ltdj_[a-z0-9]{12}_[0-9a-f]{64}")
 
 
 class Flows:
@@ -29,6 +32,14 @@ class Flows:
         token = self.call(TOKEN, HTTP_AUTHORIZATION=basic("ci", self.key)).json()["token"]
         self.secrets += [token.rpartition("_")[2], basic(token, "")]
         self.call(ISSUE, HTTP_AUTHORIZATION=basic(token, ""))
+
+    def be_handed_a_job_token(self) -> None:
+        for form in ("env", "github", "json"):
+            response = self.call(TOKEN, f"?format={form}&product=guide")
+            token = JOB_TOKEN.findall(response.content.decode())[0]
+            self.secrets += [token.rpartition("_")[2], basic("ci", token)]
+            self.call(ISSUE, HTTP_AUTHORIZATION=basic("ci", token))
+            self.call(TOKEN, "?format=csh", HTTP_AUTHORIZATION=basic("ci", token))
 
     def issue(self) -> None:
         for endpoint, path in ((ISSUE, ""), (REFRESH, ""), (REFRESH, "?delivery=process")):

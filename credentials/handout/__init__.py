@@ -1,0 +1,1 @@
+"""What one CI step is handed: a job token, and the environment that makes uploaders use it."""
