@@ -76,7 +76,7 @@ class TokenView(IssuingView):
 
     def hand_out(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
         """Answer with a job token in a form."""
-        handout = hand_out_job_token(
+        minted = hand_out_job_token(
             caller=caller_of(request),
             shown=shown_token(request),
             product_slugs=asked["product"],
@@ -84,7 +84,7 @@ class TokenView(IssuingView):
             for_a_step=form != JSON,
             now=timezone.now(),
         )
-        return handout_answer(handout, form=form, delivery=StepDelivery(asked["delivery"]))
+        return handout_answer(minted, form=form, delivery=StepDelivery(asked["delivery"]))
 
     @extend_schema(operation_id="end_token", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:

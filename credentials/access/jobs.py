@@ -1,6 +1,7 @@
 """The tokens of CI jobs: making one, ending one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -15,6 +16,15 @@ from credentials.secret import Secret
 
 LONGEST_SECONDS = 12 * 3600
 SHORTEST_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class MintedToken:
+    """A job token, its text, and the products that it opens, the leading one first."""
+
+    row: JobToken
+    text: Secret
+    products: Sequence[Product]
 
 
 def start_job_token(

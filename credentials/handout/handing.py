@@ -1,27 +1,17 @@
 """A job token for what a caller asks, and what one CI step needs around it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from builds.models import Product, Store
+from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.access.clients import granted_product
-from credentials.access.jobs import start_job_token
-from credentials.access.models import JobToken
+from credentials.access.jobs import MintedToken, start_job_token
 from credentials.access.rights import usable_products
-from credentials.handout.errors import NoProductNamed, SeveralStores
-from credentials.handout.facts import Step, StepDelivery, StorePlace
+from credentials.handout.errors import NoProductNamed
+from credentials.handout.facts import Step, StepDelivery
+from credentials.handout.places import require_one_place
 from credentials.secret import Secret
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobHandout:
-    """A job token, its text, and the products that were asked for, the leading one first."""
-
-    job_token: JobToken
-    text: Secret
-    products: Sequence[Product]
 
 
 def hand_out_job_token(
@@ -32,7 +22,7 @@ def hand_out_job_token(
     now: datetime,
     life_seconds: int | None = None,
     for_a_step: bool = False,
-) -> JobHandout:
+) -> MintedToken:
     """A new job token of an API key or key session, which it never outlives.
 
     A job token, `shown`, is handed out again as it is; without slugs, for all its products.
@@ -43,7 +33,7 @@ def hand_out_job_token(
     if for_a_step:
         require_one_place(products)
     if caller.job_token:
-        return JobHandout(job_token=caller.job_token, text=shown, products=products)
+        return MintedToken(row=caller.job_token, text=shown, products=products)
     row, text = start_job_token(
         client=caller.client,
         api_key=caller.api_key,
@@ -52,48 +42,29 @@ def hand_out_job_token(
         life_seconds=life_seconds,
         not_after=caller.expires_at,
     )
-    return JobHandout(job_token=row, text=text, products=products)
+    return MintedToken(row=row, text=text, products=products)
 
 
-def step_of(handout: JobHandout, *, host: str, delivery: StepDelivery) -> Step:
+def step_of(minted: MintedToken, *, host: str, delivery: StepDelivery) -> Step:
     """What the lines for one CI step are made of. `host` is this service's public address.
 
     Raises as `require_one_place` does.
     """
     return Step(
         host=host,
-        client_name=handout.job_token.client.name,
-        token=handout.text,
-        product_slugs=tuple(product.slug for product in handout.products),
-        store=require_one_place(handout.products),
+        client_name=minted.row.client.name,
+        token=minted.text,
+        product_slugs=tuple(product.slug for product in minted.products),
+        store=require_one_place(minted.products),
         delivery=delivery,
     )
-
-
-def require_one_place(products: Sequence[Product]) -> StorePlace:
-    """Where the products' store is: a step's environment holds one region and one endpoint.
-
-    Raises SeveralStores when they lie in stores that differ in these.
-    """
-    places = {_place(product.store) for product in products}
-    if len(places) > 1:
-        raise SeveralStores
-    return places.pop()
 
 
 def _products(caller: Caller, slugs: Sequence[str]) -> list[Product]:
     """The products that were named; for a job token that names none, all that it opens."""
     products = [granted_product(caller=caller, slug=slug) for slug in dict.fromkeys(slugs)]
     if caller.job_token and not slugs:
-        products = list(usable_products(caller).order_by("slug"))
+        products = list(usable_products(caller).select_related("store").order_by("slug"))
     if not products:
         raise NoProductNamed
     return products
-
-
-def _place(store: Store) -> StorePlace:
-    return StorePlace(
-        region=store.region,
-        endpoint_url=store.client_endpoint_url,
-        addressing=store.addressing,
-    )

@@ -1,20 +1,27 @@
 """`GET /token?format=...`: the query, and the job token as JSON."""
 
-from datetime import UTC
 from typing import Any
 
 from rest_framework import serializers
 
 from builds.slugs import PRODUCT_SLUG_LENGTH
+from credentials.access.jobs import MintedToken
 from credentials.handout.facts import StepDelivery
-from credentials.handout.handing import JobHandout
-from ltdkeeper.wire import StrictCharField, StrictListField
+from ltdkeeper.wire import StrictCharField, StrictListField, public_url
 
 PRODUCTS_AT_ONCE = 20
 ENV, GITHUB, JSON = FORMATS = ("env", "github", "json")
 
 
-class HandoutRequestSerializer(serializers.Serializer[Any]):
+class DeliverySerializer(serializers.Serializer[Any]):
+    """How the SDKs of a step come for credentials."""
+
+    delivery = serializers.ChoiceField(
+        choices=[delivery.value for delivery in StepDelivery], default=StepDelivery.PROCESS.value
+    )
+
+
+class HandoutRequestSerializer(DeliverySerializer):
     """What to hand out: `product` may be repeated; `format` chooses the answer's form."""
 
     format = serializers.ChoiceField(choices=FORMATS, required=False)
@@ -24,9 +31,6 @@ class HandoutRequestSerializer(serializers.Serializer[Any]):
         required=False,
         default=list,
         help_text="Repeat it for several; the first leads.",
-    )
-    delivery = serializers.ChoiceField(
-        choices=[delivery.value for delivery in StepDelivery], default=StepDelivery.PROCESS.value
     )
     expires_in = serializers.IntegerField(required=False, default=None, help_text="Seconds.")
 
@@ -38,18 +42,22 @@ class HandoutRequestSerializer(serializers.Serializer[Any]):
 
 
 class JobTokenSerializer(serializers.Serializer[Any]):
-    """A job token."""
+    """A job token, and what an uploader needs to use it."""
 
     token = serializers.CharField()
     expires_at = serializers.DateTimeField()
     products = serializers.ListField(child=serializers.CharField())
+    host = serializers.CharField()
+    username = serializers.CharField(help_text="The client's name, for HTTP Basic.")
 
 
-def render_job_token(handout: JobHandout) -> dict[str, Any]:
+def render_job_token(minted: MintedToken) -> dict[str, Any]:
     """The answer, with the token's text."""
-    expires_at = handout.job_token.expires_at.astimezone(UTC)
-    return {
-        "token": handout.text.reveal(),
-        "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "products": [product.slug for product in handout.products],
+    answer = {
+        "token": minted.text.reveal(),
+        "expires_at": minted.row.expires_at,
+        "products": [product.slug for product in minted.products],
+        "host": public_url(""),
+        "username": minted.row.client.name,
     }
+    return dict(JobTokenSerializer(answer).data)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -68,7 +68,8 @@ def test_json_says_what_it_is_for(ask: Callable[..., Any], payroll: Product) -> 
     row = JobToken.objects.get()
     assert TOKEN_FORM.fullmatch(answer["token"])
     assert answer["products"] == ["payroll", "guide"]
-    assert answer["expires_at"] == row.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert datetime.fromisoformat(answer["expires_at"]) == row.expires_at
+    assert (answer["host"], answer["username"]) == ("https://keeper.example.org", "ci")
 
 
 def test_job_token_opens_what_it_was_asked_for(

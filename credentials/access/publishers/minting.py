@@ -1,30 +1,21 @@
 """An identity token for a job token: verify, find the rule, claim, and only then mint."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
 from builds.models import Product
-from credentials.access.jobs import require_legal_life, start_job_token
-from credentials.access.models import JobToken, TrustedPublisher
+from credentials.access.jobs import MintedToken, require_legal_life, start_job_token
+from credentials.access.models import TrustedPublisher
 from credentials.access.publishers.claiming import claim_identity
 from credentials.access.publishers.errors import NoMatchingPublisher, ProductsNotOpened
 from credentials.access.publishers.matching import describe, judge
 from credentials.access.publishers.verifying import VerifiedIdentity, verify_identity_token
+from credentials.handout.places import require_one_place
 from credentials.secret import Secret
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MintedToken:
-    """A job token, its text, and the products that it opens."""
-
-    row: JobToken
-    text: Secret
-    products: Sequence[Product]
 
 
 def mint_job_token(
@@ -33,17 +24,21 @@ def mint_job_token(
     product_slugs: Sequence[str] | None,
     life_seconds: int | None,
     now: datetime,
+    for_a_step: bool = False,
 ) -> MintedToken:
     """A job token for the job that an identity token speaks of.
 
     Of the rules that let it in, the oldest that opens all the products asked for; with None asked
     for, the oldest that opens any, and all that it opens. Raises what `verify_identity_token` and
-    `claim_identity` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened. A token that
-    is refused for another reason than reuse is not used up.
+    `claim_identity` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened; and for one
+    step's environment SeveralStores. A token that is refused for another reason than reuse is not
+    used up.
     """
     require_legal_life(life_seconds)
     identity = verify_identity_token(raw_token=raw_token, now=now)
     publisher, products = _choose(_publishers_for(identity), product_slugs)
+    if for_a_step:
+        require_one_place(products)
     claim_identity(identity=identity, now=now)
     row, text = start_job_token(
         client=publisher.client,
@@ -99,7 +94,7 @@ def _choose(
         opened = list(granted)
         if asked_slugs is None and opened:
             return publisher, opened
-        asked = [product for product in opened if product.slug in (asked_slugs or ())]
-        if asked and {product.slug for product in asked} == set(asked_slugs or ()):
-            return publisher, asked
+        by_slug = {product.slug: product for product in opened}
+        if asked_slugs and by_slug.keys() >= set(asked_slugs):
+            return publisher, [by_slug[slug] for slug in dict.fromkeys(asked_slugs)]
     raise ProductsNotOpened

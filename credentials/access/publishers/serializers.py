@@ -6,15 +6,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from credentials.access.publishers.minting import MintedToken
+from credentials.handout.serializers import FORMATS, JSON, DeliverySerializer
 from credentials.secret import Secret
-from ltdkeeper.wire import (
-    KnownFieldsOnly,
-    StrictCharField,
-    StrictIntegerField,
-    StrictListField,
-    public_url,
-)
+from ltdkeeper.wire import KnownFieldsOnly, StrictCharField, StrictIntegerField, StrictListField
 
 MAX_PRODUCTS = 100
 
@@ -31,7 +25,7 @@ class IdentityTokenField(serializers.Field[Any, Any, Any, Any]):
         return Secret(data.strip())
 
 
-class IdentityTokenSerializer(KnownFieldsOnly):
+class IdentityTokenSerializer(KnownFieldsOnly, DeliverySerializer):
     """`POST /oidc/token`."""
 
     token = IdentityTokenField(help_text="What the CI provider signed for this job.")
@@ -46,31 +40,10 @@ class IdentityTokenSerializer(KnownFieldsOnly):
     expires_in = StrictIntegerField(
         required=False, default=None, help_text="Seconds, 300 to 43200."
     )
+    format = serializers.ChoiceField(choices=FORMATS, default=JSON)
 
 
 class AudienceSerializer(serializers.Serializer[Any]):
     """`GET /oidc/audience`."""
 
     audience = serializers.CharField()
-
-
-class JobTokenSerializer(serializers.Serializer[Any]):
-    """A job token, and what an uploader needs to use it."""
-
-    token = serializers.CharField()
-    expires_at = serializers.DateTimeField()
-    products = serializers.ListField(child=serializers.CharField())
-    host = serializers.CharField()
-    username = serializers.CharField(help_text="The client's name, for HTTP Basic.")
-
-
-def render_job_token(minted: MintedToken) -> dict[str, Any]:
-    """The one answer that holds the token's text."""
-    answer = {
-        "token": minted.text.reveal(),
-        "expires_at": minted.row.expires_at,
-        "products": [product.slug for product in minted.products],
-        "host": public_url(""),
-        "username": minted.row.client.name,
-    }
-    return dict(JobTokenSerializer(answer).data)

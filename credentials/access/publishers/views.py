@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
@@ -14,9 +15,10 @@ from credentials.access.publishers.minting import mint_job_token
 from credentials.access.publishers.serializers import (
     AudienceSerializer,
     IdentityTokenSerializer,
-    JobTokenSerializer,
-    render_job_token,
 )
+from credentials.handout.answers import HANDOUT_RESPONSES, handout_answer
+from credentials.handout.facts import StepDelivery
+from credentials.handout.serializers import JSON
 
 
 class OpenView(APIView):
@@ -46,9 +48,9 @@ class IdentityTokenView(OpenView):
         operation_id="mint_job_token",
         auth=[],
         request=IdentityTokenSerializer,
-        responses=JobTokenSerializer,
+        responses=HANDOUT_RESPONSES,
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponseBase:
         serializer = IdentityTokenSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
@@ -56,6 +58,8 @@ class IdentityTokenView(OpenView):
             raw_token=fields["token"],
             product_slugs=fields["products"],
             life_seconds=fields["expires_in"],
+            for_a_step=fields["format"] != JSON,
             now=timezone.now(),
         )
-        return Response(render_job_token(minted))
+        delivery = StepDelivery(fields["delivery"])
+        return handout_answer(minted, form=fields["format"], delivery=delivery)
