@@ -17,6 +17,9 @@ PROOF_INSTALLED := $(PROOF_VENV)/.installed
 SIMULATOR := $(BUILD)/simulator
 SIMULATOR_INSTALLED := $(SIMULATOR)/.installed
 LOCK := $(BUILD)/lock
+# A virtual environment for each file of requirements.
+CLIENTS := $(BUILD)/clients
+CLIENTS_INSTALLED := $(patsubst tests/clients/requirements/%.txt,$(CLIENTS)/%/.installed,$(wildcard tests/clients/requirements/*.txt))
 
 # What is pinned must install on the oldest Python that is promised, which many systems still have.
 OLDEST_PYTHON := 3.11.0
@@ -24,7 +27,8 @@ OLDEST_PYTHON := 3.11.0
 # PYTHON=/path/to/python makes the virtual environments with that one.
 PYTHON ?=
 # Modules are compiled when they are first imported: most never are.
-PIP_INSTALL := -m pip install --disable-pip-version-check --quiet --no-compile
+PIP_OPTIONS := --disable-pip-version-check --quiet --no-compile
+PIP_INSTALL := -m pip install $(PIP_OPTIONS)
 
 # As in production, but for a database that nobody has to run; nothing is served.
 LIKE_PRODUCTION := env LTD_ENV_FILE=/dev/null LTD_DEBUG=false \
@@ -53,6 +57,11 @@ test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
 test-store: $(INSTALLED) $(STORE_INSTALLED) ## The contract suite on two stores that enforce policies
 	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/store
 	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/store
+
+.PHONY: test-clients
+test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders that people use, unmodified, on both stores
+	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/clients
+	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/clients
 
 .PHONY: proof
 proof: $(INSTALLED) $(STORE_INSTALLED) $(PROOF_INSTALLED) $(SIMULATOR_INSTALLED) ## Prove the session policy over all inputs; needs Node
@@ -138,6 +147,13 @@ $(PROOF_INSTALLED): requirements-proof.txt
 	@$(call make_venv,$(PROOF_VENV))
 	@echo "Installing requirements-proof.txt into $(PROOF_VENV) ..."
 	@$(PROOF_VENV)/bin/python $(PIP_INSTALL) -r requirements-proof.txt
+	@touch $@
+
+# The files pin everything, so nothing is resolved; one pip serves all environments.
+$(CLIENTS)/%/.installed: tests/clients/requirements/%.txt | $(INSTALLED)
+	@echo "Installing $< into $(CLIENTS)/$* ..."
+	@$(BIN)/python -m venv --clear --without-pip $(CLIENTS)/$*
+	@$(BIN)/python -m pip --python $(CLIENTS)/$*/bin/python install $(PIP_OPTIONS) --no-deps -r $<
 	@touch $@
 
 $(SIMULATOR_INSTALLED): $(wildcard tests/proof/simulator/*)

@@ -1,0 +1,106 @@
+"""The real service in front of an enforcing store, and CI jobs that upload with programs."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from demo.service import Service
+from tests.clients.counts import ASSUME_ROLE, Counter
+from tests.clients.programs import client_environment
+from tests.clients.relay import Relay
+from tests.clients.trees import Tree, stored_tree
+from tests.store.stage import Account, allow_sync, service_for
+from tests.store.uploader import RegisteredBuild, Uploader
+
+CLIENT = "ci"
+PRODUCT, SYNCED = "handbook", "mirror"
+# AWS answers `binary/octet-stream`.
+DEFAULT_TYPES = {"ministack": "application/octet-stream"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A running service with a client, a product to upload to, and one that may be synced."""
+
+    account: Account
+    service: Service
+    uploader: Uploader
+    api_key: str
+    counter: Counter
+    home: Path
+
+    @property
+    def default_type(self) -> str:
+        """What this store says of a file that was put without a word on what it is."""
+        return DEFAULT_TYPES.get(self.account.store.kind, "binary/octet-stream")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What every program has around it, without credentials."""
+        store = self.account.store
+        return client_environment(self.home, endpoint_url=store.endpoint_url, region=store.region)
+
+    def container(self, build: RegisteredBuild) -> dict[str, str]:
+        """The same, with the address of a build's credentials, as docs/uploading.rst has it."""
+        return self.environment | {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{build.url}/credentials",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": f"Bearer {self.api_key}",
+        }
+
+    def process(self, build: RegisteredBuild, folder: Path) -> dict[str, str]:
+        """The same, with a profile that has `credential_process`, as docs/uploading.rst has it."""
+        curl = folder / "keeper.curl"
+        curl.write_text(f'user = "{CLIENT}:{self.api_key}"\n')
+        config = folder / "aws-config"
+        config.write_text(
+            "[profile docs]\n"
+            f"region = {self.account.store.region}\n"
+            f"credential_process = curl -sfK {curl}"
+            f' "{build.url}/credentials?delivery=process"\n'
+        )
+        return self.environment | {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "docs"}
+
+    def tree_of(self, build: RegisteredBuild) -> Tree:
+        """What arrived, read with the operator's key."""
+        return self.tree_below(build.bucket, build.root)
+
+    def tree_below(self, bucket: str, root: str) -> Tree:
+        return stored_tree(self.account.admin, bucket=bucket, root=root)
+
+    def finish(self, build: RegisteredBuild) -> dict[str, Any]:
+        return self.uploader.finish(build)
+
+
+@contextmanager
+def running_scene(account: Account, folder: Path, **settings: str) -> Iterator[Scene]:
+    """Start the service, with one server process so that counts are exact, and a relay to STS."""
+    with ExitStack() as stack:
+        store_port = urlsplit(account.store.endpoint_url).port or 0
+        relay = stack.enter_context(Relay(store_port, watched=ASSUME_ROLE))
+        environment = {
+            "LTD_STORE_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}",
+            "LTD_STORE_PUBLIC_ENDPOINT_URL": account.store.endpoint_url,
+            "LTD_WEB_WORKERS": "1",
+            **settings,
+        }
+        service = stack.enter_context(service_for(account, folder, **environment))
+        api_key = service.new_client(CLIENT)  # while the web server starts
+        service.wait_until_it_answers()
+        uploader = Uploader(service.inside_url, api_key=api_key, store=account.row.name)
+        stack.callback(uploader.close)
+        for product in (PRODUCT, SYNCED):
+            uploader.create_product(product)
+        allow_sync(folder, product=SYNCED)
+        home = folder / "home"
+        home.mkdir()
+        yield Scene(
+            account=account,
+            service=service,
+            uploader=uploader,
+            api_key=api_key,
+            counter=Counter(folder=folder, log=service.log, relay=relay),
+            home=home,
+        )

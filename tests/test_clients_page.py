@@ -1,0 +1,45 @@
+"""docs/clients.rst and the suite of real programs say the same."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.matrix import Row, read_matrix
+from tests.clients.programs import FOLDER, REQUIREMENTS
+
+ROWS = list(read_matrix().values())
+WAY = re.compile(r'mark\.way\("([^"]+)"\)')
+NOT_INSTALLED = ("curl",)
+
+
+def text_of(paths: Iterable[Path]) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(paths))
+
+
+def test_every_row_is_backed_by_a_test_and_every_test_by_a_row() -> None:
+    assert ROWS
+    assert set(WAY.findall(text_of(FOLDER.glob("test_*.py")))) == {row.way for row in ROWS}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.way)
+def test_versions_are_those_that_are_installed(row: Row) -> None:
+    package, _, version = row.version.partition(" ")
+    pins = text_of(REQUIREMENTS.glob("*.txt"))
+    assert package in NOT_INSTALLED or f"\n{package}=={version}" in pins
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.way)
+def test_cells_say_what_the_suite_understands(row: Row) -> None:
+    assert row.stores in {"both", "embedded", "Ceph"}
+    assert row.access in {"upload", "sync"}
+    calls, deliveries, sessions = row.promised
+    assert calls >= 0
+    assert len(deliveries) == sessions
+
+
+def test_every_environment_is_used() -> None:
+    tests = text_of(FOLDER.glob("*.py"))
+    programs = {path.stem for path in REQUIREMENTS.glob("*.txt")}
+    assert {name for name in programs if f'"{name}"' not in tests} == set()
