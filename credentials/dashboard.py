@@ -1,12 +1,13 @@
-"""The admin's front page: what the ledger says about today."""
+"""The admin's site: its braked login, and a front page with what the ledger says about today."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.db.models import Count, Q
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
@@ -44,13 +45,27 @@ def figures(now: datetime) -> Figures:
 
 
 class KeeperAdminSite(AdminSite):
-    """Django's admin with the ledger's figures on its front page."""
+    """Django's admin with a braked login and the ledger's figures on its front page."""
 
     site_header = "ltdkeeper"
     site_title = "ltdkeeper"
     index_title = "Overview"
     index_template = "admin/keeper_index.html"
     enable_nav_sidebar = True
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The login page; 429 with `Retry-After` where a password was not looked at."""
+        from credentials.access.login import BrakedLoginForm  # noqa: PLC0415 - needs the models
+
+        self.login_form = BrakedLoginForm
+        response = super().login(request, extra_context)
+        form = getattr(response, "context_data", {}).get("form")
+        if isinstance(form, BrakedLoginForm) and form.seconds_to_wait:
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(form.seconds_to_wait)
+        return response
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -9,6 +9,22 @@ class InvalidCredentials(DomainError):
     message = "The key or token is unknown, expired or withdrawn. Ask an operator for a new key."
 
 
+class TooManyFailures(DomainError):
+    """`retry_after` of a raised one: until failures are counted anew."""
+
+    status = 429
+    code = "too_many_failures"
+    message = (
+        "Too many wrong keys or tokens came from this address within a minute. Correct yours; a "
+        "right one is always answered."
+    )
+    retry_after = 60
+
+    def __init__(self, *, retry_after: int = retry_after) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
 class ProductNotGranted(DomainError):
     status = 403
     code = "product_not_granted"

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from credentials.access.authentication import shown_token
+from credentials.access.authentication import RefreshingTokenAuthentication, shown_token
 from credentials.access.ending import end_token
 from credentials.access.keys import start_key_session
 from credentials.access.ownership import open_build
@@ -95,6 +95,8 @@ class TokenView(IssuingView):
 
 class CredentialsView(IssuingView):
     """Credentials for exactly one build."""
+
+    authentication_classes = (RefreshingTokenAuthentication,)
 
     def issue(
         self,

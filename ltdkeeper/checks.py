@@ -23,6 +23,7 @@ SECRET_KEY_LENGTH = 50
 AUDIENCE_LENGTH = 255
 # GitHub's own default: tokens that jobs ask for without naming an audience have it.
 ANYBODYS_AUDIENCE = "https://github.com/"
+SHARED_CACHES = (".RedisCache", ".DatabaseCache")
 
 
 def _error(number: int, message: str, hint: str) -> Error:
@@ -92,12 +93,21 @@ def _duration_errors() -> Iterator[Error]:
 
 @register
 def check_limits(**_kwargs: Any) -> list[CheckMessage]:
-    """E011: limits that leave room for one build and one session."""
-    names = ("LTD_OPEN_BUILDS", "LTD_SESSIONS_AN_HOUR")
-    hint = "1 or more; they are per client."
+    """E011: limits that leave room for one build, one session and one mistake."""
+    names = ("LTD_OPEN_BUILDS", "LTD_SESSIONS_AN_HOUR", "LTD_FAILURES_A_MINUTE")
+    hint = "1 or more, for each client or, of failures, each address."
     return [
         _error(11, f"{name} is below 1.", hint) for name in names if getattr(settings, name) < 1
     ]
+
+
+@register
+def check_cache(**_kwargs: Any) -> list[CheckMessage]:
+    """E012: a cache that all web processes share, so that they count together."""
+    if settings.DEBUG or settings.CACHES["default"]["BACKEND"].endswith(SHARED_CACHES):
+        return []
+    hint = "LTD_CACHE_URL=redis://host:6379/0, or leave it out: a table of the database."
+    return [_error(12, "LTD_CACHE_URL is neither Redis nor a table of the database.", hint)]
 
 
 @register

@@ -36,6 +36,7 @@ class TokenAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore
     """Basic (`name:key`, or `token:` with an empty password) and Bearer."""
 
     target_class = "credentials.access.authentication.TokenAuthentication"
+    match_subclasses = True
     name = ["basic", "bearer"]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from ltdkeeper.caches import cache_settings
 from ltdkeeper.databases import database_settings
 from ltdkeeper.logs import logging_settings
 
@@ -50,6 +51,7 @@ LTD_KEY_SESSION_SECONDS = whole_number("LTD_KEY_SESSION_SECONDS", 12 * 3600)
 LTD_JOB_TOKEN_SECONDS = whole_number("LTD_JOB_TOKEN_SECONDS", 6 * 3600)
 LTD_OPEN_BUILDS = whole_number("LTD_OPEN_BUILDS", 1000)
 LTD_SESSIONS_AN_HOUR = whole_number("LTD_SESSIONS_AN_HOUR", 600)
+LTD_FAILURES_A_MINUTE = whole_number("LTD_FAILURES_A_MINUTE", 10)
 
 # --- trusted publishers -----------------------------------------------------------------------
 LTD_OIDC_AUDIENCE = env.str("LTD_OIDC_AUDIENCE", default="") or LTD_PUBLIC_URL
@@ -79,6 +81,7 @@ LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = ["ltdkeeper.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {"default": database_settings(env, threads=LTD_WEB_THREADS, base_dir=BASE_DIR)}
+CACHES = {"default": cache_settings(env, debug=DEBUG)}
 LTD_LOG_LEVEL = env.str("LTD_LOG_LEVEL", default="INFO").upper()
 LOGGING_CONFIG = "ltdkeeper.logs.configure"
 LOGGING = logging_settings(

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product, Store
+from credentials.access import brakes
 from credentials.access.callers import Caller
 from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
@@ -36,6 +38,13 @@ def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
 def _warm_store() -> None:
     """No test's time-out is held against the next test's calls."""
     cooldown.clear()
+
+
+@pytest.fixture(autouse=True)
+def _released_brakes() -> None:
+    """No test's wrong keys are held against the next test's."""
+    cache.clear()
+    brakes.cooldown.clear()
 
 
 @pytest.fixture

@@ -2,14 +2,16 @@
 
 import base64
 import binascii
+from datetime import datetime
 
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from credentials.access.brakes import Brake, count_failure
 from credentials.access.callers import Caller, authenticate
-from credentials.errors import InvalidCredentials
+from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.secret import Secret
 from ltdkeeper.origins import caller_address
 
@@ -20,32 +22,47 @@ UNREADABLE = "The Authorization header is neither Basic nor Bearer as RFC 7617 a
 class TokenAuthentication(BaseAuthentication):
     """Basic `name:key`, Basic `token:` with an empty password, or Bearer.
 
-    Without the header the request stays anonymous; with a wrong one it is 401.
+    Without the header the request stays anonymous; with a wrong one it is 401, and 429 once
+    there were too many of those from its address.
     """
+
+    tells_to_wait = True
 
     def authenticate(self, request: Request) -> tuple[Caller, Caller] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        name, raw_token = _read(header)
+        address, now = caller_address(request), timezone.now()
         try:
-            caller = authenticate(
-                raw_token=raw_token,
-                name=name,
-                address=caller_address(request),
-                now=timezone.now(),
-            )
-        except InvalidCredentials as err:
-            raise AuthenticationFailed(err.message) from err
+            caller = _caller_of(header, address, now)
+        except AuthenticationFailed as err:
+            seconds = count_failure(brake=Brake.TOKEN, address=address, now=now)
+            if seconds and self.tells_to_wait:
+                raise TooManyFailures(retry_after=seconds) from err
+            raise
         return caller, caller
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
 
 
+class RefreshingTokenAuthentication(TokenAuthentication):
+    """The same where AWS SDKs come to refresh: they repeat a 429 whatever its Retry-After says."""
+
+    tells_to_wait = False
+
+
 def shown_token(request: Request) -> Secret:
     """The token that an authenticated request showed, as it was sent."""
     return Secret(_read(request.META["HTTP_AUTHORIZATION"])[1])
+
+
+def _caller_of(header: str, address: str, now: datetime) -> Caller:
+    name, raw_token = _read(header)
+    try:
+        return authenticate(raw_token=raw_token, name=name, address=address, now=now)
+    except InvalidCredentials as err:
+        raise AuthenticationFailed(err.message) from err
 
 
 def _read(header: str) -> tuple[str | None, str]:

@@ -1,7 +1,11 @@
-"""From which networks a key is taken. Pure."""
+"""From which networks a key is taken, and by which one failures are counted. Pure."""
 
 from collections.abc import Sequence
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+# What one customer is given at the least: all of it is one caller.
+IPV6_PREFIX_LENGTH = 64
+UNREADABLE = "unreadable"
 
 
 def is_network(text: object) -> bool:
@@ -22,10 +26,24 @@ def is_within(address: str, networks: Sequence[str]) -> bool:
     """
     if not networks:
         return True
+    found = _read(address)
+    return found is not None and any(found in ip_network(network) for network in networks)
+
+
+def counted_network(address: str) -> str:
+    """What an address is counted under: itself, its /64 if it is IPv6.
+
+    IPv4 mapped into IPv6 counts as IPv4. All addresses that cannot be read are one.
+    """
+    found = _read(address)
+    if isinstance(found, IPv6Address):
+        return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=False))
+    return str(found) if found else UNREADABLE
+
+
+def _read(address: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(address)
     except ValueError:
-        return False
-    if isinstance(found, IPv6Address) and found.ipv4_mapped:
-        found = found.ipv4_mapped
-    return any(found in ip_network(network) for network in networks)
+        return None
+    return (isinstance(found, IPv6Address) and found.ipv4_mapped) or found
