@@ -13,7 +13,7 @@ from tests.clients.programs import client_environment
 from tests.clients.relay import Relay
 from tests.clients.trees import Tree, stored_tree
 from tests.store.stage import Account, allow_sync, service_for
-from tests.store.uploader import RegisteredBuild, Uploader
+from tests.store.uploader import RegisteredBuild, Uploader, build_in
 
 CLIENT = "ci"
 PRODUCT, SYNCED = "handbook", "mirror"
@@ -70,8 +70,17 @@ class Scene:
     def tree_below(self, bucket: str, root: str) -> Tree:
         return stored_tree(self.account.admin, bucket=bucket, root=root)
 
-    def finish(self, build: RegisteredBuild) -> dict[str, Any]:
-        return self.uploader.finish(build)
+    def head(self, build: RegisteredBuild, name: str) -> dict[str, Any]:
+        """The headers of one object, whose key is the root and then `name`."""
+        where = {"Bucket": build.bucket, "Key": f"{build.root}{name}"}
+        headers: dict[str, Any] = self.account.admin.head_object(**where)
+        return headers
+
+    def newest_build(self, product: str) -> tuple[RegisteredBuild, dict[str, Any]]:
+        """The build that a program has registered, and all that the service says of it."""
+        urls = self.uploader.call("GET", f"/products/{product}/builds/?page_size=1").json()
+        told = self.uploader.call("GET", urls["builds"][0]).json()
+        return build_in(told), told
 
 
 @contextmanager

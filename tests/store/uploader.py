@@ -43,13 +43,7 @@ class Uploader:
 
     def register(self, product: str, slug: str | None = None) -> RegisteredBuild:
         body = {"git_refs": ["main"], "slug": slug}
-        made = self._made("POST", f"/products/{product}/builds/", body)
-        return RegisteredBuild(
-            url=made["self_url"],
-            slug=made["slug"],
-            bucket=made["bucket_name"],
-            root=made["bucket_root_dir"],
-        )
+        return build_in(self._made("POST", f"/products/{product}/builds/", body))
 
     def ask(self, build: RegisteredBuild, **body: Any) -> requests.Response:
         """Ask for a build's credentials."""
@@ -67,6 +61,16 @@ class Uploader:
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         made: dict[str, Any] = answer.json()
         return made
+
+
+def build_in(answer: dict[str, Any]) -> RegisteredBuild:
+    """The build in an answer of the service."""
+    return RegisteredBuild(
+        url=answer["self_url"],
+        slug=answer["slug"],
+        bucket=answer["bucket_name"],
+        root=answer["bucket_root_dir"],
+    )
 
 
 def key_in(answer: dict[str, Any]) -> AccessKey:

@@ -1,0 +1,27 @@
+"""A CI job: its own token, and the environment that docs/ci.rst gives one step."""
+
+import subprocess
+from pathlib import Path
+
+from tests.clients.scene import CLIENT, Scene
+
+# As docs/ci.rst has it, then the environment of the shell for whoever starts programs in it.
+STEP = """
+lines=$(curl -sfK keeper.curl "$HOST/token?format=env&product=$PRODUCT$MORE")
+eval "$lines"
+env -0
+"""
+
+
+def begin_job(scene: Scene, product: str, folder: Path, *, more: str = "") -> dict[str, str]:
+    """Ask for a job token with the client's API key; the environment of a step of that job.
+
+    `folder` is the job's own; `more` continues the query.
+    """
+    (folder / "keeper.curl").write_text(f'user = "{CLIENT}:{scene.api_key}"\n')
+    asking = {"HOST": scene.uploader.url, "PRODUCT": product, "MORE": more, "TMPDIR": str(folder)}
+    shell = ["sh", "-euc", STEP]
+    environment = scene.environment | asking
+    done = subprocess.run(shell, env=environment, cwd=folder, capture_output=True, check=True)
+    variables = done.stdout.decode().rstrip("\0").split("\0")
+    return dict(variable.split("=", 1) for variable in variables)

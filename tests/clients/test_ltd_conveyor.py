@@ -1,0 +1,58 @@
+"""The uploaders of LSST the Docs: they register, upload and finish by themselves."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clients.jobs import begin_job
+from tests.clients.matrix import Row
+from tests.clients.programs import executable, run
+from tests.clients.scene import PRODUCT, Scene
+from tests.clients.trees import StoredFile, Tree, tree_on_disk
+from tests.store.uploader import RegisteredBuild
+
+EMPTY_DIGEST = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def ltd_upload(program: str, site: Path, *options: str) -> list[str]:
+    what = ["--product", PRODUCT, "--git-ref", "main", "--dir", str(site)]
+    return [executable(program, "ltd"), "upload", *what, *options]
+
+
+def folder_objects(site: Path, *, content_type: str) -> Tree:
+    """The empty objects named like folders, which send readers on to `index.html`."""
+    folders = [path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_dir()]
+    empty = StoredFile(digest=EMPTY_DIGEST, content_type=content_type)
+    return dict.fromkeys(folders, empty)
+
+
+def headers_of(scene: Scene, build: RegisteredBuild) -> dict[str, dict[str, Any]]:
+    """What a page, a folder and the root itself are served with."""
+    names = {"page": "/index.html", "folder": "/api", "root": ""}
+    return {
+        what: {name: scene.head(build, name_inside)[name] for name in ("CacheControl", "Metadata")}
+        for what, name_inside in names.items()
+    }
+
+
+def promised_headers(told: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What Fastly is told there: keep it, purge it by this key, redirect from a folder."""
+    surrogate_key = {"surrogate-key": told["surrogate_key"]}
+    page = {"CacheControl": "max-age=31536000", "Metadata": surrogate_key}
+    folder = page | {"Metadata": surrogate_key | {"dir-redirect": "true"}}
+    return {"page": page, "folder": folder, "root": folder}
+
+
+@pytest.mark.way("ltd upload, 0.4")
+def test_ltd_conveyor_0_4(scene: Scene, site: Path, row: Row, tmp_path: Path) -> None:
+    job = begin_job(scene, PRODUCT, tmp_path)
+    options = ("--aws-id", "", "--aws-secret", "")
+    with scene.counter.counting() as counts:
+        run(ltd_upload("ltd-conveyor-0.4", site, *options), env=job)
+    build, told = scene.newest_build(PRODUCT)
+    redirects = folder_objects(site, content_type=scene.default_type)
+    assert scene.tree_of(build) == tree_on_disk(site, unknown=scene.default_type) | redirects
+    assert headers_of(scene, build) == promised_headers(told)
+    assert counts.seen == row.promised
+    assert told["uploaded"]
