@@ -10,6 +10,8 @@ from tests.store.places import Place
 INTRUDER = b"intruder"
 EVERYBODY = 'uri="http://acs.amazonaws.com/groups/global/AllUsers"'
 FAR = datetime(2099, 1, 1, tzinfo=UTC)
+QUERY = {"Expression": "select * from s3object", "ExpressionType": "SQL",
+         "InputSerialization": {"CSV": {}}, "OutputSerialization": {"CSV": {}}}  # fmt: skip
 TAGS = {"TagSet": [{"Key": "seen", "Value": "1"}]}
 
 
@@ -51,6 +53,8 @@ READS: dict[str, Call] = {
     "get attributes": lambda h, p: h.s3.get_object_attributes(
         **p.where, ObjectAttributes=["ETag", "ObjectSize"]
     ),
+    "get torrent": lambda h, p: h.s3.get_object_torrent(**p.where),
+    "select": lambda h, p: h.s3.select_object_content(**p.where, **QUERY),
     "head": lambda h, p: h.s3.head_object(**p.where),
     "list parts": lambda h, p: h.s3.list_parts(**p.upload),
     "list, version 1": lambda h, p: h.s3.list_objects(Bucket=p.bucket, Prefix=p.key),
@@ -76,8 +80,33 @@ ATTRIBUTES: dict[str, Call] = {
         **p.where, LegalHold={"Status": "ON"}
     ),
     "restore": lambda h, p: h.s3.restore_object(**p.where, RestoreRequest={"Days": 1}),
+    "change encryption": lambda h, p: h.s3.update_object_encryption(
+        **p.where, ObjectEncryption={"SSEKMS": {"KMSKeyArn": "arn:aws:kms:x"}}
+    ),
+    "list annotations": lambda h, p: h.s3.list_object_annotations(**p.where),
+    "get annotation": lambda h, p: h.s3.get_object_annotation(**p.where, AnnotationName="seen"),
+    "put annotation": lambda h, p: h.s3.put_object_annotation(
+        **p.where, AnnotationName="seen", AnnotationPayload=INTRUDER
+    ),
+    "delete annotation": lambda h, p: h.s3.delete_object_annotation(
+        **p.where, AnnotationName="seen"
+    ),
 }
+
+
+def copy_part(hand: Hand, place: Place, **extra: str) -> Any:
+    """UploadPartCopy into an upload of the session's own, which is given up afterwards."""
+    where = hand.own("fetched")
+    upload = where | {"UploadId": hand.s3.create_multipart_upload(**where)["UploadId"]}
+    try:
+        return hand.s3.upload_part_copy(**upload, PartNumber=1, CopySource=place.where, **extra)
+    finally:
+        hand.s3.abort_multipart_upload(**upload)
+
+
 FETCHES: dict[str, Call] = {
     "copy from": lambda h, p: h.s3.copy_object(**h.own("fetched"), CopySource=p.where),
+    "copy part from": copy_part,
+    "copy part from, first byte": lambda h, p: copy_part(h, p, CopySourceRange="bytes=0-0"),
 }
 EVERY_CALL = WRITES | READS | ATTRIBUTES | FETCHES

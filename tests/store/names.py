@@ -4,6 +4,8 @@
 # wildcard, whatever a client, a proxy or a policy might make of them.
 NAMES: dict[str, str] = {
     "blank": " ",
+    "slash alone": "/",
+    "slashes alone": "//",
     "slash": "a/b",
     "slash first": "/ab",
     "slash last": "ab/",
@@ -11,6 +13,8 @@ NAMES: dict[str, str] = {
     "dot": ".",
     "dots": "..",
     "parent inside": "a/../b",
+    # `a` + this would be the root of `a/builds/b` + `c`, and the other way round.
+    "join": "b/builds/c",
     "escaped dots": "%2e%2e",
     "escaped slash": "a%2fb",
     "backslash": "a\\b",
@@ -34,5 +38,5 @@ NAMES: dict[str, str] = {
     "255 characters": "a" * 255,
     "256 characters": "a" * 256,
 }
-# These are no names anywhere: a slug of them is refused, and no key holds them.
-NO_NAMES: dict[str, str] = {"empty": "", "NUL": "ab\0", "1024 characters": "a" * 1024}
+# As part of a key, stores treat these differently.
+MORE_NAMES: dict[str, str] = {"empty": "", "NUL": "ab\0", "1024 characters": "a" * 1024}

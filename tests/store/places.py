@@ -88,14 +88,12 @@ class Surroundings:
         }[name]
 
 
-def prepare(admin: Any, *, bucket: str, key: str) -> Place:
-    """Put an object to a place and begin an upload there, as the store's operator."""
+def prepare(admin: Any, *, bucket: str, key: str, part: bytes = ORIGINAL) -> Place:
+    """Put an object to a place and begin an upload of one part there, as the store's operator."""
     admin.put_object(Bucket=bucket, Key=key, Body=ORIGINAL)
     upload_id = admin.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-    part = admin.upload_part(
-        Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=1, Body=ORIGINAL
-    )
-    return Place(bucket=bucket, key=key, upload_id=upload_id, part_etag=part["ETag"])
+    sent = admin.upload_part(Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=1, Body=part)
+    return Place(bucket=bucket, key=key, upload_id=upload_id, part_etag=sent["ETag"])
 
 
 def assert_untouched(admin: Any, place: Place) -> None:

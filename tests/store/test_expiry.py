@@ -1,5 +1,6 @@
 """A session ends when the service said it would: waited for, not assumed."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from tests.store.answers import ACCEPTED, Answer, answer_to
 from tests.store.differences import Expectations
@@ -49,12 +51,23 @@ def test_session_is_refused_once_it_has_expired(
     given = brief_uploader.ask(build, duration_seconds=store.shortest_seconds).json()
     s3 = store.client("s3", key_in(given))
     where = {"Bucket": build.bucket, "Key": f"{build.root}/page"}
+    signed = s3.generate_presigned_url("put_object", Params=where, ExpiresIn=3600)
     assert answer_to(lambda: s3.put_object(**where, Body=b"in time")) == ACCEPTED
     time.sleep(max(0.0, remaining_seconds(given["Expiration"])) + MARGIN_SECONDS)
     expired = expect.of("any call, expired", Answer(400, "ExpiredToken"))
     assert answer_to(lambda: s3.put_object(**where, Body=b"too late")) == expired
     assert answer_to(lambda: s3.list_objects_v2(Bucket=build.bucket, Prefix=build.root)) == expired
+    assert answer_to_address(signed, b"too late") == expired
     assert body_of(admin, build.bucket, where["Key"]) == b"in time"
+
+
+def answer_to_address(url: str, body: bytes) -> Answer:
+    """An address dies with the credentials that signed it, whatever expiry it carries."""
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.put(url, data=body, timeout=20)
+    code = re.search("<Code>(.*)</Code>", answer.text)
+    return Answer(answer.status_code, code.group(1) if code else "")
 
 
 def remaining_seconds(expiration: str) -> float:

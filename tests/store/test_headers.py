@@ -9,7 +9,7 @@ import requests
 from tests.store.answers import ACCEPTED, REFUSED, answer_to
 from tests.store.calls import EVERYBODY, FAR, Hand
 from tests.store.differences import Expectations
-from tests.store.places import ORIGINAL, prepare
+from tests.store.places import ORIGINAL, body_of, prepare
 from tests.store.under_test import StoreUnderTest
 
 GIVING_MORE: dict[str, dict[str, Any]] = {
@@ -81,6 +81,9 @@ def test_copy_with_a_header_that_gives_more_is_refused(
 
 @pytest.mark.parametrize("headers", HARMLESS)
 @pytest.mark.parametrize("way", [put, upload_in_parts])
-def test_harmless_header_is_accepted(way: Callable[..., Any], headers: str, hand: Hand) -> None:
+def test_harmless_header_is_accepted(
+    way: Callable[..., Any], headers: str, hand: Hand, admin: Any
+) -> None:
     where = hand.own(f"harmless/{way.__name__}/{headers}")
     assert answer_to(lambda: way(hand, where, HARMLESS[headers])) == ACCEPTED
+    assert body_of(admin, where["Bucket"], where["Key"]) == ORIGINAL

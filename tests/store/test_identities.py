@@ -53,6 +53,7 @@ def test_whole_role_reaches_builds_only(account: Account) -> None:
     whole_role = whole_role_of(account)
     inside = {"Bucket": account.bucket, "Key": "identities/builds/2/page"}
     assert answer_to(lambda: whole_role.put_object(**inside, Body=ORIGINAL)) == ACCEPTED
+    assert body_of(account.admin, inside["Bucket"], inside["Key"]) == ORIGINAL
     calls: Calls = {
         "top": lambda: whole_role.put_object(Bucket=account.bucket, Key="index.html"),
         "edition": lambda: whole_role.put_object(Bucket=account.bucket, Key="handbook/v/main/x"),

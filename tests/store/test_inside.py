@@ -8,8 +8,16 @@ import pytest
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to, answers_to
 from tests.store.calls import ATTRIBUTES, FETCHES, READS, WRITES, Call, Hand
 from tests.store.differences import Expectations
-from tests.store.names import NAMES
-from tests.store.places import ORIGINAL, PAGE, assert_untouched, body_of, prepare
+from tests.store.names import MORE_NAMES, NAMES
+from tests.store.places import (
+    ORIGINAL,
+    PAGE,
+    SIBLING,
+    Surroundings,
+    assert_untouched,
+    body_of,
+    prepare,
+)
 
 BODY = b"<p>Mine.</p>"
 PART_BYTES = 5 * 1024 * 1024
@@ -26,13 +34,39 @@ REFUSED_INSIDE: dict[str, Call] = {
 }
 
 
+@pytest.mark.parametrize("name", REFUSED_INSIDE)
 def test_what_is_not_for_uploading_is_refused_inside_too(
-    hand: Hand, admin: Any, expect: Expectations
+    name: str, hand: Hand, admin: Any, expect: Expectations
 ) -> None:
-    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/kept/{PAGE}")
-    answers = answers_to(REFUSED_INSIDE, hand, place)
-    assert answers == expect.refusals(REFUSED_INSIDE, where="inside")
-    assert_untouched(admin, place)
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/kept/{name}")
+    answers = answers_to({name: REFUSED_INSIDE[name]}, hand, place)
+    assert answers == expect.refusals([name], where="inside")
+    if answers[name] != ACCEPTED:
+        assert_untouched(admin, place)
+
+
+def test_put_without_a_body_empties_the_object(hand: Hand, admin: Any) -> None:
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/emptied")
+    assert answer_to(lambda: WRITES["put, empty"](hand, place)) == ACCEPTED
+    assert body_of(admin, hand.bucket, place.key) == b""
+
+
+def test_put_only_if_missing_writes_once(hand: Hand, admin: Any) -> None:
+    where = hand.own("once")
+
+    def put(body: bytes) -> Answer:
+        return answer_to(lambda: hand.s3.put_object(**where, Body=body, IfNoneMatch="*"))
+
+    assert (put(BODY), put(b"again").status) == (ACCEPTED, 412)
+    assert body_of(admin, hand.bucket, where["Key"]) == BODY
+
+
+def test_upload_that_somebody_began_can_be_completed(hand: Hand, admin: Any) -> None:
+    """Its parts are below the own root, whoever sent them."""
+    place = prepare(admin, bucket=hand.bucket, key=f"{hand.root}/begun", part=BODY)
+    assert answer_to(lambda: READS["list parts"](hand, place)) == ACCEPTED
+    assert answer_to(lambda: WRITES["complete upload"](hand, place)) == ACCEPTED
+    assert body_of(admin, hand.bucket, place.key) == BODY
 
 
 @pytest.mark.parametrize("name", [PAGE, "_static/css/theme.css", "a b+c&d=e;f,g.html"])
@@ -59,7 +93,10 @@ def test_headers_of_uploaders_arrive(hand: Hand, admin: Any) -> None:
     assert {name: arrived[name] for name in sent} == sent
 
 
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+ODD = NAMES | {name: MORE_NAMES[name] for name in ("empty", "NUL")}
+
+
+@pytest.mark.parametrize("name", ODD.values(), ids=ODD)
 def test_odd_name_is_stored_as_written_and_stays_inside(
     name: str, hand: Hand, admin: Any, expect: Expectations, request: pytest.FixtureRequest
 ) -> None:
@@ -71,12 +108,43 @@ def test_odd_name_is_stored_as_written_and_stays_inside(
     if answer == ACCEPTED:
         assert keys_below(admin, hand.bucket, f"{folder}/") == [key]
         assert body_of(admin, hand.bucket, key) == BODY
+        # Not every listing of every store can tell such a name.
+        admin.delete_object(Bucket=hand.bucket, Key=key)
+
+
+CLIMBING: dict[str, Callable[[str], str]] = {
+    "dots": lambda sibling: f"../{sibling}/{PAGE}",
+    "more dots": lambda sibling: f"a/../../{sibling}/{PAGE}",
+    "escaped dots": lambda sibling: f"%2e%2e/{sibling}/{PAGE}",
+    "escaped slash": lambda sibling: f"..%2f{sibling}%2f{PAGE}",
+    "backslashes": lambda sibling: f"..\\{sibling}\\{PAGE}",
+    "slash": lambda sibling: f"/../{sibling}/{PAGE}",
+}
+
+
+@pytest.mark.parametrize("climb", CLIMBING.values(), ids=CLIMBING)
+def test_climbing_name_is_a_key_of_its_own(
+    climb: Callable[[str], str], hand: Hand, surroundings: Surroundings, admin: Any
+) -> None:
+    """What is written is written below the root, letter by letter; the neighbour's page stays."""
+    place = surroundings.place(SIBLING)
+    key = f"{hand.root}/{climb(surroundings.sibling.rpartition('/')[2])}"
+    assert answer_to(lambda: hand.s3.put_object(Bucket=hand.bucket, Key=key, Body=BODY)) == ACCEPTED
+    assert body_of(admin, hand.bucket, key) == BODY
+    assert_untouched(admin, place)
 
 
 def test_longest_key_arrives(hand: Hand, admin: Any) -> None:
     key = f"{hand.root}/".ljust(1024, "k")
     hand.s3.put_object(Bucket=hand.bucket, Key=key, Body=BODY)
     assert body_of(admin, hand.bucket, key) == BODY
+
+
+def test_key_that_is_longer_is_refused(hand: Hand, admin: Any, expect: Expectations) -> None:
+    key = f"{hand.root}/".ljust(1025, "l")
+    answer = answer_to(lambda: hand.s3.put_object(Bucket=hand.bucket, Key=key, Body=BODY))
+    assert answer == expect.of("put, 1025 characters, inside", Answer(400, "KeyTooLongError"))
+    assert keys_below(admin, hand.bucket, key[:1024]) == ([key] if answer == ACCEPTED else [])
 
 
 def test_names_that_look_alike_are_two(hand: Hand, admin: Any) -> None:

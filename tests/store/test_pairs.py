@@ -8,7 +8,7 @@ from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
 from tests.store.calls import READS, WRITES, Hand
 from tests.store.conftest import HandOf
 from tests.store.differences import Expectations
-from tests.store.places import PAGE, assert_untouched, prepare
+from tests.store.places import PAGE, assert_untouched, body_of, prepare
 from tests.store.uploader import Uploader
 
 # Product and slug of the session's build, then of its neighbour's.
@@ -21,13 +21,14 @@ PAIRS = {
     "other case": (("numbers", "rc"), ("numbers", "RC")),
     "product a letter more": (("doc", "v1"), ("docs", "v1")),
     "product a letter less": (("docs", "v2"), ("doc", "v2")),
+    "slug as folder": (("builds", "builds"), ("builds", "b")),
     "product as slug": (("docs", "docs"), ("docs", "doc")),
 }
 
 
 @pytest.fixture(scope="session")
 def products(uploader: Uploader) -> None:
-    for product in ("numbers", "doc", "docs"):
+    for product in ("numbers", "doc", "docs", "builds"):
         uploader.create_product(product)
 
 
@@ -47,7 +48,8 @@ def test_neighbour_is_out_of_reach(
     calls = WRITES | READS
     assert answers_to(calls, hand, place) == expect.refusals(calls, where="outside")
     assert_untouched(admin, place)
-    assert answer_to(lambda: hand.s3.put_object(**hand.own(PAGE))) == ACCEPTED
+    assert answer_to(lambda: hand.s3.put_object(**hand.own(PAGE), Body=b"mine")) == ACCEPTED
+    assert body_of(admin, hand.bucket, f"{hand.root}/{PAGE}") == b"mine"
 
 
 @pytest.fixture(scope="session")

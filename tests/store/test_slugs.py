@@ -4,11 +4,11 @@ import pytest
 
 from tests.store.answers import Answer, http_answer
 from tests.store.conftest import PRODUCT
-from tests.store.names import NAMES, NO_NAMES
+from tests.store.names import MORE_NAMES, NAMES
 from tests.store.uploader import Uploader
 
 REFUSED = Answer(400, "invalid_request")
-BAD = NAMES | NO_NAMES
+BAD = NAMES | MORE_NAMES
 # Legal, and each its own build: neither case nor a dot is folded away.
 LEGAL = ["v1.0", "V1.0", "v1", "-", "_", "...", "..a", "a" * 64]
 

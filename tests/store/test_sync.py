@@ -26,6 +26,24 @@ def test_own_object_can_be_copied_within_the_root(synced: Hand, admin: Any) -> N
     assert body_of(admin, synced.bucket, f"{synced.root}/copy") == ORIGINAL
 
 
+def test_own_object_can_be_copied_in_parts_within_the_root(
+    synced: Hand, admin: Any, expect: Expectations
+) -> None:
+    place = prepare(admin, bucket=synced.bucket, key=f"{synced.root}/copied-in-parts/{PAGE}")
+    where = synced.own("copy in parts")
+    upload = where | {"UploadId": synced.s3.create_multipart_upload(**where)["UploadId"]}
+
+    def copy() -> Any:
+        part = synced.s3.upload_part_copy(**upload, PartNumber=1, CopySource=place.where)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]}
+        return synced.s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+
+    answer = answer_to(copy)
+    assert answer == expect.of("copy in parts, own root of a synced product", ACCEPTED)
+    if answer == ACCEPTED:
+        assert body_of(admin, synced.bucket, where["Key"]) == ORIGINAL
+
+
 def test_own_objects_can_be_deleted_together(
     synced: Hand, admin: Any, expect: Expectations
 ) -> None:
