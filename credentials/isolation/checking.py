@@ -21,6 +21,8 @@ from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
 FORBIDDEN = 403
+# How a bucket that takes no ACLs refuses one, with 400 (AWS S3 user guide, object ownership).
+REFUSALS = {"AccessControlListNotSupported"}
 INSIDE = Origin(agent="ltdkeeper check_isolation")
 CLEAN_UP = "clean up afterwards"
 
@@ -36,10 +38,9 @@ def run_check(*, run: IsolationRun, on_line: Callable[[Line], None]) -> Isolatio
         on_line(line)
 
     _perform(run.store, tell)
-    run.lines = [asdict(line) for line in lines]
-    run.passed, run.summary = is_passed(lines), summary(lines)
-    run.finished_at = timezone.now()
-    run.save()
+    run.finish(
+        lines=[asdict(line) for line in lines], passed=is_passed(lines), summary=summary(lines)
+    )
     return run
 
 
@@ -89,7 +90,7 @@ def _issue(canaries: Canaries, build: Build, delivery: Delivery) -> VendedSessio
 
 
 def _line(call: Call, scene: Scene) -> Line:
-    outcome, answer = _attempt(lambda: call.act(scene))
+    outcome, answer = attempt(lambda: call.act(scene))
     return Line(
         call=call.title,
         expected=call.expected,
@@ -99,17 +100,15 @@ def _line(call: Call, scene: Scene) -> Line:
     )
 
 
-def _attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
-    """What the store did: only a 403 is a refusal, anything else that fails is unclear."""
+def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
+    """What the store did: a 403 is a refusal, almost anything else that fails is unclear."""
     try:
         act()
     except ClientError as err:
         status = err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        refused = status == FORBIDDEN
-        return (
-            Outcome.REFUSED if refused else Outcome.UNCLEAR,
-            f"{status} {error_code(err)}",
-        )
+        refused = status == FORBIDDEN or error_code(err) in REFUSALS
+        answer = f"{status} {error_code(err)}"
+        return Outcome.REFUSED if refused else Outcome.UNCLEAR, answer
     except CALL_FAILED as err:
         return Outcome.UNCLEAR, type(err).__name__
     return Outcome.ACCEPTED, "200"
@@ -117,7 +116,7 @@ def _attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
 
 def _clean_up(canaries: Canaries, scene: Scene) -> Line:
     """Remove every key that may have been written, each with a session that may remove it."""
-    outcome, answer = _attempt(lambda: _remove_all(canaries, scene))
+    outcome, answer = attempt(lambda: _remove_all(canaries, scene))
     return Line(call=CLEAN_UP, expected=Outcome.ACCEPTED, outcome=outcome, answer=answer)
 
 

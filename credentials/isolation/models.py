@@ -5,9 +5,13 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
 
 from builds.models import Store
+
+# What a verdict is about.
+PLACE = ("bucket", "endpoint_url", "role_arn")
 
 
 class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
@@ -19,14 +23,20 @@ class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
     def finished(self) -> "IsolationRunQuerySet":
         return self.exclude(finished_at=None)
 
+    def current(self) -> "IsolationRunQuerySet":
+        """Finished, of stores whose bucket, endpoint and role are still those that were checked."""
+        return self.finished().filter(**{name: F(f"store__{name}") for name in PLACE})
+
     def last_of(self, store: Store) -> "IsolationRun | None":
-        return self.finished().filter(store=store).order_by("-finished_at").first()
+        return self.current().filter(store=store).order_by("-finished_at").first()
 
 
 class IsolationRun(models.Model):
     """One check of one store: asked for, then finished with a verdict.
 
-    `lines` holds one object a call: `call`, `expected`, `outcome`, `answer`.
+    Bucket, endpoint and role are those that were checked: a store that is changed afterwards is
+    another one, of which the verdict says nothing. `lines` holds one object a call: `call`,
+    `expected`, `outcome`, `answer`.
     """
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="isolation_runs")
@@ -34,6 +44,9 @@ class IsolationRun(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
+    bucket = models.CharField(max_length=63, blank=True)
+    endpoint_url = models.CharField(max_length=255, blank=True)
+    role_arn = models.CharField(max_length=255, blank=True)
     finished_at = models.DateTimeField(null=True)
     passed = models.BooleanField(null=True)
     summary = models.TextField(blank=True)
@@ -56,6 +69,16 @@ class IsolationRun(models.Model):
     def __str__(self) -> str:
         return f"{self.store} {self.verdict}"
 
+    def finish(
+        self, *, passed: bool, summary: str = "", lines: list[dict[str, object]] | None = None
+    ) -> None:
+        """Store the verdict, with what it is about."""
+        self.lines, self.passed, self.summary = lines or [], passed, summary
+        for name in PLACE:
+            setattr(self, name, getattr(self.store, name))
+        self.finished_at = timezone.now()
+        self.save()
+
     @property
     def verdict(self) -> str:
         """`requested`, `passed` or `failed`."""
@@ -69,8 +92,8 @@ class IsolationRun(models.Model):
 
 
 def last_verdicts() -> list[tuple[Store, IsolationRun | None]]:
-    """Every store with its last finished run: two queries, however many stores and runs."""
-    of_store = IsolationRun.objects.finished().filter(store=OuterRef("store"))
+    """Every store with its last current run: two queries, however many stores and runs."""
+    of_store = IsolationRun.objects.current().filter(store=OuterRef("store"))
     newest = of_store.order_by("-finished_at").values("pk")[:1]
     runs = {run.store_id: run for run in IsolationRun.objects.filter(pk=Subquery(newest))}
     return [(store, runs.get(store.pk)) for store in Store.objects.order_by("name")]

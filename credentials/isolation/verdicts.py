@@ -34,7 +34,7 @@ class Line:
 
 IGNORES_POLICIES = (
     "This store ignores session policies: any build's credentials reach every build of the "
-    "bucket. Do not hand out credentials for it; use a store that enforces them."
+    "bucket, so hand out none for it and use a store that enforces them."
 )
 NOTHING_WORKS = (
     "Not even the build's own calls were accepted: look at the upload role's policy and at the "

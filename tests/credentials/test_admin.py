@@ -15,6 +15,7 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from credentials.access.callers import Caller
 from credentials.access.models import ApiKey
+from credentials.isolation.checking import request_check
 from credentials.isolation.models import IsolationRun
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
@@ -157,9 +158,7 @@ def test_front_page_tells_the_last_verdict_on_a_store(
 ) -> None:
     assert "isolation never checked" in page(browser, "admin:index")
     for passed in (True, False):
-        IsolationRun.objects.create(
-            store=store, requested_at=now, finished_at=timezone.now(), passed=passed
-        )
+        request_check(store=store, now=now).finish(passed=passed)
     assert "isolation failed" in page(browser, "admin:index")
 
 

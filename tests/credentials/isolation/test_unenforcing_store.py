@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from django.core.management import call_command
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
@@ -12,9 +13,9 @@ from moto.server import ThreadedMotoServer
 from builds.models import Build, Store
 from credentials.access.callers import Caller
 from credentials.errors import IsolationNotProven
-from credentials.isolation.checking import request_check, run_check
-from credentials.isolation.models import IsolationRun
-from credentials.isolation.verdicts import IGNORES_POLICIES, Line
+from credentials.isolation.checking import attempt, request_check, run_check
+from credentials.isolation.models import IsolationRun, last_verdicts
+from credentials.isolation.verdicts import IGNORES_POLICIES, Line, Outcome
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
 from ltdkeeper.origins import Origin
@@ -110,10 +111,7 @@ def test_nothing_is_issued_until_a_check_has_passed(
 ) -> None:
     settings.LTD_REQUIRE_ISOLATION_CHECK = True
     for passed in HISTORY[case]:
-        now = timezone.now()
-        IsolationRun.objects.create(
-            store=moto_store, requested_at=now, finished_at=now, passed=passed
-        )
+        request_check(store=moto_store, now=timezone.now()).finish(passed=passed)
     with pytest.raises(IsolationNotProven):
         issue(caller, build)
     assert not IssuedSession.objects.exists()
@@ -123,7 +121,34 @@ def test_sessions_are_issued_once_the_check_has_passed(
     caller: Caller, build: Build, moto_store: Store, settings: Any
 ) -> None:
     settings.LTD_REQUIRE_ISOLATION_CHECK = True
-    now = timezone.now()
-    IsolationRun.objects.create(store=moto_store, requested_at=now, finished_at=now, passed=True)
+    request_check(store=moto_store, now=timezone.now()).finish(passed=True)
     issue(caller, build)
     assert IssuedSession.objects.issued().count() == 1
+
+
+CHANGES = {
+    "bucket": "another-bucket",
+    "endpoint_url": "https://elsewhere.example.org",
+    "role_arn": "arn:aws:iam::123456789012:role/other",
+}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_verdict_says_nothing_of_a_store_that_was_changed(field: str, store: Store) -> None:
+    request_check(store=store, now=timezone.now()).finish(passed=True)
+    assert [run and run.passed for _, run in last_verdicts()] == [True]
+    setattr(store, field, CHANGES[field])
+    store.save()
+    assert last_verdicts() == [(store, None)]
+    assert IsolationRun.objects.last_of(store) is None
+
+
+def test_bucket_that_takes_no_acls_refuses_one() -> None:
+    """AWS says so with 400, not with 403."""
+
+    def put_public() -> object:
+        error = {"Error": {"Code": "AccessControlListNotSupported", "Message": ""}}
+        answer: Any = error | {"ResponseMetadata": {"HTTPStatusCode": 400}}
+        raise ClientError(answer, "PutObject")
+
+    assert attempt(put_public)[0] is Outcome.REFUSED
