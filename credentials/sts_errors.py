@@ -110,6 +110,11 @@ def _sts_error(code: str, status: int) -> StsError:
     return StsUnreachable() if status >= SERVER_ERROR else StsRefused()
 
 
+def http_status(err: botocore_errors.ClientError) -> int:
+    """The status of an answer; 0 where there is none."""
+    return err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
 def error_code(err: botocore_errors.ClientError) -> str:
     """The store's error code, also where it answers STS in S3's form (Ceph)."""
     code = str(err.response.get("Error", {}).get("Code", ""))

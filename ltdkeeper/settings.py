@@ -68,6 +68,9 @@ LTD_STORE_EXTERNAL_ID = env.str("LTD_STORE_EXTERNAL_ID", default="")
 LTD_STORE_KMS_KEY_ARN = env.str("LTD_STORE_KMS_KEY_ARN", default="")
 LTD_STORE_ADDRESSING = env.str("LTD_STORE_ADDRESSING", default="auto")
 
+# --- the auditor --------------------------------------------------------------------------------
+LTD_AUDITOR_PROFILE = env.str("LTD_AUDITOR_PROFILE", default="")
+
 # --- Django -----------------------------------------------------------------------------------
 ROOT_URLCONF = "ltdkeeper.urls"
 WSGI_APPLICATION = "ltdkeeper.wsgi.application"

@@ -6,11 +6,10 @@ from typing import Any
 from credentials.doctor.commands import aws
 from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding, Severity
+from credentials.stores.bucket import NO_ACLS, UNFINISHED_DAYS, UNFINISHED_RULE, unfinished_days
 
 BLOCKS_ACLS = ("BlockPublicAcls", "IgnorePublicAcls")
 BLOCKS_POLICIES = ("BlockPublicPolicy", "RestrictPublicBuckets")
-NO_ACLS = "BucketOwnerEnforced"
-UNFINISHED_DAYS = 7
 
 WHY_BLOCK = "One policy or ACL, set by anybody who may, then makes the bucket public."
 WHY_NEW_ACLS = (
@@ -70,16 +69,10 @@ def judge_ownership(rules: Sequence[Mapping[str, Any]], expected: Expected) -> I
 
 def judge_lifecycle(rules: Sequence[Mapping[str, Any]], expected: Expected) -> Iterator[Finding]:
     """Some rule ends unfinished uploads of the whole bucket within days."""
-    days = [found for rule in rules if (found := _days(rule))]
+    days = [found for rule in rules if (found := unfinished_days(rule))]
     if days and min(days) <= UNFINISHED_DAYS:
         return
     late = f"removed only after {min(days)} days" if days else "never removed"
-    own = {
-        "ID": "ltdkeeper-unfinished-uploads",
-        "Status": "Enabled",
-        "Filter": {"Prefix": ""},
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_DAYS},
-    }
     yield Finding(
         id="unfinished-uploads.kept",
         what=f"Unfinished uploads are {late}.",
@@ -89,15 +82,7 @@ def judge_lifecycle(rules: Sequence[Mapping[str, Any]], expected: Expected) -> I
             expected,
             "s3api put-bucket-lifecycle-configuration",
             bucket=expected.bucket,
-            lifecycle_configuration={"Rules": [*rules, own]},
+            lifecycle_configuration={"Rules": [*rules, UNFINISHED_RULE]},
         ),
         severity=Severity.WARNING,
     )
-
-
-def _days(rule: Mapping[str, Any]) -> int:
-    """After how many days a rule ends unfinished uploads of the whole bucket; 0 is never."""
-    is_whole = not rule.get("Prefix") and rule.get("Filter") in (None, {}, {"Prefix": ""})
-    if rule.get("Status") != "Enabled" or not is_whole:
-        return 0
-    return int(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0))

@@ -3,7 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from credentials.doctor import bucket_checks, role_checks, session_checks, vendor_checks
+from credentials.doctor import (
+    bucket_checks,
+    role_checks,
+    session_checks,
+    vendor_attempts,
+    vendor_checks,
+)
 from credentials.doctor.findings import Finding
 from credentials.doctor.scene import Scene
 
@@ -33,8 +39,8 @@ CHECKS = (
     _check("role", "The role exists", role_checks.role),
     _check("assuming", "The vendor can assume the role", session_checks.assuming),
     _check("writing", "A session can write its build", session_checks.writing),
-    _check("vendor-s3", "The vendor has no right in S3 (tried)", vendor_checks.vendor_s3),
-    _check("vendor-iam", "The vendor has no right in IAM (tried)", vendor_checks.vendor_iam),
+    _check("vendor-s3", "The vendor has no right in S3 (tried)", vendor_attempts.vendor_s3),
+    _check("vendor-iam", "The vendor has no right in IAM (tried)", vendor_attempts.vendor_iam),
     _check(
         "vendor-policies",
         "The vendor's policies allow AssumeRole only",

@@ -15,17 +15,11 @@ from credentials.doctor.obstacles import (
     Unclear,
     Whose,
 )
-from credentials.sts_errors import VENDOR_REFUSED, error_code
+from credentials.stores.setting import NOT_FOUND, is_unsupported
+from credentials.sts_errors import VENDOR_REFUSED, error_code, http_status
 
-FORBIDDEN, NOT_FOUND = {401, 403}, 404
-UNSUPPORTED_STATUSES = {405, 501}
-UNSUPPORTED_CODES = {
-    "NotImplemented",
-    "MethodNotAllowed",
-    "UnsupportedOperation",
-    "InvalidAction",
-    "AccessControlListNotSupported",
-}
+FORBIDDEN = {401, 403}
+NO_ACLS = frozenset({"AccessControlListNotSupported"})
 # KMS answers 400 to everything, also in these two cases.
 DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 NO_BUCKET = "NoSuchBucket"
@@ -43,22 +37,18 @@ S3_RIGHTS = {
 
 def obstacle_of(err: ClientError, *, whose: Whose, action: str, resource: str) -> Obstacle | None:
     """What a refused call means for a check; None where what it names is not there."""
-    status, code = status_of(err), error_code(err)
+    status, code = http_status(err), error_code(err)
     if code in VENDOR_REFUSED:
         return KeyRefused(whose=whose, answer=code)
     if status in FORBIDDEN or code in DENIED_CODES:
         return NotPermitted(whose=whose, action=action, resource=resource)
-    if status in UNSUPPORTED_STATUSES or code in UNSUPPORTED_CODES:
+    if is_unsupported(err, NO_ACLS):
         return NotSupported(f"this store does not know {action}")
     if code == NO_BUCKET:
         return NoBucket("there is no bucket")
     if status == NOT_FOUND or code in MISSING_CODES:
         return None
     return Unclear(action=action, answer=f"{status} {code}")
-
-
-def status_of(err: ClientError) -> int:
-    return err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def action_of(client: Any, method: str) -> str:

@@ -15,7 +15,7 @@ from credentials.doctor.obstacles import (
     Unclear,
     Whose,
 )
-from credentials.doctor.refusals import NO_BUCKET, status_of
+from credentials.doctor.refusals import NO_BUCKET
 from credentials.doctor.scene import Scene
 from credentials.errors import (
     RoleNotAssumable,
@@ -25,7 +25,7 @@ from credentials.errors import (
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from credentials.session_clients import s3_client
-from credentials.sts_errors import CALL_FAILED, error_code, loggable
+from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggable
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
@@ -125,7 +125,7 @@ def _not_written(scene: Scene, err: ClientError) -> Finding:
     return Finding(
         id="writing.refused",
         what=f"A session cannot write below its build's root, {scene.build.root}: "
-        f"{status_of(err)} {code}.",
+        f"{http_status(err)} {code}.",
         why=WHY_WRITING,
         change="Mend what is found about the role's policies, its boundary, the bucket's policy, "
         "its public access block and its key; one of them refuses it.",

@@ -16,7 +16,7 @@ from credentials.isolation.verdicts import Line, Outcome, is_passed, summary
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from credentials.session_clients import s3_client, sts_client
-from credentials.sts_errors import CALL_FAILED, error_code, loggable
+from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggable
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
@@ -105,9 +105,9 @@ def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
     try:
         act()
     except ClientError as err:
-        status = err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        refused = status == FORBIDDEN or error_code(err) in REFUSALS
-        answer = f"{status} {error_code(err)}"
+        status, code = http_status(err), error_code(err)
+        refused = status == FORBIDDEN or code in REFUSALS
+        answer = f"{status} {code}"
         return Outcome.REFUSED if refused else Outcome.UNCLEAR, answer
     except CALL_FAILED as err:
         return Outcome.UNCLEAR, type(err).__name__

@@ -12,7 +12,8 @@ from credentials.policy import POLICY_VERSION
 from credentials.secret import Secret
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.plan import Plan
-from credentials.stores.setting import FORBIDDEN, http_status, told
+from credentials.stores.setting import FORBIDDEN, told
+from credentials.sts_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

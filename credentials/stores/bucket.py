@@ -1,5 +1,6 @@
 """The bucket and what is set on it: no ACLs, nothing public, no uploads that never end."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -7,7 +8,8 @@ from botocore.exceptions import ClientError
 from credentials.stores.outcomes import Outcome
 from credentials.stores.plan import Plan
 from credentials.stores.public_access import settle_public_access
-from credentials.stores.setting import NOT_FOUND, Setting, http_status, settle
+from credentials.stores.setting import NOT_FOUND, Setting, settle
+from credentials.sts_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,7 +82,7 @@ def _unfinished(s3: "S3Client", bucket: str) -> Setting:
         what=f"unfinished uploads end after {UNFINISHED_DAYS} days",
         why="Parts of uploads that nobody completed are stored, and paid for, unseen.",
         wanted=True,
-        look=lambda: any(_ends_unfinished(rule) for rule in _rules(s3, bucket)) or None,
+        look=lambda: any(_ends_in_time(rule) for rule in _rules(s3, bucket)) or None,
         put=add,
         unsupported="Remove unfinished uploads from time to time.",
     )
@@ -95,8 +97,13 @@ def _rules(s3: "S3Client", bucket: str) -> list[Any]:
         raise
 
 
-def _ends_unfinished(rule: Any) -> bool:
-    """Whether a rule, of whatever name, ends unfinished uploads of the whole bucket in time."""
-    days = rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation")
+def _ends_in_time(rule: Mapping[str, Any]) -> bool:
+    return 0 < unfinished_days(rule) <= UNFINISHED_DAYS
+
+
+def unfinished_days(rule: Mapping[str, Any]) -> int:
+    """After how many days a rule ends unfinished uploads of the whole bucket; 0 is never."""
     is_whole = rule.get("Filter") in (None, {}, {"Prefix": ""}) and not rule.get("Prefix")
-    return bool(rule["Status"] == "Enabled" and is_whole and days and days <= UNFINISHED_DAYS)
+    if rule.get("Status") != "Enabled" or not is_whole:
+        return 0
+    return int(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0))

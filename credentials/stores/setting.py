@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.stores.outcomes import Outcome, Status
-from credentials.sts_errors import error_code
+from credentials.sts_errors import error_code, http_status
 
 FORBIDDEN, NOT_FOUND = 403, 404
 UNSUPPORTED_STATUSES = {405, 501}
@@ -70,10 +70,6 @@ def holds(setting: Setting) -> bool:
         return bool(look(setting) == setting.wanted)
     except (ClientError, BotoCoreError):
         return False
-
-
-def http_status(err: ClientError) -> int:
-    return err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 
 def told(err: ClientError | BotoCoreError) -> str:

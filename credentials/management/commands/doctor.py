@@ -1,12 +1,12 @@
 """`manage.py doctor`: what must be right in a store's account before the first job fails."""
 
-import os
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from builds.models import Store
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--store", metavar="NAME", help="default: every store")
         parser.add_argument(
             "--profile",
-            default=os.environ.get("LTD_AUDITOR_PROFILE", ""),
+            default=settings.LTD_AUDITOR_PROFILE,
             help="the auditor's AWS profile; default: LTD_AUDITOR_PROFILE",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text")

@@ -66,8 +66,8 @@ def test_json_of_a_healthy_store_exits_with_0(
     assert json.loads(capsys.readouterr().out)["errors"] == 0
 
 
-def test_profile_is_read_from_the_environment(row: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LTD_AUDITOR_PROFILE", PROFILE)
+def test_profile_is_that_of_the_settings(row: Store, settings: Any) -> None:
+    settings.LTD_AUDITOR_PROFILE = PROFILE
     call_command("doctor")
 
 

@@ -236,6 +236,23 @@ def test_planted_misconfiguration_is_found(
     assert finding_id in finding_ids(examine())
 
 
+CHANGING = {
+    "iam:DeleteRolePolicy": "to change the role's policies",
+    "iam:DeleteUser": "to remove users",
+}
+
+
+@pytest.mark.parametrize("action", CHANGING)
+def test_vendor_that_may_change_something_is_found_by_trying(
+    action: str, account: Account, examine: Examine
+) -> None:
+    account.put_vendor_policy(allow(action, "*"))
+    [finding] = [f for result in examine() for f in result.findings if f.id == "vendor-iam.allowed"]
+    assert finding.what == f"The vendor was allowed {CHANGING[action]}."
+    names = account.iam.list_role_policies(RoleName=account.role)["PolicyNames"]
+    assert names == [account.role]
+
+
 @pytest.mark.parametrize("finding_id", sorted(PLANTED.keys() - NOT_PASTED))
 def test_planted_misconfiguration_is_found_and_its_change_mends_it(
     finding_id: str, account: Account, row: Store, examine: Examine

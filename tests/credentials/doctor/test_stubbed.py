@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from builds.models import Store
-from credentials.doctor import bucket_checks, role_checks, vendor_checks
+from credentials.doctor import bucket_checks, role_checks, vendor_attempts, vendor_checks
 from credentials.doctor.findings import Finding
 from credentials.doctor.hand import Hand
 from credentials.doctor.obstacles import (
@@ -234,7 +234,7 @@ def test_only_a_refusal_shows_that_the_vendor_may_not(case: str) -> None:
     stub(scene.vendor.sts, get_caller_identity={"Arn": VENDOR})
     methods = ["list_buckets", "head_bucket", "list_objects_v2", "put_object"]
     stub(scene.vendor.s3, **dict(zip(methods, answers, strict=True)))
-    assert found(vendor_checks.vendor_s3, scene) == ids
+    assert found(vendor_attempts.vendor_s3, scene) == ids
 
 
 def test_call_that_cannot_even_be_sent_is_unclear(scene: Scene) -> None:
