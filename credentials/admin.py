@@ -138,7 +138,10 @@ class IsolationRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("store", "verdict", "summary", "requested_at", "finished_at")
     list_filter = ("passed", "store")
     list_select_related = ("store",)
-    fields = ("store", "verdict", "summary", "requested_by", "requested_at", "finished_at", "calls")
+    fields = (
+        *("store", "verdict", "summary", "bucket", "endpoint_url", "role_arn"),
+        *("requested_by", "requested_at", "finished_at", "calls"),
+    )
     readonly_fields = fields
 
     @admin.display(description="calls")
