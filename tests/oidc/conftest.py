@@ -51,13 +51,13 @@ def _trusted_authority(
 
 @pytest.fixture
 def issuer(running_issuer: Issuer) -> Iterator[Issuer]:
-    """The issuer, well and with one key before each test."""
-    kids = set(running_issuer.keys)
+    """The issuer, well and with its first key before and after each test."""
+    keys, kid = dict(running_issuer.keys), running_issuer.kid
     running_issuer.behave()
     running_issuer.requests.clear()
     yield running_issuer
-    running_issuer.keys = {kid: running_issuer.keys[kid] for kid in sorted(kids)[:1]}
-    running_issuer.kid = next(iter(running_issuer.keys))
+    running_issuer.keys, running_issuer.kid = keys, kid
+    running_issuer.behave()
 
 
 @pytest.fixture

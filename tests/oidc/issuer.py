@@ -16,6 +16,7 @@ import jwt
 import trustme
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from jwt.utils import base64url_encode
 
 JWKS_PATH = "/.well-known/jwks"
 RSA_BITS = 2048
@@ -75,7 +76,11 @@ class Issuer(TlsServer):
 
     def behave(self) -> None:
         """Serve the keys, as it should be."""
-        self.answer = lambda handler: send(handler, json.dumps(self.jwks()).encode())
+        self.serve(None)
+
+    def serve(self, document: Any) -> None:
+        """Serve a document; None: the keys of the moment."""
+        self.answer = lambda handler: send(handler, json.dumps(document or self.jwks()).encode())
 
     def rotate(self, kid: str | None = None, curve: ec.EllipticCurve | None = None) -> str:
         """From now on sign with a fresh key: RSA, or on a curve."""
@@ -110,6 +115,14 @@ class Issuer(TlsServer):
             algorithm=algorithm or ("RS256" if is_rsa else "ES256"),
             headers={name: value for name, value in named.items() if value is not None},
         )
+
+    def jws(self, header: bytes, claims: bytes, key: Any = None) -> str:
+        """A token whose parts are any bytes at all, signed with an RSA key, however short."""
+        text = ".".join(base64url_encode(part).decode() for part in (header, claims))
+        signature = jwt.get_algorithm_by_name("RS256").sign(
+            text.encode(), key or self.keys[self.kid]
+        )
+        return f"{text}.{base64url_encode(signature).decode()}"
 
 
 def public_jwk(key: Any, kid: str) -> dict[str, Any]:

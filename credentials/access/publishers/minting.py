@@ -14,6 +14,7 @@ from credentials.access.publishers.matching import describe, judge
 from credentials.access.publishers.verifying import VerifiedIdentity, verify_identity_token
 from credentials.handout.places import require_one_place
 from credentials.secret import Secret
+from ltdkeeper.errors import DomainError
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +36,25 @@ def mint_job_token(
     used up.
     """
     require_legal_life(life_seconds)
-    identity = verify_identity_token(raw_token=raw_token, now=now)
-    publisher, products = _choose(_publishers_for(identity), product_slugs)
-    if for_a_step:
-        require_one_place(products)
-    claim_identity(identity=identity, now=now)
+    try:
+        identity = verify_identity_token(raw_token=raw_token, now=now)
+        publisher, products = _choose(_publishers_for(identity), product_slugs)
+        if for_a_step:
+            require_one_place(products)
+        claim_identity(identity=identity, now=now)
+    except DomainError as refusal:
+        log.info("identity_token_refused", code=refusal.code, reason=refusal.message)
+        raise
+    return _mint(identity, publisher, products, life_seconds, now)
+
+
+def _mint(
+    identity: VerifiedIdentity,
+    publisher: TrustedPublisher,
+    products: Sequence[Product],
+    life_seconds: int | None,
+    now: datetime,
+) -> MintedToken:
     row, text = start_job_token(
         client=publisher.client,
         products=products,
@@ -80,6 +95,7 @@ def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
             letting_in.append(rule)
         elif verdict.is_identified:
             nearly.append(verdict.differing)
+            log.info("publisher_differs", publisher=rule.pk, claims=verdict.differing)
     if not letting_in:
         raise NoMatchingPublisher(min(nearly, key=len, default=()))
     return letting_in

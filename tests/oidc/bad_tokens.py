@@ -1,0 +1,261 @@
+"""Tokens that must be refused, each with the right code, as one table.
+
+The rule that they meet trusts pushes to the branch main of one GitHub repository.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tests.oidc.identities import AUDIENCE, github
+from tests.oidc.issuer import Issuer, TlsServer, public_jwk, seconds_from_now
+
+INVALID = (400, "invalid_token")
+NO_RULE = (403, "no_matching_publisher")
+UNKNOWN = (403, "unknown_issuer")
+AUDIENCE_WRONG = (400, "wrong_audience")
+SHORT_KEY = rsa.generate_private_key(65537, 1024)  # noqa: S505 - to see it refused
+STRANGERS_KEY = rsa.generate_private_key(65537, 2048)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """Whom tokens are made with: the configured issuer, and a server that nobody configured."""
+
+    issuer: Issuer
+    decoy: TlsServer
+
+    def claims(self, **changes: Any) -> dict[str, Any]:
+        return github(self.issuer.url, **changes)
+
+    def signed(self, **changes: Any) -> str:
+        return self.issuer.sign(self.claims(**changes))
+
+    def forged(self, **headers: Any) -> str:
+        """Signed by a stranger, who writes into the header what he likes."""
+        return self.issuer.sign(self.claims(), key=STRANGERS_KEY, **headers)
+
+    def by_hand(self, header: str, claims: str) -> str:
+        """Properly signed, whatever the text of header and claims is."""
+        return self.issuer.jws(header.replace("KID", self.issuer.kid).encode(), claims.encode())
+
+
+Make = Callable[[Scene], str]
+HEADER = '{"alg":"RS256","typ":"JWT","kid":"KID"}'
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def public_pem(scene: Scene) -> bytes:
+    key = scene.issuer.keys[scene.issuer.kid].public_key()
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return bytes(key.public_bytes(serialization.Encoding.PEM, form))
+
+
+def unsigned(scene: Scene, signature: str = "") -> str:
+    header = encoded(json.dumps({"alg": "none", "kid": scene.issuer.kid}).encode())
+    return f"{header}.{encoded(json.dumps(scene.claims()).encode())}.{signature}"
+
+
+def hmac_with_public_key(scene: Scene) -> str:
+    """PyJWT refuses to sign so; hence by hand."""
+    header = {"alg": "HS256", "kid": scene.issuer.kid}
+    text = ".".join(encoded(json.dumps(part).encode()) for part in (header, scene.claims()))
+    algorithm = jwt.get_algorithm_by_name("HS256")
+    return f"{text}.{encoded(algorithm.sign(text.encode(), public_pem(scene)))}"
+
+
+def with_served_key(key: Any, **jwk: str) -> Make:
+    """Signed with a key that the issuer serves, but that does not do."""
+
+    def make(scene: Scene) -> str:
+        served = scene.issuer.jwks()
+        served["keys"].append({**public_jwk(key, "odd"), **jwk})
+        scene.issuer.serve(served)
+        if isinstance(key, rsa.RSAPrivateKey):
+            claims = json.dumps(scene.claims()).encode()
+            return scene.issuer.jws(HEADER.replace("KID", "odd").encode(), claims, key)
+        return scene.issuer.sign(scene.claims(), key=key, algorithm="ES384", kid="odd")
+
+    return make
+
+
+def with_served_secret(scene: Scene) -> str:
+    secret = b"s" * 32
+    served = scene.issuer.jwks()
+    served["keys"].append({"kty": "oct", "kid": "odd", "k": encoded(secret), "alg": "HS256"})
+    scene.issuer.serve(served)
+    return scene.issuer.sign(scene.claims(), key=secret, algorithm="HS256", kid="odd")
+
+
+def cut_and_pasted(scene: Scene) -> str:
+    """The claims of one token under the signature of another."""
+    header, _, signature = scene.signed(event_name="release").split(".")
+    return ".".join((header, scene.signed().split(".")[1], signature))
+
+
+def flipped(scene: Scene) -> str:
+    head, _, signature = scene.signed().rpartition(".")
+    return f"{head}.{'B' if signature[0] == 'A' else 'A'}{signature[1:]}"
+
+
+def from_the_decoy(scene: Scene) -> str:
+    return scene.issuer.sign(github(scene.decoy.url), key=STRANGERS_KEY)
+
+
+def claims_text(scene: Scene, more: str) -> str:
+    return json.dumps(scene.claims())[:-1] + more + "}"
+
+
+FORMS: dict[str, Make] = {
+    "nothing": lambda _: "",
+    "a word": lambda _: "token",
+    "an API key": lambda _: "ltdk_agi6bnwhrmvo_" + "0" * 64,
+    "two parts": lambda scene: scene.signed().rpartition(".")[0],
+    "four parts": lambda scene: scene.signed() + ".AAAA",
+    "padding": lambda scene: scene.signed() + "==",
+    "a space inside": lambda scene: scene.signed().replace(".", ". ", 1),
+    "JSON serialization": lambda scene: json.dumps({"payload": scene.signed()}),
+    "over 16 KB": lambda scene: scene.signed(filler="x" * 16_384),
+    "claims that are a list": lambda scene: scene.by_hand(HEADER, "[]"),
+    "claims that are no JSON": lambda scene: scene.by_hand(HEADER, "claims"),
+    "claims nested without end": lambda scene: scene.by_hand(HEADER, "[" * 9000),
+    "claims in UTF-16": lambda scene: scene.issuer.jws(
+        HEADER.replace("KID", scene.issuer.kid).encode(),
+        json.dumps(scene.claims()).encode("utf-16"),
+    ),
+    "NaN among the claims": lambda scene: scene.by_hand(HEADER, claims_text(scene, ',"x":NaN')),
+    "a claim twice": lambda scene: scene.by_hand(
+        HEADER, claims_text(scene, ',"repository_id":"74"')
+    ),
+    "a header twice": lambda scene: scene.by_hand(
+        '{"alg":"none","alg":"RS256","kid":"KID"}', json.dumps(scene.claims())
+    ),
+    "crit that nobody knows": lambda scene: scene.issuer.sign(scene.claims(), crit=["x"], x=1),
+    "crit that PyJWT knows": lambda scene: scene.by_hand(
+        '{"alg":"RS256","kid":"KID","crit":["b64"],"b64":true}', json.dumps(scene.claims())
+    ),
+    "b64 false": lambda scene: scene.by_hand(
+        '{"alg":"RS256","kid":"KID","b64":false}', json.dumps(scene.claims())
+    ),
+}
+
+SIGNATURES: dict[str, Make] = {
+    "alg none": unsigned,
+    "alg none with a signature": lambda scene: unsigned(scene, "AAAA"),
+    "HS256 with the public key": hmac_with_public_key,
+    "HS256 with a secret that is served": with_served_secret,
+    "RS512": lambda scene: scene.issuer.sign(scene.claims(), algorithm="RS512"),
+    "PS256": lambda scene: scene.issuer.sign(scene.claims(), algorithm="PS256"),
+    "ES384": with_served_key(ec.generate_private_key(ec.SECP384R1())),
+    "RSA key of 1024 bits": with_served_key(SHORT_KEY),
+    "key for encryption": with_served_key(STRANGERS_KEY, use="enc"),
+    "unknown kid": lambda scene: scene.issuer.sign(scene.claims(), kid="nobody's"),
+    "no kid": lambda scene: scene.issuer.sign(scene.claims(), kid=None),
+    "empty kid": lambda scene: scene.by_hand(
+        '{"alg":"RS256","kid":""}', json.dumps(scene.claims())
+    ),
+    "kid that is a number": lambda scene: scene.by_hand(
+        '{"alg":"RS256","kid":1}', json.dumps(scene.claims())
+    ),
+    "a stranger's signature": lambda scene: scene.forged(),
+    "flipped signature": flipped,
+    "another token's signature": cut_and_pasted,
+    "jku elsewhere": lambda scene: scene.forged(jku=scene.decoy.url),
+    "jku elsewhere, unknown kid": lambda scene: scene.forged(jku=scene.decoy.url, kid="x"),
+    "x5u elsewhere": lambda scene: scene.forged(x5u=scene.decoy.url),
+    "embedded jwk": lambda scene: scene.forged(jwk=public_jwk(STRANGERS_KEY, scene.issuer.kid)),
+    "kid that is an address": lambda scene: scene.forged(kid=scene.decoy.url),
+}
+
+CLAIMS: dict[str, Make] = {
+    "no exp": lambda scene: scene.signed(exp=None),
+    "no iat": lambda scene: scene.signed(iat=None),
+    "no aud": lambda scene: scene.signed(aud=None),
+    "no iss": lambda scene: scene.signed(iss=None),
+    "iss that is a list": lambda scene: scene.by_hand(
+        HEADER, json.dumps({**scene.claims(), "iss": [scene.issuer.url]})
+    ),
+    "future nbf": lambda scene: scene.signed(nbf=seconds_from_now(60)),
+    "future iat": lambda scene: scene.signed(iat=seconds_from_now(60)),
+    "exp in two months": lambda scene: scene.signed(exp=seconds_from_now(61 * 86_400)),
+    "exp beyond all calendars": lambda scene: scene.signed(exp=10**17),
+    "exp without end": lambda scene: scene.by_hand(
+        HEADER, json.dumps(scene.claims(exp=None))[:-1] + ',"exp":1e999}'
+    ),
+    "exp in text": lambda scene: scene.signed(exp=str(seconds_from_now(300))),
+    "exp that is true": lambda scene: scene.signed(exp=seconds_from_now(300), nbf=True),
+    "jti that is a number": lambda scene: scene.signed(jti=7),
+}
+
+ISSUERS: dict[str, Make] = {
+    "an issuer that nobody configured": from_the_decoy,
+    "a slash behind the issuer": lambda scene: scene.signed(iss=scene.issuer.url + "/"),
+    "the issuer in capitals": lambda scene: scene.signed(iss=scene.issuer.url.upper()),
+    "a path behind the issuer": lambda scene: scene.signed(iss=scene.issuer.url + "/octo"),
+    "a space before the issuer": lambda scene: scene.signed(iss=" " + scene.issuer.url),
+    "the decoy behind an @": lambda scene: scene.signed(
+        iss=f"{scene.issuer.url}@{scene.decoy.url.removeprefix('https://')}"
+    ),
+    "GitHub's own, not configured": lambda scene: scene.signed(
+        iss="https://token.actions.githubusercontent.com"
+    ),
+}
+
+AUDIENCES: dict[str, Make] = {
+    "another's": lambda scene: scene.signed(aud="https://pypi.org"),
+    "GitHub's default": lambda scene: scene.signed(aud="https://github.com/octo-org"),
+    "a slash behind": lambda scene: scene.signed(aud=AUDIENCE + "/"),
+    "two": lambda scene: scene.signed(aud=[AUDIENCE, "https://pypi.org"]),
+    "a list of the right one": lambda scene: scene.signed(aud=[AUDIENCE]),
+    "an object": lambda scene: scene.signed(aud={AUDIENCE: True}),
+}
+
+STRANGERS: dict[str, Make] = {
+    "another repository of the same name": lambda scene: scene.signed(repository_id="75"),
+    "the repository under another owner": lambda scene: scene.signed(repository_owner_id="66"),
+    "no numbers at all": lambda scene: scene.signed(repository_id=None, repository_owner_id=None),
+    "a list with the number": lambda scene: scene.signed(repository_id=["74"]),
+    "a number with a point": lambda scene: scene.signed(repository_id=74.0),
+    "a number with a space": lambda scene: scene.signed(repository_id="74 "),
+    "a tag named main": lambda scene: scene.signed(ref="refs/tags/main", ref_type="tag"),
+    "a tag that says it is a branch": lambda scene: scene.signed(ref="refs/tags/main"),
+    "another branch": lambda scene: scene.signed(ref="refs/heads/main2"),
+    "no ref": lambda scene: scene.signed(ref=None, ref_type=None),
+    "pull_request_target": lambda scene: scene.signed(event_name="pull_request_target"),
+    "pull_request": lambda scene: scene.signed(
+        event_name="pull_request", ref="refs/pull/7/merge", head_ref="x", base_ref="main"
+    ),
+    "workflow_run": lambda scene: scene.signed(event_name="workflow_run"),
+    "issue_comment": lambda scene: scene.signed(event_name="issue_comment"),
+    "an event in capitals": lambda scene: scene.signed(event_name="PUSH"),
+    "no event": lambda scene: scene.signed(event_name=None),
+}
+
+EXPIRED: dict[str, Make] = {
+    "a minute ago": lambda scene: scene.signed(exp=seconds_from_now(-60)),
+    "in the year 1969": lambda scene: scene.signed(exp=-1),
+}
+
+TABLES: tuple[tuple[dict[str, Make], tuple[int, str]], ...] = (
+    (FORMS, INVALID),
+    (SIGNATURES, INVALID),
+    (CLAIMS, INVALID),
+    (ISSUERS, UNKNOWN),
+    (AUDIENCES, AUDIENCE_WRONG),
+    (EXPIRED, (400, "expired")),
+    (STRANGERS, NO_RULE),
+)
+BAD_TOKENS = {
+    f"{code}: {name}": (make, status, code)
+    for table, (status, code) in TABLES
+    for name, make in table.items()
+}

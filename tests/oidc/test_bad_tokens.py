@@ -1,0 +1,71 @@
+"""No bad token is taken, each is told why, and nobody but the configured issuer is asked."""
+
+import logging
+
+import pytest
+
+from credentials.access.models import JobToken, TrustedPublisher, UsedIdentityToken
+from tests.http.problem import assert_problem
+from tests.oidc.bad_tokens import BAD_TOKENS, Make, Scene
+from tests.oidc.conftest import Show, Trust
+from tests.oidc.issuer import JWKS_PATH, Issuer, TlsServer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
+
+SHORTEST_TOLD = 12
+
+
+@pytest.fixture
+def scene(issuer: Issuer, decoy: TlsServer) -> Scene:
+    return Scene(issuer=issuer, decoy=decoy)
+
+
+@pytest.fixture
+def publisher(trust: Trust) -> TrustedPublisher:
+    """In place of the common one: pushes to main only."""
+    return trust(ref=["refs/heads/main"], ref_type=["branch"])
+
+
+def test_the_rule_takes_a_good_token(show: Show, publisher: TrustedPublisher, scene: Scene) -> None:
+    assert show(scene.signed()).status_code == 200
+
+
+@pytest.mark.parametrize(("make", "status", "code"), BAD_TOKENS.values(), ids=BAD_TOKENS)
+def test_bad_token_is_refused(
+    make: Make,
+    status: int,
+    code: str,
+    show: Show,
+    publisher: TrustedPublisher,
+    scene: Scene,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    token = make(scene)
+    with caplog.at_level(logging.DEBUG):
+        answer = show(token)
+    assert_problem(answer, status, code)
+    assert answer["Cache-Control"] == "no-store"
+    assert (JobToken.objects.count(), UsedIdentityToken.objects.count()) == (0, 0)
+    assert scene.decoy.requests == []
+    assert set(scene.issuer.requests) <= {JWKS_PATH}
+    told = answer.content.decode() + caplog.text
+    assert [part for part in token.split(".") if len(part) > SHORTEST_TOLD and part in told] == []
+
+
+UNREAD = {name: case for name, case in BAD_TOKENS.items() if name.startswith("unknown_issuer")}
+
+
+@pytest.mark.parametrize(("make", "_status", "_code"), UNREAD.values(), ids=UNREAD)
+def test_nothing_is_fetched_for_an_unknown_issuer(
+    make: Make, _status: int, _code: str, show: Show, publisher: TrustedPublisher, scene: Scene
+) -> None:
+    show(make(scene))
+    assert scene.issuer.requests == []
+
+
+def test_keys_in_the_header_of_a_good_token_are_not_looked_at(
+    show: Show, publisher: TrustedPublisher, scene: Scene
+) -> None:
+    headers = {"jku": scene.decoy.url, "x5u": scene.decoy.url}
+    assert show(scene.issuer.sign(scene.claims(), **headers)).status_code == 200
+    assert scene.decoy.requests == []
