@@ -43,6 +43,9 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
     ("GET", "/readyz"): (None, OPEN),
     ("GET", "/openapi.json"): (None, OPEN),
     ("GET", "/docs/"): (None, OPEN),
+    ("GET", "/oidc/audience"): (None, OPEN),
+    # Whatever else is shown, only the identity token counts.
+    ("POST", "/oidc/token"): ({"token": "none"}, ("invalid_token",) * len(CALLERS)),
     ("GET", "/token"): (None, row("200", "200", "200", "200", "200")),
     ("GET", "/token?format=env&product=guide"): (
         None,

@@ -45,7 +45,7 @@ def _trusted_authority(
     """The service's process trusts the private authority, and knows no keys yet."""
     monkeypatch.setenv("SSL_CERT_FILE", str(write_authority(authority, tmp_path)))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    jwks.keys_at.cache_clear()
+    jwks._kept.cache_clear()
     jwks.cooldown.clear()
 
 

@@ -119,7 +119,15 @@ FETCH_FAILURES = (
 )
 
 
-@lru_cache(maxsize=64)
+_making = threading.Lock()
+
+
 def keys_at(url: str) -> IssuerKeys:
     """The keys at an address, shared by the threads of this process."""
+    with _making:  # the cache alone lets threads that come at once make one each
+        return _kept(url)
+
+
+@lru_cache(maxsize=64)
+def _kept(url: str) -> IssuerKeys:
     return IssuerKeys(url)

@@ -33,12 +33,13 @@ class IdentityTokenSerializer(KnownFieldsOnly, DeliverySerializer):
         limit=MAX_PRODUCTS,
         child=StrictCharField(max_length=63),
         required=False,
+        allow_null=True,
         default=None,
         allow_empty=False,
         help_text="Slugs. Left out: all that the job may have.",
     )
     expires_in = StrictIntegerField(
-        required=False, default=None, help_text="Seconds, 300 to 43200."
+        required=False, allow_null=True, default=None, help_text="Seconds, 300 to 43200."
     )
     format = serializers.ChoiceField(choices=FORMATS, default=JSON)
 
