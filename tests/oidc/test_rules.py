@@ -44,8 +44,6 @@ MET: dict[str, tuple[dict[str, list[str]], dict[str, Any]]] = {
     ),
     "renamed repository": ({}, {"repository": "other/name", "sub": "repo:other/name:x"}),
     "numbers as numbers": ({}, {"repository_id": 74, "repository_owner_id": 65}),
-    "expired within the leeway": ({}, {"exp": seconds_from_now(-10)}),
-    "from a clock that is fast": ({}, {"iat": seconds_from_now(10), "nbf": seconds_from_now(10)}),
     "no nbf": ({}, {"nbf": None}),
     "no sub": ({}, {"sub": None}),
 }
@@ -62,6 +60,13 @@ def test_job_that_meets_the_rule_is_let_in(
     trust(**conditions)
     answer = show(signed(**changes))
     assert answer.status_code == 200, answer.content
+
+
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -10), ("iat", 10), ("nbf", 10)])
+def test_clocks_may_differ_by_half_a_minute(
+    claim: str, seconds: int, show: Show, publisher: TrustedPublisher, signed: Signed
+) -> None:
+    assert show(signed(**{claim: seconds_from_now(seconds)})).status_code == 200
 
 
 # Conditions, changes of the claims, and the claims that the answer names.
@@ -158,9 +163,11 @@ def test_all_that_the_rule_opens_is_given_unless_asked(
     assert show(signed()).json()["products"] == ["guide", "handbook"]
     assert show(signed(), products=None).json()["products"] == ["guide", "handbook"]
     assert show(signed(), products=["handbook"]).json()["products"] == ["handbook"]
+    turned = show(signed(), products=["handbook", "guide"])
+    assert turned.json()["products"] == ["handbook", "guide"]
     assert show(signed(), products=["guide"] * 2).json()["products"] == ["guide"]
     opened = JobToken.objects.filter(grants__product=other)
-    assert opened.count() == 3
+    assert opened.count() == 4
 
 
 def test_first_rule_that_opens_what_is_asked_counts(

@@ -104,13 +104,14 @@ def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
 def _choose(
     publishers: Sequence[TrustedPublisher], asked_slugs: Sequence[str] | None
 ) -> tuple[TrustedPublisher, list[Product]]:
-    """The first rule that opens what is asked for, and the products. Raises ProductsNotOpened."""
+    """The first rule that opens what is asked for, and the products in the order asked.
+
+    Raises ProductsNotOpened.
+    """
     for publisher in publishers:
-        granted = publisher.products.filter(grants__client=publisher.client).order_by("slug")
-        opened = list(granted)
-        if asked_slugs is None and opened:
-            return publisher, opened
-        by_slug = {product.slug: product for product in opened}
-        if asked_slugs and by_slug.keys() >= set(asked_slugs):
-            return publisher, [by_slug[slug] for slug in dict.fromkeys(asked_slugs)]
+        granted = publisher.products.select_related("store").order_by("slug")
+        opened = {each.slug: each for each in granted.filter(grants__client=publisher.client)}
+        slugs = opened if asked_slugs is None else dict.fromkeys(asked_slugs)
+        if slugs and all(slug in opened for slug in slugs):
+            return publisher, [opened[slug] for slug in slugs]
     raise ProductsNotOpened
