@@ -23,7 +23,7 @@ CURL_OPTIONS = (
 
 
 def keeper_curl(step: Step) -> str:
-    """For a step's own calls to the service: `curl -K "$LTD_CURL" ...`."""
+    """For a step's own calls to the service: `curl -qK "$LTD_CURL" ...`."""
     return _lines(*CURL_OPTIONS, _header(step), 'header = "Content-Type: application/json"')
 
 

@@ -1,0 +1,1 @@
+"""CI steps: real shells that evaluate what the service hands out, real programs that use it."""

@@ -1,0 +1,112 @@
+"""boto3 in a hostile step finds the job's credentials, asks once, and shows the token to nobody."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.fake_store import FakeStore
+from tests.faults.service import Service
+from tests.shells import SHELLS
+from tests.steps.conftest import REGISTER, Ask, Step, program
+from tests.steps.runner import called, note_arguments
+
+pytestmark = pytest.mark.loopback
+
+METHODS = {"process": "custom-process", "container": "container-role"}
+SECRET = re.compile(r"ltd[ksj]_[a-z0-9]{12}_[0-9a-f]{64}")
+
+
+def newest_rows(service: Service, count: int) -> set[tuple[Any, ...]]:
+    query = """
+        SELECT access_key_id, delivery, product_slug, status FROM credentials_issuedsession
+        ORDER BY id DESC
+    """
+    return set(service.read(query)[:count])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("delivery", METHODS)
+def test_boto3_finds_the_jobs_credentials_and_no_others(
+    shell: str, delivery: str, ask: Ask, run_step: Step, service: Service, store: FakeStore
+) -> None:
+    asked = store.asked
+    lines = ask(f"format=env&product=guide&delivery={delivery}")
+    done = run_step(lines, REGISTER + program(), shell=shell)
+    (found,) = json.loads(done.stdout)
+    (row,) = newest_rows(service, 1)
+    assert found["method"] == METHODS[delivery]
+    assert row == (found["access_key_id"], delivery, "guide", "issued")
+    assert store.asked - asked == 1
+    assert (found["region"], found["endpoint"]) == ("us-east-1", store.url)
+
+
+def test_hostile_runner_would_win_without_the_lines(run_step: Step) -> None:
+    done = run_step("", program(), AWS_DEFAULT_REGION="us-east-1")
+    (found,) = json.loads(done.stdout)
+    assert (found["method"], found["access_key_id"]) == ("env", "AKIAHOSTILE")
+
+
+def test_each_product_has_its_profile(ask: Ask, run_step: Step, service: Service) -> None:
+    lines = ask("format=env&product=guide&product=handbook")
+    second = REGISTER.replace("$LTD_PRODUCT", "handbook")
+    done = run_step(lines, REGISTER + second + program("ltd", "ltd-handbook"))
+    first, other = json.loads(done.stdout)
+    assert {row[0::2] for row in newest_rows(service, 2)} == {
+        (first["access_key_id"], "guide"),
+        (other["access_key_id"], "handbook"),
+    }
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("form", ["env", "github"])
+def test_no_program_is_called_with_the_token(
+    shell: str, form: str, ask: Ask, run_step: Step, tmp_path: Path
+) -> None:
+    lines = ask(f"format={form}&product=guide")
+    path = note_arguments(tmp_path / "bin", "curl", "mktemp", "cat", SHELLS[shell][0])
+    then = REGISTER + program()
+    run_step(lines, then, shell=shell, GITHUB_ENV=str(tmp_path / "github_env"), **path)
+    calls, programs = called(path)
+    assert SECRET.search(lines)
+    assert programs == {"curl", "mktemp", "cat", SHELLS[shell][0]}
+    assert not SECRET.search(calls)
+
+
+def test_files_of_the_step_hold_the_token_for_its_owner_only(ask: Ask, run_step: Step) -> None:
+    then = 'find "$LTD_JOB_FOLDER" -perm /077 && grep -l ltdj_ "$LTD_JOB_FOLDER"/* | wc -l'
+    done = run_step(ask("format=env&product=guide"), then)
+    assert done.stdout.split() == [b"2"]
+
+
+def test_spent_job_is_told_so_and_gets_nothing(ask: Ask, run_step: Step, service: Service) -> None:
+    finish = 'curl -qK "$LTD_CURL" -X DELETE "$LTD_HOST/token"\n'
+    refused = f"{program().strip()} || echo refused\n"
+    before = service.sessions()
+    done = run_step(ask("format=env&product=guide"), REGISTER + finish + refused)
+    assert done.stdout == b"refused\n"
+    assert b"returned error: 401" in done.stderr
+    assert service.sessions() == before
+
+
+def test_job_token_file_for_programs_that_want_one(
+    ask: Ask, run_step: Step, store: FakeStore
+) -> None:
+    """The lines of docs/ci.rst."""
+    page = (Path(__file__).parents[2] / "docs" / "ci.rst").read_text()
+    block = page.partition("a newline at its end is an error:")[2].split(".. code-block:: sh")[1]
+    use_file = "".join(line.strip() + "\n" for line in block.splitlines()[1:5])
+    assert "AUTHORIZATION_TOKEN_FILE" in use_file
+    lines = ask("format=env&product=guide&delivery=container")
+    done = run_step(lines, REGISTER + use_file + program())
+    assert json.loads(done.stdout)[0]["method"] == "container-role"
+
+
+def test_old_token_answers_with_the_same_lines(ask: Ask, run_step: Step, service: Service) -> None:
+    """A step that lost its environment asks again with the job token alone."""
+    first = ask("format=env&product=guide")
+    again = 'curl -qK "$LTD_CURL" "$LTD_HOST/token?format=env"\n'
+    done = run_step(first, again)
+    assert done.stdout.decode() == first
