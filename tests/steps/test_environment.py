@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from tests.shells import SHELLS
 from tests.steps.conftest import REGISTER, Ask, Step, program
 from tests.steps.runner import called, note_arguments
 
-pytestmark = pytest.mark.loopback
+pytestmark = [
+    pytest.mark.loopback,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+]
 
 METHODS = {"process": "custom-process", "container": "container-role"}
 SECRET = re.compile(r"ltd[ksj]_[a-z0-9]{12}_[0-9a-f]{64}")
