@@ -28,7 +28,7 @@ class Row:
     def promised(self) -> tuple[int, list[str], int]:
         """Calls to the service, deliveries in the ledger, calls to STS: one for each session."""
         deliveries = re.findall(r"``(\w+)``", self.ledger)
-        return int(self.calls), deliveries, len(deliveries)
+        return int(self.calls.partition(" ")[0]), deliveries, len(deliveries)
 
     def runs_on(self, store: str) -> bool:
         """Whether the way is tried on `embedded` or `ceph`."""

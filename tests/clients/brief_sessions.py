@@ -1,0 +1,17 @@
+"""Settings of a service whose sessions live for seconds: 1800, 960 and 900 s divided by 300.
+
+`uploads/slowly.py` divides botocore's own windows alike, so that what happens in hours happens in
+seconds. Only a test's child process runs with them.
+"""
+
+from credentials import durations
+
+SCALE = 300
+durations.REFRESHING_MINIMUM = 1800 // SCALE
+durations.REFRESHING_FLOOR = 960 / SCALE
+
+from tests.store.short_sessions import *  # noqa: E402, F403
+from tests.store.short_sessions import SILENCED_SYSTEM_CHECKS  # noqa: E402
+
+LTD_SESSION_SECONDS = durations.REFRESHING_MINIMUM
+SILENCED_SYSTEM_CHECKS += ["ltdkeeper.E006"]  # that this is out of range
