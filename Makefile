@@ -63,6 +63,10 @@ test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders 
 	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/clients
 	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/clients
 
+.PHONY: bench-clients
+bench-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploads of 2,000 files, beside the same with static keys
+	@LTD_TEST_STORE=$${LTD_TEST_STORE:-ceph} $(BIN)/python -m tests.bench.uploads
+
 .PHONY: proof
 proof: $(INSTALLED) $(STORE_INSTALLED) $(PROOF_INSTALLED) $(SIMULATOR_INSTALLED) ## Prove the session policy over all inputs; needs Node
 	@PROOF_COMPLETE=1 $(BIN)/python -m pytest -q tests/proof

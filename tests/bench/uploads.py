@@ -1,0 +1,135 @@
+"""`make bench-clients`: real programs with sessions from here, beside static keys.
+
+Pair by pair, in turn, so that whatever else the machine does falls on both alike. `LTD_TEST_STORE`
+names the store.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.bench.pairs import heading, time_in_turn
+from tests.clients.jobs import begin_job
+from tests.clients.programs import UPLOADS, executable, run
+from tests.clients.scene import PRODUCT, Scene, running_scene
+from tests.clients.sites import make_pages
+from tests.clients.trees import keys_below
+from tests.store.stage import prepared_account
+from tests.store.started import store_under_test
+
+Command = Callable[[Path, str, str], list[str]]
+NUMBERS = count(1)
+DELETED_AT_ONCE = 1000
+
+
+def script(program: str, name: str, site: Path, bucket: str, root: str) -> list[str]:
+    return [executable(program), str(UPLOADS / name), str(site), bucket, root]
+
+
+def aws(name: str, options: list[str], site: Path, bucket: str, root: str) -> list[str]:
+    target = f"s3://{bucket}/{root}/"
+    command = [executable("aws-cli", "aws"), "s3", name, str(site), target, "--no-progress"]
+    return [*command, *options]
+
+
+# Programs that upload below a root that was registered before.
+WAYS: dict[str, Command] = {
+    "boto3, eight threads": partial(script, "boto3", "boto3_tree.py"),
+    "s3fs": partial(script, "s3fs", "s3fs_tree.py"),
+    "aws s3 cp --recursive": partial(aws, "cp", ["--recursive"]),
+    "aws s3 sync": partial(aws, "sync", []),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """Uploads one site again and again, and removes what arrived. Each gives seconds."""
+
+    scene: Scene
+    site: Path
+    files: int
+    folder: Path
+
+    def with_session(self, command: Command) -> float:
+        """Fetching credentials is part of the time, registering is not."""
+        build = self.scene.uploader.register(PRODUCT)
+        environment = self.scene.container(build)
+        return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
+
+    def with_static_key(self, command: Command) -> float:
+        root = f"static/builds/{next(NUMBERS)}"
+        key = self.scene.account.store.operator
+        environment = self.scene.environment | {
+            "AWS_ACCESS_KEY_ID": key.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": key.secret_access_key.reveal(),
+        }
+        return self._timed(command(self.site, self.scene.account.bucket, root), environment, root)
+
+    def ltd(self, key_id: str, secret: str) -> float:
+        """ltd-conveyor 0.4.2 also registers and finishes; with empty keys it gets a session."""
+        folder = self.folder / str(next(NUMBERS))
+        folder.mkdir()
+        job = begin_job(self.scene, PRODUCT, folder)
+        what = ["upload", "--product", PRODUCT, "--git-ref", "main", "--dir", str(self.site)]
+        keys = ["--aws-id", key_id, "--aws-secret", secret]
+        return self._timed([executable("ltd-conveyor-0.4", "ltd"), *what, *keys], job, PRODUCT)
+
+    def _timed(self, command: list[str], environment: dict[str, str], root: str) -> float:
+        began = time.monotonic()
+        run(command, env=environment)
+        seconds = time.monotonic() - began
+        admin, bucket = self.scene.account.admin, self.scene.account.bucket
+        keys = keys_below(admin, bucket=bucket, prefix=f"{root}/")
+        pages = sum(key.endswith(".html") for key in keys)
+        assert pages == self.files, f"{pages} of {self.files} files arrived"
+        remove(admin, bucket, keys)
+        return seconds
+
+
+def remove(admin: Any, bucket: str, keys: list[str]) -> None:
+    for start in range(0, len(keys), DELETED_AT_ONCE):
+        objects = [{"Key": key} for key in keys[start : start + DELETED_AT_ONCE]]
+        admin.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+@contextmanager
+def ready(files: int) -> Iterator[Bench]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ltdkeeper-bench-")))
+        account = stack.enter_context(prepared_account(stack.enter_context(store_under_test())))
+        (folder / "service").mkdir()
+        scene = stack.enter_context(running_scene(account, folder / "service"))
+        site = make_pages(folder / "site", files)
+        yield Bench(scene=scene, site=site, files=files, folder=folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--pairs", type=int, default=4, help="an even number, to be fair")
+    options = parser.parse_args()
+    sys.stdout.write(heading("session", "static") + "\n")
+    with ready(options.files) as bench:
+        sides = {
+            way: (partial(bench.with_session, command), partial(bench.with_static_key, command))
+            for way, command in WAYS.items()
+        }
+        key = bench.scene.account.store.operator
+        static = partial(bench.ltd, key.access_key_id, key.secret_access_key.reveal())
+        sides["ltd upload, 0.4"] = (partial(bench.ltd, "", ""), static)
+        for way, (session, other) in sides.items():
+            pairs = time_in_turn(way, session, other, pairs=options.pairs)
+            sys.stdout.write(pairs.line() + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
