@@ -1,4 +1,4 @@
-"""Clients, API keys and the ledger in the admin."""
+"""Clients, API keys and the ledger in the admin. Publishers have an admin of their own."""
 
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from credentials.access.keys import make_api_key, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant
+from credentials.access.publishers import admin as _publishers  # noqa: F401 - registers its models
 from credentials.isolation.models import IsolationRun
 from credentials.models import IssuedSession
 from credentials.secret import Secret

@@ -130,7 +130,9 @@ class TrustedPublisher(models.Model):
             return  # the field says so
         identifying = self.issuer.identifying_claims
         if found := problems(self.kind, self.conditions, identifying):
-            raise ValidationError([problem.sentence for problem in found])
+            raise ValidationError(
+                [ValidationError(problem.sentence, code=problem.claim) for problem in found]
+            )
         self.conditions = with_usual_events(self.kind, self.conditions, identifying)
 
     @property

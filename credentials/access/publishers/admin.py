@@ -1,0 +1,194 @@
+"""OIDC issuers, trusted publishers and job tokens in the admin."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from credentials.access.jobs import end_job_token
+from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher
+from credentials.access.publishers.fields import fields_of
+from credentials.access.publishers.forms import publisher_form
+from credentials.access.publishers.issuers import IssuerKind
+from credentials.access.publishers.jwks import KeysUnavailable, keys_at
+
+CHOOSE_ISSUER = "admin/credentials/trustedpublisher/choose_issuer.html"
+
+
+@admin.register(OidcIssuer)
+class OidcIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """CI providers. What rules rest on is frozen while there are rules."""
+
+    list_display = ("issuer", "kind", "jwks_url", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("issuer",)
+    fields = ("kind", "issuer", "jwks_url", "identifying_claims")
+    actions = ("fetch_keys",)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: OidcIssuer | None = None
+    ) -> tuple[str, ...]:
+        has_rules = obj is not None and obj.publishers.exists()
+        return ("kind", "issuer", "identifying_claims") if has_rules else ()
+
+    @admin.action(description="Fetch the keys now, to see whether they can be had")
+    def fetch_keys(self, request: HttpRequest, queryset: QuerySet[OidcIssuer]) -> None:
+        for issuer in queryset:
+            try:
+                count = len(keys_at(issuer.jwks_url).fetch_data().keys)
+            except KeysUnavailable:
+                words = f"{issuer}: the keys cannot be had. The log says why."
+                self.message_user(request, words, messages.ERROR)
+            else:
+                self.message_user(request, f"{issuer}: {count} keys.")
+
+
+@admin.register(TrustedPublisher)
+class TrustedPublisherAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rules. They are disabled, not deleted: tokens on record refer to them."""
+
+    list_display = (
+        "name",
+        "client",
+        "issuer",
+        "identified_by",
+        "has_no_warning",
+        "is_active",
+        "created_at",
+    )
+    list_filter = ("is_active", "issuer", "client")
+    list_select_related = ("client", "issuer")
+    search_fields = ("name", "client__name")
+    autocomplete_fields = ("client", "products")
+
+    @admin.display(description="no warning", boolean=True)
+    def has_no_warning(self, rule: TrustedPublisher) -> bool:
+        return not rule.warnings
+
+    @admin.display(description="warnings")
+    def warned(self, rule: TrustedPublisher) -> SafeString | str:
+        """What an operator should know, as a list."""
+        sentences = format_html_join("", "<li>{}</li>", ((each,) for each in rule.warnings))
+        return format_html("<ul>{}</ul>", sentences) if sentences else "none"
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: TrustedPublisher | None = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - as Django calls it
+        **kwargs: Any,
+    ) -> Any:
+        kwargs["form"] = publisher_form(self._issuer(request, obj), obj)
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: TrustedPublisher | None = None) -> Any:
+        issuer = self._issuer(request, obj)
+        claims = tuple(fields_of(IssuerKind(issuer.kind), issuer.identifying_claims, {}))
+        shown = ("warned", "created_at") if obj else ()
+        return (
+            (None, {"fields": ("name", "issuer", "client", "products", "is_active", *shown)}),
+            ("Whom it lets in: all of these must hold", {"fields": claims}),
+        )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: TrustedPublisher | None = None
+    ) -> tuple[str, ...]:
+        """Whom a rule stands for, and who signs for it, is settled when it is made."""
+        return ("issuer", "client", "warned", "created_at") if obj else ("issuer",)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask first for the issuer: the form depends on its kind."""
+        issuers = list(OidcIssuer.objects.order_by("issuer"))
+        if any(str(issuer.pk) == request.GET.get("issuer") for issuer in issuers):
+            return super().add_view(request, form_url, extra_context)
+        if len(issuers) == 1:
+            return HttpResponseRedirect(f"?issuer={issuers[0].pk}")
+        if not issuers:
+            words = "Say first whose identity tokens are taken; then come back for the rule."
+            self.message_user(request, words, messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:credentials_oidcissuer_add"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Add trusted publisher",
+            "opts": self.opts,
+            "issuers": issuers,
+        }
+        return TemplateResponse(request, CHOOSE_ISSUER, context)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """Say at once what an operator may not have meant."""
+        super().save_related(request, form, formsets, change)
+        rule: TrustedPublisher = form.instance
+        not_granted = rule.products.exclude(grants__client=rule.client).values_list(
+            "slug", flat=True
+        )
+        for sentence in rule.warnings:
+            self.message_user(request, sentence, messages.WARNING)
+        for slug in not_granted:
+            words = f"{rule.client} is not granted {slug}: the rule does not open it until it is."
+            self.message_user(request, words, messages.WARNING)
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: TrustedPublisher | None = None
+    ) -> bool:
+        return False
+
+    def _issuer(self, request: HttpRequest, rule: TrustedPublisher | None) -> OidcIssuer:
+        if rule and rule.issuer_id:
+            return rule.issuer
+        return OidcIssuer.objects.get(pk=request.GET["issuer"])
+
+
+@admin.register(JobToken)
+class JobTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What CI jobs hold, to look at, and to end before its time."""
+
+    list_display = (
+        "token_name",
+        "client",
+        "origin",
+        "identity",
+        "opens",
+        "created_at",
+        "expires_at",
+        "ended_at",
+    )
+    list_filter = ("created_at", "ended_at", "client", "publisher")
+    search_fields = ("^public_id", "identity", "client__name")
+    search_help_text = "Begins with the public id; or holds a part of identity or client."
+    show_full_result_count = False
+    actions = ("end",)
+    fields = readonly_fields = list_display
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
+        tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")
+        return tokens.prefetch_related("products")
+
+    @admin.display(description="came from")
+    def origin(self, token: JobToken) -> str:
+        return str(token.publisher or token.api_key)
+
+    @admin.display(description="products")
+    def opens(self, token: JobToken) -> str:
+        return ", ".join(sorted(product.slug for product in token.products.all()))
+
+    @admin.action(description="End selected job tokens", permissions=["change"])
+    def end(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> None:
+        for token in queryset.filter(ended_at=None):
+            end_job_token(job_token=token, now=timezone.now())
+            self.log_change(request, token, "Ended.")
+        self.message_user(request, "Ended: the next call with them is refused.")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: JobToken | None = None) -> bool:
+        return False
