@@ -1,5 +1,6 @@
 """Products and builds over HTTP: parse, call one service, render."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -27,8 +28,16 @@ from credentials.access.ownership import delete_owned_build, granted_build, regi
 from credentials.access.permissions import IsCallerOrPublicRead, caller_of, reader_of
 from credentials.access.rights import usable_products
 from credentials.finishing import finish_owned_build
+from credentials.presigning.posts import register_build_with_posts
+from credentials.presigning.serializers import (
+    NewBuildWithPostsSerializer,
+    RegisteredBuildSerializer,
+    render_posts,
+)
 from ltdkeeper.origins import origin_of
-from ltdkeeper.wire import PublicCursorPagination
+from ltdkeeper.wire import NEVER_STORED, PublicCursorPagination, accepts
+
+POSTS_MEDIA_TYPE = "application/vnd.ltdkeeper.v2+json"
 
 PAGING = [
     OpenApiParameter("cursor", str, description="From `next` or `previous` of another page."),
@@ -85,17 +94,24 @@ class BuildsView(APIView):
         return Response({"builds": [build_url(build) for build in page], **pages.links()})
 
     @extend_schema(
-        operation_id="register_build", request=NewBuildSerializer, responses={201: BuildSerializer}
+        operation_id="register_build",
+        request=NewBuildWithPostsSerializer,
+        responses={201: RegisteredBuildSerializer},
     )
     def post(self, request: Request, slug: str) -> Response:
+        """Clients that ask for LTD Keeper's second media type may name directories to POST to."""
         product = granted_product(caller=caller_of(request), slug=slug)
-        fields = _valid(NewBuildSerializer, request)
+        takes_posts = accepts(request, POSTS_MEDIA_TYPE)
+        fields = _valid(NewBuildWithPostsSerializer if takes_posts else NewBuildSerializer, request)
         fields["github_requester"] = fields["github_requester"] or ""
-        build = register_owned_build(
-            caller=caller_of(request), product=product, now=timezone.now(), **fields
+        fields |= {"caller": caller_of(request), "product": product, "now": timezone.now()}
+        directories = fields.pop("directories", None)
+        if directories is None:
+            return _registered(register_owned_build(**fields))
+        build, posts = register_build_with_posts(
+            directories=directories, origin=origin_of(request), **fields
         )
-        headers = {"Location": build_url(build)}
-        return Response(BuildSerializer(build).data, status=201, headers=headers)
+        return _registered(build, render_posts(posts), NEVER_STORED)
 
 
 class BuildView(APIView):
@@ -123,6 +139,14 @@ class BuildView(APIView):
     def delete(self, request: Request, build_id: int) -> Response:
         build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
         return Response(BuildSerializer(build).data)
+
+
+def _registered(
+    build: Build, posts: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    location = {"Location": build_url(build)}
+    document = {**BuildSerializer(build).data, **(posts or {})}
+    return Response(document, status=201, headers={**location, **(headers or {})})
 
 
 def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class DurationLimits:
         """What refreshing deliveries are given at least, as far as the role allows it."""
         return min(max(self.usual, REFRESHING_MINIMUM), self.role_max_seconds)
 
+    def presigned(self, wanted_seconds: int) -> int:
+        """What a session that signs for others is given: as much of the setting as is allowed."""
+        return max(SESSION_MINIMUM, min(wanted_seconds, self.longest))
+
     def choose(self, asked_seconds: int | None) -> int:
         """The duration to ask of STS. Raises DurationError."""
         if asked_seconds is None:

@@ -5,6 +5,7 @@ is called, STS is called outside any transaction, and one transaction that locks
 build re-checks it before the row says `issued`. Otherwise the credentials are dropped here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,9 @@ ADDRESS_LENGTH = 45
 
 log = structlog.get_logger(__name__)
 
+# Seconds and now -> a key of its own that stands in for a session.
+StandIn = Callable[[int, datetime], AssumedSession]
+
 
 @dataclass(frozen=True, kw_only=True)
 class VendedSession:
@@ -49,8 +53,12 @@ def issue_session(
     origin: Origin,
     now: datetime,
     asked_seconds: int | None = None,
+    stand_in: StandIn | None = None,
 ) -> VendedSession:
     """A session limited to one build of the caller's.
+
+    `stand_in` gives the key that signs in place of a session, for stores that take no presigned
+    POSTs of sessions: recorded and held to the same rules, but STS is not asked.
 
     Raises UnknownBuild, ProductNotGranted, NotYourBuild, BuildClosed, DurationOutOfRange,
     ScopeChanged, PolicyTooLarge, an StsError, or SessionWithheld.
@@ -63,8 +71,8 @@ def issue_session(
         require_isolation(store=build.product.store)
     seconds = duration_for(build, delivery, asked_seconds)
     policy = policy_for(build, delivery)
-    row = _record(build, caller, delivery, origin, policy, seconds, now)
-    assumed = _assume(row, build, policy, seconds, now)
+    row = _record(build, caller, delivery, origin, policy, seconds, now, by_identity=bool(stand_in))
+    assumed = stand_in(seconds, now) if stand_in else _assume(row, build, policy, seconds, now)
     _complete(row, build, caller, assumed)
     return VendedSession(row=row, build=build, assumed=assumed)
 
@@ -77,6 +85,8 @@ def _record(
     policy: str,
     seconds: int,
     now: datetime,
+    *,
+    by_identity: bool,
 ) -> IssuedSession:
     """Insert the ledger row and commit it; `durable` refuses to run inside a transaction."""
     ledger_id = new_ledger_id()
@@ -96,7 +106,8 @@ def _record(
             root=build.root,
             policy=policy,
             duration_seconds=seconds,
-            role_arn=build.product.store.role_arn,
+            signed_by_identity=by_identity,
+            role_arn="" if by_identity else build.product.store.role_arn,
             session_name=f"{ledger_id}-{build.product.slug}"[:SESSION_NAME_LENGTH],
             caller_address=origin.address[:ADDRESS_LENGTH],
             caller_agent=origin.agent[:AGENT_LENGTH],

@@ -134,6 +134,11 @@ class IssuedSession(models.Model):
     role_arn = models.CharField("role ARN", max_length=255)
     session_name = models.CharField(max_length=64)
 
+    signed_by_identity = models.BooleanField(
+        default=False,
+        help_text="Not a session: the store's POST-signing identity signed, with the key named "
+        "here. What it signed cannot be revoked one by one, only with that key.",
+    )
     access_key_id = models.CharField("access key id", max_length=128, blank=True)
     assumed_role_id = models.CharField("assumed-role id", max_length=193, blank=True)
     packed_policy_percent = models.PositiveIntegerField("packed policy size (%)", null=True)
@@ -189,9 +194,13 @@ class IssuedSession(models.Model):
             models.CheckConstraint(
                 condition=Q(session_name__startswith=F("id")), name="session_named_by_id"
             ),
+            models.CheckConstraint(
+                condition=Q(signed_by_identity=False) | Q(delivery="post"),
+                name="session_identity_signs_posts",
+            ),
             models.UniqueConstraint(
                 fields=["access_key_id"],
-                condition=~Q(access_key_id=""),
+                condition=~Q(access_key_id="") & Q(signed_by_identity=False),
                 name="session_access_key_once",
             ),
         ]

@@ -82,6 +82,20 @@ def session_policy(scope: Scope) -> str:
     return _document(scope, statements)
 
 
+def presigning_policy(scope: Scope) -> str:
+    """The policy of a session that signs POSTs and PUTs: write at or below the root, no more.
+
+    Encrypting with the store's key needs a data key for each object.
+    """
+    root = f"{scope.bucket_arn}/{scope.root}"
+    writing = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": [root, f"{root}/*"]}
+    statements: list[Statement] = [writing]
+    if scope.kms_key_arn:
+        action, key = "kms:GenerateDataKey", scope.kms_key_arn
+        statements.append({"Effect": "Allow", "Action": action, "Resource": key})
+    return _document(scope, statements)
+
+
 def listing_policy(scope: Scope) -> str:
     """The policy of a session that only counts what lies below the root."""
     return _document(scope, [_listing(scope)])

@@ -18,12 +18,18 @@ from credentials.policy import (
     UnsafeScopeError,
     cleaning_policy,
     listing_policy,
+    presigning_policy,
     session_policy,
 )
 
 REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
 INSIDE_SECONDS = 900
-MAKE_POLICY = {Delivery.LIST: listing_policy, Delivery.CLEAN: cleaning_policy}
+PRESIGNING = {Delivery.POST: "LTD_POST_LIFETIME", Delivery.URL: "LTD_URL_LIFETIME"}
+MAKE_POLICY = {
+    Delivery.LIST: listing_policy,
+    Delivery.CLEAN: cleaning_policy,
+    **dict.fromkeys(PRESIGNING, presigning_policy),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +50,8 @@ def duration_for(build: Build, delivery: Delivery, asked_seconds: int | None) ->
         return INSIDE_SECONDS
     if delivery in REFRESHING:
         return limits.refreshing
+    if delivery in PRESIGNING:
+        return limits.presigned(getattr(settings, PRESIGNING[delivery]))
     try:
         return limits.choose(asked_seconds)
     except DurationError as err:

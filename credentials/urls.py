@@ -4,6 +4,7 @@ from django.urls import path
 
 from credentials import views
 from credentials.access.publishers import views as publishers
+from credentials.presigning import views as presigning
 
 urlpatterns = [
     path("token", views.TokenView.as_view(), name="token"),
@@ -14,5 +15,15 @@ urlpatterns = [
         "builds/<int:build_id>/credentials",
         views.BuildCredentialsView.as_view(),
         name="build-credentials",
+    ),
+    path(
+        "builds/<int:build_id>/presigned-posts",
+        presigning.PresignedPostsView.as_view(),
+        name="presigned-posts",
+    ),
+    path(
+        "builds/<int:build_id>/presigned-urls",
+        presigning.PresignedUrlsView.as_view(),
+        name="presigned-urls",
     ),
 ]

@@ -30,8 +30,7 @@ from credentials.serializers import (
     render_credentials,
 )
 from ltdkeeper.origins import origin_of
-
-NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
+from ltdkeeper.wire import NEVER_STORED
 
 
 class IssuingView(APIView):

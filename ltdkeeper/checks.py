@@ -24,6 +24,7 @@ AUDIENCE_LENGTH = 255
 # GitHub's own default: tokens that jobs ask for without naming an audience have it.
 ANYBODYS_AUDIENCE = "https://github.com/"
 SHARED_CACHES = (".RedisCache", ".DatabaseCache")
+POST_MAXIMUM_BYTES = 5 * 1024**3  # of one object in one request (AWS S3 user guide, PutObject)
 
 
 def _error(number: int, message: str, hint: str) -> Error:
@@ -145,3 +146,18 @@ def check_oidc_audience(**_kwargs: Any) -> list[CheckMessage]:
         return []
     hint = "Leave it out, or write an address or word that no other service uses."
     return [_error(15, "LTD_OIDC_AUDIENCE cannot be this service's own.", hint)]
+
+
+@register
+def check_presigning(**_kwargs: Any) -> list[CheckMessage]:
+    """E021, E022: presigned requests that live as a session can, for files that a store takes."""
+    lifetimes = ("LTD_POST_LIFETIME", "LTD_URL_LIFETIME")
+    errors = [
+        _error(21, f"{name} is not within 900 to 43200.", "Seconds, as long as a session lives.")
+        for name in lifetimes
+        if not SESSION_MINIMUM <= getattr(settings, name) <= SESSION_MAXIMUM
+    ]
+    if not 1 <= settings.LTD_POST_MAX_BYTES <= POST_MAXIMUM_BYTES:
+        hint = "1 to 5368709120 bytes: stores take no larger object in one request."
+        errors.append(_error(22, "LTD_POST_MAX_BYTES is out of range.", hint))
+    return list(errors)

@@ -56,6 +56,11 @@ LTD_FAILURES_A_MINUTE = whole_number("LTD_FAILURES_A_MINUTE", 10)
 # --- trusted publishers -----------------------------------------------------------------------
 LTD_OIDC_AUDIENCE = env.str("LTD_OIDC_AUDIENCE", default="") or LTD_PUBLIC_URL
 
+# --- presigned POSTs and PUTs -----------------------------------------------------------------
+LTD_POST_LIFETIME = whole_number("LTD_POST_LIFETIME", 6 * 3600)
+LTD_URL_LIFETIME = whole_number("LTD_URL_LIFETIME", 3600)
+LTD_POST_MAX_BYTES = whole_number("LTD_POST_MAX_BYTES", 5 * 1024**3)
+
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------
 LTD_STORE_NAME = env.str("LTD_STORE_NAME", default="default")
 LTD_STORE_BUCKET = env.str("LTD_STORE_BUCKET", default="")

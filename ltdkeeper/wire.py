@@ -17,10 +17,19 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
+# The headers of answers that hold credentials, or what was signed with them.
+NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
+
 
 def public_url(path: str) -> str:
     """The absolute address of a path of this service, from `LTD_PUBLIC_URL` alone."""
     return f"{settings.LTD_PUBLIC_URL}{path}"
+
+
+def accepts(request: Request, media_type: str) -> bool:
+    """Whether the request's `Accept` header names a media type itself; `*/*` does not."""
+    named = str(request.META.get("HTTP_ACCEPT", "")).lower().split(",")
+    return media_type in {one.partition(";")[0].strip() for one in named}
 
 
 class StrictJSONParser(BaseParser):

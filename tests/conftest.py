@@ -17,6 +17,7 @@ from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import ApiKey, Client
 from credentials.access.ownership import register_owned_build
+from credentials.presigning.sessions import kept_sessions
 from credentials.sts import cooldown
 from tests.fake_sts import FakeSts
 
@@ -36,8 +37,9 @@ def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _warm_store() -> None:
-    """No test's time-out is held against the next test's calls."""
+    """No test's time-out is held against the next test's calls, and no session is left of it."""
     cooldown.clear()
+    kept_sessions.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -45,6 +45,10 @@ VIOLATIONS: dict[str, list[tuple[Make, dict[str, Any]]]] = {
         (issued_row, {"duration_seconds": 899}),
         (issued_row, {"duration_seconds": 43_201}),
     ],
+    "session_identity_signs_posts": [
+        (issued_row, {"signed_by_identity": True}),
+        (issued_row, {"signed_by_identity": True, "delivery": "url"}),
+    ],
     "session_named_by_id": [
         (issued_row, {"session_name": "guide"}),
         (issued_row, {"session_name": ""}),
@@ -66,6 +70,12 @@ def test_access_key_is_in_one_row(db: None) -> None:
     row = issued_row()
     with pytest.raises(IntegrityError, match=r"(?i)unique"):
         issued_row(access_key_id=row.access_key_id)
+
+
+def test_identity_s_key_is_in_many_rows(db: None) -> None:
+    for _ in range(2):
+        issued_row(access_key_id="AKIASIGNER", delivery="post", signed_by_identity=True)
+    assert IssuedSession.objects.filter(access_key_id="AKIASIGNER").count() == 2
 
 
 def test_rows_without_an_access_key_are_many(db: None) -> None:

@@ -12,6 +12,7 @@ from credentials.policy import (
     UnsafeScopeError,
     cleaning_policy,
     listing_policy,
+    presigning_policy,
     session_policy,
 )
 from tests.builds.names import HOSTILE
@@ -37,6 +38,11 @@ CLEANING = (
     '{"Version":"2012-10-17","Statement":['
     '{"Effect":"Allow","Action":"s3:DeleteObject",'
     '"Resource":["arn:aws:s3:::docs/guide/builds/v1","arn:aws:s3:::docs/guide/builds/v1/*"]}]}'
+)
+PRESIGNING = CLEANING.replace("s3:DeleteObject", "s3:PutObject")
+DATA_KEY = (
+    ',{"Effect":"Allow","Action":"kms:GenerateDataKey",'
+    '"Resource":"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}'
 )
 PARTS = '"s3:ListMultipartUploadParts"'
 BARE = '"s3:prefix":["guide/builds/v1","guide/builds/v1/*"]'
@@ -94,6 +100,16 @@ def test_listing_policy_is_exactly_this(case: str) -> None:
 @pytest.mark.parametrize("changes", [{}, {"may_sync": True, "kms_key_arn": KEY}])
 def test_cleaning_policy_is_exactly_this(changes: dict[str, Any]) -> None:
     assert cleaning_policy(scope(**changes)) == CLEANING
+
+
+@pytest.mark.parametrize("changes", [{}, {"may_sync": True, "may_list_bare_root": False}])
+def test_presigning_policy_is_exactly_this(changes: dict[str, Any]) -> None:
+    assert presigning_policy(scope(**changes)) == PRESIGNING
+
+
+def test_presigning_policy_encrypts_with_the_store_s_key() -> None:
+    expected = PRESIGNING.replace("}]}", f"}}{DATA_KEY}]}}")
+    assert presigning_policy(scope(kms_key_arn=KEY)) == expected
 
 
 @pytest.mark.parametrize("case", HOSTILE)
@@ -155,7 +171,9 @@ LONGEST_NAMES = {
 }
 
 
-@pytest.mark.parametrize("make_policy", [session_policy, listing_policy, cleaning_policy])
+@pytest.mark.parametrize(
+    "make_policy", [session_policy, listing_policy, cleaning_policy, presigning_policy]
+)
 @pytest.mark.parametrize("case", LONGEST_NAMES)
 def test_too_long_policy_names_the_longest_name(
     case: str, make_policy: Any, monkeypatch: pytest.MonkeyPatch

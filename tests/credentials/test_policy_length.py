@@ -12,9 +12,11 @@ from credentials.policy import (
     Scope,
     cleaning_policy,
     listing_policy,
+    presigning_policy,
     session_policy,
 )
 
+POLICIES = [session_policy, listing_policy, cleaning_policy, presigning_policy]
 BUCKET = "b" * 63
 ROOT = build_root("p" * 63, "s" * 64)
 # AWS's longest real partition and region, and the longest that a store's column can hold.
@@ -55,7 +57,7 @@ def test_policy_of_the_longest_names_is_compact_ascii_that_fits(
         may_sync=sync,
         kms_key_arn=key,
     )
-    for text in [session_policy(scope), listing_policy(scope), cleaning_policy(scope)]:
+    for text in [policy(scope) for policy in POLICIES]:
         assert len(text) <= 2048, f"{len(text)} characters"
         assert text.isascii(), f"{len(text)} characters, not all of them ASCII"
         assert not set(text) & set(" \t\r\n"), f"{len(text)} characters with white space"

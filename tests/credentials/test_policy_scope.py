@@ -6,7 +6,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from builds.slugs import build_root
-from credentials.policy import Scope, cleaning_policy, listing_policy, session_policy
+from credentials.policy import (
+    Scope,
+    cleaning_policy,
+    listing_policy,
+    presigning_policy,
+    session_policy,
+)
 from tests.builds.names import buckets, build_slugs, product_slugs
 from tests.credentials.evaluator import allows
 
@@ -146,3 +152,31 @@ def test_cleaning_session_only_deletes_at_the_root_and_below(case: tuple[Scope, 
     for action in [*WRITING, *ENCRYPTING, *ON_BUCKET, "s3:GetObject", "s3:DeleteObjectVersion"]:
         assert not allows(policy, action, resource, f"{scope.root}/")
         assert not allows(policy, action, scope.bucket_arn, f"{scope.root}/")
+
+
+@given(scopes_and_keys())
+def test_presigning_session_only_writes_at_the_root_and_below(case: tuple[Scope, str]) -> None:
+    scope, key = case
+    policy, resource = presigning_policy(scope), f"{scope.bucket_arn}/{key}"
+    assert allows(policy, "s3:PutObject", resource) is lies_within(key, scope.root)
+    others = [*SYNCING, *ON_BUCKET, "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    for action in others:
+        assert not allows(policy, action, resource, f"{scope.root}/")
+        assert not allows(policy, action, scope.bucket_arn, f"{scope.root}/")
+
+
+@given(scope=scopes, action=st.sampled_from(OTHERS), bucket=buckets)
+def test_presigning_session_may_do_nothing_else(scope: Scope, action: str, bucket: str) -> None:
+    policy = presigning_policy(scope)
+    for resource in ["*", scope.bucket_arn, f"{scope.bucket_arn}/{scope.root}/x", KEY]:
+        assert not allows(policy, action, resource)
+    elsewhere = f"arn:{scope.partition}:s3:::{bucket}/{scope.root}/x"
+    assert allows(policy, "s3:PutObject", elsewhere) is (bucket == scope.bucket)
+
+
+@given(scopes)
+def test_presigning_session_makes_data_keys_with_the_store_s_key_alone(scope: Scope) -> None:
+    policy = presigning_policy(scope)
+    assert allows(policy, "kms:GenerateDataKey", KEY) is (scope.kms_key_arn == KEY)
+    assert not allows(policy, "kms:GenerateDataKey", OTHER_KEY)
+    assert not allows(policy, "kms:Decrypt", KEY)

@@ -26,8 +26,13 @@ FINISH_BUILD = Endpoint(method="PATCH", path="/builds/{build}", body={"uploaded"
 DELETE_BUILD = Endpoint(method="DELETE", path="/builds/{build}")
 ISSUE = Endpoint(method="POST", path="/builds/{build}/credentials", body={})
 REFRESH = Endpoint(method="GET", path="/builds/{build}/credentials")
-
 REFRESH_OPEN_BUILD = Endpoint(method="GET", path="/credentials")
+PRESIGN_POSTS = Endpoint(
+    method="POST", path="/builds/{build}/presigned-posts", body={"directories": ["/", "_static/"]}
+)
+PRESIGN_URLS = Endpoint(
+    method="POST", path="/builds/{build}/presigned-urls", body={"files": [{"key": "index.html"}]}
+)
 
 ENDPOINTS = {
     "token": TOKEN,
@@ -42,6 +47,8 @@ ENDPOINTS = {
     "issue credentials": ISSUE,
     "refresh credentials": REFRESH,
     "refresh open build": REFRESH_OPEN_BUILD,
+    "presign posts": PRESIGN_POSTS,
+    "presign urls": PRESIGN_URLS,
 }
 OF_A_PRODUCT = {name: ENDPOINTS[name] for name in ("read product", "list builds", "register build")}
 OF_A_BUILD = {
@@ -52,8 +59,12 @@ OF_A_BUILD = {
         "delete build",
         "issue credentials",
         "refresh credentials",
+        "presign posts",
+        "presign urls",
     )
 }
 CHANGING_A_BUILD = {name: case for name, case in OF_A_BUILD.items() if name != "read build"}
-ISSUING = {"issue credentials": ISSUE, "refresh credentials": REFRESH}
+CREDENTIALS = {"issue credentials": ISSUE, "refresh credentials": REFRESH}
+PRESIGNING = {"presign posts": PRESIGN_POSTS, "presign urls": PRESIGN_URLS}
+ISSUING = CREDENTIALS | PRESIGNING
 WITH_A_BODY = {name: case for name, case in ENDPOINTS.items() if case.body is not None}

@@ -11,7 +11,7 @@ from builds.services import delete_build
 from credentials.models import IssuedSession
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send
-from tests.http.endpoints import ISSUE, ISSUING, REFRESH, TOKEN, Endpoint
+from tests.http.endpoints import CREDENTIALS, ISSUE, ISSUING, REFRESH, TOKEN, Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -22,14 +22,14 @@ MEMBERS = (
 STATED = {"token": TOKEN, **ISSUING}
 
 
-@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
 def test_answer_has_exactly_its_members(endpoint: Endpoint, send: Send) -> None:
     response = send(endpoint)
     assert (response.status_code, response["Content-Type"]) == (200, "application/json")
     assert list(response.json()) == MEMBERS.split()
 
 
-@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
 def test_answer_is_what_sts_gave_and_the_ledger_recorded(
     endpoint: Endpoint, send: Send, sts: FakeSts, build: Build
 ) -> None:
@@ -42,7 +42,7 @@ def test_answer_is_what_sts_gave_and_the_ledger_recorded(
     assert (document["bucket"], document["root"]) == ("docs-bucket", build.root)
 
 
-@pytest.mark.parametrize("endpoint", ISSUING.values(), ids=ISSUING)
+@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
 def test_expiration_ends_in_z_and_is_the_sessions(endpoint: Endpoint, send: Send) -> None:
     text = send(endpoint).json()["Expiration"]
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

@@ -32,6 +32,8 @@ STATEMENTS = {
     "issue credentials": 15,
     "refresh credentials": 15,
     "refresh open build": 16,
+    "presign posts": 16,
+    "presign urls": 16,
 }
 # The key session is read anew before a session is completed.
 MORE_WITH_A_KEY_SESSION = {
@@ -39,6 +41,8 @@ MORE_WITH_A_KEY_SESSION = {
     "issue credentials",
     "refresh credentials",
     "refresh open build",
+    "presign posts",
+    "presign urls",
 }
 
 

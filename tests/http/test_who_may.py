@@ -77,6 +77,14 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         None,
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
     ),
+    ("POST", f"{BUILD}/presigned-posts"): (
+        {"directories": ["/"]},
+        row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
+    ),
+    ("POST", f"{BUILD}/presigned-urls"): (
+        {"files": [{"key": "index.html"}]},
+        row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
+    ),
     ("GET", "/credentials"): (None, row(NONE_OPEN, NONE_OPEN, "200", NONE_OPEN, NONE_OPEN)),
 }
 CELLS = [

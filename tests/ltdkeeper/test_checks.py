@@ -38,6 +38,9 @@ RIGHT: dict[str, Any] = {
     "LTD_OIDC_AUDIENCE": "https://keeper.example.org",
     "LTD_FAILURES_A_MINUTE": 10,
     "CACHES": cache_in("db.DatabaseCache"),
+    "LTD_POST_LIFETIME": 21_600,
+    "LTD_URL_LIFETIME": 3600,
+    "LTD_POST_MAX_BYTES": 5 * 1024**3,
     "LTD_STORE_BUCKET": "docs",
     "LTD_STORE_ROLE_ARN": ROLE,
     "LTD_TRUSTED_PROXIES": 0,
@@ -124,6 +127,11 @@ WRONG: dict[str, tuple[dict[str, Any], list[str]]] = {
     "cache of one machine": ({"CACHES": cache_in("filebased.FileBasedCache")}, ["E012"]),
     "no cache": ({"CACHES": cache_in("dummy.DummyCache")}, ["E012"]),
     "log level as a number": ({"LTD_LOG_LEVEL": "10"}, ["E010"]),
+    "posts too short": ({"LTD_POST_LIFETIME": 899}, ["E021"]),
+    "posts too long": ({"LTD_POST_LIFETIME": 43_201}, ["E021"]),
+    "addresses too short": ({"LTD_URL_LIFETIME": 899}, ["E021"]),
+    "no byte in a post": ({"LTD_POST_MAX_BYTES": 0}, ["E022"]),
+    "more than a store takes": ({"LTD_POST_MAX_BYTES": 5 * 1024**3 + 1}, ["E022"]),
 }
 
 
@@ -150,12 +158,16 @@ ALLOWED: dict[str, dict[str, Any]] = {
     },
     "SQLite, allowed": {"DATABASES": SQLITE, "LTD_ALLOW_SQLITE": True},
     "shortest durations": {
+        "LTD_POST_LIFETIME": 900,
+        "LTD_URL_LIFETIME": 900,
         "LTD_STORE_ROLE_MAX_SECONDS": 1800,
         "LTD_SESSION_SECONDS": 900,
         "LTD_KEY_SESSION_SECONDS": 300,
         "LTD_UPLOAD_WINDOW_SECONDS": 300,
     },
     "longest durations": {
+        "LTD_POST_LIFETIME": 43_200,
+        "LTD_URL_LIFETIME": 43_200,
         "LTD_STORE_ROLE_MAX_SECONDS": 43_200,
         "LTD_SESSION_SECONDS": 43_200,
         "LTD_KEY_SESSION_SECONDS": 604_800,

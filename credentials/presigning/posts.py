@@ -1,0 +1,146 @@
+"""Presigned POSTs for the directories of a build."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+
+from builds.models import Build, Product, Store
+from builds.services import delete_build
+from builds.slugs import ULID_LENGTH, build_root
+from credentials.access.callers import Caller
+from credentials.access.ownership import owned_build, register_owned_build
+from credentials.issuing import StandIn, VendedSession
+from credentials.models import Delivery
+from credentials.presigning.addresses import bucket_url
+from credentials.presigning.errors import BadDirectory
+from credentials.presigning.forms import Form, Terms, directory_form, file_form
+from credentials.presigning.keys import BadNameError, check_directories
+from credentials.presigning.sessions import session_to_sign
+from credentials.presigning.signing import Signer
+from credentials.presigning.support import stand_in_for_posts
+from ltdkeeper.errors import DomainError
+from ltdkeeper.origins import Origin
+
+CLOSED = "The build that was just registered is deleted: register again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedPost:
+    """An address, and the fields to send to it in front of the file."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedPosts:
+    """Two POSTs for each directory that was asked for, by exactly its name."""
+
+    session_id: str
+    expires_at: datetime
+    files: Mapping[str, SignedPost]
+    directories: Mapping[str, SignedPost]
+
+
+def presign_posts(
+    *, caller: Caller, build_id: int, directories: Sequence[str], origin: Origin, now: datetime
+) -> SignedPosts:
+    """POSTs for some directories of the caller's open build.
+
+    Raises BadDirectory, PostNotSupported, PostSignerUnusable, and as `issue_session` does.
+    """
+    build = owned_build(caller=caller, build_id=build_id)
+    _check(directories, build.root)
+    stand_in = stand_in_for_posts(build.product.store)
+    return _sign(caller, build, directories, origin, now, stand_in)
+
+
+def register_build_with_posts(
+    *,
+    caller: Caller,
+    product: Product,
+    directories: Sequence[str],
+    origin: Origin,
+    now: datetime,
+    slug: str | None,
+    **fields: Any,
+) -> tuple[Build, SignedPosts]:
+    """A new build and the POSTs for its directories, or neither: without them it is deleted.
+
+    Raises as `register_owned_build` and `presign_posts` do.
+    """
+    _check(directories, build_root(product.slug, slug or "x" * ULID_LENGTH))
+    stand_in = stand_in_for_posts(product.store)
+    build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
+    with ExitStack() as undo:
+        undo.callback(delete_build, build_id=build.pk, now=now)
+        try:
+            posts = _sign(caller, build, directories, origin, now, stand_in)
+        except DomainError as err:
+            err.message = f"{err.message} {CLOSED}"
+            raise
+        undo.pop_all()
+    return build, posts
+
+
+def _check(directories: Sequence[str], root: str) -> None:
+    try:
+        check_directories(directories, root_bytes=len(root))
+    except BadNameError as err:
+        raise BadDirectory(f"directories: {err}") from err
+
+
+def _sign(
+    caller: Caller,
+    build: Build,
+    directories: Sequence[str],
+    origin: Origin,
+    now: datetime,
+    stand_in: StandIn | None,
+) -> SignedPosts:
+    vended = session_to_sign(
+        caller=caller,
+        build_id=build.pk,
+        delivery=Delivery.POST,
+        origin=origin,
+        now=now,
+        stand_in=stand_in,
+    )
+    signer, terms = signer_of(vended), terms_of(vended.build)
+
+    def signed(form: Form) -> SignedPost:
+        return SignedPost(url=signer.bucket_url, fields=signer.sign_post(form))
+
+    return SignedPosts(
+        session_id=vended.row.pk,
+        expires_at=signer.expires_at,
+        files={name: signed(file_form(terms, name)) for name in directories},
+        directories={name: signed(directory_form(terms, name)) for name in directories},
+    )
+
+
+def signer_of(vended: VendedSession) -> Signer:
+    """Who signs for a build: until the session ends, and no longer than the build is open."""
+    store = vended.build.product.store
+    return Signer(
+        session=vended.assumed,
+        region=store.region,
+        bucket_url=bucket_url(store),
+        expires_at=min(vended.assumed.expires_at, vended.build.open_until),
+    )
+
+
+def terms_of(build: Build) -> Terms:
+    """What every presigned request of a build has in common."""
+    mode = build.product.store.acl_mode
+    return Terms(
+        bucket=build.bucket_name,
+        root=build.root,
+        surrogate_key=build.surrogate_key,
+        max_bytes=settings.LTD_POST_MAX_BYTES,
+        acl="" if mode == Store.ACLMode.NONE else mode,
+    )
