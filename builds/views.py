@@ -34,6 +34,7 @@ from credentials.presigning.serializers import (
     RegisteredBuildSerializer,
     render_posts,
 )
+from credentials.reusing.serving import forget_build
 from ltdkeeper.origins import origin_of
 from ltdkeeper.wire import NEVER_STORED, PublicCursorPagination, accepts
 
@@ -133,11 +134,13 @@ class BuildView(APIView):
             origin=origin_of(request),
             now=timezone.now(),
         )
+        forget_build(build_id)
         return Response(BuildSerializer(build).data)
 
     @extend_schema(operation_id="delete_build", request=None, responses=BuildSerializer)
     def delete(self, request: Request, build_id: int) -> Response:
         build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
+        forget_build(build_id)
         return Response(BuildSerializer(build).data)
 
 

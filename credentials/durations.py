@@ -5,6 +5,8 @@ from dataclasses import dataclass
 SESSION_MINIMUM = 900
 # botocore refreshes from 15 minutes before the end on: with less than this, it asks at every call.
 REFRESHING_MINIMUM = 1800
+# Nor is one served again with this or less left: a minute above those 15.
+REFRESHING_FLOOR = 960
 
 
 class DurationError(ValueError):

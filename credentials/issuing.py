@@ -17,12 +17,13 @@ from builds.errors import BuildClosed
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.locking import right_still_stands
+from credentials.access.models import Client
 from credentials.access.ownership import closable_build, owned_build
 from credentials.errors import PolicyTooLarge, SessionWithheld
 from credentials.isolation.requiring import require_isolation
 from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
 from credentials.scoping import duration_for, policy_for, scope_of
-from credentials.sts import AssumedSession, assume_role
+from credentials.sts import USUAL, AssumedSession, Patience, assume_role
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
@@ -34,6 +35,24 @@ log = structlog.get_logger(__name__)
 
 # Seconds and now -> a key of its own that stands in for a session.
 StandIn = Callable[[int, datetime], AssumedSession]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedSession:
+    """What a session will be and for whom: all that its ledger row says before STS is asked.
+
+    `still_stands` tells, inside a transaction, whether the right to it stands at a moment, and
+    locks what that rests on.
+    """
+
+    build: Build
+    delivery: Delivery
+    policy: str
+    seconds: int
+    client: Client | None
+    client_name: str
+    token_name: str
+    still_stands: Callable[[datetime], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +79,26 @@ def issue_session(
     `stand_in` gives the key that signs in place of a session, for stores that take no presigned
     POSTs of sessions: recorded and held to the same rules, but STS is not asked.
 
-    Raises UnknownBuild, ProductNotGranted, NotYourBuild, BuildClosed, DurationOutOfRange,
-    ScopeChanged, PolicyTooLarge, an StsError, or SessionWithheld.
+    Raises what `plan_session` and `issue_planned` raise.
+    """
+    plan = plan_session(
+        caller=caller, build_id=build_id, delivery=delivery, now=now, asked_seconds=asked_seconds
+    )
+    return issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)
+
+
+def plan_session(
+    *,
+    caller: Caller,
+    build_id: int,
+    delivery: Delivery,
+    now: datetime,
+    asked_seconds: int | None = None,
+) -> PlannedSession:
+    """What a session for the caller's build would be today, made from today's rows.
+
+    Raises UnknownBuild, ProductNotGranted, NotYourBuild, BuildClosed, IsolationNotProven,
+    DurationOutOfRange, ScopeChanged, PolicyTooLarge.
     """
     find = closable_build if delivery in INSIDE else owned_build
     build = find(caller=caller, build_id=build_id)
@@ -69,43 +106,60 @@ def issue_session(
         raise BuildClosed
     if delivery not in INSIDE:
         require_isolation(store=build.product.store)
-    seconds = duration_for(build, delivery, asked_seconds)
-    policy = policy_for(build, delivery)
-    row = _record(build, caller, delivery, origin, policy, seconds, now, by_identity=bool(stand_in))
-    assumed = stand_in(seconds, now) if stand_in else _assume(row, build, policy, seconds, now)
-    _complete(row, build, caller, assumed)
-    return VendedSession(row=row, build=build, assumed=assumed)
+    return PlannedSession(
+        build=build,
+        delivery=delivery,
+        policy=policy_for(build, delivery),
+        seconds=duration_for(build, delivery, asked_seconds),
+        client=caller.client,
+        client_name=caller.client.name,
+        token_name=caller.token_name,
+        still_stands=lambda then: right_still_stands(
+            caller=caller, build_id=build.pk, to_write=delivery not in INSIDE, now=then
+        ),
+    )
+
+
+def issue_planned(
+    *,
+    plan: PlannedSession,
+    origin: Origin,
+    now: datetime,
+    patience: Patience = USUAL,
+    stand_in: StandIn | None = None,
+) -> VendedSession:
+    """Record, ask STS, and complete the row if the right still stands.
+
+    The plan must be fresh: its policy goes to STS as it is. Raises PolicyTooLarge, an StsError,
+    or SessionWithheld.
+    """
+    row = _record(plan, origin, now, by_identity=bool(stand_in))
+    assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)
+    _complete(row, plan, assumed)
+    return VendedSession(row=row, build=plan.build, assumed=assumed)
 
 
 def _record(
-    build: Build,
-    caller: Caller,
-    delivery: Delivery,
-    origin: Origin,
-    policy: str,
-    seconds: int,
-    now: datetime,
-    *,
-    by_identity: bool,
+    plan: PlannedSession, origin: Origin, now: datetime, *, by_identity: bool
 ) -> IssuedSession:
     """Insert the ledger row and commit it; `durable` refuses to run inside a transaction."""
-    ledger_id = new_ledger_id()
+    ledger_id, build = new_ledger_id(), plan.build
     with transaction.atomic(durable=True):
         return IssuedSession.objects.create(
             id=ledger_id,
-            delivery=delivery,
+            delivery=plan.delivery,
             store=build.product.store,
             build=build,
-            client=caller.client,
+            client=plan.client,
             store_name=build.product.store.name,
             product_slug=build.product.slug,
             build_slug=build.slug,
-            client_name=caller.client.name,
-            token_name=caller.token_name,
+            client_name=plan.client_name,
+            token_name=plan.token_name,
             bucket_name=build.bucket_name,
             root=build.root,
-            policy=policy,
-            duration_seconds=seconds,
+            policy=plan.policy,
+            duration_seconds=plan.seconds,
             signed_by_identity=by_identity,
             role_arn="" if by_identity else build.product.store.role_arn,
             session_name=f"{ledger_id}-{build.product.slug}"[:SESSION_NAME_LENGTH],
@@ -116,19 +170,20 @@ def _record(
 
 
 def _assume(
-    row: IssuedSession, build: Build, policy: str, seconds: int, now: datetime
+    row: IssuedSession, plan: PlannedSession, now: datetime, patience: Patience
 ) -> AssumedSession:
     try:
         return assume_role(
-            store=build.product.store,
+            store=plan.build.product.store,
             session_name=row.session_name,
-            policy=policy,
-            duration_seconds=seconds,
+            policy=plan.policy,
+            duration_seconds=plan.seconds,
             now=now,
+            patience=patience,
         )
     except PolicyTooLarge as err:
         _record_failure(row, err)
-        longest = scope_of(build).longest_name
+        longest = scope_of(plan.build).longest_name
         message = (
             f"The store finds the session policy too large. The longest name is the {longest}."
         )
@@ -150,13 +205,11 @@ def _record_failure(row: IssuedSession, err: DomainError) -> None:
         log.error("failure_not_recorded", session=row.pk, error=str(database_error))
 
 
-def _complete(row: IssuedSession, build: Build, caller: Caller, assumed: AssumedSession) -> None:
+def _complete(row: IssuedSession, plan: PlannedSession, assumed: AssumedSession) -> None:
     """Write down what was issued, if the right to it still stands; else withhold it."""
     now = timezone.now()
     with transaction.atomic(durable=True):
-        stands = right_still_stands(
-            caller=caller, build_id=build.pk, to_write=row.delivery not in INSIDE, now=now
-        )
+        stands = plan.still_stands(now)
         status = IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         row.status, row.completed_at, row.expires_at = status, now, assumed.expires_at
         row.access_key_id = assumed.access_key_id

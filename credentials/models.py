@@ -3,7 +3,7 @@
 The models of who may ask are in `credentials/access/models.py`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -23,6 +23,7 @@ from credentials.access.models import (
     TrustedPublisher,
     UsedIdentityToken,
 )
+from credentials.durations import REFRESHING_FLOOR
 from credentials.isolation.models import IsolationRun
 
 __all__ = [
@@ -77,6 +78,10 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
 
     def active(self, now: datetime) -> "IssuedSessionQuerySet":
         return self.issued().filter(expires_at__gt=now)
+
+    def reusable(self, now: datetime) -> "IssuedSessionQuerySet":
+        """Those that may be served again: whatever ends a session early takes it out of here."""
+        return self.active(now + timedelta(seconds=REFRESHING_FLOOR))
 
     def failed(self) -> "IssuedSessionQuerySet":
         return self.filter(status=IssuedSession.Status.FAILED)

@@ -1,7 +1,8 @@
 """The one place that calls STS: a shared client per store and process, time-outs, typed errors.
 
-Times: connecting 1 s, reading 1.5 s, two attempts in all. `total_max_attempts` counts attempts;
-`max_attempts: 2` would be three (botocore's retry guide, and measured against a hanging server).
+How long is waited, and how often is tried, is said by a `Patience`. `total_max_attempts` counts
+attempts; `max_attempts: 2` would be three (botocore's retry guide, and measured against a hanging
+server).
 """
 
 import threading
@@ -26,9 +27,6 @@ from credentials.sts_errors import CALL_FAILED, TIMED_OUT, UNREADABLE, loggable,
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
-CONNECT_SECONDS = 1.0
-READ_SECONDS = 1.5
-TOTAL_ATTEMPTS = 2
 EXPIRY_TOLERANCE = timedelta(minutes=1)
 
 log = structlog.get_logger(__name__)
@@ -40,6 +38,20 @@ class Endpoint:
 
     region: str
     endpoint_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a call waits to connect and for an answer, in seconds, and how often it is tried."""
+
+    connect_seconds: float
+    read_seconds: float
+    attempts: int
+
+
+USUAL = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
+# For whom the answer may come late: another attempt would be another session.
+ONE_LONG_ATTEMPT = Patience(connect_seconds=1.0, read_seconds=5.0, attempts=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +67,19 @@ class AssumedSession:
     request_id: str
 
 
-_clients: "dict[Endpoint, STSClient]" = {}
+_clients: "dict[tuple[Endpoint, Patience], STSClient]" = {}
 _making = threading.Lock()
 cooldown = Cooldown()
 
 
 def assume_role(
-    *, store: Store, session_name: str, policy: str, duration_seconds: int, now: datetime
+    *,
+    store: Store,
+    session_name: str,
+    policy: str,
+    duration_seconds: int,
+    now: datetime,
+    patience: Patience = USUAL,
 ) -> AssumedSession:
     """Call AssumeRole once. `policy` is required: without one a session has the whole role.
 
@@ -80,7 +98,7 @@ def assume_role(
     if cooldown.is_on(_endpoint(store)):
         raise StsUnreachable
     try:
-        answer = client_for(store).assume_role(**request)
+        answer = client_for(store, patience).assume_role(**request)
     except CALL_FAILED as err:
         if isinstance(err, TIMED_OUT):
             cooldown.begin(_endpoint(store))
@@ -122,25 +140,26 @@ def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> 
         raise StsBadAnswer
 
 
-def client_for(store: Store) -> "STSClient":
+def client_for(store: Store, patience: Patience = USUAL) -> "STSClient":
     """The shared client of a store's endpoint; made once, then handed out without a lock."""
-    endpoint = _endpoint(store)
-    if (client := _clients.get(endpoint)) is None:
+    key = _endpoint(store), patience
+    if (client := _clients.get(key)) is None:
         with _making:
-            client = _clients.get(endpoint) or _make_client(endpoint)
-            _clients[endpoint] = client
+            client = _clients.get(key) or _make_client(*key)
+            _clients[key] = client
     return client
 
 
 def _endpoint(store: Store) -> Endpoint:
+    """Where a store's STS is asked."""
     return Endpoint(region=store.region, endpoint_url=store.endpoint_url)
 
 
-def _make_client(endpoint: Endpoint) -> "STSClient":
+def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
     config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
         max_pool_connections=max(10, settings.LTD_WEB_THREADS),
     )
     return boto3.session.Session().client(
@@ -163,7 +182,8 @@ def warm_up() -> None:
         return
     for store in stores:
         try:
-            client_for(store)
+            for patience in (USUAL, ONE_LONG_ATTEMPT):
+                client_for(store, patience)
         except (BotoCoreError, ValueError) as err:
             # One store's mistake must not keep the others from being served.
             log.error("store_not_warmed_up", store=store.name, error=str(err))

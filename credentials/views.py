@@ -21,6 +21,7 @@ from credentials.handout.handing import hand_out_job_token
 from credentials.handout.serializers import JSON, HandoutRequestSerializer
 from credentials.issuing import issue_session
 from credentials.models import Delivery
+from credentials.reusing.serving import serve_session
 from credentials.serializers import (
     CredentialsRequestSerializer,
     CredentialsSerializer,
@@ -92,31 +93,24 @@ class TokenView(IssuingView):
         return Response(status=204)
 
 
-class CredentialsView(IssuingView):
-    """Credentials for exactly one build."""
+class RefreshingView(IssuingView):
+    """Credentials for exactly one build, to SDKs that come back: served again while they last."""
 
     authentication_classes = (RefreshingTokenAuthentication,)
 
-    def issue(
-        self,
-        request: Request,
-        build_id: int,
-        delivery: Delivery,
-        asked_seconds: int | None = None,
-    ) -> Response:
-        """Issue a session and answer with it."""
-        vended = issue_session(
+    def serve(self, request: Request, build_id: int, delivery: Delivery) -> Response:
+        """Answer with a session from memory, or with a new one."""
+        vended = serve_session(
             caller=caller_of(request),
             build_id=build_id,
             delivery=delivery,
             origin=origin_of(request),
             now=timezone.now(),
-            asked_seconds=asked_seconds,
         )
         return Response(render_credentials(vended))
 
 
-class OpenBuildCredentialsView(CredentialsView):
+class OpenBuildCredentialsView(RefreshingView):
     """Credentials for the caller's open build, at an address known before the build exists."""
 
     http_method_names = ["get", "options"]
@@ -136,10 +130,10 @@ class OpenBuildCredentialsView(CredentialsView):
             product_slug=query.validated_data["product"],
             now=timezone.now(),
         )
-        return self.issue(request, build.pk, Delivery(query.validated_data["delivery"]))
+        return self.serve(request, build.pk, Delivery(query.validated_data["delivery"]))
 
 
-class BuildCredentialsView(CredentialsView):
+class BuildCredentialsView(RefreshingView):
     """Credentials for a build by its id."""
 
     @extend_schema(
@@ -151,8 +145,15 @@ class BuildCredentialsView(CredentialsView):
         """Issue a session and answer with it once."""
         serializer = CredentialsRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        asked_seconds = serializer.validated_data["duration_seconds"]
-        return self.issue(request, build_id, Delivery.JSON, asked_seconds)
+        vended = issue_session(
+            caller=caller_of(request),
+            build_id=build_id,
+            delivery=Delivery.JSON,
+            origin=origin_of(request),
+            now=timezone.now(),
+            asked_seconds=serializer.validated_data["duration_seconds"],
+        )
+        return Response(render_credentials(vended))
 
     @extend_schema(
         operation_id="refresh_credentials",
@@ -163,4 +164,4 @@ class BuildCredentialsView(CredentialsView):
         """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
         serializer = RefreshRequestSerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
-        return self.issue(request, build_id, Delivery(serializer.validated_data["delivery"]))
+        return self.serve(request, build_id, Delivery(serializer.validated_data["delivery"]))

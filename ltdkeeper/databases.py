@@ -41,5 +41,6 @@ def _postgresql(config: dict[str, Any], *, threads: int) -> dict[str, Any]:
     options = dict(config.get("OPTIONS", {}))
     options.setdefault("connect_timeout", 2)
     options.setdefault("options", POSTGRES_TIMEOUTS)
-    options["pool"] = {"min_size": 1, "max_size": threads, "timeout": 3}
+    # Besides the threads that answer there are those that issue, of which most wait for a store.
+    options["pool"] = {"min_size": 1, "max_size": 2 * threads, "timeout": 3}
     return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}

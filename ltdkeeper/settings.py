@@ -40,6 +40,7 @@ LTD_ALLOW_HTTP = env.bool("LTD_ALLOW_HTTP", default=False)
 LTD_ALLOW_SQLITE = env.bool("LTD_ALLOW_SQLITE", default=False)
 LTD_TRUSTED_PROXIES = whole_number("LTD_TRUSTED_PROXIES", 0)
 LTD_PUBLIC_READS = env.bool("LTD_PUBLIC_READS", default=False)
+LTD_METRICS_TOKEN = env.str("LTD_METRICS_TOKEN", default="")
 LTD_WEB_THREADS = whole_number("LTD_WEB_THREADS", 8)
 LTD_MAX_BODY_BYTES = 1024 * 1024
 

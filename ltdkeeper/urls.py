@@ -6,12 +6,14 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from ltdkeeper import health
+from ltdkeeper.metrics import MetricsView
 from ltdkeeper.views import ApiPage, NotFoundView, RootView
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),
     path("livez", health.LiveView.as_view(), name="livez"),
     path("readyz", health.ReadyView.as_view(), name="readyz"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),

@@ -1,6 +1,7 @@
 """What every test has: settings of a production-like service, and rows to start from."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import ApiKey, Client
 from credentials.access.ownership import register_owned_build
 from credentials.presigning.sessions import kept_sessions
+from credentials.reusing import serving
+from credentials.reusing.flights import Flights
 from credentials.sts import cooldown
 from tests.fake_sts import FakeSts
 
@@ -47,6 +50,24 @@ def _released_brakes() -> None:
     """No test's wrong keys are held against the next test's."""
     cache.clear()
     brakes.cooldown.clear()
+
+
+class _SameThread(Executor):
+    """Runs what is submitted at once, on the connection and in the transaction of the test."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+@pytest.fixture(autouse=True)
+def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is served what another was issued. Sessions are issued in the test's own thread,
+    but for the tests that are about threads.
+    """
+    serving.kept_sessions.clear()
+    monkeypatch.setattr(serving, "flights", Flights(_SameThread))
 
 
 @pytest.fixture
@@ -145,7 +166,7 @@ def api_for(raw_token: str) -> APIClient:
 def sts(monkeypatch: pytest.MonkeyPatch) -> FakeSts:
     """STS as a function of this process: answers, fails or does something in the middle."""
     fake = FakeSts()
-    monkeypatch.setattr("credentials.sts.client_for", lambda store: fake)
+    monkeypatch.setattr("credentials.sts.client_for", lambda *_: fake)
     return fake
 
 

@@ -54,7 +54,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
             def assume_role(self, **_: Any) -> dict[str, Any]:
                 return content
 
-        monkeypatch.setattr("credentials.sts.client_for", lambda store: Sts())
+        monkeypatch.setattr("credentials.sts.client_for", lambda *_: Sts())
 
     return set_answer
 
@@ -202,7 +202,7 @@ def test_store_s_own_text_goes_to_the_log_alone(
 
 
 def test_failure_before_the_call_is_typed_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_client(store: Store) -> None:
+    def no_client(*_: object) -> None:
         raise NoCredentialsError
 
     monkeypatch.setattr("credentials.sts.client_for", no_client)

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from builds.models import Store
 from credentials import sts
-from credentials.sts import client_for, warm_up
+from credentials.sts import ONE_LONG_ATTEMPT, client_for, warm_up
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
 THREADS = 16
@@ -35,10 +35,10 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     endpoints: list[Any] = []
     make = sts._make_client
 
-    def slowly(endpoint: Any) -> Any:
+    def slowly(endpoint: Any, patience: Any) -> Any:
         endpoints.append(endpoint)
         time.sleep(0.05)
-        return make(endpoint)
+        return make(endpoint, patience)
 
     monkeypatch.setattr(sts, "_make_client", slowly)
     return endpoints
@@ -53,6 +53,12 @@ def test_client_fails_fast() -> None:
     assert (config.connect_timeout, config.read_timeout) == (1.0, 1.5)
     assert config.retries["mode"] == "standard"
     assert config.retries["total_max_attempts"] == 2
+
+
+def test_client_whose_answer_may_come_late_tries_once() -> None:
+    config = client_for(store(), ONE_LONG_ATTEMPT).meta.config
+    assert (config.connect_timeout, config.read_timeout) == (1.0, 5.0)
+    assert config.retries["total_max_attempts"] == 1
 
 
 @pytest.fixture
@@ -164,9 +170,11 @@ def make_stores(db: None) -> MakeStores:
 def test_starting_makes_the_clients_of_all_stores(make_stores: MakeStores, made: list[Any]) -> None:
     make_stores("eu-central-1", "eu-west-1", "eu-central-1")
     warm_up()
-    assert sorted(endpoint.region for endpoint in made) == ["eu-central-1", "eu-west-1"]
+    regions = ["eu-central-1", "eu-central-1", "eu-west-1", "eu-west-1"]
+    assert sorted(endpoint.region for endpoint in made) == regions
     client_for(store("eu-west-1"))
-    assert len(made) == 2
+    client_for(store("eu-west-1"), ONE_LONG_ATTEMPT)
+    assert len(made) == 4
 
 
 def test_starting_works_without_stores(db: None, made: list[Any]) -> None:

@@ -45,8 +45,8 @@ class Service:
         self.log = folder / "service.log"
         self.env = self._environment(store_url)
         self.headers: dict[str, str] = {}
-        self._http = requests.Session()
-        self._http.trust_env = False
+        self.http = requests.Session()
+        self.http.trust_env = False
 
     def _environment(self, store_url: str) -> dict[str, str]:
         return {
@@ -85,11 +85,11 @@ class Service:
         self.headers = {"Authorization": f"Bearer {key}"}
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, workers: int = 1) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
             *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
-            *("--workers", "1", "--blocking-threads", "4", "ltdkeeper.wsgi:application"),
+            *("--workers", str(workers), "--blocking-threads", "4", "ltdkeeper.wsgi:application"),
         ]
         with self.log.open("wb") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
@@ -97,7 +97,7 @@ class Service:
             self._wait(process)
             yield
         finally:
-            self._http.close()
+            self.http.close()
             process.send_signal(signal.SIGTERM)
             process.wait(20)
 
@@ -113,7 +113,7 @@ class Service:
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> requests.Response:
         """One request; gives up after the time that every caller is promised an answer in."""
-        return self._http.request(
+        return self.http.request(
             method, self.url + path, json=body, timeout=CLIENT_SECONDS, **options
         )
 

@@ -103,14 +103,6 @@ def test_store_that_is_stopped_gives_a_typed_answer(
     assert service.last_session() == ("failed", "sts_unreachable")
 
 
-def test_refresh_from_a_hanging_store_gives_a_typed_answer(
-    store: FakeStore, service: Service, call: Call, build: str
-) -> None:
-    store.sts = store.hang
-    assert_typed(call("GET", f"{build}/credentials"), 503, "sts_unreachable", passing=True)
-    assert service.last_session() == ("failed", "sts_unreachable")
-
-
 @pytest.mark.parametrize("method", ["POST", "GET"])
 def test_slow_store_still_works(
     method: str, store: FakeStore, service: Service, call: Call, build: str

@@ -85,7 +85,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
 def canned(sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedSts]:
     """In place of the fake: botocore itself, with canned answers to AssumeRole and listings."""
     answers = CannedSts()
-    monkeypatch.setattr("credentials.sts.client_for", lambda _store: answers.client)
+    monkeypatch.setattr("credentials.sts.client_for", lambda *_: answers.client)
     with canned_listing(session_clients._boto_session.events):
         yield answers
 

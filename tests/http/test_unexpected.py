@@ -27,7 +27,7 @@ SERVICES = {
     "finish build": "builds.views.finish_owned_build",
     "delete build": "builds.views.delete_owned_build",
     "issue credentials": "credentials.views.issue_session",
-    "refresh credentials": "credentials.views.issue_session",
+    "refresh credentials": "credentials.views.serve_session",
     "refresh open build": "credentials.views.open_build",
 }
 BUGS = [

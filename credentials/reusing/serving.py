@@ -1,0 +1,184 @@
+"""Serve a session to who refreshes: again from memory while it is good, else a new one.
+
+For SDKs that hang up after 2 s (botocore's `ContainerMetadataFetcher`) and then ask again. So
+these calls are answered within 1.7 s; STS is asked once, in a thread of its own, and what comes
+back after that is kept for the next ask. A thousand that ask at once cost one call of STS.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError, connections, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from builds.errors import BuildClosed
+from credentials.access.callers import Caller
+from credentials.errors import SessionWithheld, StsUnreachable
+from credentials.issuing import PlannedSession, VendedSession, issue_planned, plan_session
+from credentials.metrics import refreshes
+from credentials.models import Delivery, IssuedSession
+from credentials.reusing.flights import Flights, StillUnderWayError, TooManyUnderWayError
+from credentials.reusing.kept import KeptSessions, SessionKey
+from credentials.sts import ONE_LONG_ATTEMPT, AssumedSession
+from ltdkeeper.origins import Origin
+
+ANSWER_SECONDS = 1.6
+SERVING_IS_NOTED_EVERY = timedelta(minutes=1)
+# Stores that hang leave no more than their share of threads to the others.
+STORES_HANGING = 2
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptSession:
+    """A session that was issued, and the ledger row that says so."""
+
+    row_id: str
+    assumed: AssumedSession
+
+
+@cache
+def _executor() -> ThreadPoolExecutor:
+    threads = STORES_HANGING * settings.LTD_WEB_THREADS
+    return ThreadPoolExecutor(threads, thread_name_prefix="issuing")
+
+
+kept_sessions: KeptSessions[KeptSession] = KeptSessions()
+flights: Flights[VendedSession] = Flights(_executor)
+
+
+def serve_session(
+    *, caller: Caller, build_id: int, delivery: Delivery, origin: Origin, now: datetime
+) -> VendedSession:
+    """A session with more than 16 minutes to live, for a refreshing delivery.
+
+    What is in memory is served only if the database says, now, that the caller may have it and
+    that nothing about it changed. Raises what `issue_session` raises, and StsUnreachable when
+    STS takes too long; the session is then there for the next ask.
+    """
+    plan = _plan(caller, build_id, delivery, now)
+    key = _key(caller, plan)
+    if again := _from_memory(key, plan, now):
+        return _counted("memory", again)
+    _give_back_connections()  # the thread that issues needs one, and this one only waits
+    vended, is_first = _join(key, lambda: _issue(key, plan, origin))
+    if is_first:
+        return _counted("sts", vended)
+    return _counted("waited", _after_waiting(caller, build_id, delivery))
+
+
+def _after_waiting(caller: Caller, build_id: int, delivery: Delivery) -> VendedSession:
+    """What another had asked for, if this caller's right did not end while it waited."""
+    now = timezone.now()
+    plan = _plan(caller, build_id, delivery, now)
+    with transaction.atomic():
+        stands = plan.still_stands(now)
+    if stands and (again := _from_memory(_key(caller, plan), plan, now)):
+        return again
+    raise SessionWithheld
+
+
+def forget_build(build_id: int) -> None:
+    """Drop what this process keeps for a build that closed; other processes do at the next ask."""
+    kept_sessions.drop_build(build_id)
+
+
+def _plan(caller: Caller, build_id: int, delivery: Delivery, now: datetime) -> PlannedSession:
+    try:
+        return plan_session(caller=caller, build_id=build_id, delivery=delivery, now=now)
+    except BuildClosed:
+        forget_build(build_id)
+        raise
+
+
+def _key(caller: Caller, plan: PlannedSession) -> SessionKey:
+    store = plan.build.product.store
+    return SessionKey(
+        build_id=plan.build.pk,
+        delivery=plan.delivery.value,
+        policy=plan.policy,
+        seconds=plan.seconds,
+        role_arn=store.role_arn,
+        region=store.region,
+        endpoint_url=store.endpoint_url,
+        client_id=caller.client.pk,
+        api_key_id=caller.api_key.pk if caller.api_key else None,
+        job_token_id=caller.job_token.pk if caller.job_token else None,
+    )
+
+
+def _from_memory(key: SessionKey, plan: PlannedSession, now: datetime) -> VendedSession | None:
+    """The session of a fresh plan, if it is in memory and its row says that it still holds."""
+    if (kept := kept_sessions.get(key, now)) is None:
+        return None
+    rows = IssuedSession.objects.reusable(now).for_build(plan.build)
+    row = rows.filter(pk=kept.row_id, policy=plan.policy).first()
+    if row is None:
+        kept_sessions.drop(key)
+        return None
+    _note_serving(row, now)
+    return VendedSession(row=row, build=plan.build, assumed=kept.assumed)
+
+
+def _note_serving(row: IssuedSession, now: datetime) -> None:
+    """Write down that a session was served again, at most once a minute."""
+    if row.last_served_at and now - row.last_served_at < SERVING_IS_NOTED_EVERY:
+        return
+    longer_ago = Q(last_served_at=None) | Q(last_served_at__lte=now - SERVING_IS_NOTED_EVERY)
+    try:
+        IssuedSession.objects.filter(longer_ago, pk=row.pk).update(last_served_at=now)
+    except OperationalError as err:
+        # A busy database must not refuse who may have what is there.
+        log.warning("serving_not_noted", session=row.pk, error=str(err))
+
+
+def _join(key: SessionKey, work: Callable[[], VendedSession]) -> tuple[VendedSession, bool]:
+    """The session under way, begun if there is none, within the time that SDKs wait."""
+    group = (key.region, key.endpoint_url)
+    try:
+        return flights.join(
+            key=key,
+            group=group,
+            most=settings.LTD_WEB_THREADS,
+            seconds=ANSWER_SECONDS,
+            work=work,
+        )
+    except (StillUnderWayError, TooManyUnderWayError) as err:
+        refreshes.labels(source="none").inc()
+        log.warning("refresh_not_in_time", build=key.build_id, reason=type(err).__name__)
+        raise StsUnreachable from err
+
+
+def _issue(key: SessionKey, plan: PlannedSession, origin: Origin) -> VendedSession:
+    """Issue and keep a session; runs in a thread of its own, whoever still waits for it."""
+    _give_back_connections()
+    try:
+        now = timezone.now()
+        # Another piece of work may have ended between the look into memory and this one.
+        if again := _from_memory(key, plan, now):
+            return again
+        vended = issue_planned(plan=plan, origin=origin, now=now, patience=ONE_LONG_ATTEMPT)
+        kept = KeptSession(row_id=vended.row.pk, assumed=vended.assumed)
+        kept_sessions.keep(key, kept, vended.assumed.expires_at, now)
+        return vended
+    finally:
+        _give_back_connections()
+
+
+def _give_back_connections() -> None:
+    """To PostgreSQL's pool; SQLite's stay with their thread as long as their age allows."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+def _counted(source: str, vended: VendedSession) -> VendedSession:
+    refreshes.labels(source=source).inc()
+    return vended

@@ -1,0 +1,188 @@
+"""SDKs that ask again get the same credentials, and nobody else does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from builds.models import Product
+from credentials.access.callers import Caller
+from credentials.access.jobs import end_job_token, start_job_token
+from credentials.access.keys import command_line_user, start_key_session, withdraw_api_key
+from credentials.access.models import ApiKey, Client, JobToken, KeySession
+from credentials.models import IssuedSession
+from tests.conftest import api_for, raw_key
+from tests.fake_sts import FakeSts
+from tests.http.conftest import Send
+from tests.http.endpoints import (
+    DELETE_BUILD,
+    FINISH_BUILD,
+    ISSUE,
+    REFRESH,
+    REFRESH_OPEN_BUILD,
+)
+from tests.http.fake_s3 import FakeS3
+from tests.http.problem import assert_problem
+
+pytestmark = pytest.mark.django_db
+
+NewJob = Callable[[], APIClient]
+
+
+@pytest.fixture
+def new_job(caller: Caller, product: Product, now: datetime, sts: FakeSts) -> NewJob:
+    """A CI job with a token of its own."""
+
+    def make() -> APIClient:
+        _, token = start_job_token(
+            client=caller.client, api_key=caller.api_key, products=[product], now=now
+        )
+        return api_for(token.reveal())
+
+    return make
+
+
+def test_both_addresses_serve_the_same(send: Send, sts: FakeSts) -> None:
+    answers = [send(each).json() for each in (REFRESH, REFRESH_OPEN_BUILD, REFRESH)]
+    assert answers[0] == answers[1] == answers[2]
+    assert len(sts.requests) == IssuedSession.objects.count() == 1
+
+
+def test_asking_by_post_issues_each_time(send: Send, sts: FakeSts) -> None:
+    keys = {send(each).json()["AccessKeyId"] for each in (REFRESH, ISSUE, ISSUE, REFRESH)}
+    assert len(keys) == len(sts.requests) == 3
+
+
+def test_key_and_its_session_are_served_the_same(send: Send, caller: Caller) -> None:
+    token = start_key_session(caller=caller, now=timezone.now()).reveal()
+    first = send(REFRESH).json()
+    assert send(REFRESH, HTTP_AUTHORIZATION=f"Bearer {token}").json() == first
+
+
+def test_each_job_is_served_its_own(new_job: NewJob, sts: FakeSts) -> None:
+    jobs = [new_job(), new_job()]
+    for job in jobs:
+        job.post("/products/guide/builds/", {"git_refs": ["main"]})
+    first, second = ([job.get("/credentials").json() for _ in range(2)] for job in jobs)
+    assert first[0] == first[1]
+    assert second[0] == second[1]
+    assert first[0]["root"] != second[0]["root"]
+    assert len(sts.requests) == 2
+
+
+def test_other_job_never_gets_what_is_in_memory(new_job: NewJob, send: Send) -> None:
+    owner, other = new_job(), new_job()
+    built = owner.post("/products/guide/builds/", {"git_refs": ["main"]}).json()
+    path = built["credentials_url"].removeprefix("https://keeper.example.org")
+    assert owner.get(path).status_code == 200
+    assert_problem(other.get(path), 403, "not_your_build")
+    assert_problem(send(replace(REFRESH, path=path)), 403, "not_your_build")
+
+
+def test_retry_in_the_job_closes_what_was_in_memory(new_job: NewJob, sts: FakeSts) -> None:
+    job = new_job()
+    roots = []
+    for _ in range(2):
+        job.post("/products/guide/builds/", {"git_refs": ["main"]})
+        roots.append(job.get("/credentials").json()["root"])
+    assert roots[0] != roots[1]
+    assert len(sts.requests) == 2
+
+
+def test_client_of_the_same_grant_never_gets_it(
+    send: Send, make_caller: Callable[..., Caller], product: Product
+) -> None:
+    send(REFRESH)
+    neighbour = raw_key(make_caller("neighbour", product))
+    answer = send(REFRESH, HTTP_AUTHORIZATION=f"Bearer {neighbour}")
+    assert_problem(answer, 403, "not_your_build")
+
+
+CLOSING = {"finished": FINISH_BUILD, "deleted": DELETE_BUILD}
+
+
+@pytest.mark.parametrize("case", CLOSING)
+def test_closed_build_is_refused_although_it_is_in_memory(
+    case: str, send: Send, s3: FakeS3
+) -> None:
+    s3.sizes = [1]
+    send(REFRESH)
+    assert send(CLOSING[case]).status_code == 200
+    assert_problem(send(REFRESH), 409, "build_closed")
+
+
+ENDING: dict[str, tuple[Callable[[], Any], int, str]] = {
+    "key withdrawn": (
+        lambda: withdraw_api_key(
+            key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now()
+        ),
+        401,
+        "invalid_credentials",
+    ),
+    "client disabled": (lambda: Client.objects.update(is_active=False), 401, "invalid_credentials"),
+    "key limited": (
+        lambda: ApiKey.objects.update(all_products=False),
+        403,
+        "product_not_granted",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ENDING)
+def test_token_that_ended_is_refused_although_it_is_in_memory(case: str, send: Send) -> None:
+    end, status, code = ENDING[case]
+    send(REFRESH)
+    end()
+    assert_problem(send(REFRESH), status, code)
+
+
+def test_job_token_that_ended_is_refused_although_it_is_in_memory(new_job: NewJob) -> None:
+    job = new_job()
+    job.post("/products/guide/builds/", {"git_refs": ["main"]})
+    job.get("/credentials")
+    end_job_token(job_token=JobToken.objects.get(), now=timezone.now())
+    assert_problem(job.get("/credentials"), 401, "invalid_credentials")
+
+
+def test_key_session_that_ended_is_refused_although_it_is_in_memory(
+    send: Send, caller: Caller
+) -> None:
+    token = f"Bearer {start_key_session(caller=caller, now=timezone.now()).reveal()}"
+    send(REFRESH, HTTP_AUTHORIZATION=token)
+    KeySession.objects.all().delete()
+    assert_problem(send(REFRESH, HTTP_AUTHORIZATION=token), 401, "invalid_credentials")
+
+
+def test_access_changed_to_sync_gives_credentials_that_may_delete(
+    send: Send, sts: FakeSts
+) -> None:
+    first = send(REFRESH).json()
+    Product.objects.update(access="sync")
+    second = send(REFRESH).json()
+    assert first["AccessKeyId"] != second["AccessKeyId"]
+    deleting = ["s3:DeleteObject" in request["Policy"] for request in sts.requests]
+    assert deleting == [False, True]
+
+
+def test_answer_from_memory_is_never_stored(send: Send) -> None:
+    send(REFRESH)
+    again = send(REFRESH)
+    assert (again["Cache-Control"], again["Vary"]) == ("no-store", "Authorization")
+
+
+def test_serving_again_costs_few_statements(send: Send, django_assert_max_num_queries: Any) -> None:
+    send(REFRESH)
+    send(REFRESH)  # notes that it was served again
+    with django_assert_max_num_queries(3):
+        assert send(REFRESH).status_code == 200
+
+
+def test_failed_call_is_made_again_by_the_next_ask(send: Send, sts: FakeSts) -> None:
+    sts.fail_with("Throttling")
+    assert_problem(send(REFRESH), 503, "sts_throttled")
+    sts.error = None
+    assert send(REFRESH).status_code == 200
