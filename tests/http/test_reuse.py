@@ -157,9 +157,7 @@ def test_key_session_that_ended_is_refused_although_it_is_in_memory(
     assert_problem(send(REFRESH, HTTP_AUTHORIZATION=token), 401, "invalid_credentials")
 
 
-def test_access_changed_to_sync_gives_credentials_that_may_delete(
-    send: Send, sts: FakeSts
-) -> None:
+def test_access_changed_to_sync_gives_credentials_that_may_delete(send: Send, sts: FakeSts) -> None:
     first = send(REFRESH).json()
     Product.objects.update(access="sync")
     second = send(REFRESH).json()

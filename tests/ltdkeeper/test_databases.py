@@ -43,7 +43,9 @@ def test_sqlite_begins_immediate_and_waits_for_locks(settings_for: Any) -> None:
 URL = "postgres://keeper:password@db.example.org:5433/keeper"
 
 
-def test_postgresql_has_a_pool_for_threads_that_answer_and_threads_that_issue(settings_for: Any) -> None:
+def test_postgresql_has_a_pool_for_threads_that_answer_and_threads_that_issue(
+    settings_for: Any,
+) -> None:
     config = settings_for(URL, threads=12)
     assert config["ENGINE"] == "django.db.backends.postgresql"
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example.org", 5433, "keeper")

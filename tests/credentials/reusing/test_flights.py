@@ -151,9 +151,10 @@ def test_executor_that_takes_nothing_more_is_a_failure_and_leaves_nothing() -> N
     ended = ThreadPoolExecutor(1)
     ended.shutdown()
     flights: Flights[str] = Flights(lambda: ended)
-    for _ in range(2):
-        with pytest.raises(RuntimeError):
-            join(flights, lambda: "never", most=1)
+    with pytest.raises(RuntimeError):
+        join(flights, lambda: "never", most=1)
+    with pytest.raises(RuntimeError):  # and not TooManyUnderWayError
+        join(flights, lambda: "never", key="another", most=1)
 
 
 def test_work_logs_under_the_request_that_began_it(flights: Flights[str]) -> None:

@@ -1,6 +1,7 @@
 """The database decides each time whether what is in memory may leave; else a new session does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from builds.errors import BuildClosed
 from builds.models import Build, Product, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey, Client, Grant
+from credentials.access.models import ApiKey, Client, Grant, JobToken
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
@@ -83,9 +84,7 @@ def test_row_that_is_gone_is_never_served(serve: Serve, sts: FakeSts) -> None:
 
 CHANGES: dict[str, Callable[[], Any]] = {
     "access to sync": lambda: Product.objects.update(access="sync"),
-    "KMS key": lambda: Store.objects.update(
-        kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/0"
-    ),
+    "KMS key": lambda: Store.objects.update(kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/0"),
     "role": lambda: Store.objects.update(role_arn="arn:aws:iam::123456789012:role/other"),
     "endpoint": lambda: Store.objects.update(endpoint_url="http://ceph.internal:7480"),
     "duration": lambda: Product.objects.update(session_seconds=3600),
@@ -93,9 +92,7 @@ CHANGES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("case", CHANGES)
-def test_what_was_changed_since_takes_effect_at_once(
-    case: str, serve: Serve, sts: FakeSts
-) -> None:
+def test_what_was_changed_since_takes_effect_at_once(case: str, serve: Serve, sts: FakeSts) -> None:
     first = serve()
     CHANGES[case]()
     second = serve()
@@ -165,6 +162,12 @@ def test_another_key_of_the_client_has_sessions_of_its_own(
     serve: Serve, make_caller: Callable[..., Caller]
 ) -> None:
     assert serve(caller=make_caller("ci")).assumed is not serve().assumed
+
+
+def test_each_job_token_has_a_place_of_its_own(serve: Serve, caller: Caller, build: Build) -> None:
+    plan = serving._plan(caller, build.pk, Delivery.CONTAINER, timezone.now())
+    jobs = [replace(caller, job_token=JobToken(pk=number)) for number in (1, 2)]
+    assert len({serving._key(each, plan) for each in (caller, *jobs)}) == 3
 
 
 def test_every_answer_has_more_than_16_minutes_left(serve: Serve, sts: FakeSts) -> None:
