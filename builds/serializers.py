@@ -143,6 +143,8 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "finished_at",
             "object_count",
             "byte_count",
+            "newest_object_at",
+            "counted_at",
             "survey_failure",
             "written_without_session",
         )

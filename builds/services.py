@@ -35,6 +35,15 @@ class Survey:
     failure: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """All that lies below a build's root. `newest_object_at` is None where nothing does."""
+
+    object_count: int
+    byte_count: int
+    newest_object_at: datetime | None
+
+
 def find_product(*, slug: str) -> Product:
     """The product of a slug, with its store. Raises UnknownProduct."""
     legal = is_product_slug(slug)
@@ -161,6 +170,33 @@ def delete_build(*, build_id: int, now: datetime) -> Build:
         if build.deleted_at is None:
             build.deleted_at = _under_the_lock(now)
             build.save(update_fields=["deleted_at"])
+        return build
+
+
+def record_count(*, build_id: int, count: Count, now: datetime) -> Build:
+    """Store what all of a build's objects came to; who counts later changes nothing."""
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.counted_at is None:
+            build.object_count = count.object_count
+            build.byte_count = count.byte_count
+            build.newest_object_at = count.newest_object_at
+            build.counted_at = now
+            build.save(
+                update_fields=["object_count", "byte_count", "newest_object_at", "counted_at"]
+            )
+        return build
+
+
+def record_purge(*, build_id: int, now: datetime) -> Build:
+    """Note that a deleted build's objects are gone. Raises ValueError for one that is not."""
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.deleted_at is None:
+            raise ValueError("only deleted builds are purged")
+        if build.purged_at is None:
+            build.purged_at = now
+            build.save(update_fields=["purged_at"])
         return build
 
 

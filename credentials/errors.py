@@ -126,6 +126,24 @@ class SessionWithheld(DomainError):
     message = "The build closed or the right to it ended meanwhile. Nothing was handed out."
 
 
+class BuildInUse(DomainError):
+    status = 409
+    code = "build_in_use"
+    message = "The build is not closed for good, so nothing is counted or cleaned in it."
+
+
+class SessionsAlive(DomainError):
+    status = 409
+    code = "sessions_alive"
+    message = "A session of the build can still write. Purge it when that has expired."
+
+
+class ObjectsRemain(DomainError):
+    status = 502
+    code = "objects_remain"
+    message = "The store keeps listing what it said was deleted. Its operators must look."
+
+
 class ScopeChanged(DomainError):
     status = 409
     code = "scope_changed"

@@ -6,13 +6,14 @@ import boto3
 from botocore.config import Config
 
 from credentials.issuing import VendedSession
+from credentials.sts import Patience
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-CONNECT_SECONDS = 0.5
-READ_SECONDS = 1.5
+SOMEBODY_WAITS = Patience(connect_seconds=0.5, read_seconds=1.5, attempts=1)
+NOBODY_WAITS = Patience(connect_seconds=5, read_seconds=30, attempts=4)
 
 # Shared for its loaded service models: a client of it costs a fraction of the first one.
 _boto_session = boto3.session.Session()
@@ -25,13 +26,24 @@ def s3_client(vended: VendedSession) -> "S3Client":
     return client
 
 
+def patient_s3_client(vended: VendedSession) -> "S3Client":
+    """The same for scheduled work, with time and further attempts: nobody waits for it."""
+    addressing = vended.build.product.store.addressing
+    client: S3Client = _client(
+        "s3", vended, patience=NOBODY_WAITS, s3={"addressing_style": addressing}
+    )
+    return client
+
+
 def sts_client(vended: VendedSession) -> "STSClient":
     """STS with the session's credentials, to see whether it can assume the role again."""
     client: STSClient = _client("sts", vended)
     return client
 
 
-def _client(service: str, vended: VendedSession, **config: Any) -> Any:
+def _client(
+    service: str, vended: VendedSession, patience: Patience = SOMEBODY_WAITS, **config: Any
+) -> Any:
     store = vended.build.product.store
     return _boto_session.client(  # type: ignore[call-overload]
         service,
@@ -41,9 +53,9 @@ def _client(service: str, vended: VendedSession, **config: Any) -> Any:
         aws_secret_access_key=vended.assumed.secret_access_key.reveal(),
         aws_session_token=vended.assumed.session_token.reveal(),
         config=Config(
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 1},
+            connect_timeout=patience.connect_seconds,
+            read_timeout=patience.read_seconds,
+            retries={"mode": "standard", "total_max_attempts": patience.attempts},
             **config,
         ),
     )

@@ -1,0 +1,56 @@
+"""Count all that lies below a finished build: at finish, only one page was looked at."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from builds.models import Build, BuildQuerySet
+from builds.services import Count, record_count
+from credentials.closed_builds.sessions import issue_inside_session
+from credentials.closed_builds.walking import Outcome, each_build
+from credentials.models import Delivery
+from credentials.session_clients import patient_s3_client
+from ltdkeeper.origins import Origin
+
+INSIDE = Origin(agent="ltdkeeper count_builds")
+
+
+def uncounted_builds() -> BuildQuerySet:
+    """Builds that are finished and not deleted, and were never counted as a whole."""
+    return Build.objects.exclude(finished_at=None).filter(deleted_at=None, counted_at=None)
+
+
+def count_builds() -> Iterator[Outcome]:
+    """Count each of them with a ledgered session that may only list it."""
+    return each_build(uncounted_builds(), count_build)
+
+
+def count_build(build: Build) -> Outcome:
+    """Count one build and store the figures; memory does not grow with it.
+
+    Two at once count the same, and the first one's figures stay. Raises what
+    `issue_inside_session` raises, and botocore's errors.
+    """
+    vended = issue_inside_session(
+        build_id=build.pk, delivery=Delivery.LIST, origin=INSIDE, now=timezone.now()
+    )
+    pages = patient_s3_client(vended).get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/")
+    count = _add_up(page.get("Contents", []) for page in found)
+    record_count(build_id=build.pk, count=count, now=timezone.now())
+    return Outcome(
+        build=build.pk, root=build.root, objects=count.object_count, bytes=count.byte_count
+    )
+
+
+def _add_up(pages: Iterator[Any]) -> Count:
+    objects, size = 0, 0
+    newest: datetime | None = None
+    for page in pages:
+        for entry in page:
+            objects += 1
+            size += entry["Size"]
+            newest = max(newest or entry["LastModified"], entry["LastModified"])
+    return Count(object_count=objects, byte_count=size, newest_object_at=newest)

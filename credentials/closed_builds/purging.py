@@ -1,0 +1,95 @@
+"""Remove the objects of deleted builds from their store. The rows stay, and so do the roots' names.
+
+Objects are deleted one by one: Ceph refuses `DeleteObjects` to sessions whose policy is limited to
+a prefix.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from django.utils import timezone
+
+from builds.models import Build, BuildQuerySet, Store
+from builds.services import record_purge
+from credentials.closed_builds.sessions import issue_inside_session
+from credentials.closed_builds.walking import Outcome, each_build
+from credentials.errors import ObjectsRemain, SessionsAlive
+from credentials.issuing import VendedSession
+from credentials.models import Delivery, IssuedSession
+from credentials.session_clients import patient_s3_client
+from ltdkeeper.origins import Origin
+
+INSIDE = Origin(agent="ltdkeeper purge_builds")
+# Sessions for this live 900 s: as many single deletes as fit in that on a slow store.
+A_SESSION_S_WORK = 5000
+
+
+def purgeable_builds(*, deleted_before: datetime, store: Store | None) -> BuildQuerySet:
+    """Builds that were deleted before a moment and still have their objects."""
+    builds = Build.objects.filter(deleted_at__lt=deleted_before, purged_at=None)
+    return builds.filter(product__store=store) if store else builds
+
+
+def purge_builds(builds: BuildQuerySet, *, apply: bool) -> Iterator[Outcome]:
+    """Remove what lies in each of them, or, without `apply`, only count it."""
+    return each_build(builds, purge_build if apply else weigh_build)
+
+
+def weigh_build(build: Build) -> Outcome:
+    """What purging would remove; nothing is changed. Raises as `purge_build` does."""
+    _require_no_live_session(build)
+    return _add_up(build, _objects(build))
+
+
+def purge_build(build: Build) -> Outcome:
+    """Remove all that lies at and below the root of a deleted build, then note when.
+
+    Safe to repeat after it stopped half-way. Raises SessionsAlive, ObjectsRemain, what
+    `issue_inside_session` raises, and botocore's errors.
+    """
+    _require_no_live_session(build)
+    total, first = _add_up(build, ()), ""
+    while part := list(islice(_objects(build), A_SESSION_S_WORK)):
+        if part[0]["Key"] == first:
+            raise ObjectsRemain
+        first = part[0]["Key"]
+        _remove(build, [entry["Key"] for entry in part])
+        total = _add_up(build, part, total)
+    _remove(build, [build.root])  # old uploaders put an object there; it is no part of a listing
+    record_purge(build_id=build.pk, now=timezone.now())
+    return total
+
+
+def _require_no_live_session(build: Build) -> None:
+    """What a session writes after the purge would stay for ever."""
+    if IssuedSession.objects.for_build(build).writing().active(timezone.now()).exists():
+        raise SessionsAlive
+
+
+def _objects(build: Build) -> Iterator[Any]:
+    vended = _session(build, Delivery.LIST)
+    pages = patient_s3_client(vended).get_paginator("list_objects_v2")
+    for page in pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/"):
+        yield from page.get("Contents", [])
+
+
+def _remove(build: Build, keys: list[str]) -> None:
+    s3 = patient_s3_client(_session(build, Delivery.CLEAN))
+    for key in keys:
+        s3.delete_object(Bucket=build.bucket_name, Key=key)
+
+
+def _session(build: Build, delivery: Delivery) -> VendedSession:
+    return issue_inside_session(
+        build_id=build.pk, delivery=delivery, origin=INSIDE, now=timezone.now()
+    )
+
+
+def _add_up(build: Build, entries: Iterable[Any], before: Outcome | None = None) -> Outcome:
+    objects, size = (before.objects, before.bytes) if before else (0, 0)
+    for entry in entries:
+        objects += 1
+        size += entry["Size"]
+    return Outcome(build=build.pk, root=build.root, objects=objects, bytes=size)

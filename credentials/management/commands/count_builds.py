@@ -1,0 +1,32 @@
+"""`manage.py count_builds`: what lies in the builds that were finished; meant for cron."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from credentials.closed_builds.counting import count_builds, uncounted_builds
+from credentials.management.outcomes import tell, with_progress
+
+
+class Command(BaseCommand):
+    help = (
+        "Count objects and bytes of finished builds that were not counted as a whole yet. Safe to "
+        "repeat and to run twice at once. Exit code 1 when a build could not be counted."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_json = options["format"] == "json"
+        outcomes = with_progress(count_builds(), uncounted_builds().count())
+        totals = tell(outcomes, self.stdout, is_json=is_json)
+        if not is_json:
+            self.stdout.write(
+                f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
+                f"Failed: {totals.failed}."
+            )
+        if totals.failed:
+            sys.exit(1)

@@ -1,0 +1,65 @@
+"""`manage.py purge_builds`: remove the objects of builds that were deleted long enough ago."""
+
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.closed_builds.purging import purge_builds, purgeable_builds
+from credentials.management.outcomes import tell, with_progress
+
+
+class Command(BaseCommand):
+    help = (
+        "Say, or with --apply do: remove the objects of builds deleted before a day. Their rows "
+        "and roots stay. Safe to repeat. Exit code 1 when a build could not be purged."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--deleted-before",
+            type=_moment,
+            required=True,
+            metavar="DAY",
+            help="2026-10-31 (its beginning, UTC), or a number of days ago",
+        )
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        parser.add_argument("--apply", action="store_true", help="do it; without, only count")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_json, apply = options["format"] == "json", options["apply"]
+        store = _store(options["store"])
+        builds = purgeable_builds(deleted_before=options["deleted_before"], store=store)
+        outcomes = with_progress(purge_builds(builds, apply=apply), builds.count())
+        totals = tell(outcomes, self.stdout, is_json=is_json)
+        if not is_json:
+            done = "Removed" if apply else "Nothing was changed; --apply removes"
+            self.stdout.write(
+                f"{done} {totals.objects} objects, {totals.bytes} bytes, of {totals.builds} "
+                f"builds. Failed: {totals.failed}."
+            )
+        if totals.failed:
+            sys.exit(1)
+
+
+def _moment(text: str) -> datetime:
+    """Raises ArgumentTypeError."""
+    try:
+        if text.isdecimal():
+            return timezone.now() - timedelta(days=int(text))
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as err:
+        raise ArgumentTypeError(f"{text!r} is no day: write 2026-10-31, or 30 (days ago).") from err
+
+
+def _store(name: str | None) -> Store | None:
+    if name is None:
+        return None
+    if found := Store.objects.filter(name=name).first():
+        return found
+    raise CommandError("There is no such store. The admin lists them.")

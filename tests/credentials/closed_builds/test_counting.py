@@ -1,0 +1,202 @@
+"""All of a finished build is counted, once; what fails is told and tried again the next time."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from django.core.management import call_command
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from builds.models import Build, Product, Store
+from builds.services import Count, record_count
+from credentials.closed_builds import walking
+from credentials.closed_builds.counting import count_build, count_builds
+from credentials.models import IssuedSession
+from tests.conftest import EPOCH
+from tests.credentials.closed_builds.conftest import MakeBuild
+from tests.credentials.closed_builds.fake_store import FakeStore
+from tests.fake_sts import FakeSts
+
+pytestmark = pytest.mark.django_db
+
+
+def figures(build: Build) -> tuple[Any, ...]:
+    build.refresh_from_db()
+    return build.object_count, build.byte_count, build.newest_object_at
+
+
+def test_every_page_is_counted(make_build: MakeBuild) -> None:
+    build = make_build(1, 20, 300, 4000, 50000)
+    [outcome] = count_builds()
+    assert figures(build) == (5, 54321, EPOCH + timedelta(minutes=4))
+    assert (outcome.root, outcome.objects, outcome.bytes, outcome.failure) == (
+        build.root,
+        5,
+        54321,
+        "",
+    )
+
+
+def test_newest_object_is_the_newest_wherever_it_is_listed(
+    make_build: MakeBuild, bucket: FakeStore
+) -> None:
+    build = make_build(1, 2, 3)
+    bucket.written_at = lambda key: EPOCH - timedelta(days=int(key[-1]))  # type: ignore[method-assign]
+    list(count_builds())
+    assert figures(build)[2] == EPOCH
+
+
+def test_build_without_objects_is_counted_too(make_build: MakeBuild) -> None:
+    build = make_build()
+    list(count_builds())
+    assert figures(build) == (0, 0, None)
+    assert build.counted_at is not None
+
+
+@pytest.mark.parametrize("state", ["open", "superseded", "expired", "finished and deleted"])
+def test_only_finished_builds_are_counted(state: str, make_build: MakeBuild, sts: FakeSts) -> None:
+    make_build(1, state=state)
+    assert list(count_builds()) == []
+    assert sts.requests == []
+
+
+def test_second_run_has_nothing_to_do(make_build: MakeBuild, sts: FakeSts) -> None:
+    make_build(1)
+    assert len(list(count_builds())) == 1
+    assert list(count_builds()) == []
+    assert len(sts.requests) == 1
+
+
+def test_who_counts_later_changes_nothing(make_build: MakeBuild, bucket: FakeStore) -> None:
+    build = make_build(7)
+    first = Count(object_count=1, byte_count=7, newest_object_at=EPOCH)
+    bucket.during = lambda: record_count(build_id=build.pk, count=first, now=EPOCH)
+    bucket.objects[f"{build.root}/late"] = 1
+    count_build(build)
+    assert figures(build) == (1, 7, EPOCH)
+    assert build.counted_at == EPOCH
+
+
+def test_many_builds_are_taken_page_by_page(
+    make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walking, "AT_A_TIME", 2)
+    builds = [make_build(1) for _ in range(5)]
+    assert [outcome.build for outcome in count_builds()] == [build.pk for build in builds]
+    assert Build.objects.filter(counted_at=None).count() == 0
+
+
+REFUSED = ClientError(
+    {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {}},  # type: ignore[typeddict-item]
+    "ListObjectsV2",
+)
+AWAY = EndpointConnectionError(endpoint_url="https://s3.example.org")
+FAILURES = {
+    "refused": (REFUSED, "store_refused: AccessDenied"),
+    "away": (AWAY, "store_unreachable"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+def test_build_that_cannot_be_listed_is_told_and_the_next_is_counted(
+    case: str, make_build: MakeBuild, bucket: FakeStore
+) -> None:
+    error, code = FAILURES[case]
+    builds = [make_build(1), make_build(1)]
+
+    def fail_once() -> None:
+        bucket.during = lambda: None
+        raise error
+
+    bucket.during = fail_once
+    assert [outcome.failure for outcome in count_builds()] == [code, ""]
+    assert figures(builds[0]) == (None, None, None)
+    assert [outcome.build for outcome in count_builds()] == [builds[0].pk]
+
+
+def test_store_without_sts_is_asked_once(make_build: MakeBuild, sts: FakeSts) -> None:
+    for _ in range(3):
+        make_build(1)
+    sts.fail_with("AccessDenied")
+    assert [outcome.failure for outcome in count_builds()] == ["role_not_assumable"] * 3
+    assert len(sts.requests) == 1
+
+
+def test_other_store_is_counted_all_the_same(
+    make_build: MakeBuild, sts: FakeSts, store: Store, product: Product
+) -> None:
+    make_build(1)
+    other = Store.objects.create(name="other", bucket="docs-bucket", role_arn=store.role_arn)
+    second = make_build(1)
+    elsewhere = Product.objects.create(slug="elsewhere", store=other, surrogate_key="b" * 32)
+    Build.objects.filter(pk=second.pk).update(
+        product=elsewhere, slug="v1", root="elsewhere/builds/v1"
+    )
+    sts.fail_with("AccessDenied")
+    sts.during = lambda: setattr(sts, "error", sts.error if len(sts.requests) == 1 else None)
+    assert [outcome.failure for outcome in count_builds()] == ["role_not_assumable", ""]
+
+
+def run(*options: str) -> tuple[str, int]:
+    written = StringIO()
+    try:
+        call_command("count_builds", *options, stdout=written)
+    except SystemExit as ended:
+        return written.getvalue().strip(), int(str(ended.code))
+    return written.getvalue().strip(), 0
+
+
+def test_command_says_what_it_came_to(make_build: MakeBuild, capsys: Any) -> None:
+    make_build(10, 5)
+    make_build(1)
+    assert run() == ("Counted 2 builds: 3 objects, 16 bytes. Failed: 0.", 0)
+    assert capsys.readouterr().err == ""  # no progress bar where there is no terminal
+
+
+def test_command_names_what_failed(make_build: MakeBuild, bucket: FakeStore) -> None:
+    build = make_build(1)
+    bucket.error = AWAY
+    text, code = run()
+    assert text.splitlines()[0] == f"{build.root}: store_unreachable"
+    assert (text.splitlines()[1], code) == ("Counted 0 builds: 0 objects, 0 bytes. Failed: 1.", 1)
+
+
+def test_command_speaks_json(make_build: MakeBuild, sts: FakeSts) -> None:
+    builds = [make_build(3), make_build()]
+    text, code = run("--format", "json")
+    document = json.loads(text)
+    assert [each["root"] for each in document["builds"]] == [build.root for build in builds]
+    assert document["totals"] == {"builds": 2, "objects": 1, "bytes": 3, "failed": 0}
+    assert code == 0
+    assert json.loads(run("--format", "json")[0])["builds"] == []
+
+
+def test_figures_are_in_the_answer_about_the_build(make_build: MakeBuild, api: APIClient) -> None:
+    build = make_build(5, 6)
+    before = api.get(f"/builds/{build.pk}").json()
+    assert (before["counted_at"], before["newest_object_at"]) == (None, None)
+    list(count_builds())
+    after = api.get(f"/builds/{build.pk}").json()
+    assert (after["object_count"], after["byte_count"]) == (2, 11)
+    assert after["newest_object_at"] == "2026-01-01T00:01:00Z"
+    assert after["counted_at"] is not None
+
+
+def test_figures_are_in_the_admin(make_build: MakeBuild, admin_client: Any) -> None:
+    build = make_build(5, 6)
+    list(count_builds())
+    page = admin_client.get(f"/admin/builds/build/{build.pk}/change/").content.decode()
+    assert "2026-01-01 00:01" in page
+    assert "Counted at" in page
+
+
+def test_counting_costs_the_client_nothing_of_its_quota(make_build: MakeBuild) -> None:
+    build = make_build(1)
+    count_build(build)
+    client = build.registration.client
+    assert not client.issued_sessions.exists()
+    assert IssuedSession.objects.get().requested_at <= timezone.now()
