@@ -26,7 +26,7 @@ def github_lines(step: Step, *, boundary: str) -> str:
             NEEDS_GITHUB,
             _mask(step),
             _refuse_what_cannot_be_emptied(step),
-            _empty(step),
+            _empty(),
             shell_lines(step),
             _keep(step, boundary),
         ]
@@ -55,11 +55,10 @@ fi
     )
 
 
-def _empty(step: Step) -> str:
-    """Empty, for later steps, what is set in this one and is not set anew."""
-    names = " ".join(name for name in TAKEN_AWAY if name not in values(step))
+def _empty() -> str:
+    """Empty, for later steps, what is set in this one; what is set anew comes after it."""
     return f"""\
-for _ltd_name in {names}; do
+for _ltd_name in {" ".join(TAKEN_AWAY)}; do
   if eval "[ -n \\"\\${{$_ltd_name+x}}\\" ]"; then echo "$_ltd_name=" >> "$GITHUB_ENV"; fi
 done
 unset _ltd_name

@@ -1,0 +1,57 @@
+"""GitLab CI in small: stages, scripts, variables, artifacts, identity tokens.
+
+By GitLab's documentation: "CI/CD YAML syntax reference", "ID token authentication".
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.shells import SHELLS
+from tests.workflows.project import copy, programs, run_script, write_project
+
+Sign = Callable[[str], str]
+
+
+class GitlabRunner:
+    """Runs the jobs of a pipeline by stage, each in a folder of its own."""
+
+    def __init__(self, folder: Path, sign: Sign) -> None:
+        self.folder = folder
+        self.artifacts = folder / "artifacts"
+        self.artifacts.mkdir(parents=True)
+        self.printed = ""
+        self._sign = sign
+        self._path = programs(folder / "bin")
+
+    def run(self, pipeline: dict[str, Any]) -> None:
+        jobs = {name: job for name, job in pipeline.items() if name != "stages"}
+        for stage in pipeline["stages"]:
+            for name, job in jobs.items():
+                if job["stage"] == stage:
+                    self._run_job(self.folder / name, job)
+
+    def _run_job(self, folder: Path, job: dict[str, Any]) -> None:
+        project, variables = folder / "project", job.get("variables", {})
+        project.mkdir(parents=True)
+        if variables.get("GIT_STRATEGY") != "none":
+            write_project(project)
+        copy(self.artifacts, project)
+        tokens = job.get("id_tokens", {})
+        environment = {
+            "PATH": self._path,
+            "HOME": str(folder),
+            "TMPDIR": str(folder),
+            "CI_COMMIT_REF_NAME": "main",
+            **variables,
+            **{name: self._sign(options["aud"]) for name, options in tokens.items()},
+        }
+        # Before script and script are one shell, which stops at the first failure.
+        script = "\n".join(["set -e", *job.get("before_script", []), *job["script"]])
+        shell = SHELLS["bash" if job["image"].startswith("python") else ALPINE]
+        self.printed += run_script(shell, script, folder=project, environment=environment)
+        for path in job.get("artifacts", {}).get("paths", []):
+            copy(project / path, self.artifacts / path)
+
+
+ALPINE = "busybox sh" if "busybox sh" in SHELLS else "sh"

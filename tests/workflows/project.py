@@ -1,0 +1,57 @@
+"""A project that has documentation, and the folders of its jobs."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.clients.programs import executable
+
+CONF = 'project = "Handbook"\n'
+INDEX = "Handbook\n========\n\nHello.\n"
+
+
+def write_project(folder: Path) -> None:
+    """What is in the repository."""
+    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "conf.py").write_text(CONF)
+    (folder / "docs" / "index.rst").write_text(INDEX)
+
+
+def programs(folder: Path) -> str:
+    """A `PATH` with what an image of the CI system has: python with Sphinx, aws, the usual.
+
+    Packages are not installed: they are there.
+    """
+    folder.mkdir(parents=True)
+    (folder / "apk").write_text("#!/bin/sh\nexit 0\n")
+    (folder / "apk").chmod(0o755)
+    (folder / "aws").symlink_to(executable("aws-cli", "aws"))
+    return os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def run_script(
+    shell: Sequence[str], script: str, *, folder: Path, environment: Mapping[str, str]
+) -> str:
+    """Run a script as a file, as CI systems do; what it printed. Raises AssertionError."""
+    file = folder.parent / "script"
+    file.write_text(script)
+    done = subprocess.run(
+        [*shell, str(file)],
+        cwd=folder,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0, f"{script}\n{printed[-3000:]}"
+    return printed
+
+
+def copy(source: Path, target: Path) -> None:
+    """As artifacts are kept and fetched."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
