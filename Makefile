@@ -60,8 +60,8 @@ test-store: $(INSTALLED) $(STORE_INSTALLED) ## The contract suite on two stores 
 
 .PHONY: test-clients
 test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders that people use, unmodified, on both stores
-	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/clients
-	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/clients
+	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/clients tests/workflows
+	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/clients tests/workflows
 
 .PHONY: bench-clients
 bench-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploads of 2,000 files, beside the same with static keys
