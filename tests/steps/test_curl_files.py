@@ -1,0 +1,84 @@
+"""curl itself reads from its file exactly what was meant."""
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from credentials.handout.files import credentials_curl
+from credentials.handout.quoting import curl_value
+from credentials.secret import Secret
+from tests.credentials.handout.steps import TOKEN, step
+
+pytestmark = [
+    pytest.mark.loopback,
+    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+]
+SEVERAL = settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+OFTEN = st.text(st.sampled_from("\\\"'#=:;$`%&@ {}[]tnrvx"), max_size=12)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers with the path and the header `Authorization` that it got."""
+
+    def do_GET(self) -> None:
+        body = f"{self.path}\n{self.headers['Authorization']}".encode("latin-1")
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), Echo)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def asked(config: str, folder: Path) -> tuple[str, str]:
+    """The path and the header that a server gets from curl with a file."""
+    file = folder / "curl"
+    file.write_text(config, encoding="utf-8")
+    command = ["curl", "-q", "--noproxy", "*", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    path, _, header = done.stdout.decode().partition("\n")
+    return path, header
+
+
+@SEVERAL
+@given(text=OFTEN)
+def test_value_arrives_as_it_is(text: str, echo: str, tmp_path: Path) -> None:
+    value = f"x{text}x"
+    header = curl_value(f"Authorization: {value}")
+    config = f'silent\nurl = "{echo}/"\nheader = {header}\n'
+    assert asked(config, tmp_path) == ("/", value)
+
+
+def test_file_makes_the_whole_request(echo: str, tmp_path: Path) -> None:
+    config = credentials_curl(step(host=echo), "handbook")
+    path = "/credentials?product=handbook&delivery=process"
+    assert asked(config, tmp_path) == (path, f"Bearer {TOKEN}")
+
+
+def test_token_cannot_add_a_line_to_the_file() -> None:
+    with pytest.raises(ValueError, match="control characters"):
+        credentials_curl(step(token=Secret('x"\noutput = "/etc/passwd')), "handbook")
