@@ -114,5 +114,10 @@ def service_for(account: Account, folder: Path, **extra: str) -> Service:
 
 def allow_sync(folder: Path, *, product: str) -> None:
     """What an operator does in the admin: no call of the API does it."""
+    edit(folder, "UPDATE builds_product SET access = 'sync' WHERE slug = ?", product)
+
+
+def edit(folder: Path, statement: str, *values: str) -> None:
+    """Change the service's database behind its back."""
     with closing(sqlite3.connect(folder / DATABASE)) as connection, connection:
-        connection.execute("UPDATE builds_product SET access = 'sync' WHERE slug = ?", [product])
+        connection.execute(statement, values)

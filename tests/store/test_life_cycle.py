@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.store.calls import Hand
 from tests.store.conftest import OTHER_PRODUCT, PRODUCT, HandOf
 from tests.store.differences import Expectations
 from tests.store.places import PAGE, body_of
-from tests.store.stage import Account
+from tests.store.stage import Account, edit
 from tests.store.uploader import RegisteredBuild, Uploader
 
 BUILD_CLOSED = Answer(409, "build_closed")
@@ -67,6 +68,22 @@ def test_build_of_a_product_that_is_not_granted_is_given_none(
 ) -> None:
     build = uploader.register(OTHER_PRODUCT)
     assert ask_in_every_way(stranger, build) == {Answer(403, "product_not_granted")}
+
+
+EDITS = {
+    "root": "UPDATE builds_build SET root = 'payroll/builds/' || slug WHERE slug = ?",
+    "root without an end": "UPDATE builds_build SET root = 'handbook/builds/*' WHERE slug = ?",
+    "bucket": "UPDATE builds_build SET bucket_name = 'elsewhere' WHERE slug = ?",
+}
+
+
+@pytest.mark.parametrize("statement", EDITS.values(), ids=EDITS)
+def test_build_whose_row_was_edited_is_given_none(
+    statement: str, uploader: Uploader, folder: Path
+) -> None:
+    build = uploader.register(PRODUCT)
+    edit(folder, statement, build.slug)
+    assert ask_in_every_way(uploader, build) == {Answer(409, "scope_changed")}
 
 
 def test_nobody_is_given_any(build: RegisteredBuild) -> None:
