@@ -40,6 +40,11 @@ class UnsafeIdentityError(ValueError):
     """A name from which no document is made: a wildcard in it would widen the document."""
 
 
+def is_principal_arn(text: str) -> bool:
+    """Whether it is the whole ARN of one user or role."""
+    return _PRINCIPAL_ARN.match(text) is not None
+
+
 def vendor_policy(*, role_arns: Sequence[str]) -> str:
     """The vendor's own policy: assume these upload roles, nothing else."""
     if not role_arns or not all(is_role_arn(arn) for arn in role_arns):
@@ -54,7 +59,7 @@ def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: boo
     or a session assumes the role again without its policy; on AWS it would lock out a vendor that
     runs under a role.
     """
-    if not _PRINCIPAL_ARN.match(vendor_arn):
+    if not is_principal_arn(vendor_arn):
         raise UnsafeIdentityError("the vendor is not the whole ARN of a user or role")
     statement: Statement = {
         "Effect": "Allow",

@@ -8,6 +8,7 @@ from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding, Severity
 from credentials.doctor.principals import kind_of, name_of
 from credentials.isolation.verdicts import Outcome
+from credentials.stores.documents import vendor_denial
 
 S3_CHECK, IAM_CHECK = "vendor-s3", "vendor-iam"
 WHY = (
@@ -50,22 +51,12 @@ def judge_attempts(
 
 
 def _own_objects(check: str, expected: Expected) -> Iterator[str]:
-    """In Ceph 16 what a session writes belongs to the vendor, who may then read it and open it.
-
-    A Deny without the condition refuses the sessions too (both measured on 16.2.15).
-    """
+    """In Ceph 16 what a session writes belongs to the vendor, who may then read it and open it."""
     if check != S3_CHECK or expected.is_aws:
         return
     yield "Where the objects of its sessions belong to the vendor, add to the bucket's policy:"
-    yield fragment(
-        {
-            "Effect": "Deny",
-            "Principal": {"AWS": expected.vendor_arn or "ARN OF THE VENDOR"},
-            "Action": "s3:*",
-            "Resource": [expected.bucket_arn, f"{expected.bucket_arn}/*"],
-            "Condition": {"Null": {"aws:TokenIssueTime": "true"}},
-        }
-    )
+    vendor_arn = expected.vendor_arn or "ARN OF THE VENDOR"
+    yield fragment(vendor_denial(vendor_arn=vendor_arn, bucket_arn=expected.bucket_arn))
 
 
 def only_assuming(expected: Expected, *removals: str) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from credentials.stores.bucket import settle_bucket
+from credentials.stores.bucket import has_owners, settle_bucket
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.outcomes import Outcome, Status
 from credentials.stores.plan import Plan
@@ -16,6 +16,7 @@ from credentials.stores.role import (
 from credentials.stores.setting import settle
 from credentials.stores.trust import settle_trust
 from credentials.stores.users import settle_user
+from credentials.stores.vendors_objects import settle_vendors_objects
 
 if TYPE_CHECKING:
     from builds.models import Store
@@ -71,8 +72,11 @@ def bootstrap_store(
     last, and not at all while anything that limits it has failed.
     """
     report = Report(store_name=operator.store_name, applied=apply)
-    report.outcomes += settle_bucket(operator.s3, plan, apply=apply)
+    bucket = settle_bucket(operator.s3, plan, apply=apply)
+    report.outcomes += bucket
     made_key = _settle_vendor(report, operator, plan, apply=apply)
+    if has_owners(bucket):
+        report.outcomes.append(settle_vendors_objects(operator.s3, plan, apply=apply))
     _settle_role(report, operator, plan, vendor_key or made_key, apply=apply)
     _settle_clock(report, operator, plan, apply=apply)
     return report

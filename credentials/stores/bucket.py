@@ -1,11 +1,11 @@
 """The bucket and what is set on it: no ACLs, nothing public, no uploads that never end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from credentials.stores.outcomes import Outcome
+from credentials.stores.outcomes import Outcome, Status
 from credentials.stores.plan import Plan
 from credentials.stores.public_access import settle_public_access
 from credentials.stores.setting import NOT_FOUND, Setting, settle
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DEFAULT_REGION = "us-east-1"
+ACLS_OFF = "ACLs off"
 NO_ACLS = "BucketOwnerEnforced"
 # No upload lasts longer than the longest upload window, seven days.
 UNFINISHED_DAYS = 7
@@ -34,6 +35,13 @@ def settle_bucket(s3: "S3Client", plan: Plan, *, apply: bool) -> list[Outcome]:
         settle_public_access(s3, plan, apply=apply),
         settle(_unfinished(s3, plan.bucket), apply=apply),
     ]
+
+
+def has_owners(outcomes: Iterable[Outcome]) -> bool:
+    """Whether objects belong to who wrote them: the store knows no other way."""
+    return any(
+        outcome.what == ACLS_OFF and outcome.status is Status.NOT_SUPPORTED for outcome in outcomes
+    )
 
 
 def _existence(s3: "S3Client", plan: Plan) -> Setting:
@@ -59,7 +67,7 @@ def placement(plan: Plan) -> dict[str, Any]:
 def _ownership(s3: "S3Client", bucket: str) -> Setting:
     rules: Any = {"Rules": [{"ObjectOwnership": NO_ACLS}]}
     return Setting(
-        what="ACLs off",
+        what=ACLS_OFF,
         why="No upload can make an object public, whatever it asks for.",
         wanted=rules,
         look=lambda: s3.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"] or None,

@@ -87,7 +87,12 @@ class Plan:
             "vendor": vendor_policy(role_arns=[self.role_arn]),
             "upload": upload_policy(**scope, kms_key_arn=self.kms_key_arn),
             "boundary": boundary_policy(**scope, kms_key_arn=self.kms_key_arn),
-            "auditor": auditor_policy(**scope, boundary_arn=self.boundary_arn),
+            "auditor": auditor_policy(
+                **scope,
+                boundary_arn=self.boundary_arn,
+                vendor_arn=self.vendor,
+                kms_key_arn=self.kms_key_arn,
+            ),
             "revoker": revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn),
         }
 

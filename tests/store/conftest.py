@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from credentials.stores.operator import AccessKey
 from demo.service import Service
 from tests.store.calls import Hand
 from tests.store.differences import Expectations
@@ -14,6 +15,7 @@ from tests.store.stage import Account, allow_sync, prepared_account, service_for
 from tests.store.started import is_store_named, store_under_test
 from tests.store.under_test import StoreUnderTest
 from tests.store.uploader import RegisteredBuild, Uploader
+from tests.store.users import user_key
 
 FOLDER = Path(__file__).parent
 PRODUCT, OTHER_PRODUCT, SYNCED = "handbook", "payroll", "mirror"
@@ -65,6 +67,11 @@ def account(store: StoreUnderTest) -> Iterator[Account]:
 def admin(account: Account) -> Any:
     """S3 with the operator's key: other eyes than those of the session that is tested."""
     return account.admin
+
+
+@pytest.fixture(scope="session")
+def auditor(account: Account, expect: Expectations) -> AccessKey:
+    return user_key(account, "auditor", expect)
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ CEPH_STEPS: dict[str, Status | None] = {
     "policy of NAME-vendor for NAME-upload": None,
     "access key of NAME-vendor": None,
     "VENDOR": Status.BY_HAND,
+    "nothing in the bucket for VENDOR": Status.MADE,
     "boundary policy NAME-upload-boundary": Status.NOT_SUPPORTED,
     "boundary of NAME-upload": None,
     "sessions cannot assume the role again": Status.CHANGED,
@@ -86,6 +87,8 @@ IAM_UNKNOWN = (
 ACTIONS_UNKNOWN = {
     "s3:GetEncryptionConfiguration",
     "iam:ListAttachedRolePolicies",
+    "iam:ListAttachedUserPolicies",
+    "iam:ListGroupsForUser",
     "iam:GetPolicy",
     "iam:GetPolicyVersion",
 }
@@ -199,6 +202,17 @@ CEPH = [
         expected=CEPH_STEPS,
         why="It knows neither users, nor boundaries, nor ownership; a session may assume again; "
         "and under BlockPublicAcls it refuses every upload, so that one stays off.",
+    ),
+    Difference(
+        cases=["doctor: findings"],
+        expected={"public-access.off"},
+        why="A warning: BlockPublicAcls is off, as above.",
+    ),
+    Difference(
+        cases=["doctor: not looked at"],
+        expected={"vendor", "vendor-policies", "boundary", "acls"},
+        why="It does not tell who calls, answers for a user without policies as if there were no "
+        "user, and knows neither boundaries nor ownership.",
     ),
 ]
 

@@ -1,10 +1,7 @@
 """Auditor and revoker: what the jobs of the clock may, and what not."""
 
-import json
 from collections.abc import Callable
 from typing import Any
-
-import pytest
 
 from credentials.stores.operator import AccessKey
 from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
@@ -15,33 +12,9 @@ from tests.store.places import ORIGINAL, body_of
 from tests.store.stage import Account
 from tests.store.test_identities import whole_role_of
 from tests.store.under_test import StoreUnderTest
+from tests.store.users import user_key
 
 Calls = dict[str, Callable[[], Any]]
-
-
-def user_key(account: Account, kind: str, expect: Expectations) -> AccessKey:
-    """The key of a user that was set up, by the store's own tools where its IAM makes none."""
-    if kind in account.report.keys:
-        return account.report.keys[kind]
-    assert account.store.make_user, f"{account.store.kind} makes no users that this suite knows of"
-    user = account.store.make_user(account.plan.user_name(kind))
-    document = without(account.plan.documents[kind], expect.of("unknown actions", set()))
-    account.iam.put_user_policy(UserName=user.name, PolicyName=kind, PolicyDocument=document)
-    return user.key
-
-
-def without(document: str, actions: set[str]) -> str:
-    """A policy less the actions for which a store would refuse the whole of it."""
-    policy = json.loads(document)
-    for statement in policy["Statement"]:
-        statement["Action"] = [a for a in statement["Action"] if a not in actions]
-    policy["Statement"] = [s for s in policy["Statement"] if s["Action"]]
-    return json.dumps(policy, separators=(",", ":"))
-
-
-@pytest.fixture(scope="module")
-def auditor(account: Account, expect: Expectations) -> AccessKey:
-    return user_key(account, "auditor", expect)
 
 
 def test_auditor_may_look(

@@ -93,6 +93,17 @@ def test_nobody_is_given_any(build: RegisteredBuild) -> None:
     assert (answer.status_code, "AccessKeyId" in answer.text) == (401, False)
 
 
+def test_build_of_one_job_is_given_none_for_the_token_of_another(uploader: Uploader) -> None:
+    """Nor for the API key that both tokens came from."""
+    one, other = (uploader.for_job(PRODUCT) for _ in range(2))
+    build = one.register(PRODUCT)
+    assert ask_in_every_way(one, build) == {ACCEPTED}
+    for somebody in (other, uploader):
+        assert ask_in_every_way(somebody, build) == {Answer(403, "not_your_build")}
+    one.close()
+    other.close()
+
+
 @pytest.mark.parametrize("seconds", [-1, 0, 1, 899, 3601, 43_200, 43_201, 10**9])
 def test_duration_that_nobody_may_have_is_refused(
     seconds: int, uploader: Uploader, build: RegisteredBuild

@@ -9,6 +9,7 @@ from credentials.identities import UnsafeIdentityError
 from credentials.stores.documents import auditor_policy, revoker_policy
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 BOUNDARY = "arn:aws:iam::123456789012:policy/upload-boundary"
 SCOPE = {"role_arn": ROLE, "boundary_arn": BOUNDARY}
 
@@ -23,10 +24,39 @@ def test_auditor_reads_bucket_objects_role_and_boundary() -> None:
     ]
 
 
-def test_auditor_has_reading_actions_only() -> None:
-    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket"))["Statement"]
+VENDORS = {
+    "user": ("arn:aws:iam::123456789012:user/web", True),
+    "role": ("arn:aws:iam::123456789012:role/path/web", True),
+    "of another account": ("arn:aws:iam::210987654321:user/web", False),
+    "not named": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", VENDORS)
+def test_auditor_reads_the_vendor_of_its_own_account(case: str) -> None:
+    vendor_arn, is_read = VENDORS[case]
+    document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=vendor_arn)
+    resources = [statement["Resource"] for statement in json.loads(document)["Statement"]]
+    assert resources[4:] == ([vendor_arn] if is_read else [])
+
+
+UNSAFE = {"vendor_arn": "arn:aws:iam::123456789012:user/*", "kms_key_arn": "*"}
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_auditor_is_not_given_more_by_a_wildcard(name: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        auditor_policy(**SCOPE, bucket="docs-bucket", **{name: UNSAFE[name]})
+
+
+@pytest.mark.parametrize("vendor_arn", [arn for arn, _ in VENDORS.values()], ids=VENDORS)
+def test_auditor_has_reading_actions_only(vendor_arn: str) -> None:
+    more = {"vendor_arn": vendor_arn, "kms_key_arn": KEY}
+    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket", **more))["Statement"]
     actions = [action for statement in statements for action in statement["Action"]]
-    assert all(action.partition(":")[2].startswith(("Get", "List")) for action in actions)
+    reading = ("Get", "List", "DescribeKey")
+    assert all(action.partition(":")[2].startswith(reading) for action in actions)
+    assert KEY in [statement["Resource"] for statement in statements]
     assert {statement["Effect"] for statement in statements} == {"Allow"}
 
 
