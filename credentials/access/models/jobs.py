@@ -41,6 +41,7 @@ class JobToken(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["secret_sha256"], name="job_token_by_secret")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="job_token_expires"

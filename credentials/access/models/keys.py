@@ -55,6 +55,7 @@ class ApiKey(models.Model):
 
     class Meta:
         verbose_name = "API key"
+        indexes: ClassVar = [models.Index(fields=["secret_sha256"], name="api_key_by_secret")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(secret_sha256__regex=r"^[0-9a-f]{64}\Z"),  # noqa: S106 - a pattern
@@ -85,6 +86,7 @@ class KeySession(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        indexes: ClassVar = [models.Index(fields=["secret_sha256"], name="key_session_by_secret")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="key_session_expires"

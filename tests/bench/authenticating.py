@@ -1,0 +1,113 @@
+"""`python -m tests.bench.authenticating`: does the time of a refusal tell whether an id exists?
+
+Calls with an unknown id, with a known id and a wrong secret, and with another unknown id take
+turns, in an order drawn anew each time; the third series shows what chance alone makes of it.
+"""
+
+import argparse
+import contextlib
+import gc
+import random
+import time
+from collections.abc import Callable, Iterable
+
+from django.utils import timezone
+
+from builds.models import Product
+from credentials.access.callers import Caller, authenticate
+from credentials.access.jobs import start_job_token
+from credentials.access.keys import command_line_user, make_api_key, start_key_session
+from credentials.access.tokens import TokenKind, new_token
+from credentials.errors import InvalidCredentials
+from tests.bench.database import caller_of_a_product, fresh_database
+from tests.bench.distinguishing import area_between
+from tests.bench.timing import Times, show
+
+UNKNOWN, WRONG, UNKNOWN_TOO = "unknown id", "wrong secret", "unknown id, again"
+ROWS = 50
+
+
+def keys(caller: Caller, product: Product) -> Iterable[str]:
+    for _ in range(ROWS):
+        yield make_api_key(client=caller.client, actor=command_line_user())[1].reveal()
+
+
+def key_sessions(caller: Caller, product: Product) -> Iterable[str]:
+    for _ in range(ROWS):
+        yield start_key_session(caller=caller, now=timezone.now()).reveal()
+
+
+def job_tokens(caller: Caller, product: Product) -> Iterable[str]:
+    for _ in range(ROWS):
+        _, secret = start_job_token(
+            client=caller.client, api_key=caller.api_key, products=[product], now=timezone.now()
+        )
+        yield secret.reveal()
+
+
+KINDS: dict[TokenKind, Callable[[Caller, Product], Iterable[str]]] = {
+    TokenKind.API_KEY: keys,
+    TokenKind.KEY_SESSION: key_sessions,
+    TokenKind.JOB_TOKEN: job_tokens,
+}
+
+
+def unknown(kind: TokenKind) -> list[str]:
+    return [new_token(kind).text.reveal() for _ in range(ROWS)]
+
+
+def with_a_wrong_secret(token: str, kind: TokenKind) -> str:
+    """The id of one token, the secret of another."""
+    return token[:18] + new_token(kind).text.reveal()[18:]
+
+
+def refusal(raw_token: str) -> float:
+    """Milliseconds until the token is refused."""
+    now = timezone.now()
+    started = time.perf_counter()
+    with contextlib.suppress(InvalidCredentials):
+        authenticate(raw_token=raw_token, name=None, now=now)
+    return (time.perf_counter() - started) * 1000
+
+
+def take_turns(tokens: dict[str, list[str]], *, count: int) -> dict[str, Times]:
+    """So many times of each series."""
+    times: dict[str, list[float]] = {title: [] for title in tokens}
+    order = list(tokens)
+    for number in range(count):
+        random.shuffle(order)
+        for title in order:
+            times[title].append(refusal(tokens[title][number % ROWS]))
+    return {title: Times(title=title, milliseconds=each) for title, each in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kind", choices=[kind.value for kind in TokenKind], default="ltdk")
+    parser.add_argument("--count", type=int, default=10_000, help="calls of each series")
+    options = parser.parse_args()
+    kind = TokenKind(options.kind)
+    with fresh_database():
+        known = KINDS[kind](*caller_of_a_product())
+        tokens = {
+            UNKNOWN: unknown(kind),
+            WRONG: [with_a_wrong_secret(token, kind) for token in known],
+            UNKNOWN_TOO: unknown(kind),
+        }
+        take_turns(tokens, count=500)
+        gc.disable()
+        times = take_turns(tokens, count=options.count)
+    show(
+        times.values(),
+        f"wrong : unknown = {times[WRONG].median / times[UNKNOWN].median:.3f} (medians)",
+        f"area between unknown and wrong:   {area_of(times, WRONG)}",
+        f"area between unknown and unknown: {area_of(times, UNKNOWN_TOO)}",
+    )
+
+
+def area_of(times: dict[str, Times], title: str) -> object:
+    return area_between(times[UNKNOWN].milliseconds, times[title].milliseconds)
+
+
+if __name__ == "__main__":
+    main()
