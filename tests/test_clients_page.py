@@ -36,7 +36,7 @@ def test_cells_say_what_the_suite_understands(row: Row) -> None:
     assert row.access in {"upload", "sync"}
     calls, deliveries, sessions = row.promised
     assert calls >= 0
-    assert len(deliveries) == sessions
+    assert 0 <= sessions <= len(deliveries)
 
 
 def test_every_environment_is_used() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.matrix import Row, read_matrix
+from tests.clients.posting import signer_settings, take_posts
 from tests.clients.scene import Scene, running_scene
 from tests.clients.sites import make_site
 from tests.store.named import VARIABLE
@@ -56,14 +57,29 @@ def account(store: StoreUnderTest) -> Iterator[Account]:
 
 @pytest.fixture(scope="session")
 def scene(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    with running_scene(account, tmp_path_factory.mktemp("service")) as scene:
+    folder = tmp_path_factory.mktemp("service")
+    with running_scene(account, folder, **signer_settings(account, folder)) as scene:
         yield scene
+
+
+@pytest.fixture(scope="session")
+def posting(scene: Scene) -> Scene:
+    """The same, once it is known how the store takes presigned POSTs."""
+    take_posts(scene)
+    return scene
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of odd names. Nobody writes into it."""
     return make_site(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def post_site(store: StoreUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for POSTs: MiniStack reads the names of posted files as Latin-1."""
+    folder = tmp_path_factory.mktemp("post-site")
+    return make_site(folder, beyond_ascii=store.kind != "ministack")
 
 
 @pytest.fixture

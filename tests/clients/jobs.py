@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.clients.scene import CLIENT, Scene
+from tests.clients.scene import Scene
 
 # As docs/ci.rst has it, then the environment of the shell for whoever starts programs in it.
 STEP = """
@@ -18,7 +18,7 @@ def begin_job(scene: Scene, product: str, folder: Path, *, more: str = "") -> di
 
     `folder` is the job's own; `more` continues the query.
     """
-    (folder / "keeper.curl").write_text(f'user = "{CLIENT}:{scene.api_key}"\n')
+    scene.write_curl_config(folder)
     asking = {"HOST": scene.uploader.url, "PRODUCT": product, "MORE": more, "TMPDIR": str(folder)}
     shell = ["sh", "-euc", STEP]
     environment = scene.environment | asking

@@ -26,9 +26,11 @@ class Row:
 
     @property
     def promised(self) -> tuple[int, list[str], int]:
-        """Calls to the service, deliveries in the ledger, calls to STS: one for each session."""
+        """Calls to the service, deliveries in the ledger, calls to STS: one for each,
+        but for those where an identity that signs POSTs stands in."""
         deliveries = re.findall(r"``(\w+)``", self.ledger)
-        return int(self.calls.partition(" ")[0]), deliveries, len(deliveries)
+        sessions = len(deliveries) - self.ledger.count("(signer)")
+        return int(self.calls.partition(" ")[0]), deliveries, sessions
 
     def runs_on(self, store: str) -> bool:
         """Whether the way is tried on `embedded` or `ceph`."""

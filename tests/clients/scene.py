@@ -52,8 +52,7 @@ class Scene:
 
     def process(self, build: RegisteredBuild, folder: Path) -> dict[str, str]:
         """The same, with a profile that has `credential_process`, as docs/uploading.rst has it."""
-        curl = folder / "keeper.curl"
-        curl.write_text(f'user = "{CLIENT}:{self.api_key}"\n')
+        curl = self.write_curl_config(folder)
         config = folder / "aws-config"
         config.write_text(
             "[profile docs]\n"
@@ -62,6 +61,13 @@ class Scene:
             f' "{build.url}/credentials?delivery=process"\n'
         )
         return self.environment | {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "docs"}
+
+    def write_curl_config(self, folder: Path) -> Path:
+        """`keeper.curl` of docs/uploading.rst."""
+        file = folder / "keeper.curl"
+        header = 'header = "Content-Type: application/json"'
+        file.write_text(f'user = "{CLIENT}:{self.api_key}"\n{header}\n')
+        return file
 
     def tree_of(self, build: RegisteredBuild) -> Tree:
         """What arrived, read with the operator's key."""

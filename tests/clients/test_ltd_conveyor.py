@@ -8,7 +8,7 @@ import pytest
 from tests.clients.jobs import begin_job
 from tests.clients.matrix import Row
 from tests.clients.programs import executable, run
-from tests.clients.scene import PRODUCT, Scene
+from tests.clients.scene import CLIENT, PRODUCT, Scene
 from tests.clients.trees import StoredFile, Tree, tree_on_disk
 from tests.store.uploader import RegisteredBuild
 
@@ -54,5 +54,30 @@ def test_ltd_conveyor_0_4(scene: Scene, site: Path, row: Row, tmp_path: Path) ->
     redirects = folder_objects(site, content_type=scene.default_type)
     assert scene.tree_of(build) == tree_on_disk(site, unknown=scene.default_type) | redirects
     assert headers_of(scene, build) == promised_headers(told)
+    assert counts.seen == row.promised
+    assert told["uploaded"]
+
+
+@pytest.mark.way("ltd upload, 0.8")
+def test_ltd_conveyor_0_8(posting: Scene, post_site: Path, row: Row) -> None:
+    check_0_8(posting, post_site, row)
+
+
+@pytest.mark.way("ltd upload, 0.8, with a signer")
+def test_ltd_conveyor_0_8_with_a_signer(posting: Scene, post_site: Path, row: Row) -> None:
+    check_0_8(posting, post_site, row)
+
+
+def check_0_8(posting: Scene, post_site: Path, row: Row) -> None:
+    """On whichever store it is."""
+    access = {"LTD_HOST": posting.uploader.url, "LTD_PASSWORD": posting.api_key}
+    environment = posting.environment | access | {"LTD_USERNAME": CLIENT}
+    with posting.counter.counting() as counts:
+        run(ltd_upload("ltd-conveyor", post_site), env=environment)
+    build, told = posting.newest_build(PRODUCT)
+    redirects = folder_objects(post_site, content_type=posting.default_type)
+    files = tree_on_disk(post_site)
+    assert posting.tree_of(build) == files | redirects
+    assert headers_of(posting, build) == promised_headers(told)
     assert counts.seen == row.promised
     assert told["uploaded"]
