@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from credentials.stores.operator import AccessKey
 from tests.clients.scene import Scene
@@ -20,20 +21,36 @@ def signer_settings(account: Account, folder: Path) -> dict[str, str]:
     if account.store.make_user is None:
         return {}
     user = account.store.make_user("poster")
-    allowed = {
-        "Effect": "Allow",
-        "Principal": {"AWS": [f"arn:aws:iam:::user/{user.name}"]},
-        "Action": "s3:PutObject",
-        "Resource": f"arn:aws:s3:::{account.bucket}/*/builds/*",
-    }
-    document = {"Version": "2012-10-17", "Statement": [allowed]}
-    # For POSTs, Ceph 16 looks at the bucket's policy and not at the user's.
-    account.admin.put_bucket_policy(
-        Bucket=account.bucket, Policy=json.dumps(document, separators=(",", ":"))
-    )
+    allow_posts(account, f"arn:aws:iam:::user/{user.name}")
     file = folder / "aws-credentials"
     file.write_text(profile_of(user.key))
     return {"AWS_SHARED_CREDENTIALS_FILE": str(file)}
+
+
+def allow_posts(account: Account, arn: str) -> None:
+    """As docs/clients.rst has it for Ceph.
+
+    For POSTs it looks at the bucket's policy, not at the user's, and while public policies are
+    blocked it takes no policy that allows anything.
+    """
+    admin, bucket = account.admin, account.bucket
+    block = admin.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    open_block = block | {"BlockPublicPolicy": False}
+    admin.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=open_block)
+    policy = json.dumps(policy_for(bucket, arn), separators=(",", ":"))
+    admin.put_bucket_policy(Bucket=bucket, Policy=policy)
+    admin.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+
+
+def policy_for(bucket: str, arn: str) -> dict[str, Any]:
+    """The bucket's policy: one more identity, which may put objects of builds."""
+    allowed = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [arn]},
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*/builds/*",
+    }
+    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 def profile_of(key: AccessKey) -> str:
