@@ -8,8 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 
 from credentials.access.jobs import end_job_token
 from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher
@@ -55,27 +53,24 @@ class TrustedPublisherAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = (
         "name",
-        "client",
-        "issuer",
-        "identified_by",
-        "has_no_warning",
         "is_active",
-        "created_at",
+        "has_no_warning",
+        "client",
+        "identified_by",
+        "issuer",
     )
     list_filter = ("is_active", "issuer", "client")
     list_select_related = ("client", "issuer")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client", "products")
 
-    @admin.display(description="no warning", boolean=True)
+    @admin.display(description="no warnings", boolean=True)
     def has_no_warning(self, rule: TrustedPublisher) -> bool:
         return not rule.warnings
 
     @admin.display(description="warnings")
-    def warned(self, rule: TrustedPublisher) -> SafeString | str:
-        """What an operator should know, as a list."""
-        sentences = format_html_join("", "<li>{}</li>", ((each,) for each in rule.warnings))
-        return format_html("<ul>{}</ul>", sentences) if sentences else "none"
+    def warned(self, rule: TrustedPublisher) -> str:
+        return "\n".join(rule.warnings) or "none"
 
     def get_form(
         self,
@@ -153,15 +148,15 @@ class JobTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = (
         "token_name",
+        "opens",
+        "expires_at",
+        "ended_at",
         "client",
         "origin",
         "identity",
-        "opens",
         "created_at",
-        "expires_at",
-        "ended_at",
     )
-    list_filter = ("created_at", "ended_at", "client", "publisher")
+    list_filter = ("expires_at", "ended_at", "client", "publisher")
     search_fields = ("^public_id", "identity", "client__name")
     search_help_text = "Begins with the public id; or holds a part of identity or client."
     show_full_result_count = False

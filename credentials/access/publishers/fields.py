@@ -34,7 +34,7 @@ class NumberField(forms.CharField):
         super().__init__(max_length=19, help_text=help_text)
 
     def prepare_value(self, value: Any) -> Any:
-        return value[0] if isinstance(value, list) and value else value
+        return "".join(value[:1]) if isinstance(value, list) else value
 
     def clean(self, value: Any) -> Any:
         return [super().clean(value)]
@@ -72,8 +72,10 @@ def _events(known: KindClaims, stored: Sequence[str], what: str) -> forms.Field:
     plain = (*known.usual_events, *known.other_events)
     further = [event for event in stored if event not in (*plain, *known.risky_events)]
     choices = [(event, event) for event in (*plain, *further)]
-    choices += [(event, f"{event} (strangers can start it)") for event in known.risky_events]
-    return _several(choices, f"What may have started the {what}. None ticked: the first ones.")
+    choices += [(event, f"{event} (risky)") for event in known.risky_events]
+    usual = ", ".join(known.usual_events)
+    words = f"What may have started the {what}. None ticked: {usual}. Risky: it may be running "
+    return _several(choices, words + "what nobody has looked at yet.")
 
 
 _ENVIRONMENT = (

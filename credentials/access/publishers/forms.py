@@ -30,6 +30,7 @@ class PublisherForm(forms.ModelForm):  # type: ignore[type-arg]
         stored = self.instance.conditions
         for claim in self.claims:
             self.initial[claim] = stored if claim == CLAIMS else stored.get(claim, [])
+            self.fields[claim].label = "conditions" if claim == CLAIMS else claim
         event = claims_of(IssuerKind(self.issuer_row.kind)).event
         if self.instance.pk is None and event:
             self.initial[event] = list(claims_of(IssuerKind(self.issuer_row.kind)).usual_events)

@@ -186,6 +186,7 @@ def test_new_github_rule_has_the_usual_events_ticked_and_says_how_to_find_the_nu
     ticked = re.findall(r'name="event_name" value="(\w+)"[^>]*checked', shown)
     assert ticked == USUAL
     assert "gh api repos/OWNER/REPO" in shown
+    assert re.findall(r'name="repository_id"( value="[^"]*")?', shown) == [""]
 
 
 WRONG_RULES: dict[str, tuple[dict[str, Any], str]] = {
@@ -225,7 +226,7 @@ def test_risky_event_is_warned_of_when_saved_and_afterwards(
     answer = add_rule(browser, github, client_row, product, **NUMBERS, event_name=[event])
     assert f"{event} " in "".join(str(each) for each in answer.context["messages"])
     rule = TrustedPublisher.objects.get()
-    assert f"<li>{event} " in page(browser, f"{RULES}_change", rule.pk)
+    assert f">{event} " in page(browser, f"{RULES}_change", rule.pk)
     assert "icon-no" in page(browser, f"{RULES}_changelist")
 
 
