@@ -79,7 +79,7 @@ mutants: $(INSTALLED) $(PROOF_INSTALLED) ## Put bugs back, one by one, and see t
 test-postgres: $(INSTALLED) ## The tests that touch the database, on a PostgreSQL started for them
 	@command -v pg_virtualenv >/dev/null || { echo 'PostgreSQL is needed: sudo apt-get update && sudo apt-get install -y postgresql' >&2; exit 1; }
 	@pg_virtualenv sh -c 'LTD_TEST_DATABASE_URL="postgres://$$PGUSER:$$PGPASSWORD@$$PGHOST:$$PGPORT/postgres" \
-		$(BIN)/python -m pytest -q -m "not sqlite" tests/builds tests/credentials tests/http'
+		$(BIN)/python -m pytest -q -m "not sqlite" tests/builds tests/credentials tests/http tests/oidc'
 
 .PHONY: check
 check: check-static check-coverage ## Format, lint, types, imports, migrations, deployment, API, docs, tests
