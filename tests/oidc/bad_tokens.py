@@ -96,6 +96,13 @@ def with_served_secret(scene: Scene) -> str:
     return scene.issuer.sign(scene.claims(), key=secret, algorithm="HS256", kid="odd")
 
 
+def with_rs512_key(scene: Scene) -> str:
+    served = scene.issuer.jwks()
+    served["keys"].append({**public_jwk(STRANGERS_KEY, "odd"), "alg": "RS512"})
+    scene.issuer.serve(served)
+    return scene.issuer.sign(scene.claims(), key=STRANGERS_KEY, algorithm="RS512", kid="odd")
+
+
 def cut_and_pasted(scene: Scene) -> str:
     """The claims of one token under the signature of another."""
     header, _, signature = scene.signed(event_name="release").split(".")
@@ -154,6 +161,7 @@ SIGNATURES: dict[str, Make] = {
     "HS256 with the public key": hmac_with_public_key,
     "HS256 with a secret that is served": with_served_secret,
     "RS512": lambda scene: scene.issuer.sign(scene.claims(), algorithm="RS512"),
+    "RS512 with a key for it": with_rs512_key,
     "PS256": lambda scene: scene.issuer.sign(scene.claims(), algorithm="PS256"),
     "ES384": with_served_key(ec.generate_private_key(ec.SECP384R1())),
     "RSA key of 1024 bits": with_served_key(SHORT_KEY),

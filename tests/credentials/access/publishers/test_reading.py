@@ -66,6 +66,8 @@ def test_size_is_limited() -> None:
 WRONG: dict[str, tuple[Any, Any, str]] = {
     "none": ({**HEADER, "alg": "none"}, CLAIMS, "RS256 or ES256"),
     "HS256": ({**HEADER, "alg": "HS256"}, CLAIMS, "RS256 or ES256"),
+    "RS512": ({**HEADER, "alg": "RS512"}, CLAIMS, "RS256 or ES256"),
+    "ES384": ({**HEADER, "alg": "ES384"}, CLAIMS, "RS256 or ES256"),
     "small letters": ({**HEADER, "alg": "rs256"}, CLAIMS, "RS256 or ES256"),
     "list": ({**HEADER, "alg": ["RS256"]}, CLAIMS, "RS256 or ES256"),
     "no algorithm": ({"kid": "k"}, CLAIMS, "RS256 or ES256"),
