@@ -102,7 +102,7 @@ def register_build(
     Without `slug` the build gets a ULID. The cost does not depend on how many builds there are:
     the database's unique index decides who is first, not a search for a free name.
     """
-    if slug is not None and _continues_server_made_slug(product, slug):
+    if slug is not None and continues_server_made_slug(product, slug):
         raise SlugTaken
     chosen = new_build_slug(now) if slug is None else slug
     try:
@@ -123,7 +123,7 @@ def register_build(
         raise SlugTaken from err
 
 
-def _continues_server_made_slug(product: Product, slug: str) -> bool:
+def continues_server_made_slug(product: Product, slug: str) -> bool:
     """Whether the root of a chosen slug would lie behind a server-made root.
 
     Builds with a server-made slug may list their root without a slash, and `<ULID>-x` begins

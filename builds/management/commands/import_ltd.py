@@ -1,0 +1,70 @@
+"""`manage.py import_ltd`: take over products and builds from a running LTD Keeper."""
+
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from builds.ltd.importing import Fate, Import, Imported
+from builds.ltd.keeper import Keeper, KeeperAnswerError, KeeperUnreachableError
+from builds.models import Store
+from credentials.access.clients import CANARY_PREFIX
+
+
+class Command(BaseCommand):
+    help = (
+        "Take over the products and finished builds of a running LTD Keeper, with their slugs. "
+        "What is here already is never overwritten. Safe to repeat; it goes on where it stopped. "
+        "Exit code 1 when something was not taken over."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--from", dest="url", required=True, metavar="URL", help="https://keeper.example.org"
+        )
+        parser.add_argument("--store", required=True, metavar="NAME", help="where their bucket is")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        store = Store.objects.filter(name=options["store"]).first()
+        if store is None:
+            raise CommandError("There is no such store. The admin lists them.")
+        apply = not options["dry_run"]
+        try:
+            with Keeper(options["url"]) as keeper:
+                counts = self._import(keeper, store, apply=apply)
+        except KeeperUnreachableError as err:
+            raise CommandError(f"{err} Run it again: it goes on where it stopped.") from err
+        except (KeeperAnswerError, ValueError) as err:
+            raise CommandError(str(err)) from err
+        told = ", ".join(f"{counts[fate]} {fate}" for fate in Fate)
+        self.stdout.write(f"{'' if apply else 'Nothing was changed. '}Products and builds: {told}.")
+        if counts[Fate.CONFLICT] or counts[Fate.FAILED]:
+            sys.exit(1)
+
+    def _import(self, keeper: Keeper, store: Store, *, apply: bool) -> Counter[Fate]:
+        counts: Counter[Fate] = Counter()
+        with tqdm(total=0, unit="build", disable=None) as bar:
+
+            def expect(builds: int) -> None:
+                bar.total = (bar.total or 0) + builds
+
+            found = Import(
+                keeper=keeper,
+                store=store,
+                apply=apply,
+                reserved=CANARY_PREFIX,
+                on_builds=expect,
+            )
+            for one in found.everything():
+                counts[one.fate] += 1
+                bar.update(one.kind == "build")
+                self._tell(one)
+        return counts
+
+    def _tell(self, one: Imported) -> None:
+        if one.reason:
+            self.stdout.write(f"{one.name}: {one.fate}. {one.reason}")

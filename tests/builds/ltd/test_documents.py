@@ -1,0 +1,83 @@
+"""Answers of LTD Keeper are read strictly: what becomes a row is what was meant."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from builds.ltd.documents import DocumentError, last_part, read_build, read_product
+
+PRODUCT: dict[str, Any] = {
+    "slug": "pipelines",
+    "bucket_name": "docs",
+    "title": "Pipelines",
+    "doc_repo": None,
+    "root_domain": "lsst.example",
+    "surrogate_key": "ab" * 16,
+}
+BUILD: dict[str, Any] = {
+    "slug": "1",
+    "bucket_name": "docs",
+    "bucket_root_dir": "pipelines/builds/1",
+    "uploaded": True,
+    "git_refs": ["main"],
+    "github_requester": None,
+    "surrogate_key": "ab" * 16,
+    "date_created": "2016-03-01T10:21:27Z",
+    "date_ended": None,
+}
+WRONG: list[tuple[str, Any]] = [
+    ("slug", 1),
+    ("slug", ""),
+    ("bucket_name", None),
+    ("bucket_root_dir", ["x"]),
+    ("uploaded", "true"),
+    ("uploaded", None),
+    ("git_refs", "main"),
+    ("git_refs", [1]),
+    ("github_requester", 7),
+    ("surrogate_key", "AB" * 16),
+    ("surrogate_key", "ab" * 16 + "\n"),
+    ("date_created", None),
+    ("date_created", "yesterday"),
+    ("date_ended", 1456827687),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_member_of_another_kind_is_refused_by_name(name: str, value: Any) -> None:
+    with pytest.raises(DocumentError, match=f"^{name} is not"):
+        read_build(BUILD | {name: value})
+
+
+@pytest.mark.parametrize("name", BUILD)
+def test_build_without_a_member_is_refused(name: str) -> None:
+    with pytest.raises(DocumentError, match=f"has no {name}"):
+        read_build({key: value for key, value in BUILD.items() if key != name})
+
+
+@pytest.mark.parametrize("name", PRODUCT)
+def test_product_without_a_member_is_refused(name: str) -> None:
+    with pytest.raises(DocumentError, match=f"has no {name}"):
+        read_product({key: value for key, value in PRODUCT.items() if key != name})
+
+
+def test_members_that_may_be_null_become_empty() -> None:
+    assert (read_product(PRODUCT).doc_repo, read_build(BUILD).github_requester) == ("", "")
+
+
+@pytest.mark.parametrize("text", ["2016-03-01T10:21:27", "2016-03-01T12:21:27+02:00"])
+def test_moments_are_aware(text: str) -> None:
+    expected = datetime(2016, 3, 1, 10, 21, 27, tzinfo=UTC)
+    assert read_build(BUILD | {"date_created": text}).created_at == expected
+
+
+@pytest.mark.parametrize("url", ["https://k.example/builds/17", "https://k.example/builds/17/"])
+def test_last_part_of_an_address(url: str) -> None:
+    assert last_part(url) == "17"
+
+
+@pytest.mark.parametrize("url", ["", "/", None, 17, {}])
+def test_what_is_no_address_is_refused(url: Any) -> None:
+    with pytest.raises(DocumentError):
+        last_part(url)
