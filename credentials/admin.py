@@ -1,4 +1,4 @@
-"""Clients, API keys and the ledger in the admin. Publishers have an admin of their own."""
+"""Clients, API keys and the ledger in the admin. Job tokens and publishers are elsewhere."""
 
 from typing import Any
 
@@ -13,9 +13,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_variables
 
+from credentials.access import admin as _access  # noqa: F401 - registers its models
 from credentials.access.keys import make_api_key, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant
-from credentials.access.publishers import admin as _publishers  # noqa: F401 - registers its models
+from credentials.access.publishers import admin as _publishers  # noqa: F401 - the same
 from credentials.isolation.models import IsolationRun
 from credentials.models import IssuedSession
 from credentials.secret import Secret

@@ -6,8 +6,9 @@ import pytest
 
 from credentials.access.models import JobToken, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
-from tests.oidc.bad_tokens import BAD_TOKENS, Make, Scene
+from tests.oidc.bad_tokens import BAD_TOKENS
 from tests.oidc.conftest import Show, Trust
+from tests.oidc.forging import Make, Scene
 from tests.oidc.issuer import JWKS_PATH, Issuer, TlsServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.loopback]

@@ -59,7 +59,8 @@ def test_job_gets_no_further_credentials(
     sts: FakeSts,
 ) -> None:
     build = JobToken.objects.get().grants.get().current_build
-    assert job.post(f"/builds/{build.pk}/credentials").status_code == 200
+    for _ in range(2):  # the second may come from memory
+        assert job.get(f"/builds/{build.pk}/credentials").status_code == 200
     stop(publisher, product)
     asked = len(sts.requests)
     for method, path, body in (

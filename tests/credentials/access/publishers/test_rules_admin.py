@@ -1,143 +1,25 @@
-"""Issuers, rules and job tokens in the admin: what the forms take, refuse and say."""
+"""The form of a rule: what it takes, refuses and says."""
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Product
-from credentials.access.jobs import start_job_token
-from credentials.access.models import ApiKey, Client, JobToken, OidcIssuer, TrustedPublisher
+from credentials.access.models import Client, OidcIssuer, TrustedPublisher
+from tests.credentials.access.publishers.admin_pages import (
+    NUMBERS,
+    RULES,
+    USUAL,
+    add_issuer,
+    add_rule,
+    page,
+)
 
 pytestmark = pytest.mark.django_db
-
-RULES = "admin:credentials_trustedpublisher"
-ISSUERS = "admin:credentials_oidcissuer"
-TOKENS = "admin:credentials_jobtoken"
-USUAL = ["push", "workflow_dispatch", "schedule", "release"]
-NUMBERS = {"repository_id": "74", "repository_owner_id": "65"}
-
-
-@pytest.fixture
-def browser(db: None) -> Browser:
-    browser = Browser()
-    browser.force_login(User.objects.create_superuser("operator"))
-    return browser
-
-
-def page(browser: Browser, name: str, *args: Any, query: str = "") -> str:
-    response = browser.get(reverse(name, args=args) + query, follow=True)
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def add_issuer(browser: Browser, kind: str, **fields: Any) -> Any:
-    data = {"kind": kind, "issuer": "", "jwks_url": "", "identifying_claims": "[]", **fields}
-    return browser.post(reverse(f"{ISSUERS}_add"), data)
-
-
-PRESETS = {
-    "github": (
-        "github",
-        "",
-        "https://token.actions.githubusercontent.com",
-        "https://token.actions.githubusercontent.com/.well-known/jwks",
-    ),
-    "gitlab.com": (
-        "gitlab",
-        "",
-        "https://gitlab.com",
-        "https://gitlab.com/oauth/discovery/keys",
-    ),
-    "a GitLab of one's own": (
-        "gitlab",
-        "https://git.example.org",
-        "https://git.example.org",
-        "https://git.example.org/oauth/discovery/keys",
-    ),
-    "GitHub Enterprise Server": (
-        "github",
-        "https://ghe.example.org/_services/token",
-        "https://ghe.example.org/_services/token",
-        "https://ghe.example.org/_services/token/.well-known/jwks",
-    ),
-}
-
-
-@pytest.mark.parametrize(("kind", "given", "issuer", "jwks_url"), PRESETS.values(), ids=PRESETS)
-def test_issuer_of_a_known_kind_is_filled_in(
-    kind: str, given: str, issuer: str, jwks_url: str, browser: Browser
-) -> None:
-    add_issuer(browser, kind, issuer=given)
-    row = OidcIssuer.objects.get()
-    assert (row.issuer, row.jwks_url) == (issuer, jwks_url)
-
-
-WRONG_ISSUERS: dict[str, dict[str, str]] = {
-    "another without an address": {"kind": "other"},
-    "http": {"kind": "gitlab", "issuer": "http://git.example.org"},
-    "keys over http": {"kind": "github", "jwks_url": "http://git.example.org/jwks"},
-    "a host alone": {"kind": "gitlab", "issuer": "git.example.org"},
-    "credentials in it": {"kind": "gitlab", "issuer": "https://me:secret@git.example.org"},
-    "a fragment": {"kind": "github", "jwks_url": "https://git.example.org/jwks#x"},
-    "another that names nothing": {
-        "kind": "other",
-        "issuer": "https://ci.example.org",
-        "jwks_url": "https://ci.example.org/jwks",
-    },
-    "another that names sub": {
-        "kind": "other",
-        "issuer": "https://ci.example.org",
-        "jwks_url": "https://ci.example.org/jwks",
-        "identifying_claims": '["sub"]',
-    },
-    "GitHub that names claims": {"kind": "github", "identifying_claims": '["repository"]'},
-    "a kind that is none": {"kind": "jenkins"},
-}
-
-
-@pytest.mark.parametrize("fields", WRONG_ISSUERS.values(), ids=WRONG_ISSUERS)
-def test_issuer_that_could_not_be_trusted_is_refused(
-    fields: dict[str, str], browser: Browser
-) -> None:
-    answer = add_issuer(browser, **fields)
-    assert "errorlist" in answer.content.decode()
-    assert not OidcIssuer.objects.exists()
-
-
-@pytest.fixture
-def github(db: None) -> OidcIssuer:
-    issuer = OidcIssuer(kind="github")
-    issuer.full_clean()
-    issuer.save()
-    return issuer
-
-
-@pytest.fixture
-def gitlab(db: None) -> OidcIssuer:
-    issuer = OidcIssuer(kind="gitlab")
-    issuer.full_clean()
-    issuer.save()
-    return issuer
-
-
-def add_rule(
-    browser: Browser, issuer: OidcIssuer, client: Client, *products: Product, **claims: Any
-) -> Any:
-    data = {
-        "name": "docs",
-        "client": client.pk,
-        "products": [product.pk for product in products],
-        "is_active": "on",
-        **claims,
-    }
-    return browser.post(reverse(f"{RULES}_add") + f"?issuer={issuer.pk}", data, follow=True)
 
 
 def test_github_rule_is_put_together_from_its_fields(
@@ -300,14 +182,6 @@ def test_without_an_issuer_one_is_to_be_added(browser: Browser) -> None:
     assert 'name="jwks_url"' in shown
 
 
-@pytest.fixture
-def rule(
-    browser: Browser, github: OidcIssuer, client_row: Client, product: Product
-) -> TrustedPublisher:
-    add_rule(browser, github, client_row, product, **NUMBERS)
-    return TrustedPublisher.objects.get()
-
-
 def test_rule_is_disabled_and_not_deleted(browser: Browser, rule: TrustedPublisher) -> None:
     delete = reverse(f"{RULES}_delete", args=[rule.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 403
@@ -327,20 +201,6 @@ def test_client_and_issuer_of_a_rule_stay(
     assert (again.name, again.client, again.issuer) == ("x", rule.client, rule.issuer)
 
 
-def test_issuer_with_rules_keeps_what_they_rest_on(
-    browser: Browser, rule: TrustedPublisher
-) -> None:
-    change = reverse(f"{ISSUERS}_change", args=[rule.issuer.pk])
-    moved = {"kind": "gitlab", "issuer": "https://x.example", "jwks_url": "https://x.example/keys"}
-    browser.post(change, moved)
-    issuer = OidcIssuer.objects.get()
-    assert (issuer.kind, issuer.jwks_url) == ("github", "https://x.example/keys")
-    assert issuer.issuer == "https://token.actions.githubusercontent.com"
-    delete = reverse(f"{ISSUERS}_delete", args=[issuer.pk])
-    browser.post(delete, {"post": "yes"})
-    assert OidcIssuer.objects.exists()
-
-
 def test_rule_that_was_made_illegal_can_still_be_looked_at_and_mended(
     browser: Browser, rule: TrustedPublisher
 ) -> None:
@@ -351,65 +211,3 @@ def test_rule_that_was_made_illegal_can_still_be_looked_at_and_mended(
     browser.post(reverse(f"{RULES}_change", args=[rule.pk]), data)
     rule.refresh_from_db()
     assert rule.identified_by == "repository_id 74, repository_owner_id 65"
-
-
-@pytest.fixture
-def token(rule: TrustedPublisher, product: Product, now: datetime) -> JobToken:
-    row, _ = start_job_token(
-        client=rule.client, products=[product], now=now, publisher=rule, identity="octo run 1"
-    )
-    return row
-
-
-def test_job_tokens_are_listed_without_their_hash_and_not_changed(
-    browser: Browser, token: JobToken, api_key: ApiKey, product: Product, now: datetime
-) -> None:
-    start_job_token(client=api_key.client, products=[product], now=now, api_key=api_key)
-    shown = page(browser, f"{TOKENS}_changelist")
-    told = (token.token_name, "octo run 1", "guide", "docs", api_key.token_name)
-    assert [word for word in told if word not in shown] == []
-    detail = page(browser, f"{TOKENS}_change", token.pk)
-    assert token.secret_sha256 not in shown + detail
-    browser.post(reverse(f"{TOKENS}_change", args=[token.pk]), {"identity": "x"})
-    token.refresh_from_db()
-    assert token.identity == "octo run 1"
-    for name, args in ((f"{TOKENS}_add", []), (f"{TOKENS}_delete", [token.pk])):
-        assert browser.post(reverse(name, args=args), {"post": "yes"}).status_code == 403
-
-
-def test_job_token_is_ended_once_and_on_record(
-    browser: Browser, token: JobToken, now: datetime
-) -> None:
-    for _ in range(2):
-        data = {"action": "end", "_selected_action": token.pk}
-        browser.post(reverse(f"{TOKENS}_changelist"), data)
-    token.refresh_from_db()
-    assert token.ended_at is not None
-    assert token.ended_at - now < timedelta(minutes=5)
-    assert LogEntry.objects.filter(object_id=str(token.pk), change_message="Ended.").count() == 1
-
-
-def test_list_of_job_tokens_costs_the_same_for_one_and_for_twenty(
-    browser: Browser,
-    token: JobToken,
-    product: Product,
-    now: datetime,
-    django_assert_num_queries: Callable[..., Any],
-    django_assert_max_num_queries: Callable[..., Any],
-) -> None:
-    page(browser, f"{TOKENS}_changelist")
-    with django_assert_max_num_queries(9) as first:
-        page(browser, f"{TOKENS}_changelist")
-    for _ in range(20):
-        start_job_token(client=token.client, products=[product], now=now, publisher=token.publisher)
-    with django_assert_num_queries(len(first)):
-        page(browser, f"{TOKENS}_changelist")
-
-
-@pytest.mark.parametrize("name", [RULES, ISSUERS, TOKENS])
-def test_pages_need_no_inline_script_or_style(name: str, browser: Browser, token: JobToken) -> None:
-    shown = page(browser, f"{name}_changelist")
-    if name != TOKENS:
-        shown += page(browser, f"{name}_add")
-    assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")", shown)
-    assert not re.search(r"\sstyle=|<style", shown)

@@ -1,0 +1,85 @@
+"""Job tokens in the admin: to look at, and to end."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client as Browser
+from django.urls import reverse
+
+from builds.models import Product
+from credentials.access.jobs import start_job_token
+from credentials.access.models import ApiKey, JobToken, TrustedPublisher
+from tests.credentials.access.publishers.admin_pages import (
+    ISSUERS,
+    RULES,
+    TOKENS,
+    page,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def token(rule: TrustedPublisher, product: Product, now: datetime) -> JobToken:
+    row, _ = start_job_token(
+        client=rule.client, products=[product], now=now, publisher=rule, identity="octo run 1"
+    )
+    return row
+
+
+def test_job_tokens_are_listed_without_their_hash_and_not_changed(
+    browser: Browser, token: JobToken, api_key: ApiKey, product: Product, now: datetime
+) -> None:
+    start_job_token(client=api_key.client, products=[product], now=now, api_key=api_key)
+    shown = page(browser, f"{TOKENS}_changelist")
+    told = (token.token_name, "octo run 1", "guide", "docs", api_key.token_name)
+    assert [word for word in told if word not in shown] == []
+    detail = page(browser, f"{TOKENS}_change", token.pk)
+    assert token.secret_sha256 not in shown + detail
+    browser.post(reverse(f"{TOKENS}_change", args=[token.pk]), {"identity": "x"})
+    token.refresh_from_db()
+    assert token.identity == "octo run 1"
+    for name, args in ((f"{TOKENS}_add", []), (f"{TOKENS}_delete", [token.pk])):
+        assert browser.post(reverse(name, args=args), {"post": "yes"}).status_code == 403
+
+
+def test_job_token_is_ended_once_and_on_record(
+    browser: Browser, token: JobToken, now: datetime
+) -> None:
+    for _ in range(2):
+        data = {"action": "end", "_selected_action": token.pk}
+        browser.post(reverse(f"{TOKENS}_changelist"), data)
+    token.refresh_from_db()
+    assert token.ended_at is not None
+    assert token.ended_at - now < timedelta(minutes=5)
+    assert LogEntry.objects.filter(object_id=str(token.pk), change_message="Ended.").count() == 1
+
+
+def test_list_of_job_tokens_costs_the_same_for_one_and_for_twenty(
+    browser: Browser,
+    token: JobToken,
+    product: Product,
+    now: datetime,
+    django_assert_num_queries: Callable[..., Any],
+    django_assert_max_num_queries: Callable[..., Any],
+) -> None:
+    page(browser, f"{TOKENS}_changelist")
+    with django_assert_max_num_queries(9) as first:
+        page(browser, f"{TOKENS}_changelist")
+    for _ in range(20):
+        start_job_token(client=token.client, products=[product], now=now, publisher=token.publisher)
+    with django_assert_num_queries(len(first)):
+        page(browser, f"{TOKENS}_changelist")
+
+
+@pytest.mark.parametrize("name", [RULES, ISSUERS, TOKENS])
+def test_pages_need_no_inline_script_or_style(name: str, browser: Browser, token: JobToken) -> None:
+    shown = page(browser, f"{name}_changelist")
+    if name != TOKENS:
+        shown += page(browser, f"{name}_add")
+    assert not re.search(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")", shown)
+    assert not re.search(r"\sstyle=|<style", shown)
