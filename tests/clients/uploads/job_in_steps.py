@@ -31,8 +31,9 @@ for line in sys.stdin:
     what, _, name = line.strip().partition(" ")
     if what == "register":
         build = call("POST", f"{host}/products/{product}/builds/", {"git_refs": ["main"]})
-        s3 = boto3.client("s3")  # not sooner: it asks for the open build's credentials at once
     elif what == "put":
+        # Not sooner: it asks for the open build's credentials at once.
+        s3 = s3 or boto3.client("s3")
         key = f"{build['bucket_root_dir']}/{name}"
         s3.put_object(Bucket=build["bucket_name"], Key=key, Body=pair.encode()[-8:])
     else:
