@@ -6,11 +6,12 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from credentials.access.authentication import RefreshingTokenAuthentication, shown_token
+from credentials.access.authentication import TokenAuthentication, shown_token
 from credentials.access.ending import end_token
 from credentials.access.keys import start_key_session
 from credentials.access.ownership import open_build
@@ -96,7 +97,8 @@ class TokenView(IssuingView):
 class RefreshingView(IssuingView):
     """Credentials for exactly one build, to SDKs that come back: served again while they last."""
 
-    authentication_classes = (RefreshingTokenAuthentication,)
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [TokenAuthentication(tells_to_wait=False)]
 
     def serve(self, request: Request, build_id: int, delivery: Delivery) -> Response:
         """Answer with a session from memory, or with a new one."""

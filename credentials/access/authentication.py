@@ -23,10 +23,12 @@ class TokenAuthentication(BaseAuthentication):
     """Basic `name:key`, Basic `token:` with an empty password, or Bearer.
 
     Without the header the request stays anonymous; with a wrong one it is 401, and 429 once
-    there were too many of those from its address.
+    there were too many of those from its address. Not where AWS SDKs come to refresh
+    (`tells_to_wait=False`): they repeat a 429 whatever its Retry-After says.
     """
 
-    tells_to_wait = True
+    def __init__(self, *, tells_to_wait: bool = True) -> None:
+        self.tells_to_wait = tells_to_wait
 
     def authenticate(self, request: Request) -> tuple[Caller, Caller] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
@@ -44,12 +46,6 @@ class TokenAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
-
-
-class RefreshingTokenAuthentication(TokenAuthentication):
-    """The same where AWS SDKs come to refresh: they repeat a 429 whatever its Retry-After says."""
-
-    tells_to_wait = False
 
 
 def shown_token(request: Request) -> Secret:

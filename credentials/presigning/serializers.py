@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from builds.serializers import BuildSerializer, NewBuildSerializer
@@ -19,6 +20,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]*[\x21-\x7e]\Z", re.ASCII)
 
 
+@extend_schema_field(str)
 class TextField(serializers.Field[str, str, str, Any]):
     """JSON text as it is. What is wrong with it is said where its meaning is known."""
 
