@@ -7,7 +7,6 @@ names the store.
 import argparse
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.bench.pairs import heading, time_in_turn
+from tests.bench.pairs import Cost, cost_of, heading, measure_in_turn
 from tests.clients.jobs import begin_job
 from tests.clients.programs import UPLOADS, executable, run
 from tests.clients.scene import PRODUCT, Scene, running_scene
@@ -51,20 +50,20 @@ WAYS: dict[str, Command] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Uploads one site again and again, and removes what arrived. Each gives seconds."""
+    """Uploads one site again and again, and removes what arrived. Each gives the cost."""
 
     scene: Scene
     site: Path
     files: int
     folder: Path
 
-    def with_session(self, command: Command) -> float:
+    def with_session(self, command: Command) -> Cost:
         """Fetching credentials is part of the time, registering is not."""
         build = self.scene.uploader.register(PRODUCT)
         environment = self.scene.container(build)
         return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
 
-    def with_static_key(self, command: Command) -> float:
+    def with_static_key(self, command: Command) -> Cost:
         root = f"static/builds/{next(NUMBERS)}"
         key = self.scene.account.store.operator
         environment = self.scene.environment | {
@@ -73,7 +72,7 @@ class Bench:
         }
         return self._timed(command(self.site, self.scene.account.bucket, root), environment, root)
 
-    def ltd(self, key_id: str, secret: str) -> float:
+    def ltd(self, key_id: str, secret: str) -> Cost:
         """ltd-conveyor 0.4.2 also registers and finishes; with empty keys it gets a session."""
         folder = self.folder / str(next(NUMBERS))
         folder.mkdir()
@@ -82,16 +81,14 @@ class Bench:
         keys = ["--aws-id", key_id, "--aws-secret", secret]
         return self._timed([executable("ltd-conveyor-0.4", "ltd"), *what, *keys], job, PRODUCT)
 
-    def _timed(self, command: list[str], environment: dict[str, str], root: str) -> float:
-        began = time.monotonic()
-        run(command, env=environment)
-        seconds = time.monotonic() - began
+    def _timed(self, command: list[str], environment: dict[str, str], root: str) -> Cost:
+        cost = cost_of(partial(run, command, env=environment))
         admin, bucket = self.scene.account.admin, self.scene.account.bucket
         keys = keys_below(admin, bucket=bucket, prefix=f"{root}/")
         pages = sum(key.endswith(".html") for key in keys)
         assert pages == self.files, f"{pages} of {self.files} files arrived"
         remove(admin, bucket, keys)
-        return seconds
+        return cost
 
 
 def remove(admin: Any, bucket: str, keys: list[str]) -> None:
@@ -114,6 +111,7 @@ def ready(files: int) -> Iterator[Bench]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--only", default="", help="ways that begin so")
     parser.add_argument("--pairs", type=int, default=4, help="an even number, to be fair")
     options = parser.parse_args()
     sys.stdout.write(heading("session", "static") + "\n")
@@ -126,7 +124,9 @@ def main() -> None:
         static = partial(bench.ltd, key.access_key_id, key.secret_access_key.reveal())
         sides["ltd upload, 0.4"] = (partial(bench.ltd, "", ""), static)
         for way, (session, other) in sides.items():
-            pairs = time_in_turn(way, session, other, pairs=options.pairs)
+            if not way.startswith(options.only):
+                continue
+            pairs = measure_in_turn(way, session, other, pairs=options.pairs)
             sys.stdout.write(pairs.line() + "\n")
             sys.stdout.flush()
 
