@@ -1,5 +1,6 @@
 """How an issuer's keys are had: from one address, over TLS, not for long and not too often."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
@@ -37,20 +38,6 @@ def hang(handler: BaseHTTPRequestHandler) -> None:
     handler.rfile.read()
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
-    """Send a byte now and then: no single wait is long."""
-    handler.send_response(200)
-    handler.end_headers()
-    for _ in range(200):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
-        time.sleep(SECONDS / 10)
-
-
-def huge(handler: BaseHTTPRequestHandler) -> None:
-    send(handler, b" " * (jwks.MAX_ANSWER_BYTES + 1))
-
-
 def redirecting(status: int) -> Callable[[str], Answer]:
     return lambda decoy: lambda handler: send(handler, b"", status, Location=decoy + JWKS_PATH)
 
@@ -72,9 +59,7 @@ BROKEN: dict[str, Callable[[str], Answer]] = {
     "keys that are no list": document(b'{"keys":{"a":1}}'),
     "keys of no known kind": document(b'{"keys":[{"kty":"x"},7,null]}'),
     "an algorithm that is a list": document(b'{"keys":[{"kty":"RSA","alg":["RS256"]}]}'),
-    "huge": lambda _decoy: huge,
     "hangs": lambda _decoy: hang,
-    "drips": lambda _decoy: drip,
 }
 
 
@@ -97,6 +82,39 @@ def test_issuer_that_gives_no_keys_is_told_and_left_alone(
     issuer.behave()
     jwks.cooldown.clear()
     assert show(signed()).status_code == 200
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 503)])
+def test_good_keys_in_an_answer_that_is_too_long_are_not_taken(
+    more: int,
+    status: int,
+    show: Show,
+    publisher: TrustedPublisher,
+    signed: Callable[..., str],
+    issuer: Issuer,
+) -> None:
+    keys = json.dumps(issuer.jwks()).encode().ljust(jwks.MAX_ANSWER_BYTES + more)
+    issuer.answer = lambda handler: send(handler, keys)
+    assert show(signed()).status_code == status
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_good_keys_that_come_a_byte_at_a_time_are_not_waited_for(
+    show: Show, publisher: TrustedPublisher, signed: Callable[..., str], issuer: Issuer
+) -> None:
+    """No single wait is long; all of them together are."""
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        for _ in range(20):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+            time.sleep(SECONDS / 4)
+        handler.wfile.write(json.dumps(issuer.jwks()).encode())
+
+    issuer.answer = drip
+    assert_problem(show(signed()), 503, "jwks_unavailable")
 
 
 def test_issuer_that_is_away_is_told(
