@@ -1,4 +1,6 @@
-"""Judges the bucket's settings: nothing public, no ACLs, no upload that never ends. Pure."""
+"""Judges the bucket's settings: nothing public, no ACLs, no upload that never ends. Pure but for
+the names it shares with the set-up.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

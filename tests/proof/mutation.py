@@ -10,81 +10,83 @@ import json
 import os
 import re
 import subprocess
-import sys
 import sysconfig
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.proof.pure import has_functions, judges, mutated_paths
 from tests.proof.tree import ROOT
 
 PYTHON = ROOT / ".venv-proof" / "bin" / "python"
-PURE = (
-    "builds/slugs.py",
-    "builds/arns.py",
-    "credentials/policy.py",
-    "credentials/durations.py",
-    "credentials/secret.py",
-    "credentials/cooldown.py",
-    "credentials/identities.py",
-    "credentials/access/tokens.py",
-    "credentials/audit/rules.py",
-    "credentials/isolation/verdicts.py",
-)
-JUDGES = (
-    "tests/builds/test_slugs.py",
-    "tests/builds/test_arns.py",
-    "tests/credentials/test_policy.py",
-    "tests/credentials/test_policy_length.py",
-    "tests/credentials/test_durations.py",
-    "tests/credentials/test_secret.py",
-    "tests/credentials/test_cooldown.py",
-    "tests/credentials/test_identities.py",
-    "tests/credentials/access/test_tokens.py",
-    "tests/credentials/audit/test_rules.py",
-    "tests/credentials/isolation/test_verdicts.py",
-    "tests/proof/test_details.py",
-)
 # The same examples for every mutant, and none written down.
 JUDGING = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-seed=0")
 
+# As mutmut has them (mutmut/stats.py). A crash or a mutant without a test is none.
 KILLED = {1, 3}
-TIMED_OUT = {24, 36, 152, 255, -24, -9}
+TIMED_OUT = {24, 36, 152, 255, -24}
+OTHERS = {0: "survived", 5: "no test", 33: "no test"}
+PROGRESS = re.compile(r"(\d+)/(\d+)")
+
+Step = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutant:
-    """One change that mutmut made: in which function, and, of a survivor, what it put there."""
+    """One change that mutmut made: in which function, what became of it, and, unless it was
+    killed, what mutmut put there.
+    """
 
     function: str
-    is_killed: bool
+    outcome: str
     put: str = ""
 
-
-def run_mutmut(tree: Path) -> list[Mutant]:
-    """Mutate the pure modules of a copied tree and judge each mutant by the fast tests."""
-    for module in PURE:
-        _open_properties(tree / module)
-    (tree / "setup.cfg").write_text(_configuration())
-    log = tree.parent / "mutmut.log"
-    with log.open("wb") as output:
-        ran = subprocess.run(
-            [str(PYTHON), "-m", "mutmut", "run"],
-            cwd=tree, env=_environment(), stdout=output, stderr=output, check=False,
-        )  # fmt: skip
-    found = [mutant for module in PURE for mutant in _results(tree, module)]
-    if ran.returncode or not found:
-        sys.exit(f"mutmut failed:\n{log.read_text(errors='replace')[-4000:]}")
-    return found
+    @property
+    def is_killed(self) -> bool:
+        return self.outcome == "killed"
 
 
-def _configuration() -> str:
+def run_mutmut(tree: Path, step: Step) -> list[Mutant]:
+    """Mutate the pure modules of a copied tree and judge each mutant by the fast tests.
+
+    `step` is told how many mutants of how many are done. Raises RuntimeError with the end of
+    mutmut's output when it did not get through.
+    """
+    paths = [path for path in mutated_paths() if has_functions(path)]
+    for path in paths:
+        _open_properties(tree / path)
+    (tree / "setup.cfg").write_text(_configuration(paths))
+    output = _run(tree, step)
+    found = [_results(tree, path) for path in paths]
+    if not all(found):
+        raise RuntimeError(f"mutmut did not get through:\n{output[-4000:]}")
+    return [mutant for mutants in found for mutant in mutants]
+
+
+def _run(tree: Path, step: Step) -> str:
+    command = [str(PYTHON), "-m", "mutmut", "run"]
+    with subprocess.Popen(
+        command, cwd=tree, env=_environment(), text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        lines = []
+        for line in running.stdout or ():
+            lines.append(line)
+            if counted := PROGRESS.search(line):
+                step(int(counted[1]), int(counted[2]))
+    if running.returncode:
+        raise RuntimeError(f"mutmut failed:\n{''.join(lines)[-4000:]}")
+    return "".join(lines)
+
+
+def _configuration(paths: list[str]) -> str:
     """As mutmut reads it when pyproject.toml says nothing about it."""
     lists = {
-        "source_paths": ("builds", "credentials"),
-        "only_mutate": PURE,
-        "also_copy": ("demo", "ltdkeeper", "manage.py"),
+        "source_paths": ["builds", "credentials", "ltdkeeper"],
+        "only_mutate": paths,
+        "also_copy": ["demo", "manage.py"],
         "pytest_add_cli_args": JUDGING,
-        "pytest_add_cli_args_test_selection": JUDGES,
+        "pytest_add_cli_args_test_selection": judges(),
     }
     lines = [f"{name}=\n    " + "\n    ".join(values) for name, values in lists.items()]
     return "\n".join(["[mutmut]", *lines, "use_git_change_detection=false", ""])
@@ -111,21 +113,20 @@ def _open_properties(module: Path) -> None:
     module.write_text("\n".join(lines) + "\n")
 
 
-def _results(tree: Path, module: str) -> list[Mutant]:
-    path = tree / "mutants" / f"{module}.meta"
-    if not path.exists():
-        return []
-    codes: dict[str, int | None] = json.loads(path.read_text())["exit_code_by_key"]
+def _results(tree: Path, path: str) -> list[Mutant]:
+    stored = tree / "mutants" / f"{path}.meta"
+    codes: dict[str, int | None] = json.loads(stored.read_text())["exit_code_by_key"]
     return [_mutant(tree, name, code) for name, code in codes.items()]
 
 
 def _mutant(tree: Path, name: str, code: int | None) -> Mutant:
     function = name.partition("__mutmut_")[0]
     if code in KILLED | TIMED_OUT:
-        return Mutant(function=function, is_killed=True)
+        return Mutant(function=function, outcome="killed")
     shown = subprocess.run(
         [str(PYTHON), "-m", "mutmut", "show", name],
-        cwd=tree, env=_environment(), capture_output=True, text=True, check=False,
+        cwd=tree, env=_environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
-    put = re.findall(r"^\+ +(.*)$", shown.stdout, re.MULTILINE)
-    return Mutant(function=function, is_killed=False, put=" ".join(each.strip() for each in put))
+    put = " ".join(each.strip() for each in re.findall(r"^\+ +(.*)$", shown.stdout, re.MULTILINE))
+    outcome = OTHERS.get(code or 0, f"code {code}") if code is not None else "not judged"
+    return Mutant(function=function, outcome=outcome, put=put)

@@ -1,5 +1,6 @@
 """Mutants that no test can kill, by function and by what mutmut put there, with the reason."""
 
+_DEFAULT = "escaping is what json.dumps does unless told otherwise"
 _ASCII = "every name in it was checked to be ASCII, so nothing is left to escape"
 
 SURVIVORS = {
@@ -18,11 +19,27 @@ SURVIVORS = {
     (
         "credentials.policy.x__document",
         'text = json.dumps(document, separators=(",", ":"), )',
-    ): "escaping is what json.dumps does unless told otherwise",
+    ): _DEFAULT,
     (
         "credentials.identities.x__document",
         'return json.dumps(document, separators=(",", ":"), )',
-    ): "escaping is what json.dumps does unless told otherwise",
+    ): _DEFAULT,
+    (
+        "credentials.stores.documents.x__document",
+        'return json.dumps(document, separators=(",", ":"), )',
+    ): _DEFAULT,
+    (
+        "credentials.stores.documents.x__document",
+        'return json.dumps(document, separators=(",", ":"), ensure_ascii=None)',
+    ): _ASCII,
+    (
+        "credentials.stores.documents.x__document",
+        'return json.dumps(document, separators=(",", ":"), ensure_ascii=False)',
+    ): _ASCII,
+    (
+        "credentials.stores.plan.xǁPlanǁ_account_arn",
+        'return self.role_arn.rpartition(":role/")[0]',
+    ): "a role's ARN holds that text once: neither account nor name may hold a colon",
     (
         "credentials.access.tokens.x_digest",
         'return hashlib.sha256(secret.reveal().encode("ASCII")).hexdigest()',

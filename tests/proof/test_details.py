@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from builds.arns import partition_of
+from builds.slugs import build_root
 from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
 from credentials.isolation.verdicts import Line, Outcome, summary
 from credentials.policy import Scope
@@ -18,14 +19,15 @@ VENDOR = "arn:aws:iam::123456789012:user/vendor"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 
 
-def scope(*, bucket: str = "docs", root: str = "guide/builds/v1", kms_key_arn: str = "") -> Scope:
-    return Scope(
-        partition="aws", bucket=bucket, root=root, may_list_bare_root=True, kms_key_arn=kms_key_arn
-    )
+def scope(**changes: str) -> Scope:
+    names = {"partition": "aws", "bucket": "docs", "root": "guide/builds/v1"} | changes
+    return Scope(may_list_bare_root=True, **names)  # type: ignore[arg-type]
 
 
 REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
-    "partition": (lambda: partition_of("x"), "not the ARN of a role"),
+    "slugs": (lambda: build_root("*", "1"), "not a legal product and build slug"),
+    "role": (lambda: partition_of("x"), "not the ARN of a role"),
+    "partition": (lambda: scope(partition="*"), "the partition is not one"),
     "bucket": (lambda: scope(bucket="*"), "the bucket's name is not legal"),
     "root": (lambda: scope(root="*"), "the root is not that of a build"),
     "key": (lambda: scope(kms_key_arn="*"), "the KMS key's ARN is not legal"),

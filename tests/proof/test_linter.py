@@ -2,6 +2,8 @@
 accepted stands here with its reason.
 """
 
+import importlib
+import inspect
 import itertools
 import json
 import subprocess
@@ -10,10 +12,17 @@ import pytest
 
 from builds.slugs import build_root
 from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
-from credentials.policy import Scope, cleaning_policy, listing_policy, session_policy
+from credentials.policy import (
+    Scope,
+    cleaning_policy,
+    listing_policy,
+    presigning_policy,
+    session_policy,
+)
 from credentials.stores.documents import auditor_policy, revoker_policy
 from tests.proof.conftest import needed
 from tests.proof.mutation import PYTHON
+from tests.proof.pure import pure_modules
 from tests.proof.worlds import kms_key
 
 # Those that parliament knows: its data is older than the others, which differ in nothing else.
@@ -72,7 +81,7 @@ def _sessions(partition: str, key: str) -> dict[str, str]:
             may_sync=sync,
             kms_key_arn=key,
         )
-        for make in (session_policy, listing_policy, cleaning_policy):
+        for make in (session_policy, presigning_policy, listing_policy, cleaning_policy):
             documents[f"{make.__name__} {name} {sync} {bare}"] = make(scope)
     return documents
 
@@ -127,6 +136,22 @@ def test_linter_finds_nothing_that_is_not_accepted(found: set[tuple[str, str]]) 
 
 def test_every_accepted_finding_is_still_found(found: set[tuple[str, str]]) -> None:
     assert set(ACCEPTED) - found == set()
+
+
+def policy_makers() -> set[str]:
+    """Every public function of a pure module that is called a policy's."""
+    modules = [importlib.import_module(name) for name in pure_modules() if ".doctor." not in name]
+    return {
+        name
+        for module in modules
+        for name, made in vars(module).items()
+        if inspect.isfunction(made) and name.endswith("_policy") and not name.startswith("_")
+    }
+
+
+def test_no_kind_of_policy_is_left_out() -> None:
+    kinds = {name.partition(" ")[0].removesuffix("_policy") for name in every_document()}
+    assert {f"{kind}_policy" for kind in kinds} == policy_makers()
 
 
 def test_no_finding_is_accepted_in_the_policy_of_a_session() -> None:

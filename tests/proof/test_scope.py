@@ -2,7 +2,7 @@
 store's evaluator decides: writing at the root and below, listing it, and nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -111,30 +111,35 @@ def test_no_session_reaches_another_build(
 
 @PROOF_OF_EVERY_ACTION
 @given(world=worlds)
-def test_sessions_of_the_service_itself_only_list_or_only_delete(
+def test_narrow_sessions_only_list_or_only_delete_or_only_write(
     evaluator: Evaluator, world: World
 ) -> None:
-    bucket, prefix = world.scope.bucket_arn, f"{world.scope.root}/"
+    bucket, prefix, key = world.scope.bucket_arn, f"{world.scope.root}/", world.scope.kms_key_arn
     below = world.object(f"{world.scope.root}/x")
-    every = [(each, resource) for each in EVERY_ACTION for resource in (bucket, below)]
-    lister = evaluator.answers([world.ask_lister(*each, prefix) for each in every])
-    cleaner = evaluator.answers([world.ask_cleaner(*each, prefix) for each in every])
-    assert [each for each, yes in zip(every, lister, strict=True) if yes] == [
-        ("s3:ListBucket", bucket)
-    ]
-    assert [each for each, yes in zip(every, cleaner, strict=True) if yes] == [
-        ("s3:DeleteObject", below)
-    ]
+    every = [(each, resource) for each in EVERY_ACTION for resource in (bucket, below, key or "*")]
+
+    def allowed(ask: Callable[..., Question]) -> set[tuple[str, str]]:
+        answers = evaluator.answers([ask(*each, prefix) for each in every])
+        return {each for each, yes in zip(every, answers, strict=True) if yes}
+
+    encrypting = {("kms:GenerateDataKey", key)} if key else set()
+    assert allowed(world.ask_lister) == {("s3:ListBucket", bucket)}
+    assert allowed(world.ask_cleaner) == {("s3:DeleteObject", below)}
+    assert allowed(world.ask_presigner) == {("s3:PutObject", below)} | encrypting
 
 
 @PROOF
 @given(case=worlds_and_keys())
-def test_cleaning_session_deletes_exactly_at_the_root_and_below(
+def test_narrow_sessions_delete_and_write_exactly_at_the_root_and_below(
     evaluator: Evaluator, case: tuple[World, list[str]]
 ) -> None:
     world, keys = case
-    found = evaluator.answers([world.ask_cleaner("s3:DeleteObject", world.object(k)) for k in keys])
-    assert found == [world.holds(key) for key in keys]
+    expected = [world.holds(key) for key in keys]
+    for ask, action in [
+        (world.ask_cleaner, "s3:DeleteObject"),
+        (world.ask_presigner, "s3:PutObject"),
+    ]:
+        assert evaluator.answers([ask(action, world.object(key)) for key in keys]) == expected
 
 
 HEADERS = {

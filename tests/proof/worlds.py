@@ -15,6 +15,7 @@ from credentials.policy import (
     Scope,
     cleaning_policy,
     listing_policy,
+    presigning_policy,
     session_policy,
 )
 from tests.builds.names import buckets, build_slugs, product_slugs
@@ -44,6 +45,10 @@ class World:
     def cleaner(self) -> str:
         return cleaning_policy(self.scope)
 
+    @cached_property
+    def presigner(self) -> str:
+        return presigning_policy(self.scope)
+
     @property
     def policies(self) -> dict[str, str]:
         return {"role": self.role, "boundary": self.boundary}
@@ -57,6 +62,9 @@ class World:
 
     def ask_cleaner(self, action: str, resource: str, prefix: str | None = None) -> Question:
         return self.question(self.cleaner, action, resource, prefix)
+
+    def ask_presigner(self, action: str, resource: str, prefix: str | None = None) -> Question:
+        return self.question(self.presigner, action, resource, prefix)
 
     def question(
         self, session: str, action: str, resource: str, prefix: str | None = None

@@ -123,6 +123,18 @@ def test_key_that_ended_opens_nothing_and_its_sessions_neither(
         show(raw_token)
 
 
+@pytest.mark.parametrize("kind", ["key", "session"])
+def test_key_with_networks_is_taken_from_there_only(
+    kind: str, now: datetime, request: pytest.FixtureRequest
+) -> None:
+    raw_token = request.getfixturevalue(kind)
+    ApiKey.objects.update(networks=["192.0.2.0/24"])
+    assert authenticate(raw_token=raw_token, name=None, now=now, address="192.0.2.7")
+    for elsewhere in ("192.0.3.7", ""):
+        with pytest.raises(InvalidCredentials):
+            authenticate(raw_token=raw_token, name=None, now=now, address=elsewhere)
+
+
 def test_key_works_to_its_last_second(show: Show, key: str, now: datetime) -> None:
     ApiKey.objects.update(expires_at=now + SECOND)
     assert show(key).client.name == "ci"

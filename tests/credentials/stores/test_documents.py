@@ -70,6 +70,12 @@ def test_revoker_writes_policies_of_the_bounded_role_and_nothing_else() -> None:
     }
 
 
+def test_documents_are_compact_and_of_the_version_that_knows_variables() -> None:
+    for text in (auditor_policy(**SCOPE, bucket="docs-bucket"), revoker_policy(**SCOPE)):
+        assert text.startswith('{"Version":"2012-10-17","Statement":[{')
+        assert " " not in text
+
+
 def test_documents_follow_the_partition() -> None:
     scope = {name: arn.replace("arn:aws:", "arn:aws-cn:") for name, arn in SCOPE.items()}
     assert "arn:aws:" not in auditor_policy(**scope, bucket="docs-bucket")

@@ -5,7 +5,13 @@ from collections.abc import Callable
 
 import pytest
 
-from credentials.identities import UnsafeIdentityError
+from credentials.identities import (
+    UnsafeIdentityError,
+    boundary_policy,
+    upload_policy,
+    vendor_policy,
+)
+from credentials.stores.documents import auditor_policy, revoker_policy
 from credentials.stores.plan import Plan
 
 MakePlan = Callable[..., Plan]
@@ -57,6 +63,26 @@ def test_vendor_is_one_whole_principal(vendor_arn: str, make_plan: MakePlan) -> 
 def test_external_id_is_in_the_trust_policy(make_plan: MakePlan) -> None:
     trust = json.loads(make_plan(external_id="x-1").trust(refuse_sessions=False))
     assert trust["Statement"][0]["Condition"] == {"StringEquals": {"sts:ExternalId": "x-1"}}
+
+
+def test_trust_refuses_sessions_where_it_is_asked_to(plan: Plan) -> None:
+    [asked] = json.loads(plan.trust(refuse_sessions=True))["Statement"]
+    [not_asked] = json.loads(plan.trust(refuse_sessions=False))["Statement"]
+    assert asked == not_asked | {"Condition": {"Null": {"aws:TokenIssueTime": "true"}}}
+
+
+def test_each_identity_carries_its_own_document(make_plan: MakePlan) -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+    plan = make_plan(kms_key_arn=key)
+    scope: dict[str, str] = {"role_arn": plan.role_arn, "bucket": "docs-bucket"}
+    boundary = f"{ACCOUNT}:policy/ltdkeeper-upload-boundary"
+    assert plan.documents == {
+        "vendor": vendor_policy(role_arns=[plan.role_arn]),
+        "upload": upload_policy(**scope, kms_key_arn=key),
+        "boundary": boundary_policy(**scope, kms_key_arn=key),
+        "auditor": auditor_policy(**scope, boundary_arn=boundary),
+        "revoker": revoker_policy(role_arn=plan.role_arn, boundary_arn=boundary),
+    }
 
 
 @pytest.mark.parametrize(("row", "role"), [(900, 3600), (3600, 3600), (43_200, 43_200)])

@@ -1,0 +1,144 @@
+"""Bugs between the request and the answer: the order, the scope, what STS is asked and answers."""
+
+from tests.proof.bugs.bug import bugs_in
+
+ISSUING = "tests/credentials/test_issuing.py"
+DETAILS = "tests/credentials/test_issuing_details.py"
+FAILURES = "tests/credentials/test_issuing_failures.py"
+STS = "tests/credentials/test_sts.py"
+
+# The two steps of issuing whose order matters.
+RECORD = "    row = _record(plan, origin, now, by_identity=bool(stand_in))\n"
+ASSUME = (
+    "    assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)\n"
+)
+PLAN = (
+    "plan = plan_session(\n"
+    "        caller=caller, build_id=build_id, delivery=delivery, now=now, "
+    "asked_seconds=asked_seconds\n"
+    "    )\n"
+)
+ISSUE = "issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)\n"
+
+ORDER_BUGS = bugs_in(
+    "credentials/issuing.py",
+    ISSUING,
+    minted_before_the_scope_was_validated=(
+        f"    {PLAN}    return {ISSUE}",
+        "    from unittest.mock import patch\n"
+        "    from credentials.policy import Scope, session_policy\n"
+        "    def trusted(build, delivery):\n"
+        "        return session_policy(Scope(partition='aws', bucket=build.bucket_name,\n"
+        "            root=build.root, may_list_bare_root=True))\n"
+        "    with patch(f'{__name__}.policy_for', trusted):\n"
+        f"        {PLAN}"
+        f"    vended = {ISSUE}"
+        "    policy_for(vended.build, delivery)\n"
+        "    return vended\n",
+    ),
+    minted_before_the_row=(
+        f"{RECORD}{ASSUME}",
+        "    from unittest.mock import Mock\n"
+        "    early = Mock(session_name='early', pk='early')\n"
+        "    assumed = _assume(early, plan, now, patience)\n"
+        f"{RECORD}",
+    ),
+    row_not_committed_before_STS=(
+        "    with transaction.atomic(durable=True):\n        return IssuedSession.objects.create(",
+        "    if True:\n        return IssuedSession(",
+    ),
+    recheck_dropped=("stands = plan.still_stands(now)", "stands = True"),
+    withheld_credentials_handed_out=("if not stands or not completed:", "if False:"),
+    row_no_longer_requested_is_issued=("if not stands or not completed:", "if not stands:"),
+    closed_build_gets_credentials=("    if not build.is_open(now):\n", "    if False:\n"),
+    failure_not_recorded=(
+        "    except DomainError as err:\n        _record_failure(row, err)\n",
+        "    except DomainError:\n",
+    ),
+) | bugs_in(
+    "credentials/access/locking.py",
+    "tests/credentials/access/test_locking.py",
+    grant_not_checked_again=(
+        "        granted is not None\n"
+        "        and usable_products(locked).filter(pk=build.product_id).exists()\n"
+        "        and ",
+        "        ",
+    ),
+    key_not_checked_again=(" or not locked.is_alive(now)", ""),
+    build_not_checked_again=(" or not build.is_open(now):", ":"),
+    owner_not_checked_again=(
+        "        and Registration.objects.filter(mine, build=build).exists()\n",
+        "",
+    ),
+)
+
+SCOPING_BUGS = (
+    bugs_in(
+        "credentials/scoping.py",
+        ISSUING,
+        scope_not_recomputed=(
+            "!= (build.bucket_name, build.root):",
+            "!= (store.bucket, build_root(product.slug, build.slug)):",
+        ),
+        bucket_not_held_against_the_store=(
+            "(store.bucket, root) != (build.bucket_name, build.root)",
+            "root != build.root",
+        ),
+        inside_sessions_have_all_rights=(
+            "MAKE_POLICY.get(delivery, session_policy)",
+            "session_policy",
+        ),
+        refreshing_sessions_as_short_as_asked=(
+            "    if delivery in REFRESHING:\n        return limits.refreshing\n",
+            "",
+        ),
+    )
+    | bugs_in(
+        "credentials/scoping.py",
+        DETAILS,
+        every_build_lists_its_bare_root=("=build.server_made,", "=True,"),
+        every_product_syncs=("may_sync=product.access == product.Access.SYNC", "may_sync=True"),
+    )
+    | bugs_in(
+        "credentials/scoping.py",
+        FAILURES,
+        unsafe_scope_is_a_crash=(
+            "except UnsafeScopeError as err:",
+            "except ZeroDivisionError as err:",
+        ),
+    )
+)
+
+STS_BUGS = bugs_in(
+    "credentials/sts.py",
+    STS,
+    policy_omitted_from_AssumeRole=('        "Policy": policy,\n', ""),
+    empty_policy_accepted=("    if not policy:\n", "    if False:\n"),
+    external_id_not_sent=("    if store.external_id:\n", "    if False:\n"),
+    expiry_check_dropped=("if expires_at < asked_for - EXPIRY_TOLERANCE:", "if False:"),
+    own_key_where_STS_gives_none=(
+        'access_key_id=credentials["AccessKeyId"],',
+        "access_key_id=credentials.get('AccessKeyId')"
+        " or boto3.session.Session().get_credentials().access_key,",
+    ),
+    own_key_where_STS_refuses=(
+        "        raise typed_error(err) from None\n",
+        "        own = boto3.session.Session().get_credentials()\n"
+        "        return AssumedSession(access_key_id=own.access_key,\n"
+        "            secret_access_key=Secret(own.secret_key), session_token=Secret(''),\n"
+        "            expires_at=now + timedelta(seconds=duration_seconds), assumed_role_id='',\n"
+        "            packed_policy_percent=None, request_id='')\n",
+    ),
+)
+
+ANSWER_BUGS = bugs_in(
+    "credentials/serializers.py",
+    "tests/http/test_credentials_answer.py",
+    expiry_missing_from_the_answer=(
+        '        "Expiration": _with_z(vended.assumed.expires_at),\n',
+        "",
+    ),
+    expiry_without_a_zone=('strftime("%Y-%m-%dT%H:%M:%SZ")', 'strftime("%Y-%m-%dT%H:%M:%S")'),
+)
+
+ISSUING_BUGS = ORDER_BUGS | SCOPING_BUGS | STS_BUGS | ANSWER_BUGS

@@ -1,0 +1,74 @@
+"""Bugs that leave a secret behind: in a log, in the database, in a text, or too easy to guess."""
+
+from tests.proof.bugs.bug import bugs_in
+
+TOKEN_BUGS = bugs_in(
+    "credentials/access/tokens.py",
+    "tests/credentials/access/test_tokens.py",
+    token_stored_in_clear=(
+        'hashlib.sha256(secret.reveal().encode("ascii")).hexdigest()',
+        "secret.reveal()",
+    ),
+    any_secret_matches=(
+        "hmac.compare_digest(digest(presented.unverified_secret), stored_digest)",
+        "True",
+    ),
+    short_secret=("SECRET_BYTES = 32", "SECRET_BYTES = 4"),
+    line_feed_behind_a_token=("{64})\\Z", "{64})$"),
+    secret_of_any_length=("_([0-9a-f]{64})\\Z", "_([0-9a-f]+)\\Z"),
+) | bugs_in(
+    "credentials/secret.py",
+    "tests/credentials/test_secret.py",
+    secret_in_its_repr=('return "Secret(***)"', "return self._text"),
+    secret_in_its_text=('return "***"', "return self._text"),
+)
+
+LEFT_BEHIND_BUGS = (
+    bugs_in(
+        "credentials/sts.py",
+        "tests/credentials/test_issuing_details.py",
+        answer_of_STS_logged=(
+            "    session = _read(answer)\n",
+            '    session = _read(answer)\n    log.info("assumed", answer=str(answer))\n',
+        ),
+    )
+    | bugs_in(
+        "credentials/sts.py",
+        "tests/credentials/test_sts.py",
+        unreadable_answer_logged=(
+            'log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")',
+            'log.warning("assume_role_incomplete", error=str(answer))',
+        ),
+    )
+    | bugs_in(
+        "credentials/issuing.py",
+        "tests/credentials/test_issuing_details.py",
+        session_token_in_the_ledger=(
+            "row.sts_request_id = assumed.request_id",
+            "row.sts_request_id = assumed.session_token.reveal()[:64]",
+        ),
+        secret_key_in_the_ledger=(
+            "row.assumed_role_id = assumed.assumed_role_id",
+            "row.assumed_role_id = assumed.secret_access_key.reveal()",
+        ),
+    )
+    | bugs_in(
+        "credentials/access/keys.py",
+        "tests/credentials/access/test_keys.py",
+        key_in_the_admin_log=(
+            'f"Made a key for {client.name}."',
+            'f"Made {token.text.reveal()} for {client.name}."',
+        ),
+    )
+    | bugs_in(
+        "ltdkeeper/logs.py",
+        "tests/ltdkeeper/test_logs.py",
+        libraries_log_at_DEBUG=(
+            '            **{name: {"level": quiet} for name in NEVER_BELOW_INFO},\n',
+            "",
+        ),
+        tokens_not_masked_in_logs=("            mask_tokens,\n", ""),
+    )
+)
+
+SECRET_BUGS = TOKEN_BUGS | LEFT_BEHIND_BUGS
