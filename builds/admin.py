@@ -10,20 +10,29 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key
 from credentials.isolation.checking import request_check
+from credentials.isolation.models import PLACE
 
 
 @admin.register(Store)
 class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
 
-    list_display = ("name", "bucket", "region", "endpoint_url", "role_arn")
+    list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
     search_fields = ("name", "bucket", "role_arn")
     actions = ("check_isolation",)
     fieldsets = (
         (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
         ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
         ("Rights", {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn")}),
+        ("Presigned POSTs", {"fields": ("post_support", "post_signer_profile")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:  # noqa: FBT001
+        """A store that is another one now has not shown yet what it takes."""
+        edited = set(form.changed_data)
+        if change and edited & set(PLACE) and "post_support" not in edited:
+            obj.post_support = Store.PostSupport.UNKNOWN
+        super().save_model(request, obj, form, change)
 
     @admin.action(description="Request a check of isolation", permissions=["change"])
     def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:

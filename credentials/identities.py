@@ -90,6 +90,29 @@ def boundary_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str
     return upload_policy(role_arn=role_arn, bucket=bucket, kms_key_arn=kms_key_arn)
 
 
+def post_signer_policy(
+    *, role_arn: str, bucket: str, kms_key_arn: str = "", signer_arn: str = ""
+) -> str:
+    """The policy of an identity that signs POSTs for a store that takes none of a session.
+
+    What it signs reaches one directory of one build; its key would reach every build. With
+    `signer_arn` the same as the bucket's policy: Ceph 16 asks only that one about a POST, not the
+    user's own (measured on 16.2.15).
+    """
+    bucket_arn = _bucket_arn(role_arn, bucket)
+    writing = _allow("s3:PutObject", f"{bucket_arn}/{EVERY_BUILD}")
+    if signer_arn:
+        if not _PRINCIPAL_ARN.match(signer_arn):
+            raise UnsafeIdentityError("the signer is not the whole ARN of a user or role")
+        return _document([writing | {"Principal": {"AWS": signer_arn}}])
+    statements = [writing]
+    if kms_key_arn:
+        if not is_kms_key_arn(kms_key_arn):
+            raise UnsafeIdentityError("not a KMS key's ARN")
+        statements.append(_allow("kms:GenerateDataKey", kms_key_arn))
+    return _document(statements)
+
+
 def _bucket_arn(role_arn: str, bucket: str) -> str:
     if not is_role_arn(role_arn) or not is_bucket_name(bucket):
         raise UnsafeIdentityError("not a role's ARN and a bucket's name")

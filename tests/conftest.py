@@ -18,7 +18,6 @@ from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import ApiKey, Client
 from credentials.access.ownership import register_owned_build
-from credentials.presigning.sessions import kept_sessions
 from credentials.reusing import serving
 from credentials.reusing.flights import Flights
 from credentials.sts import cooldown
@@ -40,9 +39,8 @@ def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _warm_store() -> None:
-    """No test's time-out is held against the next test's calls, and no session is left of it."""
+    """No test's time-out is held against the next test's calls."""
     cooldown.clear()
-    kept_sessions.clear()
 
 
 @pytest.fixture(autouse=True)

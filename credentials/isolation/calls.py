@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from builds.models import Build, Store
 from credentials.isolation.verdicts import Outcome
+from credentials.issuing import VendedSession
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -23,6 +24,7 @@ BODY = b"isolation check"
 class Scene:
     """What the calls are made with and against. `written` are the keys that puts were sent to."""
 
+    session: VendedSession
     s3: "S3Client"
     sts: "STSClient"
     store: Store

@@ -12,6 +12,7 @@ from builds.models import Build, Store
 from credentials.isolation.calls import BODY, CALLS, PAGE, Call, Scene
 from credentials.isolation.canaries import Canaries, delete_canaries, register_canaries
 from credentials.isolation.models import IsolationRun
+from credentials.isolation.posting import note_post_support
 from credentials.isolation.verdicts import Line, Outcome, is_passed, summary
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
@@ -55,6 +56,7 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
         scene = _scene(canaries)
         for call in CALLS:
             tell(_line(call, scene))
+        note_post_support(store=store, scene=scene)
         tell(_clean_up(canaries, scene))
     except (DomainError, *CALL_FAILED) as err:
         log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
@@ -70,6 +72,7 @@ def _scene(canaries: Canaries) -> Scene:
     page = f"{canaries.sibling.root}/{PAGE}"
     s3_client(sibling).put_object(Bucket=canaries.sibling.bucket_name, Key=page, Body=BODY)
     return Scene(
+        session=own,
         s3=s3_client(own),
         sts=sts_client(own),
         store=canaries.own.product.store,

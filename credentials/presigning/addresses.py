@@ -27,18 +27,18 @@ class BucketPlace:
     addressing: str
 
 
-def bucket_url(store: Store) -> str:
-    """The address of the store's bucket, as SDKs have it; made once for each place.
+def bucket_url(store: Store, *, endpoint_url: str) -> str:
+    """The address of the store's bucket at an endpoint (empty: AWS), as SDKs have it.
 
     On AWS, `automatic` is the virtual host in the bucket's own region: botocore's choice for
     presigned requests is the global host, which answers with a redirect for a while after a
     bucket was made, and uploaders do not follow it (botocore, `_should_use_global_endpoint`).
     """
-    is_aws, style = not store.client_endpoint_url, store.addressing
+    is_aws, style = not endpoint_url, store.addressing
     place = BucketPlace(
         bucket=store.bucket,
         region=store.region,
-        endpoint_url=store.client_endpoint_url,
+        endpoint_url=endpoint_url,
         addressing="virtual" if is_aws and style == Store.Addressing.AUTO else style,
     )
     if (url := _addresses.get(place)) is None:

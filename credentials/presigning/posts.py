@@ -13,15 +13,16 @@ from builds.services import delete_build
 from builds.slugs import ULID_LENGTH, build_root
 from credentials.access.callers import Caller
 from credentials.access.ownership import owned_build, register_owned_build
-from credentials.issuing import StandIn, VendedSession
+from credentials.issuing import VendedSession
 from credentials.models import Delivery
 from credentials.presigning.addresses import bucket_url
 from credentials.presigning.errors import BadDirectory
 from credentials.presigning.forms import Form, Terms, directory_form, file_form
+from credentials.presigning.identities import SigningIdentity
 from credentials.presigning.keys import BadNameError, check_directories
 from credentials.presigning.sessions import session_to_sign
 from credentials.presigning.signing import Signer
-from credentials.presigning.support import stand_in_for_posts
+from credentials.presigning.support import identity_for_posts
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
@@ -55,8 +56,8 @@ def presign_posts(
     """
     build = owned_build(caller=caller, build_id=build_id)
     _check(directories, build.root)
-    stand_in = stand_in_for_posts(build.product.store)
-    return _sign(caller, build, directories, origin, now, stand_in)
+    identity = identity_for_posts(build.product.store)
+    return _sign(caller, build, directories, origin, now, identity)
 
 
 def register_build_with_posts(
@@ -74,12 +75,12 @@ def register_build_with_posts(
     Raises as `register_owned_build` and `presign_posts` do.
     """
     _check(directories, build_root(product.slug, slug or "x" * ULID_LENGTH))
-    stand_in = stand_in_for_posts(product.store)
+    identity = identity_for_posts(product.store)
     build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
     with ExitStack() as undo:
         undo.callback(delete_build, build_id=build.pk, now=now)
         try:
-            posts = _sign(caller, build, directories, origin, now, stand_in)
+            posts = _sign(caller, build, directories, origin, now, identity)
         except DomainError as err:
             err.message = f"{err.message} {CLOSED}"
             raise
@@ -100,7 +101,7 @@ def _sign(
     directories: Sequence[str],
     origin: Origin,
     now: datetime,
-    stand_in: StandIn | None,
+    identity: SigningIdentity | None,
 ) -> SignedPosts:
     vended = session_to_sign(
         caller=caller,
@@ -108,7 +109,7 @@ def _sign(
         delivery=Delivery.POST,
         origin=origin,
         now=now,
-        stand_in=stand_in,
+        identity=identity,
     )
     signer, terms = signer_of(vended), terms_of(vended.build)
 
@@ -129,7 +130,7 @@ def signer_of(vended: VendedSession) -> Signer:
     return Signer(
         session=vended.assumed,
         region=store.region,
-        bucket_url=bucket_url(store),
+        bucket_url=bucket_url(store, endpoint_url=store.client_endpoint_url),
         expires_at=min(vended.assumed.expires_at, vended.build.open_until),
     )
 

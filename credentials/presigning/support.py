@@ -1,12 +1,11 @@
 """Who signs a store's POSTs: a session of the build, or an identity of the store's, or nobody."""
 
 from builds.models import Store
-from credentials.issuing import StandIn
 from credentials.presigning.errors import PostNotSupported, PostSupportUnknown
-from credentials.presigning.identities import post_signer
+from credentials.presigning.identities import SigningIdentity, post_signer
 
 
-def stand_in_for_posts(store: Store) -> StandIn | None:
+def identity_for_posts(store: Store) -> SigningIdentity | None:
     """None where a session signs. Raises PostNotSupported, PostSignerUnusable.
 
     AWS takes what a session signed. Any other store has to have shown it: there are some that
@@ -20,4 +19,4 @@ def stand_in_for_posts(store: Store) -> StandIn | None:
         return None
     if not store.post_signer_profile:
         raise PostNotSupported
-    return post_signer(store).stand_in
+    return post_signer(store)

@@ -26,6 +26,7 @@ class SessionKey:
 
     Builds belong to a job token, or to a client through any of its keys. The key that was shown
     is part of this all the same, so that one key's sessions never leave with another.
+    `signer_key_id` is the key that stands in for a session, where one does.
     """
 
     build_id: int
@@ -38,6 +39,7 @@ class SessionKey:
     client_id: int
     api_key_id: int | None
     job_token_id: int | None
+    signer_key_id: str = ""
 
 
 class KeptSessions(Generic[Session]):

@@ -123,11 +123,11 @@ def _from_memory(key: SessionKey, plan: PlannedSession, now: datetime) -> Vended
     if row is None:
         kept_sessions.drop(key)
         return None
-    _note_serving(row, now)
+    note_serving(row, now)
     return VendedSession(row=row, build=plan.build, assumed=kept.assumed)
 
 
-def _note_serving(row: IssuedSession, now: datetime) -> None:
+def note_serving(row: IssuedSession, now: datetime) -> None:
     """Write down that a session was served again, at most once a minute."""
     if row.last_served_at and now - row.last_served_at < SERVING_IS_NOTED_EVERY:
         return

@@ -9,6 +9,7 @@ import pytest
 from credentials.identities import (
     UnsafeIdentityError,
     boundary_policy,
+    post_signer_policy,
     trust_policy,
     upload_policy,
     vendor_policy,
@@ -159,6 +160,22 @@ def test_session_asks_for_no_action_that_its_role_lacks() -> None:
     assert named == [each["Action"] for each in allowed]
 
 
+SIGNER = "arn:aws:iam::123456789012:user/signer"
+PUTTING = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": BUILDS}
+
+
+def test_signer_of_posts_may_put_objects_of_builds_and_nothing_else() -> None:
+    assert statements(post_signer_policy(role_arn=ROLE, bucket="docs")) == [PUTTING]
+    encrypting = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": KEY}
+    encrypted = post_signer_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY)
+    assert statements(encrypted) == [PUTTING, encrypting]
+
+
+def test_bucket_s_policy_allows_the_signer_the_same() -> None:
+    document = post_signer_policy(role_arn=ROLE, bucket="docs", signer_arn=SIGNER)
+    assert statements(document) == [PUTTING | {"Principal": {"AWS": SIGNER}}]
+
+
 UNSAFE: dict[str, Callable[[], str]] = {
     "no role": lambda: vendor_policy(role_arns=[]),
     "any role": lambda: vendor_policy(role_arns=["*"]),
@@ -170,6 +187,11 @@ UNSAFE: dict[str, Callable[[], str]] = {
     "any bucket": lambda: upload_policy(role_arn=ROLE, bucket="*"),
     "bucket with a key": lambda: boundary_policy(role_arn=ROLE, bucket="docs/guide"),
     "role that is none": lambda: upload_policy(role_arn=VENDOR, bucket="docs"),
+    "any signer": lambda: post_signer_policy(role_arn=ROLE, bucket="docs", signer_arn="*"),
+    "signer of any bucket": lambda: post_signer_policy(role_arn=ROLE, bucket="*"),
+    "signer with any key": lambda: post_signer_policy(
+        role_arn=ROLE, bucket="docs", kms_key_arn="*"
+    ),
     "any key": lambda: boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
 }
 

@@ -11,6 +11,7 @@ from demo.service import Service
 from tests.store.calls import Hand
 from tests.store.differences import Expectations
 from tests.store.places import ORIGINAL, Surroundings
+from tests.store.posting import Desk, desk_for
 from tests.store.stage import Account, allow_sync, prepared_account, service_for
 from tests.store.started import is_store_named, store_under_test
 from tests.store.under_test import StoreUnderTest
@@ -172,3 +173,16 @@ def surroundings_of_synced(
     surroundings_of: Callable[[Hand], Surroundings], synced: Hand
 ) -> Surroundings:
     return surroundings_of(synced)
+
+
+@pytest.fixture(scope="session")
+def desk(
+    store: StoreUnderTest, expect: Expectations, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Desk]:
+    """A service of its own, that presigns for short times, in an account of its own."""
+    by_bucket = expect.of("POST signed by a user without a bucket policy, refused", on_aws=False)
+    with (
+        prepared_account(store) as account,
+        desk_for(account, tmp_path_factory.mktemp("posting"), by_bucket=by_bucket) as desk,
+    ):
+        yield desk

@@ -165,6 +165,35 @@ CEPH = [
         why="Another code for the same fact.",
     ),
     Difference(cases=["any call, expired"], expected=REFUSED, why="Refused, without saying why."),
+    Difference(
+        cases=["POST signed by session, stored"],
+        expected=False,
+        why="It answers 204 to a POST that a session with a policy signed, and stores nothing. "
+        "check_isolation finds that out, and the service signs no such POST (422).",
+    ),
+    Difference(
+        cases=["POST signed by session, too large"],
+        expected=Answer(204),
+        why="Nothing is stored, so no size is looked at either.",
+    ),
+    Difference(
+        cases=["POST, cache control"],
+        expected=None,
+        why="It checks the field and does not keep it. Whoever serves the pages sets the header.",
+    ),
+    Difference(
+        cases=["PUT, another SHA-256"],
+        expected=ACCEPTED,
+        why="It does not know the header, and signs it all the same.",
+    ),
+    Difference(
+        cases=["POST, policy changed"], expected=REFUSED, why="Refused, without saying why."
+    ),
+    Difference(
+        cases=["POST signed by a user without a bucket policy, refused"],
+        expected=True,
+        why="Only the bucket's policy is asked about a POST, not the user's own: closed.",
+    ),
     Difference(cases=["session policy: empty"], expected={ACCEPTED}, why=EMPTY_IS_NONE),
     Difference(
         cases=["session policy: over the limit"],

@@ -11,7 +11,7 @@ from credentials.stores.plan import Plan
 from credentials.stores.setting import NOT_FOUND, is_unsupported
 from credentials.sts_errors import http_status
 
-KINDS = ("vendor", "auditor", "revoker")
+KINDS = ("vendor", "auditor", "revoker", "signer")
 
 
 def remove_everything(operator: Operator, plan: Plan, *, buckets: list[str]) -> None:

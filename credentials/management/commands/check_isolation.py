@@ -36,6 +36,8 @@ class Command(BaseCommand):
             run_check(run=run, on_line=self._print if is_text else _ignore)
             if is_text:
                 self.stdout.write(run.summary)
+                support = run.store.get_post_support_display()
+                self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
         if not is_text:
             self.stdout.write(orjson.dumps([_document(run) for run in runs]).decode())
         if not all(run.passed for run in runs):
@@ -66,6 +68,7 @@ def _document(run: IsolationRun) -> dict[str, Any]:
         "bucket": run.store.bucket,
         "passed": run.passed,
         "summary": run.summary,
+        "post_support": run.store.post_support,
         "finished_at": run.finished_at,
         "lines": run.lines,
     }

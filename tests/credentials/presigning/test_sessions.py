@@ -9,7 +9,7 @@ import time_machine
 from django.utils import timezone
 
 from builds.errors import BuildClosed
-from builds.models import Build, Product, Store
+from builds.models import Build, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller
 from credentials.access.keys import command_line_user, make_api_key, withdraw_api_key
@@ -23,7 +23,9 @@ from credentials.errors import (
 )
 from credentials.issuing import VendedSession
 from credentials.models import Delivery, IssuedSession
-from credentials.presigning.sessions import kept_sessions, session_to_sign
+from credentials.presigning.identities import SigningIdentity
+from credentials.presigning.sessions import session_to_sign
+from credentials.reusing.serving import kept_sessions
 from credentials.secret import Secret
 from credentials.sts import AssumedSession
 from ltdkeeper.errors import DomainError
@@ -157,6 +159,13 @@ def test_withheld_session_is_not_kept(ask: Ask, sts: FakeSts, build: Build) -> N
     assert len(sts.requests) == 2
 
 
+def test_serving_again_is_noted(ask: Ask, sts: FakeSts, now: datetime) -> None:
+    ask()
+    assert IssuedSession.objects.get().last_served_at is None
+    ask(now=now)
+    assert IssuedSession.objects.get().last_served_at == now
+
+
 def test_losing_the_memory_costs_one_session(ask: Ask, sts: FakeSts) -> None:
     ask()
     kept_sessions.clear()
@@ -164,23 +173,12 @@ def test_losing_the_memory_costs_one_session(ask: Ask, sts: FakeSts) -> None:
     assert len(sts.requests) == 2
 
 
-def identity(access_key_id: str) -> Callable[[int, datetime], AssumedSession]:
-    def stand_in(seconds: int, now: datetime) -> AssumedSession:
-        return AssumedSession(
-            access_key_id=access_key_id,
-            secret_access_key=Secret("secret"),
-            session_token=Secret(""),
-            expires_at=now + timedelta(seconds=seconds),
-            assumed_role_id="",
-            packed_policy_percent=None,
-            request_id="",
-        )
-
-    return stand_in
+def identity(access_key_id: str) -> SigningIdentity:
+    return SigningIdentity(access_key_id=access_key_id, secret_access_key=Secret("secret"))
 
 
 def test_identity_signs_in_place_of_a_session_and_is_recorded(ask: Ask, sts: FakeSts) -> None:
-    vended = ask(stand_in=identity("AKIASIGNER"))
+    vended = ask(identity=identity("AKIASIGNER"))
     row = IssuedSession.objects.get()
     assert sts.requests == []
     assert (row.status, row.delivery, row.signed_by_identity) == ("issued", "post", True)
@@ -191,17 +189,18 @@ def test_identity_signs_in_place_of_a_session_and_is_recorded(ask: Ask, sts: Fak
 
 def test_identity_signs_for_many_builds(ask: Ask, register: Callable[..., Build]) -> None:
     for _ in range(2):
-        ask(build_id=register().pk, stand_in=identity("AKIASIGNER"))
+        ask(build_id=register().pk, identity=identity("AKIASIGNER"))
     assert IssuedSession.objects.filter(access_key_id="AKIASIGNER").count() == 2
 
 
 def test_identity_is_held_to_the_right_to_the_build(ask: Ask, build: Build) -> None:
-    def closing(seconds: int, now: datetime) -> AssumedSession:
-        delete_build(build_id=build.pk, now=now)
-        return identity("AKIASIGNER")(seconds, now)
+    class Closing(SigningIdentity):
+        def stand_in(self, seconds: int, now: datetime) -> AssumedSession:
+            delete_build(build_id=build.pk, now=now)
+            return super().stand_in(seconds, now)
 
     with pytest.raises(SessionWithheld):
-        ask(stand_in=closing)
+        ask(identity=Closing(access_key_id="AKIASIGNER", secret_access_key=Secret("secret")))
     assert IssuedSession.objects.get().status == "withheld"
 
 
@@ -214,13 +213,5 @@ def test_what_another_signer_signed_with_is_not_served(
     first: str | None, second: str | None, ask: Ask
 ) -> None:
     for signer in (first, second):
-        ask(stand_in=identity(signer) if signer else None)
+        ask(identity=identity(signer) if signer else None)
     assert IssuedSession.objects.count() == (1 if first == second else 2)
-
-
-def test_product_of_another_store_is_not_served_the_old_one(ask: Ask, store: Store) -> None:
-    ask()
-    other = Store.objects.create(name="other", bucket="docs-bucket", role_arn=store.role_arn)
-    Product.objects.update(store=other)
-    ask()
-    assert IssuedSession.objects.count() == 2

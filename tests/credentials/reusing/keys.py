@@ -27,4 +27,5 @@ OTHER: dict[str, Any] = {
     "client_id": 2,
     "api_key_id": 2,
     "job_token_id": 7,
+    "signer_key_id": "AKIASIGNER",
 }
