@@ -6,6 +6,7 @@ build re-checks it before the row says `issued`. Otherwise the credentials are d
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,6 +33,8 @@ AGENT_LENGTH = 255
 ADDRESS_LENGTH = 45
 
 log = structlog.get_logger(__name__)
+
+NOTHING_AROUND = nullcontext()
 
 # Seconds and now -> a key of its own that stands in for a session.
 StandIn = Callable[[int, datetime], AssumedSession]
@@ -127,14 +130,16 @@ def issue_planned(
     now: datetime,
     patience: Patience = USUAL,
     stand_in: StandIn | None = None,
+    around_sts: AbstractContextManager[object] = NOTHING_AROUND,
 ) -> VendedSession:
     """Record, ask STS, and complete the row if the right still stands.
 
-    The plan must be fresh: its policy goes to STS as it is. Raises PolicyTooLarge, an StsError,
-    or SessionWithheld.
+    The plan must be fresh: its policy goes to STS as it is. STS is asked within `around_sts`.
+    Raises PolicyTooLarge, an StsError, or SessionWithheld.
     """
     row = _record(plan, origin, now, by_identity=bool(stand_in))
-    assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)
+    with around_sts:
+        assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)
     _complete(row, plan, assumed)
     return VendedSession(row=row, build=plan.build, assumed=assumed)
 

@@ -5,6 +5,6 @@ from prometheus_client import Counter
 refreshes = Counter(
     "ltdkeeper_refreshes",
     "Answers to SDKs that refresh. source: memory (served again), sts (issued for it), waited "
-    "(issued for another that asked at the same time), none (STS took too long).",
+    "(issued for another that asked at the same time), none (it took too long).",
     ["source"],
 )

@@ -15,7 +15,11 @@ Result = TypeVar("Result")
 
 
 class StillUnderWayError(Exception):
-    """The work has not ended within its time. It goes on."""
+    """The work has not ended within its time. It goes on; `work` is what was begun for the key."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__()
+        self.work = work
 
 
 class TooManyUnderWayError(Exception):
@@ -26,6 +30,7 @@ class TooManyUnderWayError(Exception):
 class _Flight(Generic[Result]):
     group: Hashable
     awaited_until: float
+    work: Callable[[], Result]
     result: "Future[Result]" = field(default_factory=Future)
 
 
@@ -59,40 +64,45 @@ class Flights(Generic[Result]):
         overdue is told at once and holds no thread. Raises StillUnderWayError,
         TooManyUnderWayError, and whatever the work raises.
         """
-        flight, is_first = self._find_or_add(key, group, most, seconds)
+        flight, is_first = self._find_or_add(key, group, most, seconds, work)
         if is_first:
-            self._begin(key, flight, work)
+            self._begin(key, flight)
         try:
             remaining = max(0.0, flight.awaited_until - self._clock())
             return flight.result.result(remaining), is_first
         except TimeoutError as err:
             if flight.result.done():
                 raise
-            raise StillUnderWayError from err
+            raise StillUnderWayError(flight.work) from err
 
     def _find_or_add(
-        self, key: Hashable, group: Hashable, most: int, seconds: float
+        self,
+        key: Hashable,
+        group: Hashable,
+        most: int,
+        seconds: float,
+        work: Callable[[], Result],
     ) -> tuple[_Flight[Result], bool]:
         with self._lock:
             if found := self._under_way.get(key):
                 return found, False
             if sum(flight.group == group for flight in self._under_way.values()) >= most:
                 raise TooManyUnderWayError
-            flight = _Flight[Result](group=group, awaited_until=self._clock() + seconds)
+            flight = _Flight[Result](group=group, awaited_until=self._clock() + seconds, work=work)
             self._under_way[key] = flight
             return flight, True
 
-    def _begin(self, key: Hashable, flight: _Flight[Result], work: Callable[[], Result]) -> None:
+    def _begin(self, key: Hashable, flight: _Flight[Result]) -> None:
         context = contextvars.copy_context()
         try:
-            self._executor().submit(context.run, self._fly, key, flight, work)
+            self._executor().submit(context.run, self._fly, key, flight)
         except RuntimeError as err:  # the process is ending
             self._end(key)
             flight.result.set_exception(err)
 
-    def _fly(self, key: Hashable, flight: _Flight[Result], work: Callable[[], Result]) -> None:
+    def _fly(self, key: Hashable, flight: _Flight[Result]) -> None:
         try:
-            result = work()
+            result = flight.work()
         except BaseException as err:  # noqa: BLE001 - it is raised again where it is awaited
             self._end(key)
             flight.result.set_exception(err)

@@ -5,8 +5,9 @@ these calls are answered within 1.7 s; STS is asked once, in a thread of its own
 back after that is kept for the next ask. A thousand that ask at once cost one call of STS.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -60,15 +61,16 @@ def serve_session(
     """A session with more than 16 minutes to live, for a refreshing delivery.
 
     What is in memory is served only if the database says, now, that the caller may have it and
-    that nothing about it changed. Raises what `issue_session` raises, and StsUnreachable when
-    STS takes too long; the session is then there for the next ask.
+    that nothing about it changed. Raises what `issue_session` raises, and StsUnreachable or
+    OperationalError when STS or the database takes too long; the session is then there for the
+    next ask.
     """
     plan = _plan(caller, build_id, delivery, now)
     key = _key(caller, plan)
     if again := _from_memory(key, plan, now):
         return _counted("memory", again)
     _give_back_connections()  # the thread that issues needs one, and this one only waits
-    vended, is_first = _join(key, lambda: _issue(key, plan, origin))
+    vended, is_first = _join(_Issuing(key=key, plan=plan, origin=origin))
     if is_first:
         return _counted("sts", vended)
     return _counted("waited", _after_waiting(caller, build_id, delivery))
@@ -139,37 +141,65 @@ def note_serving(row: IssuedSession, now: datetime) -> None:
         log.warning("serving_not_noted", session=row.pk, error=str(err))
 
 
-def _join(key: SessionKey, work: Callable[[], VendedSession]) -> tuple[VendedSession, bool]:
+def _join(work: "_Issuing") -> tuple[VendedSession, bool]:
     """The session under way, begun if there is none, within the time that SDKs wait."""
-    group = (key.region, key.endpoint_url)
+    key = work.key
     try:
         return flights.join(
             key=key,
-            group=group,
+            group=(key.region, key.endpoint_url),
             most=settings.LTD_WEB_THREADS,
             seconds=ANSWER_SECONDS,
             work=work,
         )
     except (StillUnderWayError, TooManyUnderWayError) as err:
         refreshes.labels(source="none").inc()
-        log.warning("refresh_not_in_time", build=key.build_id, reason=type(err).__name__)
+        begun = getattr(err, "work", None)
+        waits_for_database = isinstance(begun, _Issuing) and not begun.is_asking_sts
+        log.warning("refresh_not_in_time", build=key.build_id, database=waits_for_database)
+        if waits_for_database:
+            raise OperationalError("a session is not recorded yet") from err
         raise StsUnreachable from err
 
 
-def _issue(key: SessionKey, plan: PlannedSession, origin: Origin) -> VendedSession:
-    """Issue and keep a session; runs in a thread of its own, whoever still waits for it."""
-    _give_back_connections()
-    try:
-        now = timezone.now()
-        # Another piece of work may have ended between the look into memory and this one.
-        if again := _from_memory(key, plan, now):
-            return again
-        vended = issue_planned(plan=plan, origin=origin, now=now, patience=ONE_LONG_ATTEMPT)
-        kept = KeptSession(row_id=vended.row.pk, assumed=vended.assumed)
-        kept_sessions.keep(key, kept, vended.assumed.expires_at, now)
-        return vended
-    finally:
+@dataclass(kw_only=True)
+class _Issuing:
+    """Issues and keeps a session, in a thread of its own, whoever still waits for it."""
+
+    key: SessionKey
+    plan: PlannedSession
+    origin: Origin
+    is_asking_sts: bool = False
+
+    def __call__(self) -> VendedSession:
         _give_back_connections()
+        try:
+            now = timezone.now()
+            # Another piece of work may have ended between the look into memory and this one.
+            return _from_memory(self.key, self.plan, now) or self._issue(now)
+        finally:
+            _give_back_connections()
+
+    def _issue(self, now: datetime) -> VendedSession:
+        vended = issue_planned(
+            plan=self.plan,
+            origin=self.origin,
+            now=now,
+            patience=ONE_LONG_ATTEMPT,
+            around_sts=self._noting(),
+        )
+        kept = KeptSession(row_id=vended.row.pk, assumed=vended.assumed)
+        kept_sessions.keep(self.key, kept, vended.assumed.expires_at, now)
+        return vended
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        """What is waited for decides what those are told who can wait no longer."""
+        self.is_asking_sts = True
+        try:
+            yield
+        finally:
+            self.is_asking_sts = False
 
 
 def _give_back_connections() -> None:

@@ -72,7 +72,7 @@ def test_answer_that_comes_late_is_there_for_the_next_ask(
 ) -> None:
     store.sts = slow(store)
     assert ask_as_sdk(service, build) == 503
-    time.sleep(1)  # as botocore does after a failure
+    wait_until(lambda: rows_of(service, build) == ["issued"])
     assert ask_as_sdk(service, build) == 200
     assert (store.asked, rows_of(service, build)) == (1, ["issued"])
 

@@ -206,17 +206,51 @@ def test_busy_database_does_not_refuse_what_is_in_memory(
         assert serve().assumed is first.assumed
 
 
-@pytest.mark.parametrize("error", [StillUnderWayError, TooManyUnderWayError])
-def test_what_takes_too_long_is_told_to_come_back(
-    error: type[Exception], serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def late(**_: Any) -> None:
-        raise error
+def too_many(**_: Any) -> None:
+    raise TooManyUnderWayError
 
+
+def waits_for_sts(*, work: Any, **_: Any) -> None:
+    work.is_asking_sts = True
+    raise StillUnderWayError(work)
+
+
+def waits_for_the_database(*, work: Any, **_: Any) -> None:
+    raise StillUnderWayError(work)
+
+
+LATE: dict[str, tuple[Callable[..., None], type[Exception]]] = {
+    "too many": (too_many, StsUnreachable),
+    "STS": (waits_for_sts, StsUnreachable),
+    "database": (waits_for_the_database, OperationalError),
+}
+
+
+@pytest.mark.parametrize("case", LATE)
+def test_what_takes_too_long_is_told_by_what_is_waited_for(
+    case: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, error = LATE[case]
     monkeypatch.setattr(serving.flights, "join", late)
-    with pytest.raises(StsUnreachable) as caught:
+    with pytest.raises(error):
         serve()
-    assert caught.value.retry_after
+
+
+def test_database_is_waited_for_before_and_after_sts(
+    serve: Serve, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def join(*, work: Any, **_: Any) -> tuple[VendedSession, bool]:
+        sts.during = lambda: seen.append(work.is_asking_sts)
+        seen.append(work.is_asking_sts)
+        vended = work()
+        seen.append(work.is_asking_sts)
+        return vended, True
+
+    monkeypatch.setattr(serving.flights, "join", join)
+    serve()
+    assert seen == [False, True, False]
 
 
 def another_s(serve: Serve) -> Callable[..., Any]:
