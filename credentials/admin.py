@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.debug import sensitive_variables
 
 from credentials.access import admin as _access  # noqa: F401 - registers its models
+from credentials.access.key_forms import NewKeyForm
 from credentials.access.keys import make_api_key, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant
 from credentials.access.publishers import admin as _publishers  # noqa: F401 - the same
@@ -34,7 +35,14 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
     """A client's keys, to look at; they are made and withdrawn under API keys."""
 
     model = ApiKey
-    fields = readonly_fields = ("token_name", "label", "created_at", "expires_at", "withdrawn_at")
+    fields = readonly_fields = (
+        "token_name",
+        "label",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "withdrawn_at",
+    )
     verbose_name_plural = "API keys (make and withdraw them under API keys)"
     extra = 0
     can_delete = False
@@ -61,16 +69,35 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Keys: made (and shown) once, withdrawn for good, never changed."""
 
-    list_display = ("token_name", "client", "label", "created_at", "expires_at", "withdrawn_at")
+    list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "withdrawn_at")
     list_filter = ("withdrawn_at", "expires_at")
     list_select_related = ("client",)
     search_fields = ("public_id", "client__name", "label")
-    autocomplete_fields = ("client",)
+    autocomplete_fields = ("client", "products")
     actions = ("withdraw",)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        chosen = {} if obj else {"form": NewKeyForm}
+        return super().get_form(request, obj, *args, **kwargs | chosen)
+
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        made = ("client", "label", "expires_at")
-        return made if obj is None else ("token_name", *made, "created_at", "withdrawn_at")
+        if obj is None:
+            return NewKeyForm.Meta.fields
+        about = ("token_name", "client", "label", "opens", "taken_from")
+        return (*about, "created_at", "expires_at", "last_used_at", "withdrawn_at")
+
+    @admin.display(description="opens")
+    def opens(self, key: ApiKey) -> str:
+        """Its products, in words."""
+        if key.all_products:
+            return "all products of the client"
+        granted = ", ".join(key.products.filter(clients=key.client).values_list("slug", flat=True))
+        return f"only {granted}" if granted else "nothing: the client lost its grants"
+
+    @admin.display(description="taken from")
+    def taken_from(self, key: ApiKey) -> str:
+        """Its networks, in words."""
+        return ", ".join(key.networks) or "everywhere"
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ApiKey | None = None
@@ -79,13 +106,19 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @sensitive_variables("secret")
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Adding goes through the service; an existing key has nothing that could be saved."""
-        if change:
-            return
+        """Adding goes through the service; nothing else is ever saved."""
         key, secret = make_api_key(
-            client=obj.client, actor=request.user, label=obj.label, expires_at=obj.expires_at
+            client=obj.client,
+            actor=request.user,
+            label=obj.label,
+            expires_at=obj.expires_at,
+            products=None if obj.all_products else form.cleaned_data["products"],
+            networks=obj.networks,
         )
         obj.pk, obj.public_id, obj.shown_once = key.pk, key.public_id, secret
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """`make_api_key` has written the products."""
 
     def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
         """`make_api_key` has written the entry."""
@@ -103,6 +136,8 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "title": "API key made",
             "opts": self.opts,
             "key": key,
+            "opens": self.opens(key),
+            "taken_from": self.taken_from(key),
             "secret": secret.reveal(),
         }
         response = TemplateResponse(request, SHOWN_ONCE, context)
@@ -124,6 +159,10 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             withdraw_api_key(key=key, actor=request.user, now=timezone.now())
         self.message_user(request, f"{len(queryset)} withdrawn.")
         return None
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Whom Django lets change keys may withdraw them; a single one is only looked at."""
+        return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False

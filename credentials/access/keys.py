@@ -3,6 +3,7 @@
 Both are written to the admin log here, so that the admin and the commands cannot differ in it.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -10,9 +11,12 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
+from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.access.models import ApiKey, Client, KeySession
 from credentials.access.tokens import TokenKind, new_token
+from credentials.access.validators import validate_networks
+from credentials.errors import ProductNotGranted
 from credentials.secret import Secret
 
 COMMAND_LINE_USER = "command-line"
@@ -27,19 +31,36 @@ def make_api_key(
     actor: Actor,
     label: str = "",
     expires_at: datetime | None = None,
+    products: Collection[Product] | None = None,
+    networks: Sequence[str] = (),
 ) -> tuple[ApiKey, Secret]:
-    """A new key of a client, and its text, which cannot be had again."""
+    """A new key of a client, and its text, which cannot be had again.
+
+    It opens the client's products, or of those only `products`; it is taken from everywhere, or
+    from `networks` (CIDR) only. Raises ProductNotGranted, ValidationError for what is no network.
+    """
+    validate_networks(list(networks))
     token = new_token(TokenKind.API_KEY)
     with transaction.atomic():
+        _require_grants(client, products or ())
         key = ApiKey.objects.create(
             client=client,
             label=label,
             public_id=token.public_id,
             secret_sha256=token.digest,
             expires_at=expires_at,
+            all_products=products is None,
+            networks=list(networks),
         )
+        key.products.set(products or ())
         _log(key, actor, ADDITION, f"Made a key for {client.name}.")
     return key, token.text
+
+
+def _require_grants(client: Client, products: Collection[Product]) -> None:
+    """A key for what its client may not have is a mistake: it would open nothing there."""
+    if client.grants.filter(product__in=products).count() < len(set(products)):
+        raise ProductNotGranted
 
 
 def withdraw_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:

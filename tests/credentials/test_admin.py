@@ -53,7 +53,7 @@ def page(browser: Browser, name: str, *args: Any, **query: str) -> str:
 
 
 def make_key(browser: Browser, client_id: int) -> Any:
-    fields = {"client": client_id, "label": "nightly", "expires_at_0": "", "expires_at_1": ""}
+    fields = {"client": client_id, "label": "nightly", "all_products": "on"}
     return browser.post(reverse(f"{KEYS}_add"), fields)
 
 

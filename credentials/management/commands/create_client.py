@@ -10,8 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
+from builds.services import find_product
 from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
+from credentials.access.models import Client
+from credentials.secret import Secret
 from ltdkeeper.errors import DomainError
 
 MOST_DAYS = 3650
@@ -25,28 +28,30 @@ class Command(BaseCommand):
         parser.add_argument("--product", action="append", default=[], metavar="SLUG")
         parser.add_argument("--may-create-products", action="store_true")
         parser.add_argument("--label", default="", help="where the key is used")
+        parser.add_argument(
+            "--only",
+            action="append",
+            metavar="SLUG",
+            help="a product the key opens, of those granted; default: all of them",
+        )
+        parser.add_argument(
+            "--network",
+            action="append",
+            default=[],
+            metavar="CIDR",
+            help="a network the key is taken from; default: everywhere",
+        )
         parser.add_argument("--expires-days", type=int, help="default: the key never expires")
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
-    @transaction.atomic
     def handle(self, *_args: Any, **options: Any) -> None:
         days = options["expires_days"]
         if days is not None and not 1 <= days <= MOST_DAYS:
             raise CommandError(f"--expires-days must be 1 to {MOST_DAYS}.")
         try:
-            client, made = create_client(
-                name=options["name"],
-                product_slugs=options["product"],
-                may_create_products=options["may_create_products"],
-            )
+            client, made, secret = _make(options)
         except (DomainError, ValidationError) as err:
             raise CommandError(" ".join(getattr(err, "messages", [str(err)]))) from err
-        _, secret = make_api_key(
-            client=client,
-            actor=command_line_user(),
-            label=options["label"],
-            expires_at=timezone.now() + timedelta(days=days) if days else None,
-        )
         if options["format"] == "json":
             answer = {"client": client.name, "api_key": secret.reveal()}
             self.stdout.write(orjson.dumps(answer).decode())
@@ -55,3 +60,23 @@ class Command(BaseCommand):
         self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")
         if not days:
             self.stdout.write("It never expires, which the audit reports; --expires-days sets it.")
+
+
+@transaction.atomic
+def _make(options: dict[str, Any]) -> tuple[Client, bool, Secret]:
+    """Client and key, or neither."""
+    client, made = create_client(
+        name=options["name"],
+        product_slugs=options["product"],
+        may_create_products=options["may_create_products"],
+    )
+    days, only = options["expires_days"], options["only"]
+    _, secret = make_api_key(
+        client=client,
+        actor=command_line_user(),
+        label=options["label"],
+        expires_at=timezone.now() + timedelta(days=days) if days else None,
+        products=only and [find_product(slug=slug) for slug in only],
+        networks=options["network"],
+    )
+    return client, made, secret

@@ -62,10 +62,37 @@ def test_right_to_make_products_is_given_when_asked() -> None:
     assert rights == {"one": False, "two": True}
 
 
-def test_several_products_are_granted(make_product: object, product: Product) -> None:
-    Product.objects.create(slug="other", store=product.store, surrogate_key="b" * 32)
+def test_several_products_are_granted(two_products: None) -> None:
     create("ci", "--product", "guide", "--product", "other")
     assert Client.objects.get().products.count() == 2
+
+
+@pytest.fixture
+def two_products(product: Product) -> None:
+    Product.objects.create(slug="other", store=product.store, surrogate_key="b" * 32)
+
+
+# options -> slugs of the products named, networks
+LIMITS = {
+    "none": ([], None, []),
+    "one product": (["--only", "guide"], ["guide"], []),
+    "both products": (["--only", "guide", "--only", "other"], ["guide", "other"], []),
+    "networks": (
+        ["--network", "192.0.2.0/24", "--network", "2001:db8::/32"],
+        None,
+        ["192.0.2.0/24", "2001:db8::/32"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LIMITS)
+def test_key_is_limited_when_asked_to(case: str, two_products: None) -> None:
+    options, slugs, networks = LIMITS[case]
+    create("ci", "--product", "guide", "--product", "other", *options)
+    key = ApiKey.objects.get()
+    named = sorted(key.products.values_list("slug", flat=True))
+    assert (key.all_products, named) == (slugs is None, slugs or [])
+    assert key.networks == networks
 
 
 EXPIRIES = {"not said": ([], None), "30 days": (["--expires-days", "30"], 30)}
@@ -90,6 +117,9 @@ WRONG = {
     "illegal name": (["c:i"], "Letters, digits"),
     "empty name": ([""], "cannot be blank"),
     "over-long name": (["c" * 65], "at most 64 characters"),
+    "only an unknown product": (["ci", "--only", "nowhere"], "no such product"),
+    "not a network": (["ci", "--network", "example.org"], "is not a network: write 192.0.2.0/24"),
+    "network with host bits": (["ci", "--network", "192.0.2.7/24"], "is not a network"),
     "no days": (["ci", "--expires-days", "0"], "must be 1 to 3650"),
     "fewer days": (["ci", "--expires-days", "-1"], "must be 1 to 3650"),
     "days in words": (["ci", "--expires-days", "ten"], "invalid int value"),
@@ -105,3 +135,9 @@ def test_wrong_argument_is_a_sentence_and_makes_nothing(case: str) -> None:
         create(*arguments)
     assert not Client.objects.exists()
     assert not ApiKey.objects.exists()
+
+
+def test_key_for_a_product_that_is_not_granted_is_refused(product: Product) -> None:
+    with pytest.raises(CommandError, match="not granted"):
+        create("ci", "--only", "guide")
+    assert not Client.objects.exists()
