@@ -1,9 +1,10 @@
 """Identity tokens as GitLab signs them, and those of any other issuer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import trustme
 from django.core.exceptions import ValidationError
 
 from builds.models import Product
@@ -11,7 +12,7 @@ from credentials.access.callers import Caller
 from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show, Trust
-from tests.oidc.identities import AUDIENCE
+from tests.oidc.identities import AUDIENCE, gitlab
 from tests.oidc.issuer import JWKS_PATH, Issuer, seconds_from_now
 
 pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
@@ -85,6 +86,27 @@ def test_gitlab_job_is_kept_out(
     trust(**conditions)
     problem = assert_problem(show(signed(**changes)), 403, "no_matching_publisher")
     assert told in problem["detail"]
+
+
+@pytest.fixture
+def neighbour(authority: trustme.CA) -> Iterator[Issuer]:
+    """Another GitLab, configured as well, where somebody else has the same project number."""
+    neighbour = Issuer(authority)
+    OidcIssuer.objects.create(
+        kind="gitlab", issuer=neighbour.url, jwks_url=neighbour.url + JWKS_PATH
+    )
+    yield neighbour
+    neighbour.stop()
+
+
+def test_rule_is_for_its_own_issuer_only(
+    show: Show, publisher: TrustedPublisher, issuer: Issuer, neighbour: Issuer
+) -> None:
+    theirs = show(neighbour.sign(gitlab(neighbour.url)))
+    assert "differs" not in assert_problem(theirs, 403, "no_matching_publisher")["detail"]
+    borrowed = show(neighbour.sign(gitlab(issuer.url)))
+    assert_problem(borrowed, 400, "invalid_token")
+    assert show(issuer.sign(gitlab(issuer.url))).status_code == 200
 
 
 def test_gitlab_job_is_named_for_people(

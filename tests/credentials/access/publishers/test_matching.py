@@ -63,6 +63,22 @@ def test_empty_or_broken_rule_lets_nobody_in(conditions: Any) -> None:
     assert (verdict.is_legal, verdict.lets_in) == (False, False)
 
 
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "create", "", None])
+def test_rule_that_names_no_event_means_the_usual_ones(event: str | None) -> None:
+    signed = {**github(ISSUER), "event_name": event}
+    verdict = judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed)
+    assert verdict.differing == ("event_name",)
+
+
+def test_project_is_identified_by_its_first_claim_alone() -> None:
+    def verdict(**changes: str) -> Verdict:
+        signed = {**github(ISSUER), **changes}
+        return judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed)
+
+    assert verdict(repository_owner_id="66").is_identified
+    assert not verdict(repository_id="75").is_identified
+
+
 def test_verdict_that_says_nothing_lets_nobody_in() -> None:
     assert not Verdict().lets_in
 
