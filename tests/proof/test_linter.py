@@ -95,7 +95,12 @@ def _identities(partition: str, key: str) -> dict[str, str]:
         documents |= {
             f"upload {name}": upload_policy(**names, kms_key_arn=key),
             f"boundary {name}": boundary_policy(**names, kms_key_arn=key),
-            f"auditor {name}": auditor_policy(**names, boundary_arn=boundary),
+            f"auditor {name} {alone}": auditor_policy(
+                **names,
+                boundary_arn=boundary,
+                vendor_arn=f"{account}:{'user' if alone else 'role'}/vendor",
+                kms_key_arn=key,
+            ),
             f"revoker {name}": revoker_policy(role_arn=role, boundary_arn=boundary),
             f"trust {external_id} {alone}": trust_policy(
                 vendor_arn=f"{account}:user/vendor", external_id=external_id, refuse_sessions=alone

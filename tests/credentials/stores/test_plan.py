@@ -80,7 +80,9 @@ def test_each_identity_carries_its_own_document(make_plan: MakePlan) -> None:
         "vendor": vendor_policy(role_arns=[plan.role_arn]),
         "upload": upload_policy(**scope, kms_key_arn=key),
         "boundary": boundary_policy(**scope, kms_key_arn=key),
-        "auditor": auditor_policy(**scope, boundary_arn=boundary),
+        "auditor": auditor_policy(
+            **scope, boundary_arn=boundary, vendor_arn=plan.vendor, kms_key_arn=key
+        ),
         "revoker": revoker_policy(role_arn=plan.role_arn, boundary_arn=boundary),
     }
 
