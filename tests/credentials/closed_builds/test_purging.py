@@ -153,6 +153,7 @@ def test_build_with_a_session_that_can_write_waits_for_its_end(
         now=timezone.now(),
     )
     Build.objects.update(deleted_at=timezone.now())
+    assert run()[0].startswith(f"{build.root}: sessions_alive")  # a dry run says so too
     assert run("--apply") == (
         f"{build.root}: sessions_alive\nRemoved 0 objects, 0 bytes, of 0 builds. Failed: 1.",
         1,
