@@ -66,7 +66,7 @@ def desk_for(account: Account, folder: Path, *, by_bucket: bool) -> Iterator[Des
     """The service, with a product of the store's usual times and one of the shortest."""
     config, credentials = folder / "aws-config", folder / "aws-credentials"
     config.write_text(BELIEVING)
-    credentials.write_text(_profile(signer_key(account, by_bucket=by_bucket)))
+    credentials.write_text(profile_of(signer_key(account, by_bucket=by_bucket)))
     settings = {
         "DJANGO_SETTINGS_MODULE": "tests.store.short_sessions",
         "LTD_POST_MAX_BYTES": "1000",
@@ -119,7 +119,8 @@ def _set_bucket_policy(account: Account, document: str) -> None:
             account.admin.put_bucket_policy(**where, Policy=document)
 
 
-def _profile(key: AccessKey) -> str:
+def profile_of(key: AccessKey) -> str:
+    """A section of a shared credentials file."""
     secret = key.secret_access_key.reveal()
     named = f"aws_access_key_id = {key.access_key_id}\naws_secret_access_key = {secret}\n"
     return f"[{PROFILE}]\n{named}"
