@@ -96,6 +96,7 @@ def test_rule_that_could_let_strangers_in_is_refused_at_its_field(
     answer = add_rule(browser, github, client_row, product, **{**NUMBERS, **claims})
     errors = answer.context["adminform"].form.errors
     assert [name.startswith(field) for name in errors] == [True], errors
+    assert [len(sentences) for sentences in errors.values()] == [1], errors
     assert not TrustedPublisher.objects.exists()
 
 
