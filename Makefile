@@ -30,6 +30,9 @@ PYTHON ?=
 PIP_OPTIONS := --disable-pip-version-check --quiet --no-compile
 PIP_INSTALL := -m pip install $(PIP_OPTIONS)
 
+# Each file of tests as a whole in one of as many processes as there are processors.
+IN_PARALLEL := --numprocesses=auto --dist=loadfile
+
 # As in production, but for a database that nobody has to run; nothing is served.
 LIKE_PRODUCTION := env LTD_ENV_FILE=/dev/null LTD_DEBUG=false \
 	LTD_SECRET_KEY=only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFG \
@@ -51,12 +54,15 @@ serve: $(DEMO_INSTALLED) $(STORE_INSTALLED) ## Leave the service running on PORT
 
 .PHONY: test
 test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
-	@$(BIN)/python -m pytest -q
+	@$(BIN)/python -m pytest -q $(IN_PARALLEL)
 
 .PHONY: test-store
 test-store: $(INSTALLED) $(STORE_INSTALLED) ## The contract suite on two stores that enforce policies
-	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/store
-	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/store
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-store-embedded test-store-ceph
+
+.PHONY: test-store-embedded test-store-ceph
+test-store-embedded test-store-ceph: test-store-%: $(INSTALLED) $(STORE_INSTALLED)
+	LTD_TEST_STORE=$* $(BIN)/python -m pytest -q tests/store
 
 .PHONY: test-clients
 test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders that people use, unmodified, on both stores
@@ -79,7 +85,7 @@ mutants: $(INSTALLED) $(PROOF_INSTALLED) ## Put bugs back, one by one, and see t
 test-postgres: $(INSTALLED) ## The tests that touch the database, on a PostgreSQL started for them
 	@command -v pg_virtualenv >/dev/null || { echo 'PostgreSQL is needed: sudo apt-get update && sudo apt-get install -y postgresql' >&2; exit 1; }
 	@pg_virtualenv sh -c 'LTD_TEST_DATABASE_URL="postgres://$$PGUSER:$$PGPASSWORD@$$PGHOST:$$PGPORT/postgres" \
-		$(BIN)/python -m pytest -q -m "not sqlite" tests/builds tests/credentials tests/http tests/oidc'
+		$(BIN)/python -m pytest -q $(IN_PARALLEL) -m "not sqlite" tests/builds tests/credentials tests/http tests/oidc'
 
 .PHONY: check
 check: check-static check-coverage ## Format, lint, types, imports, migrations, deployment, API, docs, tests
@@ -107,7 +113,7 @@ check-openapi: $(INSTALLED)
 
 .PHONY: check-coverage
 check-coverage: $(INSTALLED) $(STORE_INSTALLED)
-	$(BIN)/python -m pytest -q --cov --cov-report=term-missing
+	$(BIN)/python -m pytest -q $(IN_PARALLEL) --cov --cov-report=term-missing
 
 .PHONY: docs
 docs: $(DEMO_INSTALLED) ## Build the documentation into .build/docs, warnings are errors

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import structlog
 from django.db import DatabaseError, transaction
@@ -40,12 +41,18 @@ NOTHING_AROUND = nullcontext()
 StandIn = Callable[[int, datetime], AssumedSession]
 
 
+class StillStands(Protocol):
+    """Whether a right stands at a moment."""
+
+    def __call__(self, now: datetime, *, lock: bool) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlannedSession:
     """What a session will be and for whom: all that its ledger row says before STS is asked.
 
-    `still_stands` tells, inside a transaction, whether the right to it stands at a moment, and
-    locks what that rests on.
+    `still_stands` tells, inside a transaction, whether the right to it stands at a moment; and,
+    if asked to, locks what that rests on.
     """
 
     build: Build
@@ -55,7 +62,7 @@ class PlannedSession:
     client: Client | None
     client_name: str
     token_name: str
-    still_stands: Callable[[datetime], bool]
+    still_stands: StillStands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +124,8 @@ def plan_session(
         client=caller.client,
         client_name=caller.client.name,
         token_name=caller.token_name,
-        still_stands=lambda then: right_still_stands(
-            caller=caller, build_id=build.pk, to_write=delivery not in INSIDE, now=then
+        still_stands=lambda now, *, lock: right_still_stands(
+            caller=caller, build_id=build.pk, to_write=delivery not in INSIDE, now=now, lock=lock
         ),
     )
 
@@ -214,7 +221,7 @@ def _complete(row: IssuedSession, plan: PlannedSession, assumed: AssumedSession)
     """Write down what was issued, if the right to it still stands; else withhold it."""
     now = timezone.now()
     with transaction.atomic(durable=True):
-        stands = plan.still_stands(now)
+        stands = plan.still_stands(now, lock=True)
         status = IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         row.status, row.completed_at, row.expires_at = status, now, assumed.expires_at
         row.access_key_id = assumed.access_key_id

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from django.db.models import Model, QuerySet
 
-from builds.services import lock_build
+from builds.services import find_build, lock_build
 from credentials.access.callers import Caller
 from credentials.access.models import (
     ApiKey,
@@ -29,34 +29,40 @@ Row = TypeVar("Row", bound=Model)
 
 
 def right_still_stands(
-    *, caller: Caller, build_id: int, now: datetime, to_write: bool = True
+    *,
+    caller: Caller,
+    build_id: int,
+    now: datetime,
+    to_write: bool = True,
+    lock: bool = True,
 ) -> bool:
     """Whether the caller may still have credentials for the build: to write, or to look at it.
 
     Runs inside a transaction. Locks client, key, publisher, token, build and grant, always in
-    this order.
+    this order. With `lock=False` the same rows are only read anew: enough for who is served
+    what was issued already, where hundreds at once would wait for each other's locks.
     """
-    locked = _locked_caller(caller)
-    build = lock_build(build_id=build_id)
-    if locked is None or not locked.is_alive(now) or not build.is_open(now):
+    found = _read_anew(caller, lock=lock)
+    build = (lock_build if lock else find_build)(build_id=build_id)
+    if found is None or not found.is_alive(now) or not build.is_open(now):
         return False
-    grants = Grant.objects.select_for_update(no_key=True)
-    granted = grants.filter(client=locked.client, product_id=build.product_id).first()
-    mine = owned_registrations(locked) if to_write else closable_registrations(locked)
+    grants = Grant.objects.filter(client=found.client, product_id=build.product_id)
+    granted = (grants.select_for_update(no_key=True) if lock else grants).first()
+    mine = owned_registrations(found) if to_write else closable_registrations(found)
     return (
         granted is not None
-        and usable_products(locked).filter(pk=build.product_id).exists()
+        and usable_products(found).filter(pk=build.product_id).exists()
         and Registration.objects.filter(mine, build=build).exists()
     )
 
 
-def _locked_caller(caller: Caller) -> Caller | None:
-    """The caller as the database has it now, locked; None when a part of it is gone."""
-    client = _locked(Client.objects.all(), caller.client)
-    key = _locked(ApiKey.objects.all(), caller.api_key)
-    publisher = _locked(TrustedPublisher.objects.all(), caller.publisher)
-    session = _locked(KeySession.objects.all(), caller.key_session)
-    job = _locked(JobToken.objects.all(), caller.job_token)
+def _read_anew(caller: Caller, *, lock: bool) -> Caller | None:
+    """The caller as the database has it now; None when a part of it is gone."""
+    client = _again(Client.objects.all(), caller.client, lock=lock)
+    key = _again(ApiKey.objects.all(), caller.api_key, lock=lock)
+    publisher = _again(TrustedPublisher.objects.all(), caller.publisher, lock=lock)
+    session = _again(KeySession.objects.all(), caller.key_session, lock=lock)
+    job = _again(JobToken.objects.all(), caller.job_token, lock=lock)
     known = (caller.api_key, caller.publisher, caller.key_session, caller.job_token)
     found = (key, publisher, session, job)
     if client is None or any(a and not b for a, b in zip(known, found, strict=True)):
@@ -66,6 +72,8 @@ def _locked_caller(caller: Caller) -> Caller | None:
     return Caller(client=client, api_key=key, key_session=session, job_token=job)
 
 
-def _locked(rows: QuerySet[Row], known: Row | None) -> Row | None:
-    """The row again, locked, or None when there was none or it is gone."""
-    return rows.select_for_update(no_key=True).filter(pk=known.pk).first() if known else None
+def _again(rows: QuerySet[Row], known: Row | None, *, lock: bool) -> Row | None:
+    """The row again, locked if asked for, or None when there was none or it is gone."""
+    if known is None:
+        return None
+    return (rows.select_for_update(no_key=True) if lock else rows).filter(pk=known.pk).first()

@@ -38,7 +38,9 @@ def issue_inside_session(
         client=None,
         client_name=INTERNAL_TOKEN_NAME,
         token_name=INTERNAL_TOKEN_NAME,
-        still_stands=lambda _: _may_be_used(lock_build(build_id=build_id), delivery),
+        still_stands=lambda _now, *, lock: _may_be_used(  # noqa: ARG005 - always locked
+            lock_build(build_id=build_id), delivery
+        ),
     )
     return issue_planned(plan=plan, origin=origin, now=now)
 

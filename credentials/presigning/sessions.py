@@ -71,7 +71,7 @@ def _kept(key: SessionKey, plan: PlannedSession, now: datetime) -> VendedSession
     if kept is None or kept.assumed.expires_at - now < timedelta(seconds=plan.seconds / 2):
         return None
     with transaction.atomic(durable=True):
-        if not plan.still_stands(now):
+        if not plan.still_stands(now, lock=True):
             raise SessionWithheld
         rows = IssuedSession.objects.reusable(now).for_build(plan.build)
         row = rows.filter(pk=kept.row_id, policy=plan.policy).first()

@@ -81,7 +81,7 @@ def _after_waiting(caller: Caller, build_id: int, delivery: Delivery) -> VendedS
     now = timezone.now()
     plan = _plan(caller, build_id, delivery, now)
     with transaction.atomic():
-        stands = plan.still_stands(now)
+        stands = plan.still_stands(now, lock=False)
     if stands and (again := _from_memory(_key(caller, plan), plan, now)):
         return again
     raise SessionWithheld

@@ -92,7 +92,8 @@ def redis(settings: Settings, settings_for: Any, tmp_path: Path) -> Iterator[Non
         while not socket.exists():
             assert process.poll() is None
             time.sleep(0.01)
-        settings.CACHES = {"default": settings_for(f"redis://{socket}")}
+        patient = "socket_timeout=30&socket_connect_timeout=30"  # the machine may be busy
+        settings.CACHES = {"default": settings_for(f"redis://{socket}?{patient}")}
         yield
         cache.close()
         process.terminate()

@@ -47,7 +47,7 @@ ORDER_BUGS = bugs_in(
         "    with transaction.atomic(durable=True):\n        return IssuedSession.objects.create(",
         "    if True:\n        return IssuedSession(",
     ),
-    recheck_dropped=("stands = plan.still_stands(now)", "stands = True"),
+    recheck_dropped=("stands = plan.still_stands(now, lock=True)", "stands = True"),
     withheld_credentials_handed_out=("if not stands or not completed:", "if False:"),
     row_no_longer_requested_is_issued=("if not stands or not completed:", "if not stands:"),
     closed_build_gets_credentials=("    if not build.is_open(now):\n", "    if False:\n"),
