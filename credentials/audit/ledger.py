@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from builds.models import Build
-from credentials.access.models import ApiKey
+from credentials.audit.access import audit_keys, audit_limits
 from credentials.audit.rules import (
+    CHUNK,
     Finding,
     Rule,
     is_stuck,
@@ -15,17 +16,16 @@ from credentials.audit.rules import (
 from credentials.models import INSIDE, IssuedSession
 from credentials.scoping import duration_limits
 
-CHUNK = 500
-
 
 def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[Finding]:
-    """Every finding, rule by rule. Writes nothing.
+    """Every finding, one subject after the other. Writes nothing.
 
     `grace` is how long after a build's end its sessions may still be alive without a finding.
     """
     yield from _stuck_rows(now)
     yield from _live_sessions(now, grace)
-    yield from _keys_without_expiry(now)
+    yield from audit_keys(now)
+    yield from audit_limits(now)
     yield from _foreign_writes()
 
 
@@ -82,13 +82,6 @@ def _about_client(row: IssuedSession) -> Iterator[Finding]:
             f"{row.expires_at:%F %T} UTC."
         )
         yield Finding(rule=Rule.CLIENT_DISABLED, subject=row.pk, message=message)
-
-
-def _keys_without_expiry(now: datetime) -> Iterator[Finding]:
-    keys = ApiKey.objects.usable(now).without_expiry().select_related("client")
-    for key in keys.iterator(CHUNK):
-        message = f"The key of {key.client} never expires. Make one with an expiry, withdraw this."
-        yield Finding(rule=Rule.KEY_WITHOUT_EXPIRY, subject=str(key), message=message)
 
 
 def _foreign_writes() -> Iterator[Finding]:

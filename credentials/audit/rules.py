@@ -13,6 +13,8 @@ class Rule(StrEnum):
     BUILD_CLOSED = "session_of_closed_build"
     CLIENT_DISABLED = "session_of_disabled_client"
     KEY_WITHOUT_EXPIRY = "key_without_expiry"
+    KEY_UNUSED = "key_unused"
+    CLIENT_AT_LIMIT = "client_at_limit"
     FOREIGN_WRITE = "build_written_without_session"
 
 
@@ -25,10 +27,13 @@ class Finding:
     message: str
 
 
+# How many rows are read at a time.
+CHUNK = 500
 # The longest that issuing can take: two STS attempts, two lock waits, and room.
 STUCK_AFTER = timedelta(minutes=2)
 # A store's clock may be a little ahead of ours.
 EXPIRY_TOLERANCE = timedelta(minutes=1)
+UNUSED_AFTER = timedelta(days=90)
 
 
 def is_stuck(*, requested_at: datetime, now: datetime) -> bool:
@@ -45,3 +50,8 @@ def is_too_long(*, requested_at: datetime, expires_at: datetime, longest_seconds
 def outlives_its_build(*, closed_at: datetime | None, now: datetime, grace: timedelta) -> bool:
     """Whether a live session's build has been closed for longer than the grace."""
     return closed_at is not None and now - closed_at >= grace
+
+
+def is_unused(*, created_at: datetime, last_used_at: datetime | None, now: datetime) -> bool:
+    """Whether a key was not used for 90 days; one that never was, since it was made."""
+    return now - (last_used_at or created_at) > UNUSED_AFTER

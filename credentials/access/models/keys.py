@@ -18,9 +18,6 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         alive = Q(expires_at=None) | Q(expires_at__gt=now)
         return self.filter(alive, withdrawn_at=None, client__is_active=True)
 
-    def without_expiry(self) -> "ApiKeyQuerySet":
-        return self.filter(expires_at=None)
-
 
 class ApiKey(models.Model):
     """A client's long-lived secret, of which only the SHA-256 is here. Withdrawing is final."""

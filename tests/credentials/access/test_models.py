@@ -106,9 +106,3 @@ def test_usable_keys_are_neither_expired_nor_withdrawn(
     Client.objects.update(is_active=active)
     assert api_key.is_usable(now) is by_itself
     assert ApiKey.objects.usable(now).exists() is in_query
-
-
-def test_keys_without_expiry_are_found(api_key: ApiKey, now: datetime) -> None:
-    assert ApiKey.objects.without_expiry().get() == api_key
-    ApiKey.objects.update(expires_at=now)
-    assert not ApiKey.objects.without_expiry().exists()

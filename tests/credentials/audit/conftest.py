@@ -4,10 +4,17 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from pytest_django import Settings
 
 from builds.models import Build
 from credentials.access.models import ApiKey, Client
 from tests.credentials.ledger_rows import NOW
+
+
+@pytest.fixture(autouse=True)
+def _limits_as_they_were(settings: Settings) -> None:
+    """Situations change them; this puts them back."""
+    settings.LTD_OPEN_BUILDS, settings.LTD_SESSIONS_AN_HOUR = 1000, 600
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """For every rule of the audit: the ledger in a state that breaks it, and one that just does not."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from django.conf import settings
 
 from builds.models import Build, Product
 from credentials.access.models import ApiKey, Client
@@ -10,6 +12,7 @@ from credentials.models import IssuedSession
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+QUARTER = timedelta(days=90)
 
 Situation = Callable[[Build, Client], object]
 
@@ -51,6 +54,22 @@ def with_product_seconds(seconds: int) -> Situation:
     return arrange
 
 
+def expiring_key(client: Client, *, created_at: datetime, **fields: object) -> None:
+    made = key(client, expires_at=NOW + HOUR, **fields)
+    ApiKey.objects.filter(pk=made.pk).update(created_at=created_at)
+
+
+def with_limits(*, open_builds: int = 1000, sessions: int = 600, **changes: object) -> Situation:
+    """One open build and two sessions, of which one failed, where those are the limits."""
+
+    def arrange(build: Build, client: Client) -> None:
+        settings.LTD_OPEN_BUILDS, settings.LTD_SESSIONS_AN_HOUR = open_builds, sessions
+        session(build, client, **changes)
+        failed_row(client=client, **changes)
+
+    return arrange
+
+
 FINDINGS: dict[str, tuple[Rule, Situation]] = {
     "row without outcome": (
         Rule.STUCK,
@@ -74,6 +93,18 @@ FINDINGS: dict[str, tuple[Rule, Situation]] = {
     ),
     "client disabled": (Rule.CLIENT_DISABLED, with_client(is_active=False)),
     "key without expiry": (Rule.KEY_WITHOUT_EXPIRY, lambda build, client: key(client)),
+    "key never used": (
+        Rule.KEY_UNUSED,
+        lambda build, client: expiring_key(client, created_at=NOW - QUARTER - SECOND),
+    ),
+    "key used long ago": (
+        Rule.KEY_UNUSED,
+        lambda build, client: expiring_key(
+            client, created_at=NOW - 2 * QUARTER, last_used_at=NOW - QUARTER - SECOND
+        ),
+    ),
+    "as many open builds as may be": (Rule.CLIENT_AT_LIMIT, with_limits(open_builds=1)),
+    "as many sessions as may be": (Rule.CLIENT_AT_LIMIT, with_limits(sessions=2)),
     "build written without session": (
         Rule.FOREIGN_WRITE,
         lambda build, client: Build.objects.update(written_without_session=True),
@@ -112,6 +143,23 @@ QUIET: dict[str, Situation] = {
     "withdrawn key": lambda build, client: key(client, withdrawn_at=NOW - HOUR),
     "key of a disabled client": lambda build, client: [
         key(client),
+        Client.objects.filter(pk=client.pk).update(is_active=False),
+    ],
+    "key made 90 days ago, never used": lambda build, client: expiring_key(
+        client, created_at=NOW - QUARTER
+    ),
+    "old key in use": lambda build, client: expiring_key(
+        client, created_at=NOW - 2 * QUARTER, last_used_at=NOW - QUARTER
+    ),
+    "unused key that is withdrawn": lambda build, client: expiring_key(
+        client, created_at=NOW - 2 * QUARTER, withdrawn_at=NOW - HOUR
+    ),
+    "room for one build and one session more": with_limits(open_builds=2, sessions=3),
+    "as many sessions, an hour ago": with_limits(
+        sessions=2, requested_at=NOW - HOUR, expires_at=NOW
+    ),
+    "disabled client at its limits": lambda build, client: [
+        with_limits(open_builds=1, sessions=2, requested_at=NOW, expires_at=NOW)(build, client),
         Client.objects.filter(pk=client.pk).update(is_active=False),
     ],
     "marked build, deleted": lambda build, client: Build.objects.update(

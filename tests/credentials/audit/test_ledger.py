@@ -43,6 +43,10 @@ TOLD: dict[str, Callable[[Build], list[str]]] = {
     "build finished": lambda build: [build.root, "11:59:59", "12:29:00"],
     "client disabled": lambda build: ["Client ci", build.root, "12:29:00"],
     "key without expiry": lambda build: ["key of ci", "withdraw"],
+    "key never used": lambda build: ["made 2026-08-25 11:59:59 UTC and never used", "Withdraw it"],
+    "key used long ago": lambda build: ["key of ci was last used 2026-08-25 11:59:59 UTC"],
+    "as many open builds as may be": lambda build: ["Has 1 open builds", "LTD_OPEN_BUILDS is 1"],
+    "as many sessions as may be": lambda build: ["for 2 sessions", "LTD_SESSIONS_AN_HOUR is 2"],
     "build written without session": lambda build: ["static AWS keys", "Delete the build"],
 }
 
@@ -55,8 +59,10 @@ def test_finding_says_what_to_look_at(case: str, build: Build, client: Client) -
 
 
 def subject_of(rule: Rule, build: Build) -> str:
-    if rule is Rule.KEY_WITHOUT_EXPIRY:
-        return str(ApiKey.objects.get(expires_at=None))
+    if rule in {Rule.KEY_WITHOUT_EXPIRY, Rule.KEY_UNUSED}:
+        return str(ApiKey.objects.get(public_id="0" * 12))
+    if rule is Rule.CLIENT_AT_LIMIT:
+        return "ci"
     return build.root if rule is Rule.FOREIGN_WRITE else IssuedSession.objects.get().pk
 
 
@@ -97,7 +103,7 @@ def test_queries_do_not_grow_with_the_ledger(count: int, build: Build, client: C
     with CaptureQueriesContext(connection) as captured:
         findings = audit()
     assert len(findings) == 3 * count
-    assert len(captured) == 4
+    assert len(captured) == 6
 
 
 def test_audit_writes_nothing(build: Build, client: Client) -> None:

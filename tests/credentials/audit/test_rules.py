@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 
-from credentials.audit.rules import Finding, Rule, is_stuck, is_too_long, outlives_its_build
+from credentials.audit.rules import (
+    Finding,
+    Rule,
+    is_stuck,
+    is_too_long,
+    is_unused,
+    outlives_its_build,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -55,6 +62,28 @@ def test_session_outlives_its_build_after_the_grace(case: str) -> None:
     assert found is expected
 
 
+# seconds beyond 90 days since it was made, since it was used (None: never) -> finding
+UNUSED = {
+    "made just now": (-90 * 86_400, None, False),
+    "made 90 days ago": (0, None, False),
+    "made a second before that": (1, None, True),
+    "old, used 90 days ago": (10**6, 0, False),
+    "old, used a second before that": (10**6, 1, True),
+    "old, used just now": (10**6, -90 * 86_400, False),
+}
+
+
+@pytest.mark.parametrize("case", UNUSED)
+def test_key_is_unused_after_90_days(case: str) -> None:
+    made, used, expected = UNUSED[case]
+    moments = [
+        None if seconds is None else NOW - timedelta(days=90, seconds=seconds)
+        for seconds in (made, used)
+    ]
+    assert moments[0]
+    assert is_unused(created_at=moments[0], last_used_at=moments[1], now=NOW) is expected
+
+
 def test_names_of_the_rules_are_stable() -> None:
     assert {rule.value for rule in Rule} == {
         "session_stuck",
@@ -62,6 +91,8 @@ def test_names_of_the_rules_are_stable() -> None:
         "session_of_closed_build",
         "session_of_disabled_client",
         "key_without_expiry",
+        "key_unused",
+        "client_at_limit",
         "build_written_without_session",
     }
 
