@@ -119,6 +119,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     date_created = serializers.DateTimeField(source="registered_at")
     date_ended = serializers.DateTimeField(source="deleted_at")
     uploaded = serializers.SerializerMethodField()
+    github_requester = serializers.SerializerMethodField()
     published_url = serializers.SerializerMethodField()
     state = serializers.SerializerMethodField()
 
@@ -160,6 +161,9 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
 
     def get_uploaded(self, build: Build) -> bool:
         return build.finished_at is not None
+
+    def get_github_requester(self, build: Build) -> str | None:
+        return build.github_requester or None
 
     def get_published_url(self, build: Build) -> str:
         base = build.product.published_url

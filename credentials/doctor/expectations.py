@@ -22,10 +22,18 @@ def expected_of(store: Store) -> Expected:
         takes_acls=store.acl_mode != Store.ACLMode.NONE,
         upload_roles=_upload_roles(),
         default_seconds=settings.LTD_SESSION_SECONDS,
+        post_seconds=settings.LTD_POST_LIFETIME if _signs_posts(store) else None,
         product_seconds={p.slug: p.session_seconds for p in products if p.session_seconds},
         product_slugs=tuple(product.slug for product in products),
         may_sync=any(product.access == Product.Access.SYNC for product in products),
     )
+
+
+def _signs_posts(store: Store) -> bool:
+    """Whether this service presigns POSTs for the store, as `identity_for_posts` decides it."""
+    if store.post_support == Store.PostSupport.UNKNOWN:
+        return not store.endpoint_url
+    return store.post_support == Store.PostSupport.WORKS or bool(store.post_signer_profile)
 
 
 def _upload_roles() -> tuple[str, ...]:

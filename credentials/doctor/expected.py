@@ -17,7 +17,8 @@ class Expected:
     """One store and its vendor, in plain values.
 
     `vendor_arn` is the vendor's user or role; empty where the store does not tell. `upload_roles`
-    are the roles of all stores; `product_seconds` are the products that set a duration.
+    are the roles of all stores; `post_seconds` is how long presigned POSTs are to be good for,
+    None where the store takes none; `product_seconds` are the products that set a duration.
     """
 
     bucket: str
@@ -33,6 +34,7 @@ class Expected:
     vendor_is_session: bool = False
     upload_roles: tuple[str, ...] = ()
     default_seconds: int = 1800
+    post_seconds: int | None = None
     product_seconds: Mapping[str, int] = field(default_factory=dict)
     product_slugs: tuple[str, ...] = ()
     may_sync: bool = False

@@ -13,6 +13,8 @@ from credentials.doctor.findings import Finding, Severity
 # AWS knows no role with less.
 SHORTEST_ROLE_MAXIMUM = 3600
 WHY_REFUSED = "The store refuses a longer session, so jobs that are given one fail."
+SHORTEST_POSTS = 3 * 3600
+WHY_POSTS_END = "Nobody can renew them, and real uploads have taken longer than an hour."
 WHY_SHORTER = "Sessions are shorter than somebody meant them to be; a long job has to ask again."
 
 
@@ -36,6 +38,23 @@ def judge_lifetimes(role_seconds: int | None, expected: Expected) -> Iterator[Fi
             f"Session durations of products are {', '.join(products)}",
             "Lower them in the admin, or raise the role's longest session.",
             expected,
+        )
+    yield from _posts(expected)
+
+
+def _posts(expected: Expected) -> Iterator[Finding]:
+    """Presigned POSTs cannot be renewed by who sends them: they have to outlive the upload."""
+    if expected.post_seconds is None:
+        return
+    seconds = min(expected.post_seconds, expected.longest_chained)
+    if seconds < SHORTEST_POSTS:
+        yield Finding(
+            id="lifetimes.posts-short",
+            what=f"Presigned POSTs are good for {seconds} s, which is less than three hours.",
+            why=WHY_POSTS_END,
+            change="Set LTD_POST_LIFETIME and the role's longest session, in AWS and in the admin, "
+            f"to {SHORTEST_POSTS} or more. A service that runs under a role gets 3600 s at most.",
+            severity=Severity.WARNING,
         )
 
 

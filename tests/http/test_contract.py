@@ -35,7 +35,7 @@ BUILD_MEMBERS = {
     "bucket_name": str,
     "bucket_root_dir": str,
     "git_refs": list,
-    "github_requester": str,
+    "github_requester": type(None),
     "published_url": str,
     "surrogate_key": str,
 }

@@ -26,6 +26,18 @@ LIFETIMES: dict[str, tuple[int | None, dict[str, Any], dict[str, str]]] = {
         CHAINED | {"product_seconds": {"a": 7200}},
         {"chained": "error"},
     ),
+    "posts, an hour": (3600, {"post_seconds": 21_600}, {"posts-short": "warning"}),
+    "posts, three hours": (HOURS, {"post_seconds": 10_800, "role_max_seconds": HOURS}, {}),
+    "posts, a second less": (
+        HOURS,
+        {"post_seconds": 10_799, "role_max_seconds": HOURS},
+        {"posts-short": "warning"},
+    ),
+    "posts, chained": (
+        HOURS,
+        CHAINED | {"post_seconds": 21_600},
+        {"chained": "warning", "posts-short": "warning"},
+    ),
     "user, more": (HOURS, {"role_max_seconds": HOURS, "default_seconds": 7200}, {}),
 }
 
