@@ -9,7 +9,15 @@ from builds.models import Build
 from builds.services import delete_build
 from tests.http.canned_sts import CannedSts
 from tests.http.conftest import Send, basic
-from tests.http.endpoints import FINISH_BUILD, ISSUE, REFRESH, TOKEN, Endpoint
+from tests.http.endpoints import (
+    FINISH_BUILD,
+    ISSUE,
+    PRESIGN_POSTS,
+    PRESIGN_URLS,
+    REFRESH,
+    TOKEN,
+    Endpoint,
+)
 
 JOB_TOKEN = re.compile(r"ltdj_[a-z0-9]{12}_[0-9a-f]{64}")
 
@@ -44,6 +52,14 @@ class Flows:
     def issue(self) -> None:
         for endpoint, path in ((ISSUE, ""), (REFRESH, ""), (REFRESH, "?delivery=process")):
             assert self.call(endpoint, path).status_code == 200
+
+    def presign(self) -> None:
+        posts = self.call(PRESIGN_POSTS).json()
+        for title in ("post_prefix_urls", "post_dir_urls"):
+            for post in posts[title].values():
+                self.secrets += [post["fields"]["x-amz-signature"], post["fields"]["policy"]]
+        [put] = self.call(PRESIGN_URLS).json()["urls"].values()
+        self.secrets.append(put["url"].partition("X-Amz-Signature=")[2])
 
     def be_refused_by_sts(self) -> None:
         for code in ("Throttling", "AccessDenied", "ExpiredToken", "PackedPolicyTooLarge", "New"):
