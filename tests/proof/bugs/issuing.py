@@ -7,11 +7,8 @@ DETAILS = "tests/credentials/test_issuing_details.py"
 FAILURES = "tests/credentials/test_issuing_failures.py"
 STS = "tests/credentials/test_sts.py"
 
-# The two steps of issuing whose order matters.
+# Steps of issuing whose order matters.
 RECORD = "    row = _record(plan, origin, now, by_identity=bool(stand_in))\n"
-ASSUME = (
-    "    assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)\n"
-)
 PLAN = (
     "plan = plan_session(\n"
     "        caller=caller, build_id=build_id, delivery=delivery, now=now, "
@@ -37,10 +34,9 @@ ORDER_BUGS = bugs_in(
         "    return vended\n",
     ),
     minted_before_the_row=(
-        f"{RECORD}{ASSUME}",
+        RECORD,
         "    from unittest.mock import Mock\n"
-        "    early = Mock(session_name='early', pk='early')\n"
-        "    assumed = _assume(early, plan, now, patience)\n"
+        "    _assume(Mock(session_name='early', pk='early'), plan, now, patience)\n"
         f"{RECORD}",
     ),
     row_not_committed_before_STS=(
@@ -60,11 +56,11 @@ ORDER_BUGS = bugs_in(
     "tests/credentials/access/test_locking.py",
     grant_not_checked_again=(
         "        granted is not None\n"
-        "        and usable_products(locked).filter(pk=build.product_id).exists()\n"
+        "        and usable_products(found).filter(pk=build.product_id).exists()\n"
         "        and ",
         "        ",
     ),
-    key_not_checked_again=(" or not locked.is_alive(now)", ""),
+    key_not_checked_again=(" or not found.is_alive(now)", ""),
     build_not_checked_again=(" or not build.is_open(now):", ":"),
     owner_not_checked_again=(
         "        and Registration.objects.filter(mine, build=build).exists()\n",
