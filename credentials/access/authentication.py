@@ -34,18 +34,23 @@ class TokenAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         if not header:
             return None
-        address, now = caller_address(request), timezone.now()
         try:
-            caller = _caller_of(header, address, now)
+            caller = _caller_of(header, caller_address(request), timezone.now())
         except AuthenticationFailed as err:
-            seconds = count_failure(brake=Brake.TOKEN, address=address, now=now)
-            if seconds and self.tells_to_wait:
-                raise TooManyFailures(retry_after=seconds) from err
+            too_many = too_many_failures(request)
+            if too_many and self.tells_to_wait:
+                raise too_many from err
             raise
         return caller, caller
 
     def authenticate_header(self, request: Request) -> str:
         return REALM
+
+
+def too_many_failures(request: Request) -> TooManyFailures | None:
+    """Count a request that failed to authenticate; what to tell it where there were too many."""
+    seconds = count_failure(brake=Brake.TOKEN, address=caller_address(request), now=timezone.now())
+    return TooManyFailures(retry_after=seconds) if seconds else None
 
 
 def shown_token(request: Request) -> Secret:

@@ -11,6 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from credentials.access.authentication import too_many_failures
+from credentials.access.publishers import errors
 from credentials.access.publishers.minting import mint_job_token
 from credentials.access.publishers.serializers import (
     AudienceSerializer,
@@ -19,6 +21,15 @@ from credentials.access.publishers.serializers import (
 from credentials.handout.answers import HANDOUT_RESPONSES, handout_answer
 from credentials.handout.facts import StepDelivery
 from credentials.handout.serializers import JSON
+
+REFUSED = (
+    errors.InvalidIdentityToken,
+    errors.WrongAudience,
+    errors.IdentityTokenExpired,
+    errors.UnknownIssuer,
+    errors.NoMatchingPublisher,
+    errors.ReusedToken,
+)
 
 
 class OpenView(APIView):
@@ -38,6 +49,11 @@ class AudienceView(OpenView):
 
 class IdentityTokenView(OpenView):
     """A job token for a CI provider's identity token. No answer is ever stored."""
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A token that is refused counts as a wrong key does."""
+        told = too_many_failures(self.request) if isinstance(exc, REFUSED) else None
+        return super().handle_exception(told or exc)
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
