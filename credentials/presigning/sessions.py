@@ -9,14 +9,19 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from builds.errors import BuildClosed
 from credentials.access.callers import Caller
 from credentials.errors import SessionWithheld
-from credentials.issuing import PlannedSession, VendedSession, issue_planned, plan_session
+from credentials.issuing import PlannedSession, VendedSession, issue_planned
 from credentials.models import Delivery, IssuedSession
 from credentials.presigning.identities import SigningIdentity
 from credentials.reusing.kept import SessionKey
-from credentials.reusing.serving import KeptSession, forget_build, kept_sessions, note_serving
+from credentials.reusing.serving import (
+    KeptSession,
+    kept_sessions,
+    note_serving,
+    plan_to_serve,
+    session_key,
+)
 from ltdkeeper.origins import Origin
 
 
@@ -33,12 +38,8 @@ def session_to_sign(
 
     `identity` signs in place of a session. Raises as `issue_session` does.
     """
-    try:
-        plan = plan_session(caller=caller, build_id=build_id, delivery=delivery, now=now)
-    except BuildClosed:
-        forget_build(build_id)
-        raise
-    key = _key(caller, plan, identity)
+    plan = plan_to_serve(caller, build_id, delivery, now)
+    key = session_key(caller, plan, signer_key_id=identity.access_key_id if identity else "")
     if again := _kept(key, plan, now):
         return again
     stand_in = identity.stand_in if identity else None
@@ -46,23 +47,6 @@ def session_to_sign(
     kept = KeptSession(row_id=vended.row.pk, assumed=vended.assumed)
     kept_sessions.keep(key, kept, vended.assumed.expires_at, now)
     return vended
-
-
-def _key(caller: Caller, plan: PlannedSession, identity: SigningIdentity | None) -> SessionKey:
-    store = plan.build.product.store
-    return SessionKey(
-        build_id=plan.build.pk,
-        delivery=plan.delivery.value,
-        policy=plan.policy,
-        seconds=plan.seconds,
-        role_arn=store.role_arn,
-        region=store.region,
-        endpoint_url=store.endpoint_url,
-        client_id=caller.client.pk,
-        api_key_id=caller.api_key.pk if caller.api_key else None,
-        job_token_id=caller.job_token.pk if caller.job_token else None,
-        signer_key_id=identity.access_key_id if identity else "",
-    )
 
 
 def _kept(key: SessionKey, plan: PlannedSession, now: datetime) -> VendedSession | None:

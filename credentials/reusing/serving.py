@@ -65,8 +65,8 @@ def serve_session(
     OperationalError when STS or the database takes too long; the session is then there for the
     next ask.
     """
-    plan = _plan(caller, build_id, delivery, now)
-    key = _key(caller, plan)
+    plan = plan_to_serve(caller, build_id, delivery, now)
+    key = session_key(caller, plan)
     if again := _from_memory(key, plan, now):
         return _counted("memory", again)
     _give_back_connections()  # the thread that issues needs one, and this one only waits
@@ -79,10 +79,10 @@ def serve_session(
 def _after_waiting(caller: Caller, build_id: int, delivery: Delivery) -> VendedSession:
     """What another had asked for, if this caller's right did not end while it waited."""
     now = timezone.now()
-    plan = _plan(caller, build_id, delivery, now)
+    plan = plan_to_serve(caller, build_id, delivery, now)
     with transaction.atomic():
         stands = plan.still_stands(now, lock=False)
-    if stands and (again := _from_memory(_key(caller, plan), plan, now)):
+    if stands and (again := _from_memory(session_key(caller, plan), plan, now)):
         return again
     raise SessionWithheld
 
@@ -92,7 +92,10 @@ def forget_build(build_id: int) -> None:
     kept_sessions.drop_build(build_id)
 
 
-def _plan(caller: Caller, build_id: int, delivery: Delivery, now: datetime) -> PlannedSession:
+def plan_to_serve(
+    caller: Caller, build_id: int, delivery: Delivery, now: datetime
+) -> PlannedSession:
+    """What a session would be today; what is kept of a build that closed is dropped."""
     try:
         return plan_session(caller=caller, build_id=build_id, delivery=delivery, now=now)
     except BuildClosed:
@@ -100,7 +103,8 @@ def _plan(caller: Caller, build_id: int, delivery: Delivery, now: datetime) -> P
         raise
 
 
-def _key(caller: Caller, plan: PlannedSession) -> SessionKey:
+def session_key(caller: Caller, plan: PlannedSession, *, signer_key_id: str = "") -> SessionKey:
+    """By what a session is kept: whoever differs in any of it never gets it."""
     store = plan.build.product.store
     return SessionKey(
         build_id=plan.build.pk,
@@ -113,6 +117,7 @@ def _key(caller: Caller, plan: PlannedSession) -> SessionKey:
         client_id=caller.client.pk,
         api_key_id=caller.api_key.pk if caller.api_key else None,
         job_token_id=caller.job_token.pk if caller.job_token else None,
+        signer_key_id=signer_key_id,
     )
 
 

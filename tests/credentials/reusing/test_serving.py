@@ -165,9 +165,9 @@ def test_another_key_of_the_client_has_sessions_of_its_own(
 
 
 def test_each_job_token_has_a_place_of_its_own(serve: Serve, caller: Caller, build: Build) -> None:
-    plan = serving._plan(caller, build.pk, Delivery.CONTAINER, timezone.now())
+    plan = serving.plan_to_serve(caller, build.pk, Delivery.CONTAINER, timezone.now())
     jobs = [replace(caller, job_token=JobToken(pk=number)) for number in (1, 2)]
-    assert len({serving._key(each, plan) for each in (caller, *jobs)}) == 3
+    assert len({serving.session_key(each, plan) for each in (caller, *jobs)}) == 3
 
 
 def test_every_answer_has_more_than_16_minutes_left(serve: Serve, sts: FakeSts) -> None:
