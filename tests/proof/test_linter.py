@@ -11,7 +11,13 @@ import subprocess
 import pytest
 
 from builds.slugs import build_root
-from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
+from credentials.identities import (
+    boundary_policy,
+    post_signer_policy,
+    trust_policy,
+    upload_policy,
+    vendor_policy,
+)
 from credentials.policy import (
     Scope,
     cleaning_policy,
@@ -100,6 +106,11 @@ def _identities(partition: str, key: str) -> dict[str, str]:
                 boundary_arn=boundary,
                 vendor_arn=f"{account}:{'user' if alone else 'role'}/vendor",
                 kms_key_arn=key,
+            ),
+            f"post_signer {name} {alone}": post_signer_policy(
+                **names,
+                kms_key_arn=key,
+                signer_arn="" if alone else f"{account}:user/signer",
             ),
             f"revoker {name}": revoker_policy(role_arn=role, boundary_arn=boundary),
             f"trust {external_id} {alone}": trust_policy(
