@@ -142,7 +142,7 @@ def _remove_stray(scene: Scene, key: str) -> None:
     try:
         scene.delete(key)
     except ClientError:
-        log.info("isolation_stray_not_removed", key=key)
+        log.debug("isolation_left_no_stray", key=key)
 
 
 def _stopped(err: Exception) -> Line:
