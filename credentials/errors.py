@@ -83,7 +83,7 @@ class TooManyOpenBuilds(DomainError):
 class TooManySessions(DomainError):
     status = 429
     code = "too_many_sessions"
-    message = "This client was issued as many sessions within an hour as it may. Come back later."
+    message = "This client asked for as many sessions within an hour as it may. Come back later."
     retry_after = 60
 
 

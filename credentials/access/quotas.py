@@ -27,7 +27,7 @@ def require_room(*, client: Client, now: datetime) -> None:
     recent = client.issued_sessions.filter(requested_at__gt=now - HOUR)
     if _reaches(recent, limit := settings.LTD_SESSIONS_AN_HOUR):
         raise TooManySessions(
-            f"This client was issued {limit} sessions within an hour, the most it may "
+            f"This client asked for {limit} sessions within an hour, the most it may "
             "(LTD_SESSIONS_AN_HOUR). Come back later."
         )
 
