@@ -1,0 +1,139 @@
+"""Uploads of a product.
+
+Rows that were handed out as a place to write are never deleted, so that no root is given twice.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+
+from builds.models.products import Product
+from builds.slugs import BUILD_SLUG_LENGTH, BUILD_SLUG_PATTERN, PRODUCT_SLUG_LENGTH
+from builds.validators import validate_build_slug
+
+NEVER_REMOVED = "Builds are never removed, so that no root is given out twice."
+ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
+
+
+class BuildQuerySet(models.QuerySet["Build"]):
+    """Builds, read as adjectives."""
+
+    def open(self, now: datetime) -> "BuildQuerySet":
+        return self.filter(
+            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
+        )
+
+    def closed(self, now: datetime) -> "BuildQuerySet":
+        return self.exclude(
+            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
+        )
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused, as deleting one is: roots would become free."""
+        raise ValidationError(NEVER_REMOVED)
+
+    def with_store(self) -> "BuildQuerySet":
+        return self.select_related("product__store")
+
+
+class Build(models.Model):
+    """One upload of a product. Bucket and root are copied in at registration and never change."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        EXPIRED = "expired"
+        FINISHED = "finished"
+        SUPERSEDED = "superseded"
+        DELETED = "deleted"
+
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="builds")
+    slug = models.CharField(max_length=BUILD_SLUG_LENGTH, validators=[validate_build_slug])
+    server_made = models.BooleanField("slug made here")
+    bucket_name = models.CharField(max_length=63)
+    root = models.CharField(max_length=ROOT_LENGTH)
+    git_refs = models.JSONField(default=list)
+    github_requester = models.CharField(max_length=255, blank=True)
+    surrogate_key = models.CharField(max_length=32)
+    registered_at = models.DateTimeField()
+    open_until = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    superseded_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the same job registered another in its place."
+    )
+    purged_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its objects were removed from the store."
+    )
+    object_count = models.PositiveIntegerField(null=True, blank=True)
+    byte_count = models.PositiveBigIntegerField(null=True, blank=True)
+    newest_object_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the newest of its objects was written."
+    )
+    counted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When all of its objects were counted."
+    )
+    survey_failure = models.CharField(
+        max_length=64, blank=True, help_text="Why the objects could not be counted at finish."
+    )
+    written_without_session = models.BooleanField(
+        default=False,
+        help_text="It had objects when finished, but no session that can write was ever issued "
+        "for it: other credentials wrote them.",
+    )
+
+    objects = BuildQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["product", "-id"], name="build_newest"),
+            models.Index(
+                fields=["open_until"],
+                condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
+                name="build_open",
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["product", "slug"], name="build_slug_once"),
+            models.UniqueConstraint(fields=["root"], name="build_root_once"),
+            models.CheckConstraint(
+                condition=Q(slug__regex=BUILD_SLUG_PATTERN) & ~Q(slug__in=[".", ".."]),
+                name="build_slug_legal",
+            ),
+            models.CheckConstraint(
+                condition=Q(root__endswith=F("slug")) & Q(root__contains="/builds/"),
+                name="build_root_of_slug",
+            ),
+            models.CheckConstraint(
+                condition=Q(open_until__gt=F("registered_at")), name="build_opens"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.root
+
+    def state(self, now: datetime) -> "Build.State":
+        """What can still be done with it at a moment."""
+        if self.deleted_at:
+            return self.State.DELETED
+        if self.finished_at:
+            return self.State.FINISHED
+        if self.superseded_at:
+            return self.State.SUPERSEDED
+        return self.State.OPEN if now < self.open_until else self.State.EXPIRED
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it may still be written to."""
+        return self.state(now) is self.State.OPEN
+
+    def closed_at(self, now: datetime) -> datetime | None:
+        """When it closed, or None while it is open."""
+        moments = [self.deleted_at, self.finished_at, self.superseded_at, self.open_until]
+        return min((moment for moment in moments if moment and moment <= now), default=None)
+
+    def delete(self, *_args: Any, **_kwargs: Any) -> Any:
+        """Refused: a deleted row would set its root free. `delete_build` marks it instead."""
+        raise ValidationError(NEVER_REMOVED)

@@ -1,0 +1,70 @@
+"""Documentation sites."""
+
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from builds.models.stores import Store
+from builds.slugs import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
+from builds.validators import validate_product_slug
+
+SESSION_SECONDS_MINIMUM, SESSION_SECONDS_MAXIMUM = 900, 43_200
+
+
+class Product(models.Model):
+    """One documentation site. Slug and store are frozen once it has a build."""
+
+    class Access(models.TextChoices):
+        UPLOAD = "upload", "upload (write and list)"
+        SYNC = "sync", "sync (also read and delete)"
+
+    slug = models.CharField(
+        max_length=PRODUCT_SLUG_LENGTH, unique=True, validators=[validate_product_slug]
+    )
+    store = models.ForeignKey(Store, on_delete=models.PROTECT, related_name="products")
+    title = models.CharField(max_length=255, blank=True)
+    doc_repo = models.CharField("documentation repository", max_length=255, blank=True)
+    root_domain = models.CharField(max_length=255, blank=True)
+    access = models.CharField(max_length=8, choices=Access, default=Access.UPLOAD)
+    session_seconds = models.PositiveIntegerField(
+        "session duration",
+        null=True,
+        blank=True,
+        help_text="Seconds, 900 or more: the default and the longest of this product. "
+        "Empty: the service's setting.",
+    )
+    surrogate_key = models.CharField(max_length=32, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(slug__regex=PRODUCT_SLUG_PATTERN), name="product_slug_legal"
+            ),
+            models.CheckConstraint(
+                condition=Q(session_seconds=None) | Q(session_seconds__range=(900, 43_200)),
+                name="product_session_seconds",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def clean(self) -> None:
+        longest = self.store.role_max_seconds if self.store_id else SESSION_SECONDS_MAXIMUM
+        seconds = self.session_seconds
+        if seconds is not None and not SESSION_SECONDS_MINIMUM <= seconds <= longest:
+            message = f"Between 900 and the role's longest session, {longest} seconds."
+            raise ValidationError({"session_seconds": message})
+
+    @property
+    def domain(self) -> str:
+        """The host that serves this product, if its root domain is known."""
+        return f"{self.slug}.{self.root_domain}" if self.root_domain else ""
+
+    @property
+    def published_url(self) -> str:
+        """Where readers find it, if its root domain is known."""
+        return f"https://{self.domain}" if self.domain else ""

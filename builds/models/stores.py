@@ -1,0 +1,106 @@
+"""Where builds go: a bucket and the role that may write to it."""
+
+from typing import ClassVar
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from builds.arns import partition_of
+from builds.validators import (
+    validate_bucket,
+    validate_endpoint,
+    validate_kms_key_arn,
+    validate_region,
+    validate_role_arn,
+)
+
+
+class Store(models.Model):
+    """A bucket and the role that may write to it. The vendor's own key is never in here."""
+
+    class Addressing(models.TextChoices):
+        AUTO = "auto", "automatic"
+        PATH = "path", "path (endpoint/bucket/key)"
+        VIRTUAL = "virtual", "virtual host (bucket.endpoint/key)"
+
+    class ACLMode(models.TextChoices):
+        NONE = "none", "none (new buckets refuse ACLs)"
+        PUBLIC_READ = "public-read", "public-read on presigned POSTs"
+
+    class PostSupport(models.TextChoices):
+        UNKNOWN = "unknown", "not known yet"
+        WORKS = "works", "taken"
+        BROKEN = "broken", "not taken"
+
+    name = models.SlugField(unique=True, help_text="What products name it by.")
+    bucket = models.CharField(max_length=63, validators=[validate_bucket])
+    region = models.CharField(max_length=32, default="us-east-1", validators=[validate_region])
+    endpoint_url = models.CharField(
+        "endpoint",
+        max_length=255,
+        blank=True,
+        validators=[validate_endpoint],
+        help_text="How this service reaches S3 and STS. Empty: AWS, in the region.",
+    )
+    public_endpoint_url = models.CharField(
+        "public endpoint",
+        max_length=255,
+        blank=True,
+        validators=[validate_endpoint],
+        help_text="What clients are told, where that differs.",
+    )
+    role_arn = models.CharField("upload role ARN", max_length=255, validators=[validate_role_arn])
+    role_max_seconds = models.PositiveIntegerField(
+        "role's longest session",
+        default=3600,
+        validators=[MinValueValidator(1800), MaxValueValidator(43_200)],
+        help_text="Seconds, the role's MaxSessionDuration. AWS allows no more than 3600 where "
+        "this service itself runs under a role.",
+    )
+    external_id = models.CharField(max_length=255, blank=True)
+    kms_key_arn = models.CharField(
+        "KMS key ARN", max_length=255, blank=True, validators=[validate_kms_key_arn]
+    )
+    addressing = models.CharField(max_length=8, choices=Addressing, default=Addressing.AUTO)
+    acl_mode = models.CharField("ACLs", max_length=16, choices=ACLMode, default=ACLMode.NONE)
+    post_support = models.CharField(
+        "presigned POSTs",
+        max_length=8,
+        choices=PostSupport,
+        default=PostSupport.UNKNOWN,
+        help_text="Whether the store takes POSTs that a limited session signed; "
+        "`manage.py check_isolation` finds out by storing and reading back.",
+    )
+    post_signer_profile = models.CharField(
+        "POST-signing profile",
+        max_length=64,
+        blank=True,
+        help_text="For stores that do not: a profile in this service's own AWS configuration "
+        "with s3:PutObject on the builds and nothing else. Never the vendor's.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(role_max_seconds__range=(1800, 43_200)), name="store_role_max_seconds"
+            ),
+            models.CheckConstraint(condition=~Q(bucket=""), name="store_bucket_named"),
+            models.CheckConstraint(
+                condition=Q(role_arn__startswith="arn:aws"), name="store_role_arn"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def partition(self) -> str:
+        """The ARN partition, from the role: `aws`, `aws-cn`, `aws-us-gov`."""
+        return partition_of(self.role_arn)
+
+    @property
+    def client_endpoint_url(self) -> str:
+        """The endpoint that clients are told; empty for AWS."""
+        return self.public_endpoint_url or self.endpoint_url
