@@ -55,9 +55,9 @@ class Delivery(models.TextChoices):
     PROCESS = "process", "credential_process"
     POST = "post", "presigned POSTs"
     URL = "url", "presigned URLs"
-    LIST = "list", "inside: listing at finish"
+    LIST = "list", "inside: listing"
     PROBE = "probe", "inside: check of isolation"
-    CLEAN = "clean", "inside: cleaning up after a check"
+    CLEAN = "clean", "inside: removing"
 
 
 WRITING = (

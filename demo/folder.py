@@ -22,6 +22,7 @@ class WorkFolder:
         self.site = self.root / "site"
         self.doctrees = self.root / "doctrees"
         self.env_file = self.root / "env"
+        self.manage_file = self.root / "manage-env"
         self.database = self.run / "db.sqlite3"
         self.service_log = self.run / "service.log"
         self.store_log = self.run / "store.log"

@@ -10,6 +10,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Mapping
 
 import environ
 
@@ -50,7 +51,10 @@ def serve(*, folder: WorkFolder) -> None:
     start = on_own_store if os.environ.get("LTD_STORE_BUCKET") else on_embedded_store
     with start(folder=folder, port=port) as served:
         account = _admin_account(served.service)
-        with written_env_file(folder.env_file, served.uploader):
+        with (
+            written_env_file(folder.env_file, served.uploader),
+            written_env_file(folder.manage_file, operators(served.service.environment)),
+        ):
             print(_greeting(served.service, folder, account), flush=True)
             while served.is_running():
                 time.sleep(WATCH_SECONDS)
@@ -64,6 +68,12 @@ def wanted_port(text: str) -> int:
     if text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST_PORT:
         return int(text)
     raise DemoError(f"PORT={text} is not a port: a number from 1 to {HIGHEST_PORT}.")
+
+
+def operators(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of the service's environment what management commands need to act on the same."""
+    needed = ("LTD_", "AWS_", "DATABASE_URL")
+    return {name: value for name, value in environment.items() if name.startswith(needed)}
 
 
 def _admin_account(service: Service) -> str:
@@ -88,6 +98,7 @@ def _greeting(service: Service, folder: WorkFolder, account: str) -> str:
 The service    {service.url}
 Its admin      {service.url}/admin/  {account}
 Uploaders      . {shlex.quote(str(folder.env_file))}
+Commands       . {shlex.quote(str(folder.manage_file))} && .venv/bin/python manage.py help
 Its log        {folder.service_log}
 Ctrl-C stops everything."""
 
