@@ -58,11 +58,8 @@ test: $(INSTALLED) $(STORE_INSTALLED) ## Run the whole suite
 
 .PHONY: test-store
 test-store: $(INSTALLED) $(STORE_INSTALLED) ## The contract suite on two stores that enforce policies
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-store-embedded test-store-ceph
-
-.PHONY: test-store-embedded test-store-ceph
-test-store-embedded test-store-ceph: test-store-%: $(INSTALLED) $(STORE_INSTALLED)
-	LTD_TEST_STORE=$* $(BIN)/python -m pytest -q tests/store
+	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/store
+	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/store
 
 .PHONY: test-clients
 test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders that people use, unmodified, on both stores

@@ -102,6 +102,8 @@ def register_build(
     Without `slug` the build gets a ULID. The cost does not depend on how many builds there are:
     the database's unique index decides who is first, not a search for a free name.
     """
+    if slug is not None and _is_numbered_elsewhere(product, slug):
+        raise SlugTaken
     if slug is not None and continues_server_made_slug(product, slug):
         raise SlugTaken
     chosen = new_build_slug(now) if slug is None else slug
@@ -121,6 +123,14 @@ def register_build(
             )
     except IntegrityError as err:
         raise SlugTaken from err
+
+
+def _is_numbered_elsewhere(product: Product, slug: str) -> bool:
+    """Whether an LTD Keeper, whose builds were imported, may have given out the root before.
+
+    It does not list deleted builds, so their slugs are not among the rows.
+    """
+    return product.imported_at is not None and slug.isdecimal()
 
 
 def continues_server_made_slug(product: Product, slug: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+CREDIBLE_YEARS = range(2000, 2200)
 SURROGATE_KEY = re.compile(r"[0-9a-f]{32}\Z")
 
 Value = TypeVar("Value")
@@ -119,4 +120,6 @@ def _surrogate_key(value: Any) -> str:
 def _moment(value: Any) -> datetime:
     """ISO 8601; what names no zone is UTC, as LTD Keeper keeps it."""
     moment = datetime.fromisoformat(_text(value))
+    if moment.year not in CREDIBLE_YEARS:
+        raise ValueError
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -8,6 +8,7 @@ from functools import partial
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from builds.ltd.documents import KeeperBuild, KeeperProduct
 from builds.ltd.keeper import Keeper, KeeperAnswerError
@@ -79,6 +80,7 @@ class Import:
             )
 
     def _told(self, kind: str, name: str, take: Callable[[], Fate]) -> Imported:
+        name = name if name.isprintable() else ascii(name)  # it goes to a terminal
         try:
             return Imported(kind=kind, name=name, fate=take())
         except Conflict as err:
@@ -98,6 +100,10 @@ class Import:
         if found := Product.objects.filter(slug=slug).first():
             if found.store_id != self.store.pk:
                 raise Conflict("A product of that slug is here, in another store.")
+            if self.apply:
+                Product.objects.filter(pk=found.pk, imported_at=None).update(
+                    imported_at=timezone.now()
+                )
             return Fate.HERE_ALREADY
         product = _new_product(there, self.store)
         product.clean_fields()
@@ -110,15 +116,35 @@ class Import:
         if not there.is_finished:
             return Fate.UNFINISHED
         build = _new_build(there, product_slug, self.store)
-        if _is_here(build):
+        if self._is_here(build):
             return Fate.HERE_ALREADY
         product = Product.objects.filter(slug=product_slug).first()
         if product and continues_server_made_slug(product, build.slug):
             raise Conflict("Its root would lie behind that of a build which is here.")
         if self.apply and product:
             build.product = product
-            _save(build)
+            self._save(build)
         return Fate.IMPORTED
+
+    def _is_here(self, build: Build) -> bool:
+        """Whether the very build is here. Raises Conflict when its root is another's, which is
+        then never purged: LTD Keeper gives one root to two builds that are registered at once.
+        """
+        found = Build.objects.filter(root=build.root).first()
+        if found and found.surrogate_key != build.surrogate_key:
+            if self.apply:
+                Build.objects.filter(pk=found.pk).update(root_is_shared=True)
+            raise Conflict("Another build of that slug is here.")
+        return found is not None
+
+    def _save(self, build: Build) -> None:
+        """Raises Conflict when somebody registered the slug in this moment."""
+        try:
+            with transaction.atomic():
+                build.save(force_insert=True)
+        except IntegrityError as err:
+            if not self._is_here(build):
+                raise Conflict("The database refuses it.") from err
 
 
 def _new_product(there: KeeperProduct, store: Store) -> Product:
@@ -129,6 +155,7 @@ def _new_product(there: KeeperProduct, store: Store) -> Product:
         doc_repo=there.doc_repo,
         root_domain=there.root_domain,
         surrogate_key=there.surrogate_key,
+        imported_at=timezone.now(),
     )
 
 
@@ -157,21 +184,3 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
     )
     build.clean_fields(exclude={"product", "git_refs"})
     return build
-
-
-def _is_here(build: Build) -> bool:
-    """Whether the very build is here. Raises Conflict when its root is another's."""
-    found = Build.objects.filter(root=build.root).first()
-    if found and found.surrogate_key != build.surrogate_key:
-        raise Conflict("Another build of that slug is here.")
-    return found is not None
-
-
-def _save(build: Build) -> None:
-    """Raises Conflict when somebody registered the slug in this moment."""
-    try:
-        with transaction.atomic():
-            build.save(force_insert=True)
-    except IntegrityError as err:
-        if not _is_here(build):
-            raise Conflict("The database refuses it.") from err

@@ -56,6 +56,7 @@ class Keeper:
                 status_forcelist=PASSING,
                 backoff_factor=BACKOFF_SECONDS,
                 raise_on_status=False,
+                respect_retry_after_header=False,
             ),
             headers={"Accept": "application/json", "User-Agent": "ltdkeeper import_ltd"},
         )

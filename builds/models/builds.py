@@ -64,6 +64,11 @@ class Build(models.Model):
     superseded_at = models.DateTimeField(
         null=True, blank=True, help_text="When the same job registered another in its place."
     )
+    root_is_shared = models.BooleanField(
+        default=False,
+        help_text="Another build of an LTD Keeper lies at the same root: its objects are not "
+        "purged with those of this one.",
+    )
     purged_at = models.DateTimeField(
         null=True, blank=True, help_text="When its objects were removed from the store."
     )

@@ -37,6 +37,12 @@ class Product(models.Model):
     )
     surrogate_key = models.CharField(max_length=32, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    imported_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When builds of an LTD Keeper came. It numbers its builds, and does not list "
+        "those that were deleted: no slug of digits alone is given out since.",
+    )
 
     class Meta:
         constraints: ClassVar = [

@@ -41,9 +41,9 @@ def register_owned_build(
     A job's older build of the product, if it is still open, is superseded: a retry in the same
     job just works. Raises SlugTaken, JobFinished, TooManyOpenBuilds, TooManySessions.
     """
-    require_room(client=caller.client, now=now)
     with transaction.atomic():
         place = _place_of_job(caller, product, now)
+        require_room(client=caller.client, now=now)
         build = register_build(
             product=product,
             slug=slug,

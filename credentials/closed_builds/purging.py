@@ -27,8 +27,10 @@ A_SESSION_S_WORK = 5000
 
 
 def purgeable_builds(*, deleted_before: datetime, store: Store | None) -> BuildQuerySet:
-    """Builds that were deleted before a moment and still have their objects."""
-    builds = Build.objects.filter(deleted_at__lt=deleted_before, purged_at=None)
+    """Builds that were deleted before a moment and have objects still, which are theirs alone."""
+    builds = Build.objects.filter(
+        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=False
+    )
     return builds.filter(product__store=store) if store else builds
 
 

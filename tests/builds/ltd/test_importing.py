@@ -11,8 +11,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from builds.errors import SlugTaken
 from builds.ltd import keeper as keeper_module
 from builds.models import Build, Product, Store
+from credentials.closed_builds.purging import purgeable_builds
 from tests.builds.ltd.fake_keeper import FakeKeeper
 
 pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
@@ -290,3 +292,36 @@ def test_what_is_no_address_is_refused(url: str, store: Store) -> None:
 def test_unknown_store_is_refused(keeper: FakeKeeper) -> None:
     with pytest.raises(CommandError, match="no such store"):
         call_command("import_ltd", "--from", keeper.url, "--store", "elsewhere")
+
+
+def test_number_that_it_may_have_given_out_before_is_taken_since(
+    keeper: FakeKeeper, register: Callable[..., Build], make_product: Callable[..., Product]
+) -> None:
+    mine = make_product("pipelines")
+    assert register("7", product=mine).slug == "7"
+    run(keeper)
+    for product in Product.objects.filter(slug__in=["pipelines", "guide"]):
+        with pytest.raises(SlugTaken):
+            register("99", product=product)
+        assert register("v99", product=product).slug == "v99"
+
+
+def test_dry_run_takes_no_numbers(
+    keeper: FakeKeeper, register: Callable[..., Build], make_product: Callable[..., Product]
+) -> None:
+    mine = make_product("pipelines")
+    run(keeper, "--dry-run")
+    mine.refresh_from_db()
+    assert register("99", product=mine).slug == "99"
+
+
+def test_root_that_two_builds_share_there_is_never_purged(keeper: FakeKeeper) -> None:
+    keeper.has_build("pipelines", 105, "2")
+    lines, _ = run(keeper, "--dry-run")
+    assert "0 conflict" in lines[-1]
+    lines, _ = run(keeper)
+    assert "pipelines, build 105: conflict. Another build of that slug is here." in lines
+    shared = Build.objects.get(root="pipelines/builds/2")
+    assert (shared.deleted_at is not None, shared.root_is_shared) == (True, True)
+    assert shared not in purgeable_builds(deleted_before=timezone.now(), store=None)
+    assert Build.objects.filter(root_is_shared=True).count() == 1

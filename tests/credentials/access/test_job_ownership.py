@@ -26,6 +26,7 @@ from credentials.errors import (
     NotYourBuild,
     ProductNotGranted,
     SeveralOpenBuilds,
+    TooManyOpenBuilds,
 )
 from tests.credentials.access.conftest import MakeJob
 
@@ -220,3 +221,14 @@ def test_of_a_hundred_registrations_at_once_one_build_stays_open(
     assert JobGrant.objects.get().current_build == still_open
     assert Build.objects.exclude(superseded_at=None).count() == AT_ONCE - 1
     assert JobToken.objects.get().ended_at is None
+
+
+def test_retry_of_a_job_frees_the_place_that_it_takes(
+    register: Register, job: Caller, make_job: MakeJob, settings: object
+) -> None:
+    settings.LTD_OPEN_BUILDS = 1
+    register(caller=job)
+    register(caller=job)
+    with pytest.raises(TooManyOpenBuilds):
+        register(caller=make_job())
+    assert states() == [State.SUPERSEDED, State.OPEN]
