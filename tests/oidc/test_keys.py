@@ -19,7 +19,7 @@ from tests.oidc.issuer import JWKS_PATH, Issuer, TlsServer, send, write_authorit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
 
-SECONDS = 0.2
+SECONDS = 1.0
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 

@@ -66,7 +66,10 @@ class IssuerKeys(PyJWKClient):
 
     def find(self, key_id: str) -> PyJWK | None:
         """The signing key of an id; None when the issuer has none. Raises KeysUnavailable."""
+        if self._turn.locked() and cooldown.is_on(self.uri):
+            raise KeysUnavailable  # somebody waited for this fetch in vain already
         if not self._turn.acquire(timeout=WAIT_FOR_OTHERS_SECONDS):
+            cooldown.begin(self.uri)
             raise KeysUnavailable
         try:
             return self.get_signing_key(key_id)
