@@ -95,3 +95,11 @@ def test_what_is_given_unasked_may_also_be_asked_for(limits: DurationLimits) -> 
 
 def test_minimums_are_aws_s_and_botocore_s() -> None:
     assert (SESSION_MINIMUM, REFRESHING_MINIMUM) == (900, 1800)
+
+
+@pytest.mark.parametrize(("wanted", "given"), [(60, 900), (1200, 1200), (7200, 3600)])
+def test_signing_session_has_what_is_wanted_as_far_as_it_is_allowed(
+    wanted: int, given: int
+) -> None:
+    limits = DurationLimits(product_seconds=None, default_seconds=1800, role_max_seconds=3600)
+    assert limits.presigned(wanted) == given

@@ -9,10 +9,17 @@ import pytest
 
 from builds.arns import partition_of
 from builds.slugs import build_root
-from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
+from credentials.identities import (
+    boundary_policy,
+    post_signer_policy,
+    trust_policy,
+    upload_policy,
+    vendor_policy,
+)
 from credentials.isolation.verdicts import Line, Outcome, summary
 from credentials.policy import Scope
 from credentials.secret import Secret
+from credentials.stores.documents import auditor_policy
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
 VENDOR = "arn:aws:iam::123456789012:user/vendor"
@@ -22,6 +29,11 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 def scope(**changes: str) -> Scope:
     names = {"partition": "aws", "bucket": "docs", "root": "guide/builds/v1"} | changes
     return Scope(may_list_bare_root=True, **names)  # type: ignore[arg-type]
+
+
+def auditor(**changes: str) -> str:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+    return auditor_policy(role_arn=ROLE, boundary_arn=boundary, bucket="docs", **changes)
 
 
 REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
@@ -48,6 +60,19 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
         "not a KMS key's ARN",
     ),
+    "signer": (
+        lambda: post_signer_policy(role_arn=ROLE, bucket="docs", signer_arn="*"),
+        "the signer is not the whole ARN of a user or role",
+    ),
+    "signer's key": (
+        lambda: post_signer_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
+        "not a KMS key's ARN",
+    ),
+    "auditor's vendor": (
+        lambda: auditor(vendor_arn="arn:aws:iam::123456789012:user/*"),
+        "the vendor is not the whole ARN of a user or role",
+    ),
+    "auditor's key": (lambda: auditor(kms_key_arn="*"), "not a KMS key's ARN"),
 }
 
 

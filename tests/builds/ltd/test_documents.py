@@ -72,12 +72,29 @@ def test_moments_are_aware(text: str) -> None:
     assert read_build(BUILD | {"date_created": text}).created_at == expected
 
 
-@pytest.mark.parametrize("url", ["https://k.example/builds/17", "https://k.example/builds/17/"])
+def test_build_that_was_deleted_says_when() -> None:
+    build = read_build(BUILD | {"date_ended": "2016-03-02T10:21:27Z"})
+    assert build.ended_at == datetime(2016, 3, 2, 10, 21, 27, tzinfo=UTC)
+    assert read_build(BUILD).ended_at is None
+
+
+def test_surrogate_key_is_kept() -> None:
+    assert read_build(BUILD).surrogate_key == "ab" * 16
+
+
+ADDRESSES = {
+    "https://k.example/builds/17": "17",
+    "https://k.example/builds/17/": "17",
+    "https://k.example/products/XX": "XX",
+}
+
+
+@pytest.mark.parametrize("url", ADDRESSES)
 def test_last_part_of_an_address(url: str) -> None:
-    assert last_part(url) == "17"
+    assert last_part(url) == ADDRESSES[url]
 
 
 @pytest.mark.parametrize("url", ["", "/", None, 17, {}])
 def test_what_is_no_address_is_refused(url: Any) -> None:
-    with pytest.raises(DocumentError):
+    with pytest.raises(DocumentError, match=r"\Aan address in a list is not one\Z"):
         last_part(url)

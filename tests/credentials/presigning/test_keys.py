@@ -147,3 +147,24 @@ def test_what_is_taken_becomes_keys_right_below_the_root(text: str) -> None:
     assert f"{key}/" == prefix
     assert not {"", ".", ".."} & set(key.split("/"))
     assert "$" not in prefix
+
+
+# directory -> the whole sentence
+SENTENCES = {
+    "a": "'a' does not end with a slash.",
+    "a*/": "'a*/' holds a wildcard or a dollar sign.",
+    "/a/": "'/a/' begins with a slash, and names are relative to the root.",
+    "a//b/": "'a//b/' has an empty part.",
+    "a/../": "'a/../' has a part that is . or ...",
+    "a\\b/": "'a\\\\b/' holds a backslash.",
+    "a\tb/": "'a\\tb/' holds a control or invisible character.",
+    "\u00fc" * 99 + "*": "'" + "\\xfc" * 99 + "*' does not end with a slash.",
+    "a" * 101: "'" + "a" * 100 + "...' does not end with a slash.",
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES, ids=range(len(SENTENCES)))
+def test_refusal_is_one_sentence_with_the_name(name: str) -> None:
+    with pytest.raises(BadNameError) as caught:
+        check_directories([name], root_bytes=len(ROOT))
+    assert str(caught.value) == SENTENCES[name]

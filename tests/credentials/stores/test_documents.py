@@ -6,7 +6,13 @@ from typing import Any
 import pytest
 
 from credentials.identities import UnsafeIdentityError
-from credentials.stores.documents import auditor_policy, revoker_policy
+from credentials.stores.documents import (
+    ROLE_READS,
+    USER_READS,
+    auditor_policy,
+    revoker_policy,
+    vendor_denial,
+)
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
@@ -38,6 +44,24 @@ def test_auditor_reads_the_vendor_of_its_own_account(case: str) -> None:
     document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=vendor_arn)
     resources = [statement["Resource"] for statement in json.loads(document)["Statement"]]
     assert resources[4:] == ([vendor_arn] if is_read else [])
+
+
+def test_auditor_reads_users_and_roles_by_their_own_actions() -> None:
+    for name, actions in (("user", USER_READS), ("role", ROLE_READS)):
+        document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=VENDORS[name][0])
+        assert json.loads(document)["Statement"][4]["Action"] == list(actions)
+
+
+def test_vendor_s_own_key_is_denied_the_bucket_and_its_sessions_are_not() -> None:
+    bucket = "arn:aws:s3:::docs-bucket"
+    assert vendor_denial(vendor_arn=VENDORS["user"][0], bucket_arn=bucket) == {
+        "Sid": "LtdkeeperVendorHasNoObjects",
+        "Effect": "Deny",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:user/web"},
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": {"Null": {"aws:TokenIssueTime": "true"}},
+    }
 
 
 UNSAFE = {"vendor_arn": "arn:aws:iam::123456789012:user/*", "kms_key_arn": "*"}

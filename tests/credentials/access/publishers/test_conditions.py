@@ -178,3 +178,105 @@ def test_each_risky_event_has_its_warning() -> None:
     assert warnings(IssuerKind.GITHUB, changed(event_name=["push"])) == []
     assert warnings(IssuerKind.GITLAB, {"pipeline_source": ["merge_request_event"]}) != []
     assert warnings(IssuerKind.OTHER, {"event_name": ["pull_request_target"]}) == []
+
+
+def refs(*names: str, ref_type: str) -> dict[str, list[str]]:
+    return {"ref": list(names), "ref_type": [ref_type]}
+
+
+NO_LIST = "A list of 1 to 50 values."
+NO_TEXT = "Each value is text of 1 to 255 characters."
+SIGNS = "GitLab signs short names: write main or v1."
+# kind, conditions -> each claim with its whole sentence
+SENTENCES: dict[str, tuple[IssuerKind, Any, list[tuple[str, str]]]] = {
+    "no object": (IssuerKind.GITHUB, [], [("", "Conditions map claims to lists of values.")]),
+    "missing": (
+        IssuerKind.GITLAB,
+        {},
+        [("project_id", "project_id is required: without it the rule would let strangers in.")],
+    ),
+    "ref alone": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref": ["main"]},
+        [("ref_type", "ref needs ref_type beside it: a tag can have the name of a branch.")],
+    ),
+    "another claim": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "namespace": ["x"]},
+        [("namespace", "namespace is not a claim that a rule may name.")],
+    ),
+    "two projects": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1", "2"]},
+        [("project_id", "project_id has one value: a rule is for one.")],
+    ),
+    "no list": (IssuerKind.GITLAB, {"project_id": "1"}, [("project_id", NO_LIST)]),
+    "no text": (IssuerKind.GITLAB, {"project_id": [1]}, [("project_id", NO_TEXT)]),
+    "space": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1 "]},
+        [("project_id", "A value holds no control character and no space at its ends.")],
+    ),
+    "wildcard": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1*"]},
+        [("project_id", "There are no wildcards: each value is compared whole.")],
+    ),
+    "name for the number": (
+        IssuerKind.GITLAB,
+        {"project_id": ["group"]},
+        [("project_id", "project_id is a number, not a name.")],
+    ),
+    "event": (
+        IssuerKind.GITHUB,
+        changed(event_name=["Push"]),
+        [("event_name", "'Push' is not the name of an event.")],
+    ),
+    "type": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref_type": ["head"]},
+        [("ref_type", "ref_type is branch or tag.")],
+    ),
+    "protection": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref_protected": ["yes"]},
+        [("ref_protected", "ref_protected is true or false.")],
+    ),
+    "short ref at GitHub": (
+        IssuerKind.GITHUB,
+        changed(**refs("main", ref_type="branch")),
+        [("ref", "'main' is no ref of these types: write refs/heads/main or refs/tags/v1.")],
+    ),
+    "ref of a type that is none": (
+        IssuerKind.GITHUB,
+        changed(**refs("-x", ref_type="head")),
+        [("ref_type", "ref_type is branch or tag.")],
+    ),
+    "long ref at GitLab": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, **refs("refs/heads/main", ref_type="branch")},
+        [("ref", SIGNS)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_problem_is_told_in_one_sentence(case: str) -> None:
+    kind, conditions, expected = SENTENCES[case]
+    assert [(each.claim, each.sentence) for each in problems(kind, conditions)] == expected
+
+
+def test_issuer_that_identifies_nothing_says_what_to_do() -> None:
+    [problem] = problems(IssuerKind.OTHER, {"x": ["y"]})
+    assert problem.sentence == (
+        "The issuer does not say which claims identify a project. Name them there."
+    )
+
+
+@pytest.mark.parametrize("kept", [["e" * 255], ["e"] * 50])
+def test_most_and_longest_values_are_legal(kept: list[str]) -> None:
+    assert problems(IssuerKind.GITHUB, changed(environment=kept)) == []
+
+
+def test_unprotected_refs_may_be_named() -> None:
+    assert problems(IssuerKind.GITLAB, {**OF_GITLAB, "ref_protected": ["false", "true"]}) == []

@@ -55,6 +55,11 @@ def test_keys_are_below_the_issuer_where_the_kind_is_known() -> None:
     assert default_jwks_url(IssuerKind.GITLAB, "https://git.example.org/") == (
         "https://git.example.org/oauth/discovery/keys"
     )
+    assert default_jwks_url(IssuerKind.GITLAB, "https://git.example.org/X") == (
+        "https://git.example.org/X/oauth/discovery/keys"
+    )
+    assert default_issuer(IssuerKind.GITHUB) == "https://token.actions.githubusercontent.com"
+    assert default_issuer(IssuerKind.GITLAB) == "https://gitlab.com"
     assert default_issuer(IssuerKind.OTHER) == ""
     assert default_jwks_url(IssuerKind.OTHER, "https://ci.example.org") == ""
     assert default_jwks_url(IssuerKind.GITHUB, "") == ""

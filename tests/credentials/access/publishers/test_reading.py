@@ -84,3 +84,47 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
 def test_token_that_is_refused_unread(header: Any, claims: Any, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         read_token(token(header, claims))
+
+
+def encoded(header: str, claims: str = json.dumps(CLAIMS)) -> str:
+    parts = (header.encode(), claims.encode(), b"s")
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+
+ALG = json.dumps(HEADER)
+REASONS: dict[str, tuple[str, str]] = {
+    "too long": ("x" * (MAX_TOKEN_LENGTH + 1), "It is longer than 16 KB."),
+    "no JWT": ("x.y", "It is not a signed JWT: three parts in base64url."),
+    "crit alone": (
+        token({**HEADER, "crit": ["exp"]}),
+        "It has critical headers, which are not understood here.",
+    ),
+    "algorithm": (token({**HEADER, "alg": "none"}), "It is not signed with RS256 or ES256."),
+    "no issuer": (token(claims={}), "It lacks `iss`."),
+    "not JSON": (encoded("{"), "Header or claims are not JSON."),
+    "not UTF-8": ("_w.e30.AAAA", "Header or claims are not JSON."),
+    "list": (token([1]), "Header or claims are not a JSON object."),
+    "name twice": (encoded('{"alg":"RS256","kid":"k","kid":"l"}'), "A name occurs twice in it."),
+    "name twice, deeper": (
+        encoded(ALG, '{"iss":"x","a":{"b":1,"b":2}}'),
+        "A name occurs twice in it.",
+    ),
+    "NaN": (encoded(ALG, '{"iss":"x","n":NaN}'), "It holds NaN, which is not JSON."),
+    "Infinity": (
+        encoded(ALG, '{"iss":"x","n":-Infinity}'),
+        "It holds -Infinity, which is not JSON.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REASONS)
+def test_refusal_says_why_in_one_sentence(case: str) -> None:
+    text, reason = REASONS[case]
+    with pytest.raises(Unreadable) as caught:
+        read_token(text)
+    assert str(caught.value) == reason
+
+
+def test_token_of_the_greatest_length_is_read() -> None:
+    text = token()
+    assert read_token(text + "A" * (MAX_TOKEN_LENGTH - len(text)))
