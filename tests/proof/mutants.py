@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from tests.proof.mutation import Mutant, run_mutmut
+from tests.proof.mutation import HUNG, Mutant, run_mutmut
 from tests.proof.named_bugs import NAMED_BUGS
 from tests.proof.putting_back import failures_without_bugs, put_back
 from tests.proof.survivors import SURVIVORS
@@ -64,7 +64,8 @@ def _report(mutants: Sequence[Mutant]) -> bool:
         _say(f"  EXPLAINED, but no survivor: {function}: {put}")
     killed = len(mutants) - len(survivors)
     percent = 100 * killed / len(mutants)
-    _say(f"Mutants: {killed} of {len(mutants)} killed, {percent:.1f} %.")
+    hung = sum(each.outcome == HUNG for each in mutants)
+    _say(f"Mutants: {killed} of {len(mutants)} killed, {percent:.1f} %; {hung} of them hung.")
     return alive == SURVIVORS.keys() and percent >= LEAST_PERCENT
 
 

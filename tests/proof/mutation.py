@@ -25,6 +25,7 @@ JUDGING = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothe
 # As mutmut has them (mutmut/stats.py). A crash or a mutant without a test is none.
 KILLED = {1, 3}
 TIMED_OUT = {24, 36, 152, 255, -24}
+HUNG = "hung"
 OTHERS = {0: "survived", 5: "no test", 33: "no test"}
 PROGRESS = re.compile(r"(\d+)/(\d+)")
 
@@ -43,7 +44,7 @@ class Mutant:
 
     @property
     def is_killed(self) -> bool:
-        return self.outcome == "killed"
+        return self.outcome in {"killed", HUNG}
 
 
 def run_mutmut(tree: Path, step: Step) -> list[Mutant]:
@@ -122,7 +123,7 @@ def _results(tree: Path, path: str) -> list[Mutant]:
 def _mutant(tree: Path, name: str, code: int | None) -> Mutant:
     function = name.partition("__mutmut_")[0]
     if code in KILLED | TIMED_OUT:
-        return Mutant(function=function, outcome="killed")
+        return Mutant(function=function, outcome="killed" if code in KILLED else HUNG)
     shown = subprocess.run(
         [str(PYTHON), "-m", "mutmut", "show", name],
         cwd=tree, env=_environment(), capture_output=True, text=True, check=True,
