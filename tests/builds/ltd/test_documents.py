@@ -40,6 +40,9 @@ WRONG: list[tuple[str, Any]] = [
     ("surrogate_key", "ab" * 16 + "\n"),
     ("date_created", None),
     ("date_created", "yesterday"),
+    ("date_created", "1999-12-31T23:59:59Z"),
+    ("date_created", "2200-01-01T00:00:00Z"),
+    ("date_created", "9999-12-31T23:59:59Z"),
     ("date_ended", 1456827687),
 ]
 
@@ -98,3 +101,8 @@ def test_last_part_of_an_address(url: str) -> None:
 def test_what_is_no_address_is_refused(url: Any) -> None:
     with pytest.raises(DocumentError, match=r"\Aan address in a list is not one\Z"):
         last_part(url)
+
+
+@pytest.mark.parametrize("text", ["2000-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
+def test_first_and_last_credible_moments_are_taken(text: str) -> None:
+    assert read_build(BUILD | {"date_created": text}).created_at == datetime.fromisoformat(text)
