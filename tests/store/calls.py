@@ -54,7 +54,6 @@ READS: dict[str, Call] = {
         **p.where, ObjectAttributes=["ETag", "ObjectSize"]
     ),
     "get torrent": lambda h, p: h.s3.get_object_torrent(**p.where),
-    "select": lambda h, p: h.s3.select_object_content(**p.where, **QUERY),
     "head": lambda h, p: h.s3.head_object(**p.where),
     "list parts": lambda h, p: h.s3.list_parts(**p.upload),
     "list, version 1": lambda h, p: h.s3.list_objects(Bucket=p.bucket, Prefix=p.key),
@@ -110,3 +109,7 @@ FETCHES: dict[str, Call] = {
     "copy part from, first byte": lambda h, p: copy_part(h, p, CopySourceRange="bytes=0-0"),
 }
 EVERY_CALL = WRITES | READS | ATTRIBUTES | FETCHES
+# Made by test_select.py alone, on a store of its own: the call damages Ceph's gateway.
+SELECT: dict[str, Call] = {
+    "select": lambda h, p: h.s3.select_object_content(**p.where, **QUERY),
+}

@@ -1,6 +1,8 @@
 """What every test of the suite has: the store, the service on it, builds, and their sessions."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +106,12 @@ def service(account: Account, folder: Path) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def uploader(service: Service, account: Account, folder: Path) -> Iterator[Uploader]:
+    with uploader_of(service, account, folder) as uploader:
+        yield uploader
+
+
+@contextmanager
+def uploader_of(service: Service, account: Account, folder: Path) -> Iterator[Uploader]:
     """A client that has a product to upload to, another one, and one that it may sync."""
     api_key = service.new_client("ci")  # while the web server starts
     service.wait_until_it_answers()
@@ -128,13 +136,13 @@ def build(uploader: Uploader) -> RegisteredBuild:
 
 @pytest.fixture(scope="session")
 def hand_of(store: StoreUnderTest, uploader: Uploader) -> HandOf:
+    return partial(hand_for, store, uploader)
+
+
+def hand_for(store: StoreUnderTest, uploader: Uploader, build: RegisteredBuild) -> Hand:
     """S3 with the credentials that the service gives for a build."""
-
-    def make(build: RegisteredBuild) -> Hand:
-        s3 = store.client("s3", uploader.session(build))
-        return Hand(s3=s3, bucket=build.bucket, root=build.root)
-
-    return make
+    s3 = store.client("s3", uploader.session(build))
+    return Hand(s3=s3, bucket=build.bucket, root=build.root)
 
 
 @pytest.fixture(scope="session")
@@ -150,17 +158,19 @@ def synced(hand_of: HandOf, uploader: Uploader) -> Hand:
 
 @pytest.fixture(scope="session")
 def surroundings_of(account: Account, uploader: Uploader) -> Callable[[Hand], Surroundings]:
-    def make(hand: Hand) -> Surroundings:
-        return Surroundings(
-            admin=account.admin,
-            bucket=account.bucket,
-            elsewhere=account.elsewhere,
-            root=hand.root,
-            sibling=uploader.register(hand.root.partition("/")[0]).root,
-            other_product=uploader.register(OTHER_PRODUCT).root,
-        )
+    return partial(surroundings_for, account, uploader)
 
-    return make
+
+def surroundings_for(account: Account, uploader: Uploader, hand: Hand) -> Surroundings:
+    """What lies around the build of a session: builds of its product, and of another one."""
+    return Surroundings(
+        admin=account.admin,
+        bucket=account.bucket,
+        elsewhere=account.elsewhere,
+        root=hand.root,
+        sibling=uploader.register(hand.root.partition("/")[0]).root,
+        other_product=uploader.register(OTHER_PRODUCT).root,
+    )
 
 
 @pytest.fixture(scope="session")

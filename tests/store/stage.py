@@ -63,6 +63,7 @@ def prepared_account(store: StoreUnderTest) -> Iterator[Account]:
     elsewhere = f"{name}-elsewhere"
     try:
         report = bootstrap_store(operator=operator, plan=plan, vendor_key=store.vendor, apply=True)
+        assert not report.has_failed, report.outcomes
         admin.create_bucket(Bucket=elsewhere, **placement(plan))
         yield Account(
             store=store,

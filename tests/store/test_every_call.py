@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from tests.store import bucket_calls
-from tests.store.calls import EVERY_CALL, Hand
+from tests.store.calls import EVERY_CALL, SELECT, Hand
 from tests.store.places import Place
 
 # Made by tests of their own, since they are about no bucket or are allowed.
@@ -39,7 +39,7 @@ def made() -> set[str]:
     s3 = Recorder()
     hand = Hand(s3=s3, bucket="b", root="a/builds/1")
     place = Place(bucket="b", key="k", upload_id="x", part_etag="x")
-    for call in EVERY_CALL.values():
+    for call in (EVERY_CALL | SELECT).values():
         call(hand, place)
     for about_bucket in bucket_calls.CALLS.values():
         about_bucket(s3, "b")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to, answers_to
-from tests.store.calls import ATTRIBUTES, FETCHES, READS, WRITES, Call, Hand
+from tests.store.calls import EVERY_CALL, READS, WRITES, Call, Hand
 from tests.store.differences import Expectations
 from tests.store.names import MORE_NAMES, NAMES
 from tests.store.places import (
@@ -28,9 +28,7 @@ ALLOWED = {
     "list parts", "list, version 1", "list, version 2",
 }  # fmt: skip
 REFUSED_INSIDE: dict[str, Call] = {
-    name: call
-    for name, call in (WRITES | READS | ATTRIBUTES | FETCHES).items()
-    if name not in ALLOWED
+    name: call for name, call in EVERY_CALL.items() if name not in ALLOWED
 }
 
 
