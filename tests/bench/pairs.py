@@ -1,9 +1,9 @@
-"""Two sides of a comparison, measured in turn, and a small table of their ratios."""
+"""Sides of a comparison, measured in turn, and a small table of the ratios of two of them."""
 
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -19,6 +19,7 @@ class Cost:
 
 
 Side = Callable[[], Cost]
+Round = Mapping[str, Cost]
 
 
 def cost_of(run: Callable[[], object]) -> Cost:
@@ -28,40 +29,31 @@ def cost_of(run: Callable[[], object]) -> Cost:
     return Cost(clock=time.monotonic() - began, processor=_processor_seconds() - before)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pairs:
-    """Costs of both sides, pair by pair."""
-
-    title: str
-    costs: list[tuple[Cost, Cost]]
-
-    def line(self) -> str:
-        """Medians of both sides by the clock; the median of the ratios, and each; processor."""
-        first, second = (
-            statistics.median(cost.clock for cost in side) for side in zip(*self.costs, strict=True)
-        )
-        ratios = [one.clock / other.clock for one, other in self.costs]
-        processor = statistics.median(one.processor / other.processor for one, other in self.costs)
-        each = " ".join(f"{ratio:.2f}" for ratio in ratios)
-        figures = f"{first:>9.2f}{second:>9.2f}{statistics.median(ratios):>8.3f}{processor:>11.3f}"
-        return f"{self.title:<24}{figures}  {each}"
+def measure_in_turn(sides: Mapping[str, Side], *, rounds: int) -> list[Round]:
+    """Measure every side in every round; sides begin in turn. A round before is not counted."""
+    names, measured = list(sides), []
+    for number in range(rounds + 1):
+        first = number % len(names)
+        measured.append({name: sides[name]() for name in names[first:] + names[:first]})
+    return measured[1:]
 
 
-def measure_in_turn(title: str, first: Side, second: Side, *, pairs: int) -> Pairs:
-    """Sides begin a pair in turn; one pair before the others is not counted."""
-    costs = []
-    for number in range(pairs + 1):
-        if number % 2:
-            cost = first()
-            costs.append((cost, second()))
-        else:
-            cost = second()
-            costs.append((first(), cost))
-    return Pairs(title=title, costs=costs[1:])
+def heading() -> str:
+    columns = f"{'this':>9}{'that':>9}{'ratio':>8}{'processor':>11}"
+    return f"{'seconds':<40}{columns}  each round"
 
 
-def heading(first: str, second: str) -> str:
-    return f"{'seconds':<24}{first:>9}{second:>9}{'ratio':>8}{'processor':>11}  each pair"
+def line(title: str, rounds: list[Round], this: str, that: str) -> str:
+    """Medians of two sides by the clock; the median of the ratios, and each; processor."""
+    pairs = [(costs[this], costs[that]) for costs in rounds]
+    one, other = (
+        statistics.median(cost.clock for cost in side) for side in zip(*pairs, strict=True)
+    )
+    ratios = [first.clock / second.clock for first, second in pairs]
+    processor = statistics.median(first.processor / second.processor for first, second in pairs)
+    each = " ".join(f"{ratio:.2f}" for ratio in ratios)
+    figures = f"{one:>9.2f}{other:>9.2f}{statistics.median(ratios):>8.3f}{processor:>11.3f}"
+    return f"{f'{title}: {this} / {that}':<40}{figures}  {each}"
 
 
 def _processor_seconds() -> float:

@@ -1,7 +1,9 @@
 """`make bench-clients`: real programs with sessions from here, beside static keys.
 
-Pair by pair, in turn, so that whatever else the machine does falls on both alike. `LTD_TEST_STORE`
-names the store.
+In turn, so that whatever else the machine does falls on all alike. `LTD_TEST_STORE` names the
+store. Three sides: a session that the program fetches, the same kind of session handed to it in
+variables, and a static key. Fetched beside handed is what this service costs; handed beside static
+is what the store needs to judge sessions.
 """
 
 import argparse
@@ -11,11 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
+from itertools import combinations, count
 from pathlib import Path
 from typing import Any
 
-from tests.bench.pairs import Cost, cost_of, heading, measure_in_turn
+from credentials.stores.operator import AccessKey
+from tests.bench.pairs import Cost, Side, cost_of, heading, line, measure_in_turn
 from tests.clients.jobs import begin_job
 from tests.clients.programs import UPLOADS, executable, run
 from tests.clients.scene import PRODUCT, Scene, running_scene
@@ -26,6 +29,7 @@ from tests.store.started import store_under_test
 
 Command = Callable[[Path, str, str], list[str]]
 NUMBERS = count(1)
+FETCHED, HANDED, STATIC = "fetched", "handed", "static"
 DELETED_AT_ONCE = 1000
 
 
@@ -57,22 +61,36 @@ class Bench:
     files: int
     folder: Path
 
-    def with_session(self, command: Command) -> Cost:
+    def sides(self, command: Command) -> dict[str, Side]:
+        return {
+            FETCHED: partial(self._fetched, command),
+            HANDED: partial(self._handed, command),
+            STATIC: partial(self._static, command),
+        }
+
+    def ltd_sides(self) -> dict[str, Side]:
+        """It registers by itself, so no session can be handed to it."""
+        key = self.scene.account.store.operator
+        static = partial(self._ltd, key.access_key_id, key.secret_access_key.reveal())
+        return {FETCHED: partial(self._ltd, "", ""), STATIC: static}
+
+    def _fetched(self, command: Command) -> Cost:
         """Fetching credentials is part of the time, registering is not."""
         build = self.scene.uploader.register(PRODUCT)
         environment = self.scene.container(build)
         return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
 
-    def with_static_key(self, command: Command) -> Cost:
+    def _handed(self, command: Command) -> Cost:
+        build = self.scene.uploader.register(PRODUCT)
+        environment = self.scene.environment | variables(self.scene.uploader.session(build))
+        return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
+
+    def _static(self, command: Command) -> Cost:
         root = f"static/builds/{next(NUMBERS)}"
-        key = self.scene.account.store.operator
-        environment = self.scene.environment | {
-            "AWS_ACCESS_KEY_ID": key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": key.secret_access_key.reveal(),
-        }
+        environment = self.scene.environment | variables(self.scene.account.store.operator)
         return self._timed(command(self.site, self.scene.account.bucket, root), environment, root)
 
-    def ltd(self, key_id: str, secret: str) -> Cost:
+    def _ltd(self, key_id: str, secret: str) -> Cost:
         """ltd-conveyor 0.4.2 also registers and finishes; with empty keys it gets a session."""
         folder = self.folder / str(next(NUMBERS))
         folder.mkdir()
@@ -89,6 +107,15 @@ class Bench:
         assert pages == self.files, f"{pages} of {self.files} files arrived"
         remove(admin, bucket, keys)
         return cost
+
+
+def variables(key: AccessKey) -> dict[str, str]:
+    """A key as SDKs find it in the environment."""
+    token = key.session_token
+    return {
+        "AWS_ACCESS_KEY_ID": key.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": key.secret_access_key.reveal(),
+    } | ({"AWS_SESSION_TOKEN": token.reveal()} if token else {})
 
 
 def remove(admin: Any, bucket: str, keys: list[str]) -> None:
@@ -112,22 +139,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--only", default="", help="ways that begin so")
-    parser.add_argument("--pairs", type=int, default=4, help="an even number, to be fair")
+    parser.add_argument("--rounds", type=int, default=6, help="a multiple of six, to be fair")
     options = parser.parse_args()
-    sys.stdout.write(heading("session", "static") + "\n")
+    sys.stdout.write(heading() + "\n")
     with ready(options.files) as bench:
-        sides = {
-            way: (partial(bench.with_session, command), partial(bench.with_static_key, command))
-            for way, command in WAYS.items()
-        }
-        key = bench.scene.account.store.operator
-        static = partial(bench.ltd, key.access_key_id, key.secret_access_key.reveal())
-        sides["ltd upload, 0.4"] = (partial(bench.ltd, "", ""), static)
-        for way, (session, other) in sides.items():
+        ways = {way: bench.sides(command) for way, command in WAYS.items()}
+        for way, sides in {**ways, "ltd upload, 0.4": bench.ltd_sides()}.items():
             if not way.startswith(options.only):
                 continue
-            pairs = measure_in_turn(way, session, other, pairs=options.pairs)
-            sys.stdout.write(pairs.line() + "\n")
+            rounds = measure_in_turn(sides, rounds=options.rounds)
+            for this, that in combinations(sides, 2):
+                sys.stdout.write(line(way, rounds, this, that) + "\n")
             sys.stdout.flush()
 
 
