@@ -5,6 +5,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import cycle, islice, permutations
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +31,14 @@ def cost_of(run: Callable[[], object]) -> Cost:
 
 
 def measure_in_turn(sides: Mapping[str, Side], *, rounds: int) -> list[Round]:
-    """Measure every side in every round; sides begin in turn. A round before is not counted."""
-    names, measured = list(sides), []
-    for number in range(rounds + 1):
-        first = number % len(names)
-        measured.append({name: sides[name]() for name in names[first:] + names[:first]})
-    return measured[1:]
+    """Measure every side in every round, in every order in turn: each follows each as often.
+
+    One run of each before that is not counted.
+    """
+    for side in sides.values():
+        side()
+    orders = islice(cycle(permutations(sides)), rounds)
+    return [{name: sides[name]() for name in order} for order in orders]
 
 
 def heading() -> str:

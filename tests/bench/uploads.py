@@ -1,15 +1,16 @@
 """`make bench-clients`: real programs with sessions from here, beside static keys.
 
 In turn, so that whatever else the machine does falls on all alike. `LTD_TEST_STORE` names the
-store. Three sides: a session that the program fetches, the same kind of session handed to it in
-variables, and a static key. Fetched beside handed is what this service costs; handed beside static
-is what the store needs to judge sessions.
+store. Three sides: a session of this service, which the program fetches; a session of the same
+role that was assumed past this service and without a session policy, in variables; a static key.
+Fetched beside assumed is what this service and its policies cost, assumed beside static what the
+store needs for any session.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +27,11 @@ from tests.clients.sites import make_pages
 from tests.clients.trees import keys_below
 from tests.store.stage import prepared_account
 from tests.store.started import store_under_test
+from tests.store.uploader import RegisteredBuild, key_in
 
 Command = Callable[[Path, str, str], list[str]]
 NUMBERS = count(1)
-FETCHED, HANDED, STATIC = "fetched", "handed", "static"
+FETCHED, ASSUMED, STATIC = "fetched", "assumed", "static"
 DELETED_AT_ONCE = 1000
 
 
@@ -64,37 +66,54 @@ class Bench:
     def sides(self, command: Command) -> dict[str, Side]:
         return {
             FETCHED: partial(self._fetched, command),
-            HANDED: partial(self._handed, command),
+            ASSUMED: partial(self._assumed, command),
             STATIC: partial(self._static, command),
         }
 
     def ltd_sides(self) -> dict[str, Side]:
-        """It registers by itself, so no session can be handed to it."""
+        """ltd-conveyor 0.4.2 registers and finishes with a job token, whatever it uploads with."""
         key = self.scene.account.store.operator
-        static = partial(self._ltd, key.access_key_id, key.secret_access_key.reveal())
-        return {FETCHED: partial(self._ltd, "", ""), STATIC: static}
+        return {
+            FETCHED: self._ltd,
+            ASSUMED: lambda: self._ltd(variables=in_environment(self._whole_role())),
+            STATIC: partial(self._ltd, key.access_key_id, key.secret_access_key.reveal()),
+        }
 
     def _fetched(self, command: Command) -> Cost:
-        """Fetching credentials is part of the time, registering is not."""
-        build = self.scene.uploader.register(PRODUCT)
-        environment = self.scene.container(build)
-        return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
+        return self._below_a_root(command, self.scene.container)
 
-    def _handed(self, command: Command) -> Cost:
-        build = self.scene.uploader.register(PRODUCT)
-        environment = self.scene.environment | variables(self.scene.uploader.session(build))
-        return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
+    def _assumed(self, command: Command) -> Cost:
+        return self._with(self._whole_role(), command)
 
     def _static(self, command: Command) -> Cost:
-        root = f"static/builds/{next(NUMBERS)}"
-        environment = self.scene.environment | variables(self.scene.account.store.operator)
-        return self._timed(command(self.site, self.scene.account.bucket, root), environment, root)
+        return self._with(self.scene.account.store.operator, command)
 
-    def _ltd(self, key_id: str, secret: str) -> Cost:
-        """ltd-conveyor 0.4.2 also registers and finishes; with empty keys it gets a session."""
+    def _with(self, key: AccessKey, command: Command) -> Cost:
+        environment = self.scene.environment | in_environment(key)
+        return self._below_a_root(command, lambda _: environment)
+
+    def _whole_role(self) -> AccessKey:
+        """A session that is not narrowed by a policy of its own."""
+        account = self.scene.account
+        sts = account.store.client("sts", account.vendor)
+        assumed = sts.assume_role(RoleArn=account.row.role_arn, RoleSessionName="whole")
+        return key_in(assumed["Credentials"])
+
+    def _below_a_root(
+        self, command: Command, environment_for: Callable[[RegisteredBuild], dict[str, str]]
+    ) -> Cost:
+        """Roots are alike on all sides. Fetching credentials is timed, registering is not."""
+        build = self.scene.uploader.register(PRODUCT)
+        environment = environment_for(build)
+        return self._timed(command(self.site, build.bucket, build.root), environment, build.root)
+
+    def _ltd(
+        self, key_id: str = "", secret: str = "", *, variables: Mapping[str, str] = {}
+    ) -> Cost:
+        """With empty keys it looks for credentials as every SDK does: variables come first."""
         folder = self.folder / str(next(NUMBERS))
         folder.mkdir()
-        job = begin_job(self.scene, PRODUCT, folder)
+        job = begin_job(self.scene, PRODUCT, folder) | variables
         what = ["upload", "--product", PRODUCT, "--git-ref", "main", "--dir", str(self.site)]
         keys = ["--aws-id", key_id, "--aws-secret", secret]
         return self._timed([executable("ltd-conveyor-0.4", "ltd"), *what, *keys], job, PRODUCT)
@@ -109,7 +128,7 @@ class Bench:
         return cost
 
 
-def variables(key: AccessKey) -> dict[str, str]:
+def in_environment(key: AccessKey) -> dict[str, str]:
     """A key as SDKs find it in the environment."""
     token = key.session_token
     return {

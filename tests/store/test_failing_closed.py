@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from credentials.secret import Secret
 from credentials.stores.operator import AccessKey
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to
 from tests.store.differences import Expectations
 from tests.store.places import assert_untouched, prepare
 from tests.store.stage import Account
 from tests.store.under_test import StoreUnderTest
+from tests.store.uploader import key_in
 
 
 def document(**statement: Any) -> str:
@@ -66,12 +66,7 @@ def assume(policy: str, account: Account, store: StoreUnderTest) -> Any:
 
 
 def key_for(policy: str, account: Account, store: StoreUnderTest) -> AccessKey:
-    credentials = assume(policy, account, store)["Credentials"]
-    return AccessKey(
-        access_key_id=credentials["AccessKeyId"],
-        secret_access_key=Secret(credentials["SecretAccessKey"]),
-        session_token=Secret(credentials["SessionToken"]),
-    )
+    return key_in(assume(policy, account, store)["Credentials"])
 
 
 @pytest.mark.parametrize("name", POLICIES)

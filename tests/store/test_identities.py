@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
-from credentials.secret import Secret
-from credentials.stores.operator import AccessKey
 from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
 from tests.store.calls import EVERYBODY
 from tests.store.documents import EVERYTHING
 from tests.store.places import ORIGINAL, body_of
 from tests.store.stage import Account
 from tests.store.under_test import StoreUnderTest
+from tests.store.uploader import key_in
 
 Calls = dict[str, Callable[[], Any]]
 
@@ -21,12 +20,7 @@ def whole_role_of(account: Account) -> Any:
     credentials = store.client("sts", account.vendor).assume_role(
         RoleArn=account.row.role_arn, RoleSessionName="whole", DurationSeconds=900
     )["Credentials"]
-    key = AccessKey(
-        access_key_id=credentials["AccessKeyId"],
-        secret_access_key=Secret(credentials["SecretAccessKey"]),
-        session_token=Secret(credentials["SessionToken"]),
-    )
-    return store.client("s3", key)
+    return store.client("s3", key_in(credentials))
 
 
 def test_vendor_has_no_right_but_to_assume(

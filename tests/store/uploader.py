@@ -79,7 +79,7 @@ def build_in(answer: dict[str, Any]) -> RegisteredBuild:
 
 
 def key_in(answer: dict[str, Any]) -> AccessKey:
-    """The session in an answer of the service."""
+    """The session in an answer of the service, or in STS's."""
     return AccessKey(
         access_key_id=answer["AccessKeyId"],
         secret_access_key=Secret(answer["SecretAccessKey"]),
