@@ -160,8 +160,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="ways that begin so")
     parser.add_argument("--rounds", type=int, default=6, help="a multiple of six, to be fair")
     options = parser.parse_args()
-    sys.stdout.write(heading() + "\n")
     with ready(options.files) as bench:
+        store = bench.scene.account.store
+        sys.stdout.write(f"{options.files} files, {store.kind} {store.version}\n{heading()}\n")
         ways = {way: bench.sides(command) for way, command in WAYS.items()}
         for way, sides in {**ways, "ltd upload, 0.4": bench.ltd_sides()}.items():
             if not way.startswith(options.only):
