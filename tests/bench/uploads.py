@@ -12,16 +12,18 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, count
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from credentials.stores.operator import AccessKey
 from tests.bench.pairs import Cost, Side, cost_of, heading, line, measure_in_turn
 from tests.clients.jobs import begin_job
 from tests.clients.programs import UPLOADS, executable, run
+from tests.clients.relay import Relay
 from tests.clients.scene import PRODUCT, Scene, running_scene
 from tests.clients.sites import make_pages
 from tests.clients.trees import keys_below
@@ -144,10 +146,16 @@ def remove(admin: Any, bucket: str, keys: list[str]) -> None:
 
 
 @contextmanager
-def ready(files: int) -> Iterator[Bench]:
+def ready(files: int, *, away_ms: float = 0.0) -> Iterator[Bench]:
+    """With a store whose answers take `away_ms` longer than they do on this machine."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ltdkeeper-bench-")))
-        account = stack.enter_context(prepared_account(stack.enter_context(store_under_test())))
+        store = stack.enter_context(store_under_test())
+        if away_ms:
+            port = urlsplit(store.endpoint_url).port or 0
+            relay = stack.enter_context(Relay(port, seconds=away_ms / 1000))
+            store = replace(store, endpoint_url=f"http://127.0.0.1:{relay.port}")
+        account = stack.enter_context(prepared_account(store))
         (folder / "service").mkdir()
         scene = stack.enter_context(running_scene(account, folder / "service"))
         site = make_pages(folder / "site", files)
@@ -158,11 +166,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--only", default="", help="ways that begin so")
+    parser.add_argument("--away-ms", type=float, default=0.0, help="how far the store is")
     parser.add_argument("--rounds", type=int, default=6, help="a multiple of six, to be fair")
     options = parser.parse_args()
-    with ready(options.files) as bench:
+    with ready(options.files, away_ms=options.away_ms) as bench:
         store = bench.scene.account.store
-        sys.stdout.write(f"{options.files} files, {store.kind} {store.version}\n{heading()}\n")
+        where = f"{store.kind} {store.version}, {options.away_ms:g} ms away"
+        sys.stdout.write(f"{options.files} files, {where}\n{heading()}\n")
         ways = {way: bench.sides(command) for way, command in WAYS.items()}
         for way, sides in {**ways, "ltd upload, 0.4": bench.ltd_sides()}.items():
             if not way.startswith(options.only):

@@ -1,9 +1,10 @@
-"""A port in front of another one, which counts what passes, or takes TLS off."""
+"""A port in front of another one, which counts what passes, takes TLS off, or puts it far away."""
 
 import asyncio
 import contextlib
 import ssl
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -14,11 +15,18 @@ class Relay:
     """Context manager: passes every byte between its own loopback port and `port`, both ways.
 
     `count` is how often `watched` went towards `port`. With `tls`, callers speak TLS to it, as to
-    the proxy in front of a service.
+    the proxy in front of a service. What goes towards `port` is `seconds` on its way.
     """
 
-    def __init__(self, port: int, *, watched: bytes = b"", tls: ssl.SSLContext | None = None):
-        self._target, self._watched, self._tls = port, watched, tls
+    def __init__(
+        self,
+        port: int,
+        *,
+        watched: bytes = b"",
+        tls: ssl.SSLContext | None = None,
+        seconds: float = 0.0,
+    ):
+        self._target, self._watched, self._tls, self._seconds = port, watched, tls, seconds
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server
@@ -56,21 +64,30 @@ class Relay:
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             upstream, downstream = await asyncio.open_connection("127.0.0.1", self._target)
             await asyncio.gather(
-                self._pass(reader, downstream, watched=self._watched), self._pass(upstream, writer)
+                self._pass(reader, downstream, watched=self._watched, seconds=self._seconds),
+                self._pass(upstream, writer),
             )
 
     async def _pass(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, watched: bytes = b""
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        *,
+        watched: bytes = b"",
+        seconds: float = 0.0,
     ) -> None:
         """Until the end of the source. What is watched for may lie across two pieces."""
-        tail = b""
+        tail, later = b"", partial(asyncio.get_running_loop().call_later, seconds)
         try:
             while piece := await source.read(CHUNK_BYTES):
                 if watched:
                     seen = tail + piece
                     self.count += seen.count(watched)
                     tail = seen[-(len(watched) - 1) :]
+                if seconds:
+                    later(sink.write, piece)
+                    continue
                 sink.write(piece)
                 await sink.drain()
         finally:
-            sink.close()
+            later(sink.close)
