@@ -11,6 +11,7 @@ from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key
 from credentials.isolation.checking import request_check
 from credentials.isolation.models import PLACE
+from ltdkeeper.records import RecordAdmin
 
 
 @admin.register(Store)
@@ -64,7 +65,7 @@ class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Build)
-class BuildAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class BuildAdmin(RecordAdmin):
     """Builds, to look at; deleting marks them, as the API does."""
 
     list_display = (
@@ -96,9 +97,3 @@ class BuildAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
         return [field.name for field in self.model._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Build | None = None) -> bool:
-        return False

@@ -21,6 +21,7 @@ from credentials.access.publishers import admin as _publishers  # noqa: F401 - t
 from credentials.isolation.models import IsolationRun
 from credentials.models import IssuedSession
 from credentials.secret import Secret
+from ltdkeeper.records import RecordAdmin
 
 
 class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -173,7 +174,7 @@ WITHDRAW = "admin/credentials/apikey/withdraw.html"
 
 
 @admin.register(IsolationRun)
-class IsolationRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IsolationRunAdmin(RecordAdmin):
     """Checks of isolation, read-only. They are requested on the stores' list."""
 
     list_display = ("store", "verdict", "summary", "requested_at", "finished_at")
@@ -195,18 +196,9 @@ class IsolationRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Answer</th></tr></thead>"
         return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: IsolationRun | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: IsolationRun | None = None) -> bool:
-        return False
-
 
 @admin.register(IssuedSession)
-class IssuedSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IssuedSessionAdmin(RecordAdmin):
     """The ledger, read-only: it is evidence."""
 
     list_display = (
@@ -235,12 +227,3 @@ class IssuedSessionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, obj: IssuedSession | None = None
     ) -> list[str]:
         return [field.name for field in self.model._meta.fields]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: IssuedSession | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: IssuedSession | None = None) -> bool:
-        return False

@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from credentials.access.jobs import end_job_token
 from credentials.access.models import JobToken
+from ltdkeeper.records import RecordAdmin
 
 
 @admin.register(JobToken)
-class JobTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class JobTokenAdmin(RecordAdmin):
     """What CI jobs hold, to look at, and to end before its time."""
 
     list_display = (
@@ -48,9 +49,3 @@ class JobTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             end_job_token(job_token=token, now=timezone.now())
             self.log_change(request, token, "Ended.")
         self.message_user(request, "Ended: the next call with them is refused.")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: JobToken | None = None) -> bool:
-        return False

@@ -40,12 +40,12 @@ class Row:
 def read_matrix() -> dict[str, Row]:
     """The rows by their first cell."""
     text = PAGE.read_text(encoding="utf-8")
-    table = text.split(".. _matrix:", 1)[1].split("\n   * - ")[1:]
+    after = text.split(".. _matrix:", 1)[1].lstrip()
+    table = re.split(r"\n\n(?=\S)", after, maxsplit=1)[0].split("\n   * - ")[1:]
     names = [field.name for field in fields(Row)]
     rows = {}
     for raw in table[1:]:
-        body = raw.split("\n\n", 1)[0]
-        cells = [" ".join(cell.split()) for cell in re.split(r"\n     - ", body)]
+        cells = [" ".join(cell.split()) for cell in re.split(r"\n     - ", raw)]
         row = Row(**dict(zip(names, cells, strict=True)))
         rows[row.way] = row
     return rows

@@ -126,6 +126,12 @@ def test_ledger_cannot_be_added_to_changed_or_emptied(browser: Browser, row: Iss
     assert IssuedSession.objects.get().status == "issued"
 
 
+def test_pages_of_records_have_nothing_to_save(browser: Browser, row: IssuedSession) -> None:
+    for name, key in ((LEDGER, row.pk), ("admin:builds_build", row.build_id)):
+        assert 'name="_save"' not in page(browser, f"{name}_change", key)
+        assert browser.post(reverse(f"{name}_change", args=[key]), {}).status_code == 403
+
+
 def ledger_rows(row: IssuedSession, count: int, **changes: Any) -> None:
     for _ in range(count):
         copy = IssuedSession(**{field.attname: getattr(row, field.attname) for field in FIELDS})

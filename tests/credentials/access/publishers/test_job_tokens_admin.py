@@ -40,7 +40,9 @@ def test_job_tokens_are_listed_without_their_hash_and_not_changed(
     assert [word for word in told if word not in shown] == []
     detail = page(browser, f"{TOKENS}_change", token.pk)
     assert token.secret_sha256 not in shown + detail
-    browser.post(reverse(f"{TOKENS}_change", args=[token.pk]), {"identity": "x"})
+    assert 'name="_save"' not in detail
+    edit = browser.post(reverse(f"{TOKENS}_change", args=[token.pk]), {"identity": "x"})
+    assert edit.status_code == 403
     token.refresh_from_db()
     assert token.identity == "octo run 1"
     for name, args in ((f"{TOKENS}_add", []), (f"{TOKENS}_delete", [token.pk])):
