@@ -202,14 +202,14 @@ class IssuedSessionAdmin(RecordAdmin):
     """The ledger, read-only: it is evidence."""
 
     list_display = (
-        "session_name",
+        "requested_at",
         "status",
-        "delivery",
         "client_name",
         "root",
-        "access_key_id",
-        "requested_at",
+        "delivery",
         "expires_at",
+        "access_key_id",
+        "session_name",
     )
     list_filter = ("status", "delivery", "requested_at", "store_name")
     search_fields = (

@@ -12,6 +12,9 @@ class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     Where there are actions, they may ask for the permission to change.
     """
 
+    class Media:
+        css = {"all": ("ltdkeeper/records.css",)}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
