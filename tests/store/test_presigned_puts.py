@@ -86,7 +86,9 @@ def test_address_is_good_for_one_key(
     replaced: str, desk: Desk, build: RegisteredBuild, admin: Any
 ) -> None:
     put = put_for(desk, build, announced("own"))
-    other = build.root[:-1] + "0/own" if replaced == "another build" else f"{build.root}/other"
+    last = "0" if build.root[-1] != "0" else "1"
+    neighbour = f"{build.root[:-1]}{last}/own"
+    other = neighbour if replaced == "another build" else f"{build.root}/other"
     put["url"] = put["url"].replace(f"{build.root}/own", other)
     assert send_put(put, BODY) in {NOT_AS_SIGNED, Answer(403, "AccessDenied")}
     assert is_missing(admin, {"Bucket": build.bucket, "Key": other})
