@@ -119,8 +119,10 @@ def uploader_of(service: Service, account: Account, folder: Path) -> Iterator[Up
     for product in (PRODUCT, OTHER_PRODUCT, SYNCED):
         uploader.create_product(product)
     allow_sync(folder, product=SYNCED)
-    yield uploader
-    uploader.close()
+    try:
+        yield uploader
+    finally:
+        uploader.close()
 
 
 @pytest.fixture(scope="session")

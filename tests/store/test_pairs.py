@@ -24,11 +24,12 @@ PAIRS = {
     "slug as folder": (("builds", "builds"), ("builds", "b")),
     "product as slug": (("docs", "docs"), ("docs", "doc")),
 }
+PRODUCTS = ("numbers", "doc", "docs", "builds")
 
 
 @pytest.fixture(scope="session")
 def products(uploader: Uploader) -> None:
-    for product in ("numbers", "doc", "docs", "builds"):
+    for product in PRODUCTS:
         uploader.create_product(product)
 
 

@@ -15,22 +15,26 @@ from tests.store.answers import answers_to
 from tests.store.calls import SELECT, Hand
 from tests.store.conftest import PRODUCT, SYNCED, hand_for, surroundings_for, uploader_of
 from tests.store.differences import Expectations
-from tests.store.places import PLACES, Place, Surroundings, assert_untouched, prepare
-from tests.store.stage import prepared_account, service_for
+from tests.store.places import PAGE, PLACES, Place, Surroundings, assert_untouched, prepare
+from tests.store.stage import Account, prepared_account, service_for
 from tests.store.started import store_under_test
+from tests.store.test_pairs import PAIRS, PRODUCTS
+from tests.store.uploader import Uploader
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apart:
     """Two builds on a store that nobody else uses, with what lies around each.
 
-    The product of `synced` may be read and deleted as well.
+    The product of `synced` may be read and deleted as well. `pairs` are builds with a page of a
+    neighbour whose name begins alike.
     """
 
     admin: Any
     plain: Hand
     synced: Hand
     around: dict[Hand, Surroundings]
+    pairs: dict[str, tuple[Hand, Place]]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,19 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
             hand_for(store, uploader, uploader.register(product)) for product in (PRODUCT, SYNCED)
         )
         around = {hand: surroundings_for(account, uploader, hand) for hand in (plain, synced)}
-        yield Apart(admin=account.admin, plain=plain, synced=synced, around=around)
+        pairs = pairs_on(account, uploader)
+        yield Apart(admin=account.admin, plain=plain, synced=synced, around=around, pairs=pairs)
+
+
+def pairs_on(account: Account, uploader: Uploader) -> dict[str, tuple[Hand, Place]]:
+    for product in PRODUCTS:
+        uploader.create_product(product)
+    pairs = {}
+    for name, (mine, theirs) in PAIRS.items():
+        hand = hand_for(account.store, uploader, uploader.register(*mine))
+        key = f"{uploader.register(*theirs).root}/{PAGE}"
+        pairs[name] = hand, prepare(account.admin, bucket=account.bucket, key=key)
+    return pairs
 
 
 def assert_refused(
@@ -63,6 +79,12 @@ def test_selecting_outside_is_refused(
 ) -> None:
     hand = getattr(apart, access)
     assert_refused(apart, hand, apart.around[hand].place(name), expect, where="outside")
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_neighbour_cannot_be_selected(name: str, apart: Apart, expect: Expectations) -> None:
+    hand, place = apart.pairs[name]
+    assert_refused(apart, hand, place, expect, where="outside")
 
 
 def test_selecting_is_refused_inside_too(apart: Apart, expect: Expectations) -> None:
