@@ -1,4 +1,4 @@
-"""Names that become part of an object key, and the root they make. Pure.
+"""Names and texts of builds, and the root that slugs make. Pure.
 
 Slugs are matched whole and in ASCII. A legal slug therefore never holds a slash, a wildcard, a
 policy variable, a control character, or anything that a URL, a key or an IAM policy reads in
@@ -19,6 +19,21 @@ BUILD_SLUG_PATTERN = r"^[a-zA-Z0-9._-]+\Z"
 
 _PRODUCT_SLUG = re.compile(PRODUCT_SLUG_PATTERN, re.ASCII)
 _BUILD_SLUG = re.compile(BUILD_SLUG_PATTERN, re.ASCII)
+
+# General category Cc, the separators of lines and paragraphs, the surrogates, and all of
+# Bidi_Control (Unicode 15.0, PropList.txt). Written out, so that nothing depends on which
+# characters the interpreter's Unicode tables know.
+_CONTROLS = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def has_controls(text: str) -> bool:
+    """Whether a text holds what ends a line, drives a terminal, reorders the text around it, or is
+    half a character. Everything else that people write is theirs: joiners, private use, characters
+    newer than this program.
+    """
+    return _CONTROLS.search(text) is not None
 
 
 def is_product_slug(text: str) -> bool:

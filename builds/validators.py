@@ -6,7 +6,7 @@ from collections.abc import Callable
 from django.core.exceptions import ValidationError
 
 from builds.arns import is_bucket_name, is_kms_key_arn, is_region, is_role_arn
-from builds.slugs import is_build_slug, is_product_slug
+from builds.slugs import has_controls, is_build_slug, is_product_slug
 
 
 def _require(is_legal: Callable[[str], bool], value: str, message: str) -> None:
@@ -22,6 +22,13 @@ def validate_product_slug(value: str) -> None:
 def validate_build_slug(value: str) -> None:
     message = "1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-', but not '.' or '..'."
     _require(is_build_slug, value, message)
+
+
+def refuse_controls(row: object, *names: str) -> None:
+    """For `clean()` of a model: the texts of these fields. Raises ValidationError by field."""
+    message = "Must not contain control characters."
+    if wrong := {name: message for name in names if has_controls(getattr(row, name))}:
+        raise ValidationError(wrong)
 
 
 def validate_bucket(value: str) -> None:

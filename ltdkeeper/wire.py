@@ -4,7 +4,6 @@ The strict fields exist because DRF's own accept numbers where text belongs and 
 round, and such a value may become part of an object key.
 """
 
-import unicodedata
 from typing import Any, ClassVar
 
 import orjson
@@ -16,6 +15,8 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+
+from builds.slugs import has_controls
 
 # The headers of answers that hold credentials, or what was signed with them.
 NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
@@ -93,11 +94,11 @@ class PublicCursorPagination(CursorPagination):
 
 
 class StrictCharField(serializers.CharField):
-    """Text only: no number, no list; no control character, no invisible formatting character."""
+    """Text only: no number, no list, no control character."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {
         "not_text": "Must be text.",
-        "unprintable": "Must not contain control or invisible characters.",
+        "unprintable": "Must not contain control characters.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -106,7 +107,7 @@ class StrictCharField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("not_text")
-        if any(unicodedata.category(character)[0] == "C" for character in data):
+        if has_controls(data):
             self.fail("unprintable")
         return str(super().to_internal_value(data))
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from builds.slugs import has_controls
+
 CREDIBLE_YEARS = range(2000, 2200)
 SURROGATE_KEY = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -90,7 +92,7 @@ def _member(document: Any, name: str, read: Callable[[Any], Value]) -> Value:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or has_controls(value):
         raise ValueError
     return value
 

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from builds.models.stores import Store
 from builds.slugs import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
-from builds.validators import validate_product_slug
+from builds.validators import refuse_controls, validate_product_slug
 
 SESSION_SECONDS_MINIMUM, SESSION_SECONDS_MAXIMUM = 900, 43_200
 
@@ -59,6 +59,7 @@ class Product(models.Model):
         return self.slug
 
     def clean(self) -> None:
+        refuse_controls(self, "title", "doc_repo", "root_domain")
         longest = self.store.role_max_seconds if self.store_id else SESSION_SECONDS_MAXIMUM
         seconds = self.session_seconds
         if seconds is not None and not SESSION_SECONDS_MINIMUM <= seconds <= longest:

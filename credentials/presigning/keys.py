@@ -5,9 +5,10 @@ nothing here could leave the root; but whoever serves or copies by path would re
 otherwise than it is stored, and stores disagree about `$` in a POST policy.
 """
 
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
+
+from builds.slugs import has_controls
 
 MAX_DIRECTORIES = 5000
 MAX_FILES = 1000
@@ -17,8 +18,6 @@ SHOWN = 100
 TOP = "/"
 # Wildcards and variables, which a POST policy could hold; a single key is signed as it is.
 PATTERNS = frozenset("*?$")
-# Other (control, formatting, surrogates, unassigned) and separators of lines and paragraphs.
-INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 class BadNameError(ValueError):
@@ -84,8 +83,8 @@ def _fault(name: str) -> str:
         return "has a part that is . or .."
     if "\\" in name:
         return "holds a backslash"
-    if any(unicodedata.category(character) in INVISIBLE for character in name):
-        return "holds a control or invisible character"
+    if has_controls(name):
+        return "holds a control character"
     return ""
 
 

@@ -1,6 +1,7 @@
 """What rows say about themselves: a build's state and end, a product's address, a store's."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -145,3 +146,11 @@ def test_product_s_duration_is_held_against_its_role(case: str, product: Product
 def test_product_without_store_is_held_against_the_longest_of_all() -> None:
     with pytest.raises(ValidationError, match="43200"):
         Product(slug="guide", session_seconds=43_201).clean()
+
+
+@pytest.mark.parametrize("name", ["title", "doc_repo", "root_domain"])
+def test_text_of_a_product_holds_no_control_character(name: str, product: Product) -> None:
+    for text, is_legal in [("ශ\u0dca\u200dරී", True), ("a\u202eb", False), ("a\x1bb", False)]:
+        setattr(product, name, text)
+        with nullcontext() if is_legal else pytest.raises(ValidationError, match=name):
+            product.full_clean()

@@ -1,16 +1,26 @@
 """What may become part of an object key, and that roots never collide or contain each other."""
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from builds.slugs import build_root, is_build_root, is_build_slug, is_product_slug, new_build_slug
+from builds.slugs import (
+    build_root,
+    has_controls,
+    is_build_root,
+    is_build_slug,
+    is_product_slug,
+    new_build_slug,
+)
 from tests.builds.names import HOSTILE, build_slugs, product_slugs
 
 MOMENT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+MARKS = {"\u200e", "\u200f", "\u061c"}
 FORBIDDEN = re.compile(r"[^\x21-\x7e]|[/*?$%\\\"'{}]")
 
 
@@ -35,6 +45,51 @@ def test_no_root_is_made_of_a_hostile_name(case: str) -> None:
 def test_text_with_a_hostile_name_is_no_root(case: str) -> None:
     assert not is_build_root(f"{HOSTILE[case]}/builds/1")
     assert not is_build_root(f"guide/builds/{HOSTILE[case]}")
+
+
+WRITTEN_BY_PEOPLE = {
+    "spaces": " a  b ",
+    "Sinhala, zero-width joiner": "\u0dc1\u0dca\u200d\u0dbb\u0dd3",
+    "Persian, zero-width non-joiner": "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+    "emoji of several": "\U0001f469\u200d\U0001f4bb",
+    "zero-width space": "a\u200bb",
+    "soft hyphen": "a\u00adb",
+    "byte order mark": "\ufeffa",
+    "private use": "\ue000\U000f0000\U0010fffd",
+    "unassigned": "\u0378\U000323b0",
+    "noncharacter": "\uffff",
+    "tag": "a\U000e0041",
+    "no-break space": "a\u00a0b",
+    "word joiner": "a\u2060b",
+    "before and behind each that is refused": "\x20\x7e\xa0\u061b\u061d\u200d\u2010\u2027"
+    "\u202f\u2065\u206a\ud7ff\ue000",
+}
+CONTROLS = [
+    *map(chr, range(0x20)),
+    *map(chr, range(0x7F, 0xA0)),
+    *"\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e",
+    *"\u2066\u2067\u2068\u2069\ud800\udbff\udc00\udfff",
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN_BY_PEOPLE.values(), ids=WRITTEN_BY_PEOPLE)
+def test_text_that_people_write_has_no_controls(text: str) -> None:
+    assert not has_controls(text)
+
+
+def test_control_character_is_found_wherever_it_is() -> None:
+    texts = [
+        f"{before}{each}{after}" for each in CONTROLS for before in ("", "a") for after in ("", "b")
+    ]
+    assert [text for text in texts if not has_controls(text)] == []
+
+
+@given(st.characters())
+def test_controls_are_what_unicode_calls_so(character: str) -> None:
+    """Categories and directions as the interpreter's own tables have them."""
+    is_control = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+    reorders = unicodedata.bidirectional(character) in REORDERING or character in MARKS
+    assert has_controls(character) is (is_control or reorders)
 
 
 PRODUCT_SLUGS = {

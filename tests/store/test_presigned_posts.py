@@ -86,7 +86,14 @@ def test_store_that_was_not_tried_or_is_broken_is_not_posted_to(desk: Desk, foun
     desk.set_store(post_support=found)
 
 
-@pytest.mark.parametrize(("directory", "key"), [("/", "a.html"), ("x/y/", "x/y/a.html")])
+@pytest.mark.parametrize(
+    ("directory", "key"),
+    [
+        ("/", "a.html"),
+        ("x/y/", "x/y/a.html"),
+        ("\u0dc1\u0dca\u200d\u0dbb/\ue000/", "\u0dc1\u0dca\u200d\u0dbb/\ue000/a.html"),
+    ],
+)
 def test_file_is_stored_in_its_directory(
     *,
     directory: str,

@@ -17,7 +17,14 @@ BODY = b"<p>Put.</p>"
 MARGIN_SECONDS = 1.2
 NOT_AS_SIGNED = Answer(403, "SignatureDoesNotMatch")
 EXPIRED = {Answer(403, "AccessDenied"), Answer(400, "ExpiredToken")}
-KEYS = ["index.html", "a b/c+d.html", "ü/日本.html", "x$1?*&=%2f'~.txt"]
+KEYS = [
+    "index.html",
+    "a b/c+d.html",
+    "ü/日本.html",
+    "x$1?*&=%2f'~.txt",
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3/\u0645\u06cc\u200c\u062e.html",
+    "\ue000/\u0378\ufeff.html",
+]
 
 
 @pytest.fixture(scope="module")

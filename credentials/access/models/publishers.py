@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from builds.models import Product
+from builds.validators import refuse_controls
 from credentials.access.models.clients import Client
 from credentials.access.publishers.claims import claims_of
 from credentials.access.publishers.conditions import problems, warnings, with_usual_events
@@ -126,6 +127,7 @@ class TrustedPublisher(models.Model):
 
     def clean(self) -> None:
         """Refuse illegal conditions; write down which events start the job where none is named."""
+        refuse_controls(self, "name")
         if self.issuer_id is None:
             return  # the field says so
         identifying = self.issuer.identifying_claims

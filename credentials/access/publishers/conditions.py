@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from builds.slugs import has_controls
 from credentials.access.publishers.claims import KindClaims, claims_of
 from credentials.access.publishers.issuers import IssuerKind
 
@@ -90,7 +91,7 @@ def _illegal_values(values: object) -> str:
     for value in values:
         if not isinstance(value, str) or not 1 <= len(value) <= MAX_VALUE_LENGTH:
             return f"Each value is text of 1 to {MAX_VALUE_LENGTH} characters."
-        if not value.isprintable() or value != value.strip():
+        if has_controls(value) or value != value.strip():
             return "A value holds no control character and no space at its ends."
         if "*" in value:
             return "There are no wildcards: each value is compared whole."

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from builds.slugs import has_controls
 from credentials.access.publishers.claims import claims_of
 from credentials.access.publishers.conditions import Conditions, problems, with_usual_events
 from credentials.access.publishers.issuers import IssuerKind
@@ -69,4 +70,4 @@ def describe(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> str:
     """What the provider calls the job, for people to read; nothing is decided by it."""
     words = (text_of(signed_claims.get(claim)) for claim in DESCRIBED_BY[kind])
     line = " ".join(word for word in words if word)
-    return "".join(character for character in line if character.isprintable())[:IDENTITY_LENGTH]
+    return "".join(character for character in line if not has_controls(character))[:IDENTITY_LENGTH]

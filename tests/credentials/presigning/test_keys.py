@@ -17,20 +17,19 @@ ROOT = "guide/builds/01m84t2cevmmwpwrna51e3maf3"
 GOOD_DIRECTORIES = [
     "/", "_static/", "a/b/c/", "with space/", "ü/", "日本/", ".hidden/", "..a/", "a../",
     ".../", "%2e%2e/", "a&b=c/", "-/", "'quoted'/", '"/',
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3/", "\u0645\u06cc\u200c\u062e/", "\ue000/", "\u0378/", "\ufeff/",
 ]  # fmt: skip
 BAD_PARTS = {
     "..": "part that is",
     ".": "part that is",
     "a//b": "empty part",
     "a\\b": "backslash",
-    "a\x00b": "invisible",
-    "a\tb": "invisible",
-    "a\nb": "invisible",
-    "a\x7fb": "invisible",
-    "a\u200bb": "invisible",
-    "a\u202eb": "invisible",
-    "a\u2028b": "invisible",
-    "a\ue000b": "invisible",
+    "a\x00b": "control",
+    "a\tb": "control",
+    "a\nb": "control",
+    "a\x7fb": "control",
+    "a\u202eb": "control",
+    "a\u2028b": "control",
     "/a": "begins with a slash",
     "//": "begins with a slash",
 }
@@ -157,7 +156,7 @@ SENTENCES = {
     "a//b/": "'a//b/' has an empty part.",
     "a/../": "'a/../' has a part that is . or ...",
     "a\\b/": "'a\\\\b/' holds a backslash.",
-    "a\tb/": "'a\\tb/' holds a control or invisible character.",
+    "a\tb/": "'a\\tb/' holds a control character.",
     "\u00fc" * 99 + "*": "'" + "\\xfc" * 99 + "*' does not end with a slash.",
     "a" * 101: "'" + "a" * 100 + "...' does not end with a slash.",
 }

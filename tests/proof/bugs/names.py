@@ -20,6 +20,8 @@ NAME_BUGS = bugs_in(
         "if not is_product_slug(product_slug) or not is_build_slug(build_slug):",
         "if False:",
     ),
+    escape_in_a_text=("\\x00-\\x1f", "\\x00"),
+    reordering_in_a_text=("\\u2066-\\u2069", ""),
     case_of_server_made_slugs=(".lower()", ""),
 ) | bugs_in(
     "builds/arns.py",

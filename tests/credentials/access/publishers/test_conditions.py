@@ -76,6 +76,7 @@ ILLEGAL: dict[str, tuple[dict[str, Any], str]] = {
     "empty value": (changed(environment=[""]), "environment"),
     "space at the end": (changed(environment=["docs "]), "environment"),
     "control character": (changed(environment=["a\x00b"]), "environment"),
+    "reordering character": (changed(environment=["a\u202eb"]), "environment"),
     "256 characters": (changed(environment=["e" * 256]), "environment"),
     "too many": (changed(environment=["e"] * (MAX_VALUES + 1)), "environment"),
     "wildcard": (changed(environment=["docs-*"]), "environment"),
