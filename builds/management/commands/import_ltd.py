@@ -1,24 +1,29 @@
 """`manage.py import_ltd`: take over products and builds from a running LTD Keeper."""
 
-import sys
 from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from builds.ltd.importing import Fate, Import, Imported
 from builds.ltd.keeper import Keeper, KeeperAnswerError, KeeperUnreachableError
 from builds.models import Store
 from credentials.access.clients import CANARY_PREFIX
+from credentials.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    end,
+    not_made,
+    wrong_argument,
+)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Take over the products and finished builds of a running LTD Keeper, with their slugs. "
         "What is here already is never overwritten. Safe to repeat; it goes on where it stopped. "
-        "Exit code 1 when something was not taken over."
+        "Exit code 1 when there is a conflict, 3 when something could not be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,19 +36,20 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         store = Store.objects.filter(name=options["store"]).first()
         if store is None:
-            raise CommandError("There is no such store. The admin lists them.")
+            raise wrong_argument("There is no such store. The admin lists them.")
         apply = not options["dry_run"]
         try:
             with Keeper(options["url"]) as keeper:
                 counts = self._import(keeper, store, apply=apply)
         except KeeperUnreachableError as err:
-            raise CommandError(f"{err} Run it again: it goes on where it stopped.") from err
-        except (KeeperAnswerError, ValueError) as err:
-            raise CommandError(str(err)) from err
+            raise not_made(f"{err} Run it again: it goes on where it stopped.") from err
+        except KeeperAnswerError as err:
+            raise not_made(str(err)) from err
+        except ValueError as err:
+            raise wrong_argument(f"--from {options['url']}: {err}.") from err
         told = ", ".join(f"{counts[fate]} {fate}" for fate in Fate)
         self.stdout.write(f"{'' if apply else 'Nothing was changed. '}Products and builds: {told}.")
-        if counts[Fate.CONFLICT] or counts[Fate.FAILED]:
-            sys.exit(1)
+        end(_exit_code(counts))
 
     def _import(self, keeper: Keeper, store: Store, *, apply: bool) -> Counter[Fate]:
         counts: Counter[Fate] = Counter()
@@ -68,3 +74,9 @@ class Command(BaseCommand):
     def _tell(self, one: Imported) -> None:
         if one.reason:
             self.stdout.write(f"{one.name}: {one.fate}. {one.reason}")
+
+
+def _exit_code(counts: Counter[Fate]) -> ExitCode:
+    if counts[Fate.FAILED]:
+        return ExitCode.NOT_MADE
+    return ExitCode.FINDINGS if counts[Fate.CONFLICT] else ExitCode.NOTHING_FOUND

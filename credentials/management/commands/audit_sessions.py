@@ -1,6 +1,5 @@
 """`manage.py audit_sessions`: hold the ledger against the rules; meant for cron."""
 
-import sys
 from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator
@@ -9,21 +8,23 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from credentials.audit.ledger import audit_ledger
 from credentials.audit.rules import Finding
+from credentials.management.outcomes import ExitCode, ServiceCommand, end, whole_number
+
+MOST_GRACE = 366 * 86_400
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Report what the ledger holds against the rules. Exit code 1 when there is a finding."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")
         parser.add_argument(
             "--grace",
-            type=int,
+            type=whole_number(0, MOST_GRACE),
             default=0,
             metavar="SECONDS",
             help="do not report live sessions of builds that closed less than this ago",
@@ -33,8 +34,7 @@ class Command(BaseCommand):
         grace = timedelta(seconds=options["grace"])
         findings = audit_ledger(now=timezone.now(), grace=grace)
         render = self._json if options["format"] == "json" else self._text
-        if render(findings):
-            sys.exit(1)
+        end(ExitCode.FINDINGS if render(findings) else ExitCode.NOTHING_FOUND)
 
     def _text(self, findings: Iterator[Finding]) -> Counter[str]:
         counts: Counter[str] = Counter()

@@ -1,24 +1,29 @@
 """`manage.py bootstrap_store`: the identities and the bucket settings that a store needs."""
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from boto3.session import Session
-from botocore.exceptions import BotoCoreError
-from django.core.management.base import BaseCommand, CommandError
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from builds.models import Store
 from credentials.identities import UnsafeIdentityError
+from credentials.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    end,
+    not_made,
+    wrong_argument,
+)
 from credentials.stores.bootstrap import bootstrap_store, plan_for
 from credentials.stores.operator import Operator, key_of_profile
 from credentials.stores.report import json_document, text_lines
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Say what a store's account needs, or make it with your own credentials (boto3's usual "
-        "places, or --profile). Safe to repeat. Exit code 1 when a step failed."
+        "places, or --profile). Safe to repeat. Exit code 3 when a step failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,13 +48,14 @@ class Command(BaseCommand):
                 vendor_key=vendor_key,
                 apply=options["apply"],
             )
-        except (BotoCoreError, UnsafeIdentityError) as err:
-            raise CommandError(str(err)) from err
+        except (ProfileNotFound, UnsafeIdentityError) as err:
+            raise wrong_argument(str(err)) from err
+        except BotoCoreError as err:
+            raise not_made(str(err)) from err
         is_json = options["format"] == "json"
         for line in [json_document(report)] if is_json else text_lines(report):
             self.stdout.write(line)
-        if report.has_failed:
-            sys.exit(1)
+        end(ExitCode.NOT_MADE if report.has_failed else ExitCode.NOTHING_FOUND)
 
 
 def _store(name: str | None) -> Store:
@@ -57,4 +63,4 @@ def _store(name: str | None) -> Store:
     if (found := list(stores[:2])) and len(found) == 1:
         return found[0]
     names = ", ".join(Store.objects.values_list("name", flat=True)) or "none"
-    raise CommandError(f"Name one store with --store. There are: {names}.")
+    raise wrong_argument(f"Name one store with --store. There are: {names}.")

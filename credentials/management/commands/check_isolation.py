@@ -1,20 +1,19 @@
 """`manage.py check_isolation`: prove on the real store that builds are kept apart."""
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 import orjson
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from builds.models import Store
 from credentials.isolation.checking import request_check, run_check
 from credentials.isolation.models import IsolationRun
 from credentials.isolation.verdicts import Line
+from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Make the calls that a build's credentials must, and must not, be able to make. "
         "Exit code 1 when a store does not keep builds apart."
@@ -40,8 +39,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
         if not is_text:
             self.stdout.write(orjson.dumps([_document(run) for run in runs]).decode())
-        if not all(run.passed for run in runs):
-            sys.exit(1)
+        passed = all(run.passed for run in runs)
+        end(ExitCode.NOTHING_FOUND if passed else ExitCode.FINDINGS)
 
     def _requested(self) -> list[IsolationRun]:
         return list(IsolationRun.objects.requested().select_related("store"))
@@ -49,7 +48,7 @@ class Command(BaseCommand):
     def _new(self, name: str | None) -> list[IsolationRun]:
         stores = Store.objects.filter(name=name) if name else Store.objects.all()
         if not stores:
-            raise CommandError("There is no such store. The admin lists them.")
+            raise wrong_argument("There is no such store. The admin lists them.")
         return [request_check(store=store, now=timezone.now()) for store in stores]
 
     def _print(self, line: Line) -> None:

@@ -1,19 +1,16 @@
 """`manage.py count_builds`: what lies in the builds that were finished; meant for cron."""
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
 from credentials.closed_builds.counting import count_builds, uncounted_builds
-from credentials.management.outcomes import tell, with_progress
+from credentials.management.outcomes import ServiceCommand, end, tell, with_progress
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Count objects and bytes of finished builds that were not counted as a whole yet. Safe to "
-        "repeat and to run twice at once. Exit code 1 when a build could not be counted."
+        "repeat and to run twice at once. Exit code 3 when a build could not be counted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,5 +25,4 @@ class Command(BaseCommand):
                 f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
                 f"Failed: {totals.failed}."
             )
-        if totals.failed:
-            sys.exit(1)
+        end(totals.exit_code)

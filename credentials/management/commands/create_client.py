@@ -6,7 +6,6 @@ from typing import Any
 
 import orjson
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,13 +13,14 @@ from builds.services import find_product
 from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import Client
+from credentials.management.outcomes import ServiceCommand, whole_number, wrong_argument
 from credentials.secret import Secret
 from ltdkeeper.errors import DomainError
 
 MOST_DAYS = 3650
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Make a client if it is missing, grant it products, and print a new API key, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,24 +41,26 @@ class Command(BaseCommand):
             metavar="CIDR",
             help="a network the key is taken from; default: everywhere",
         )
-        parser.add_argument("--expires-days", type=int, help="default: the key never expires")
+        parser.add_argument(
+            "--expires-days",
+            type=whole_number(1, MOST_DAYS),
+            metavar="N",
+            help="default: the key never expires",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        days = options["expires_days"]
-        if days is not None and not 1 <= days <= MOST_DAYS:
-            raise CommandError(f"--expires-days must be 1 to {MOST_DAYS}.")
         try:
             client, made, secret = _make(options)
         except (DomainError, ValidationError) as err:
-            raise CommandError(" ".join(getattr(err, "messages", [str(err)]))) from err
+            raise wrong_argument(" ".join(getattr(err, "messages", [str(err)]))) from err
         if options["format"] == "json":
             answer = {"client": client.name, "api_key": secret.reveal()}
             self.stdout.write(orjson.dumps(answer).decode())
             return
         self.stdout.write(f"{'Made' if made else 'Found'} the client {client.name}.")
         self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")
-        if not days:
+        if not options["expires_days"]:
             self.stdout.write("It never expires, which the audit reports; --expires-days sets it.")
 
 

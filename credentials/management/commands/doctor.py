@@ -1,21 +1,20 @@
 """`manage.py doctor`: what must be right in a store's account before the first job fails."""
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 import boto3
 from botocore.exceptions import BotoCoreError
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from builds.models import Store
 from credentials.doctor.examining import examine_store
 from credentials.doctor.findings import Result, Severity, count
 from credentials.doctor.report import document, result_lines, summary_line
+from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Look at a store's account with the auditor's credentials, and try with the service's own "
         "what they must not do. Leaves nothing behind. Exit code 1 when there is an error."
@@ -44,8 +43,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"Store {store.name}: {summary_line(results)}")
         if not is_text:
             self.stdout.write(document(found))
-        if any(count(results, Severity.ERROR) for results in found.values()):
-            sys.exit(1)
+        has_error = any(count(results, Severity.ERROR) for results in found.values())
+        end(ExitCode.FINDINGS if has_error else ExitCode.NOTHING_FOUND)
 
     def _print(self, result: Result) -> None:
         self.stdout.write("\n".join(result_lines(result)))
@@ -60,11 +59,11 @@ def _session(profile: str) -> boto3.session.Session | None:
     try:
         return boto3.session.Session(profile_name=profile) if profile else None
     except BotoCoreError as err:
-        raise CommandError(str(err)) from err
+        raise wrong_argument(str(err)) from err
 
 
 def _stores(name: str | None) -> list[Store]:
     stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
     if found := list(stores):
         return found
-    raise CommandError("There is no such store. The admin lists them.")
+    raise wrong_argument("There is no such store. The admin lists them.")

@@ -1,22 +1,26 @@
 """`manage.py purge_builds`: remove the objects of builds that were deleted long enough ago."""
 
-import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from builds.models import Store
 from credentials.closed_builds.purging import purge_builds, purgeable_builds
-from credentials.management.outcomes import tell, with_progress
+from credentials.management.outcomes import (
+    ServiceCommand,
+    end,
+    tell,
+    with_progress,
+    wrong_argument,
+)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = (
         "Say, or with --apply do: remove the objects of builds deleted before a day. Their rows "
-        "and roots stay. Safe to repeat. Exit code 1 when a build could not be purged."
+        "and roots stay. Safe to repeat. Exit code 3 when a build could not be purged."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -43,18 +47,20 @@ class Command(BaseCommand):
                 f"{done} {totals.objects} objects, {totals.bytes} bytes, of {totals.builds} "
                 f"builds. Failed: {totals.failed}."
             )
-        if totals.failed:
-            sys.exit(1)
+        end(totals.exit_code)
 
 
 def _moment(text: str) -> datetime:
     """Raises ArgumentTypeError."""
     try:
-        if text.isdecimal():
+        if text.isascii() and text.isdecimal():
             return timezone.now() - timedelta(days=int(text))
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except (ValueError, OverflowError) as err:
         raise ArgumentTypeError(f"{text!r} is no day: write 2026-10-31, or 30 (days ago).") from err
+    if day > timezone.now():
+        raise ArgumentTypeError(f"{text} lies ahead: name a day that has begun.")
+    return day
 
 
 def _store(name: str | None) -> Store | None:
@@ -62,4 +68,4 @@ def _store(name: str | None) -> Store | None:
         return None
     if found := Store.objects.filter(name=name).first():
         return found
-    raise CommandError("There is no such store. The admin lists them.")
+    raise wrong_argument("There is no such store. The admin lists them.")

@@ -3,14 +3,14 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from credentials.access.keys import command_line_user, withdraw_api_key
 from credentials.access.models import ApiKey
+from credentials.management.outcomes import ServiceCommand, wrong_argument
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Withdraw an API key. It cannot be undone; sessions already issued live to their end."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -20,6 +20,6 @@ class Command(BaseCommand):
         public_id = options["public_id"].removeprefix("ltdk_")
         key = ApiKey.objects.filter(public_id=public_id).first()
         if key is None:
-            raise CommandError("There is no API key of that id. The admin lists them.")
+            raise wrong_argument("There is no API key of that id. The admin lists them.")
         key = withdraw_api_key(key=key, actor=command_line_user(), now=timezone.now())
         self.stdout.write(f"{key} of {key.client} is withdrawn since {key.withdrawn_at:%F %T} UTC.")

@@ -162,7 +162,7 @@ def test_command_names_what_failed(make_build: MakeBuild, bucket: FakeStore) -> 
     bucket.error = AWAY
     text, code = run()
     assert text.splitlines()[0] == f"{build.root}: store_unreachable"
-    assert (text.splitlines()[1], code) == ("Counted 0 builds: 0 objects, 0 bytes. Failed: 1.", 1)
+    assert (text.splitlines()[1], code) == ("Counted 0 builds: 0 objects, 0 bytes. Failed: 1.", 3)
 
 
 def test_command_speaks_json(make_build: MakeBuild, sts: FakeSts) -> None:

@@ -105,5 +105,5 @@ def make_live(build: Build) -> Callable[[], None]:
 
 @pytest.mark.parametrize("arguments", [["--format", "xml"], ["--grace", "soon"]])
 def test_wrong_option_is_a_sentence(arguments: list[str], db: None) -> None:
-    with pytest.raises(CommandError, match="invalid"):
+    with pytest.raises(CommandError, match=r"--format|--grace"):
         audit(*arguments)

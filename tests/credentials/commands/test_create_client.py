@@ -120,9 +120,9 @@ WRONG = {
     "only an unknown product": (["ci", "--only", "nowhere"], "no such product"),
     "not a network": (["ci", "--network", "example.org"], "is not a network: write 192.0.2.0/24"),
     "network with host bits": (["ci", "--network", "192.0.2.7/24"], "is not a network"),
-    "no days": (["ci", "--expires-days", "0"], "must be 1 to 3650"),
-    "fewer days": (["ci", "--expires-days", "-1"], "must be 1 to 3650"),
-    "days in words": (["ci", "--expires-days", "ten"], "invalid int value"),
+    "no days": (["ci", "--expires-days", "0"], "not a whole number from 1 to 3650"),
+    "fewer days": (["ci", "--expires-days", "-1"], "not a whole number from 1 to 3650"),
+    "days in words": (["ci", "--expires-days", "ten"], "not a whole number"),
     "another format": (["ci", "--format", "xml"], "invalid choice"),
     "no name": ([], "required"),
 }

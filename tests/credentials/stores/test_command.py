@@ -41,13 +41,13 @@ def test_json_is_one_document(command: Command) -> None:
     assert answer["documents"]["trust"]["Version"] == "2012-10-17"
 
 
-def test_exit_code_is_1_when_a_step_failed(
+def test_exit_code_is_3_when_a_step_failed(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trust, "try_assuming_again", lambda *_: Trial(again=Again.ACCEPTED))
     with pytest.raises(SystemExit) as ended:
         command("--apply")
-    assert ended.value.code == 1
+    assert ended.value.code == 3
 
 
 def test_store_must_be_named_where_there_are_several(command: Command, store: Store) -> None:

@@ -1,0 +1,112 @@
+"""Exit codes mean the same for every command: cron jobs and monitoring rely on them."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import OperationalError
+
+from builds.models import Build, Store
+from credentials.management.outcomes import ExitCode, ServiceCommand
+
+OURS = sorted(
+    name
+    for name, app in get_commands().items()
+    if str(app).split(".")[0] in {"builds", "credentials"}
+)
+FORMATS = [
+    *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
+    *("doctor", "purge_builds"),
+]
+# What each command needs to be given at least.
+NEEDED: dict[str, list[str]] = {
+    "create_client": ["ci"],
+    "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
+    "purge_builds": ["--deleted-before", "30"],
+    "withdraw_key": ["y8jw59d6g3it"],
+}
+
+
+def exit_code(*arguments: str) -> int:
+    try:
+        call_command(*arguments, stdout=StringIO(), stderr=StringIO())
+    except SystemExit as ended:
+        return int(str(ended.code))
+    except CommandError as err:
+        return err.returncode
+    return 0
+
+
+def foreign_write(build: Build) -> None:
+    Build.objects.update(written_without_session=True)
+
+
+NUMBERS = {
+    "audit_sessions": ["--grace"],
+    "create_client": ["--expires-days"],
+    "purge_builds": ["--deleted-before"],
+}
+NONSENSE = ["-1", "1.5", "soon", "", "٣", "1e3", "9" * 5000, "9" * 9]
+WRONG = [
+    *([name, "--no-such-option"] for name in OURS),
+    *([name, "--format", "xml"] for name in FORMATS),
+    *(
+        [name, f"{option}={text}"]
+        for name in NUMBERS
+        for option in NUMBERS[name]
+        for text in NONSENSE
+    ),
+    ["create_client", "ci", "--expires-days=0"],
+    ["create_client", "ci", "--product", "no-such-product"],
+    ["create_client", "ci", "--network", "everywhere"],
+    ["create_client", ""],
+    ["withdraw_key", "000000000000"],
+    ["purge_builds"],
+    ["purge_builds", "--deleted-before=2026-13-01"],
+    ["purge_builds", "--deleted-before=2999-01-01"],
+    ["purge_builds", "--deleted-before=30", "--store", "elsewhere"],
+    ["check_isolation", "--store", "elsewhere"],
+    ["doctor", "--store", "elsewhere"],
+    ["doctor", "--profile", "no-such-profile"],
+    ["bootstrap_store", "--store", "elsewhere"],
+    ["bootstrap_store", "--profile", "no-such-profile"],
+    ["bootstrap_store", "--vendor-arn", "everybody"],
+    ["import_ltd", "--from", "ftp://keeper.example.org", "--store", "main"],
+    ["import_ltd", "--from", "https://keeper.example.org", "--store", "elsewhere"],
+]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_of_ours_ends_by_the_same_rules(name: str) -> None:
+    assert isinstance(load_command_class(get_commands()[name], name), ServiceCommand)
+
+
+def test_clean_audit_is_0(db: None) -> None:
+    assert exit_code("audit_sessions") == ExitCode.NOTHING_FOUND
+
+
+def test_finding_is_1(build: Build) -> None:
+    Build.objects.update(written_without_session=True)
+    assert exit_code("audit_sessions") == ExitCode.FINDINGS
+
+
+@pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
+def test_wrong_argument_is_2(arguments: list[str], store: Store) -> None:
+    needed = NEEDED.get(arguments[0], []) if len(arguments) > 1 else []
+    given = [*needed, *arguments[1:]] if arguments[1:2] != needed[:1] else arguments[1:]
+    assert exit_code(arguments[0], *given) == ExitCode.WRONG_ARGUMENTS
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_database_that_fails_is_3_in_one_line(
+    name: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_command_class(get_commands()[name], name).__class__, "handle", _fail)
+    with pytest.raises(CommandError, match=r"\AThe database failed: no route\Z") as caught:
+        call_command(name, *NEEDED.get(name, []))
+    assert caught.value.returncode == ExitCode.NOT_MADE
+
+
+def _fail(*_: Any, **__: Any) -> None:
+    raise OperationalError("no route\nto host")
