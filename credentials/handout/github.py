@@ -9,10 +9,10 @@ for GitHub Actions".)
 import base64
 
 from credentials.handout.facts import Step, StepDelivery
-from credentials.handout.files import FOLDER
+from credentials.handout.files import FOLDER, PROFILE
 from credentials.handout.quoting import single_line
 from credentials.handout.shell import END, IN_THE_FOLDER, shell_lines
-from credentials.handout.variables import HEEDED_WHEN_EMPTY, TAKEN_AWAY, values
+from credentials.handout.variables import HEEDED_WHEN_EMPTY, MASKS_PROFILE, TAKEN_AWAY, values
 
 NEEDS_GITHUB = """\
 : "${GITHUB_ENV:?is not set: this is no step of GitHub Actions, ask for format=env}"
@@ -42,26 +42,38 @@ def _mask(step: Step) -> str:
 
 
 def _refuse_what_cannot_be_emptied(step: Step) -> str:
-    if step.delivery is not StepDelivery.CONTAINER:
-        return ""
-    return "".join(
-        f"""\
+    if step.delivery is StepDelivery.CONTAINER:
+        why = "is set for the job and would win: ask for delivery=process"
+        return "".join(_refuse(name, why) for name in HEEDED_WHEN_EMPTY)
+    if len(step.product_slugs) > 1:
+        return _refuse(
+            MASKS_PROFILE,
+            "is set for the job, so that AWS_PROFILE could not choose a product: remove it",
+        )
+    return ""
+
+
+def _refuse(name: str, why: str) -> str:
+    return f"""\
 if [ -n "${{{name}+x}}" ]; then
-  echo 'ltdkeeper: {name} is set for the job and would win: ask for delivery=process' >&2
+  echo 'ltdkeeper: {name} {why}' >&2
   exit 1
 fi
 """
-        for name in HEEDED_WHEN_EMPTY
-    )
 
 
 def _empty() -> str:
-    """Empty, for later steps, what is set in this one; what is set anew comes after it."""
+    """Empty, for later steps, what is set in this one; what is set anew comes after it.
+
+    An empty profile is an error to botocore: that one gets the step's own.
+    """
+    names = " ".join(name for name in TAKEN_AWAY if name != MASKS_PROFILE)
     return f"""\
-for _ltd_name in {" ".join(TAKEN_AWAY)}; do
+for _ltd_name in {names}; do
   if eval "[ -n \\"\\${{$_ltd_name+x}}\\" ]"; then echo "$_ltd_name=" >> "$GITHUB_ENV"; fi
 done
 unset _ltd_name
+if [ -n "${{{MASKS_PROFILE}+x}}" ]; then echo '{MASKS_PROFILE}={PROFILE}' >> "$GITHUB_ENV"; fi
 """
 
 

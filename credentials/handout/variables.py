@@ -30,6 +30,7 @@ TAKEN_AWAY = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
     "AWS_ENDPOINT_URL",
     "AWS_ENDPOINT_URL_S3",
+    "AWS_DEFAULT_PROFILE",
     "LTD_AWS_ID",  # static keys of LTD's uploaders
     "LTD_AWS_SECRET",
     "LTD_MASON_AWS_ID",
@@ -44,11 +45,14 @@ HEEDED_WHEN_EMPTY = (
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
 )
 
+# botocore reads this before AWS_PROFILE, even when it is empty: while it is set, AWS_PROFILE has no
+# effect (`configprovider.py`, BOTOCORE_DEFAUT_SESSION_VARIABLES).
+MASKS_PROFILE = "AWS_DEFAULT_PROFILE"
+
 # Set to what turns them off, since an empty profile or file name is an error to botocore. The
 # profile does not exist until the folder does: whatever fails in between leaves no other way in.
 TURNED_OFF = {
     "AWS_PROFILE": PROFILE,
-    "AWS_DEFAULT_PROFILE": PROFILE,
     "AWS_CONFIG_FILE": NOTHING,
     "AWS_SHARED_CREDENTIALS_FILE": NOTHING,
     "AWS_CREDENTIAL_FILE": NOTHING,

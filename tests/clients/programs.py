@@ -23,6 +23,14 @@ def executable(program: str, name: str = "python") -> str:
     return str(path)
 
 
+def debians(name: str) -> str:
+    """A program as Debian has it. Raises DemoError without it."""
+    path = Path("/usr/bin") / name
+    if not path.exists():
+        raise DemoError(f"{path} is missing: `.ci/run` names the package that has it.")
+    return str(path)
+
+
 def client_environment(home: Path, *, endpoint_url: str, region: str) -> dict[str, str]:
     """What a CI job has around it: a home, the address of a store that is not AWS, no keys."""
     names = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")

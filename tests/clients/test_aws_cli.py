@@ -1,15 +1,17 @@
 """The AWS CLI: sync, which looks before it writes, and cp, which does not."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.clients.jobs import begin_job
 from tests.clients.matrix import Row
-from tests.clients.programs import executable, run
+from tests.clients.programs import debians, executable, run
 from tests.clients.scene import PRODUCT, SYNCED, Scene
 from tests.clients.trees import tree_on_disk
-from tests.store.uploader import RegisteredBuild
+from tests.store.uploader import RegisteredBuild, Uploader
 
 
 def s3_command(name: str, site: Path, build: RegisteredBuild, *options: str) -> list[str]:
@@ -61,3 +63,35 @@ def test_upload_access_does_not_delete(scene: Scene, site: Path, tmp_path: Path)
     command = s3_command("sync", smaller, build, "--delete")
     assert "delete failed: " in run(command, env=scene.container(build), code=1)
     assert scene.tree_of(build) == tree_on_disk(site, unknown=scene.default_type)
+
+
+OTHER = f"ltd-{SYNCED}"
+# Version 2 takes AWS_DEFAULT_PROFILE only where AWS_PROFILE is not set.
+CHOICES = {
+    "1, AWS_PROFILE": (1, {"AWS_PROFILE": OTHER}, ()),
+    "1, AWS_DEFAULT_PROFILE": (1, {"AWS_DEFAULT_PROFILE": OTHER}, ()),
+    "1, --profile": (1, {}, ("--profile", OTHER)),
+    "2, AWS_PROFILE": (2, {"AWS_PROFILE": OTHER}, ()),
+    "2, --profile": (2, {}, ("--profile", OTHER)),
+}
+
+
+@pytest.mark.parametrize(("version", "variables", "options"), CHOICES.values(), ids=CHOICES)
+def test_job_chooses_another_product(
+    scene: Scene,
+    site: Path,
+    tmp_path: Path,
+    version: int,
+    variables: Mapping[str, str],
+    options: Sequence[str],
+) -> None:
+    """The first product's credentials do not reach the second one's build."""
+    job = begin_job(scene, PRODUCT, tmp_path, more=f"&product={SYNCED}")
+    own = Uploader(scene.uploader.url, api_key=job["LTD_PASSWORD"], store=scene.account.row.name)
+    first, second = own.register(PRODUCT), own.register(SYNCED)
+    own.close()
+    target = f"s3://{second.bucket}/{second.root}/"
+    aws = executable("aws-cli", "aws") if version == 1 else debians("aws")
+    command = [aws, "--endpoint-url", job["AWS_ENDPOINT_URL"], *options]
+    run([*command, "s3", "cp", str(site / "index.html"), target], env=job | variables)
+    assert (list(scene.tree_of(first)), list(scene.tree_of(second))) == ([], ["index.html"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.credentials.handout.test_github import later_environment
 from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 from tests.shells import SHELLS
@@ -62,6 +63,41 @@ def test_each_product_has_its_profile(ask: Ask, run_step: Step, service: Service
         (first["access_key_id"], "guide"),
         (other["access_key_id"], "handbook"),
     }
+
+
+# How a step chooses a product other than the first: by a variable, or in the program.
+CHOICES = {
+    "AWS_PROFILE": ("export AWS_PROFILE=ltd-handbook\n", ()),
+    "AWS_DEFAULT_PROFILE": ("export AWS_DEFAULT_PROFILE=ltd-handbook\n", ()),
+    "profile_name": ("", ("ltd-handbook",)),
+}
+
+
+@pytest.mark.parametrize("form", ["env", "github"])
+@pytest.mark.parametrize(("choose", "profiles"), CHOICES.values(), ids=CHOICES)
+def test_step_chooses_another_product(
+    form: str,
+    choose: str,
+    profiles: tuple[str, ...],
+    ask: Ask,
+    run_step: Step,
+    service: Service,
+    tmp_path: Path,
+) -> None:
+    file, unmasked = tmp_path / "github_env", "unset AWS_DEFAULT_PROFILE\n"
+    file.touch()
+    lines = ask(f"format={form}&product=guide&product=handbook")
+    register = REGISTER.replace("$LTD_PRODUCT", "handbook")
+    use = choose + program(*profiles)
+    if form == "github":
+        run_step(unmasked + lines, register, GITHUB_ENV=str(file))
+        later = later_environment(file)
+        done = run_step("" if "AWS_DEFAULT_PROFILE" in later else unmasked, use, **later)
+    else:
+        done = run_step(lines, register + use)
+    (found,) = json.loads(done.stdout.splitlines()[-1])
+    (row,) = newest_rows(service, 1)
+    assert row == (found["access_key_id"], "process", "handbook", "issued")
 
 
 @pytest.mark.parametrize("shell", SHELLS)

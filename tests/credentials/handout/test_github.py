@@ -96,7 +96,8 @@ def test_what_is_set_for_the_job_is_emptied_for_later_steps(
     hostile = dict.fromkeys(TAKEN_AWAY, "hostile")
     evaluated(shell, lines(), folder=tmp_path, environment=github | hostile)
     later = later_environment(tmp_path / "github_env")
-    assert {name: later.get(name) for name in TAKEN_AWAY} == dict.fromkeys(TAKEN_AWAY, "")
+    left = dict.fromkeys(TAKEN_AWAY, "") | {"AWS_DEFAULT_PROFILE": "ltd"}
+    assert {name: later.get(name) for name in TAKEN_AWAY} == left
 
 
 def test_what_is_not_set_is_not_emptied(tmp_path: Path, github: dict[str, str]) -> None:
@@ -120,6 +121,23 @@ def test_what_cannot_be_emptied_is_an_error_for_containers(
     assert done.returncode == 1
     assert b"went on" not in done.stdout
     assert name.encode() in done.stderr
+    assert (tmp_path / "github_env").read_text() == "EARLIER=kept\n"
+
+
+@IN_EVERY_SHELL
+def test_variable_that_masks_the_profile_is_an_error_for_several_products(
+    shell: list[str], tmp_path: Path, github: dict[str, str]
+) -> None:
+    done = evaluated(
+        shell,
+        lines(product_slugs=("handbook", "guide")),
+        folder=tmp_path,
+        then="echo went on",
+        options="-u",
+        environment=github | {"AWS_DEFAULT_PROFILE": "default"},
+    )
+    assert (done.returncode, b"went on" in done.stdout) == (1, False)
+    assert b"AWS_DEFAULT_PROFILE is set for the job" in done.stderr
     assert (tmp_path / "github_env").read_text() == "EARLIER=kept\n"
 
 
