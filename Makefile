@@ -66,6 +66,10 @@ test-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploaders 
 	LTD_TEST_STORE=embedded $(BIN)/python -m pytest -q tests/clients tests/workflows
 	LTD_TEST_STORE=ceph $(BIN)/python -m pytest -q tests/clients tests/workflows
 
+.PHONY: bench
+bench: $(INSTALLED) ## What the main path costs, as a table, beside an older state; also on PostgreSQL where it is installed
+	@$(BIN)/python -m tests.bench.main_path $(BENCH)
+
 .PHONY: bench-clients
 bench-clients: $(INSTALLED) $(STORE_INSTALLED) $(CLIENTS_INSTALLED) ## Uploads of 2,000 files, beside the same with static keys
 	@LTD_TEST_STORE=$${LTD_TEST_STORE:-ceph} $(BIN)/python -m tests.bench.uploads

@@ -1,0 +1,1 @@
+"""`make bench`: what the main path costs, each figure beside something measured in the same run."""
