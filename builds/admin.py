@@ -24,7 +24,10 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
         ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
-        ("Rights", {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn")}),
+        (
+            "Rights",
+            {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn", "with_sync")},
+        ),
         ("Presigned POSTs", {"fields": ("post_support", "post_signer_profile")}),
     )
 

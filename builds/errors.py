@@ -21,6 +21,17 @@ class UnknownStore(DomainError):
     message = "There is no store of that name. Ask an operator for the names that exist."
 
 
+class StoreWithoutSync(DomainError):
+    status = 400
+    code = "store_without_sync"
+
+    def __init__(self, *, store_name: str) -> None:
+        super().__init__(
+            f"The store {store_name} is not set up for sync products. An operator sets it up with "
+            f"`manage.py bootstrap_store --store {store_name} --with-sync --apply`."
+        )
+
+
 class SlugTaken(DomainError):
     status = 409
     code = "slug_taken"

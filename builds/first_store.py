@@ -25,6 +25,7 @@ def ensure_first_store() -> tuple[Store | None, bool]:
         external_id=settings.LTD_STORE_EXTERNAL_ID,
         kms_key_arn=settings.LTD_STORE_KMS_KEY_ARN,
         addressing=settings.LTD_STORE_ADDRESSING,
+        with_sync=settings.LTD_STORE_WITH_SYNC,
     )
     with transaction.atomic():
         if found := Store.objects.filter(name=store.name).first():

@@ -32,6 +32,7 @@ PUBLIC_ACLS = ("public-*", "authenticated-read", "aws-exec-read")
 GRANT_HEADERS = ("read", "write", "read-acp", "write-acp", "full-control")
 ANY_VALUE = "?*"
 ASSUMING = "sts:AssumeRole"
+READING = "s3:GetObject"
 
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:(?:user|role)/[\w+=,.@/-]+\Z", re.ASCII)
 
@@ -74,20 +75,32 @@ def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: boo
     return _document([statement | ({"Condition": condition} if condition else {})])
 
 
-def upload_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
-    """The upload role's own policy: the builds of its bucket, never made public or redirected."""
+def upload_policy(
+    *, role_arn: str, bucket: str, kms_key_arn: str = "", with_sync: bool = False
+) -> str:
+    """The upload role's own policy: the builds of its bucket, never made public or redirected.
+
+    Only sync products need to read objects. Purging needs `s3:DeleteObject` in any store.
+    """
     bucket_arn = _bucket_arn(role_arn, bucket)
-    return _document([*_denied(bucket_arn), *_allowed(bucket_arn, kms_key_arn)])
+    actions = [*WRITE_ACTIONS, *SYNC_ACTIONS]
+    if not with_sync:
+        actions.remove(READING)
+    return _document([*_denied(bucket_arn), *_allowed(bucket_arn, actions, kms_key_arn)])
 
 
-def boundary_policy(*, role_arn: str, bucket: str, kms_key_arn: str = "") -> str:
+def boundary_policy(
+    *, role_arn: str, bucket: str, kms_key_arn: str = "", with_sync: bool = False
+) -> str:
     """The upload role's permissions boundary: the most that any policy put on it can mean.
 
     Revoking rewrites policies of that role, and may replace its own one. With this, it can neither
     widen the role nor take its denials away: so they are in here as well. AWS takes 6,144
     characters of it (IAM quotas: managed policies).
     """
-    return upload_policy(role_arn=role_arn, bucket=bucket, kms_key_arn=kms_key_arn)
+    return upload_policy(
+        role_arn=role_arn, bucket=bucket, kms_key_arn=kms_key_arn, with_sync=with_sync
+    )
 
 
 def post_signer_policy(
@@ -119,11 +132,11 @@ def _bucket_arn(role_arn: str, bucket: str) -> str:
     return f"arn:{partition_of(role_arn)}:s3:::{bucket}"
 
 
-def _allowed(bucket_arn: str, kms_key_arn: str) -> list[Statement]:
+def _allowed(bucket_arn: str, actions: list[str], kms_key_arn: str) -> list[Statement]:
     listing = _allow("s3:ListBucket", bucket_arn)
     listing["Condition"] = {"StringLike": {"s3:prefix": EVERY_BUILD}}
     statements = [
-        _allow([*WRITE_ACTIONS, *SYNC_ACTIONS], f"{bucket_arn}/{EVERY_BUILD}"),
+        _allow(actions, f"{bucket_arn}/{EVERY_BUILD}"),
         listing,
         _allow("s3:GetBucketLocation", bucket_arn),
     ]

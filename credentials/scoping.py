@@ -89,6 +89,6 @@ def scope_of(build: Build) -> Scope:
         bucket=build.bucket_name,
         root=build.root,
         may_list_bare_root=build.server_made,
-        may_sync=product.access == product.Access.SYNC,
+        may_sync=store.with_sync and product.access == product.Access.SYNC,
         kms_key_arn=store.kms_key_arn,
     )

@@ -45,6 +45,7 @@ def embedded_environment(
         "LTD_STORE_REGION": REGION,
         "LTD_STORE_ENDPOINT_URL": store.endpoint_url,
         "LTD_STORE_ROLE_ARN": ROLE_ARN,
+        "LTD_STORE_WITH_SYNC": "true",
         "AWS_ACCESS_KEY_ID": identities.vendor.access_key_id,
         "AWS_SECRET_ACCESS_KEY": identities.vendor.secret_access_key.reveal(),
         "HOST": "127.0.0.1",

@@ -86,7 +86,12 @@ def _bootstrap(store: EmbeddedStore, administrator: AccessKey) -> AccessKey:
             session=session,
         ),
         plan=Plan(
-            bucket=BUCKET, region=REGION, role_arn=ROLE_ARN, role_max_seconds=3600, is_aws=False
+            bucket=BUCKET,
+            region=REGION,
+            role_arn=ROLE_ARN,
+            role_max_seconds=3600,
+            with_sync=True,
+            is_aws=False,
         ),
         vendor_key=None,
         apply=True,

@@ -73,6 +73,7 @@ LTD_STORE_ROLE_MAX_SECONDS = whole_number("LTD_STORE_ROLE_MAX_SECONDS", 3600)
 LTD_STORE_EXTERNAL_ID = env.str("LTD_STORE_EXTERNAL_ID", default="")
 LTD_STORE_KMS_KEY_ARN = env.str("LTD_STORE_KMS_KEY_ARN", default="")
 LTD_STORE_ADDRESSING = env.str("LTD_STORE_ADDRESSING", default="auto")
+LTD_STORE_WITH_SYNC = env.bool("LTD_STORE_WITH_SYNC", default=False)
 
 # --- the auditor --------------------------------------------------------------------------------
 LTD_AUDITOR_PROFILE = env.str("LTD_AUDITOR_PROFILE", default="")

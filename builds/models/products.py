@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
+from builds.errors import StoreWithoutSync
 from builds.models.stores import Store
 from builds.slugs import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
 from builds.validators import refuse_controls, validate_product_slug
@@ -60,6 +61,8 @@ class Product(models.Model):
 
     def clean(self) -> None:
         refuse_controls(self, "title", "doc_repo", "root_domain")
+        if self.store_id and self.access == self.Access.SYNC and not self.store.with_sync:
+            raise ValidationError({"access": StoreWithoutSync(store_name=self.store.name).message})
         longest = self.store.role_max_seconds if self.store_id else SESSION_SECONDS_MAXIMUM
         seconds = self.session_seconds
         if seconds is not None and not SESSION_SECONDS_MINIMUM <= seconds <= longest:

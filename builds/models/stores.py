@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -63,6 +64,13 @@ class Store(models.Model):
         "KMS key ARN", max_length=255, blank=True, validators=[validate_kms_key_arn]
     )
     addressing = models.CharField(max_length=8, choices=Addressing, default=Addressing.AUTO)
+    with_sync = models.BooleanField(
+        "sync products",
+        default=False,
+        help_text="Whether its products may have sync access: only then does the upload role need "
+        "to read objects. `manage.py bootstrap_store --with-sync --apply` gives the role that "
+        "right and ticks this.",
+    )
     acl_mode = models.CharField("ACLs", max_length=16, choices=ACLMode, default=ACLMode.NONE)
     post_support = models.CharField(
         "presigned POSTs",
@@ -94,6 +102,16 @@ class Store(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.with_sync or self.pk is None:
+            return
+        if slugs := list(self.products.filter(access="sync").values_list("slug", flat=True)[:5]):
+            message = (
+                f"Products of this store have sync access: {', '.join(slugs)}. Set their access to "
+                "upload first."
+            )
+            raise ValidationError({"with_sync": message})
 
     @property
     def partition(self) -> str:

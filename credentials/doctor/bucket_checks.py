@@ -22,6 +22,7 @@ def row(scene: Scene) -> Iterator[Finding]:
     """Every value of the store's row is legal: nothing else can be said of one that is not."""
     try:
         scene.store.clean_fields()
+        scene.store.clean()
     except ValidationError as err:
         yield Finding(
             id="row.invalid",

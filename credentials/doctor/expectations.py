@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from builds.arns import is_role_arn
-from builds.models import Product, Store
+from builds.models import Store
 from credentials.doctor.expected import Expected
 
 
@@ -25,7 +25,7 @@ def expected_of(store: Store) -> Expected:
         post_seconds=settings.LTD_POST_LIFETIME if _signs_posts(store) else None,
         product_seconds={p.slug: p.session_seconds for p in products if p.session_seconds},
         product_slugs=tuple(product.slug for product in products),
-        may_sync=any(product.access == Product.Access.SYNC for product in products),
+        with_sync=store.with_sync,
     )
 
 

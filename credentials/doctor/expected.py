@@ -37,7 +37,7 @@ class Expected:
     post_seconds: int | None = None
     product_seconds: Mapping[str, int] = field(default_factory=dict)
     product_slugs: tuple[str, ...] = ()
-    may_sync: bool = False
+    with_sync: bool = False
 
     @property
     def is_aws(self) -> bool:
@@ -82,12 +82,12 @@ class Expected:
     @property
     def upload(self) -> dict[str, Any]:
         """The upload role's own policy."""
-        return _read(upload_policy(**self._scope))
+        return _read(upload_policy(**self._scope, with_sync=self.with_sync))
 
     @property
     def boundary(self) -> dict[str, Any]:
         """The permissions boundary: exactly what the role may be allowed."""
-        return _read(boundary_policy(**self._scope))
+        return _read(boundary_policy(**self._scope, with_sync=self.with_sync))
 
     @property
     def vendor(self) -> dict[str, Any]:

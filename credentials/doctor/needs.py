@@ -14,7 +14,6 @@ from credentials.doctor.statements import Statement, allows_of, denies_of
 from credentials.doctor.subjects import Subject
 from credentials.identities import EVERY_BUILD
 
-ONLY_FOR_SYNC = "s3:getobject"
 WHY_NEEDED = "A session has no more than its role and its role's boundary: uploads are refused."
 
 
@@ -48,8 +47,7 @@ def _denied(subject: Subject, expected: Expected) -> Iterator[Finding]:
 def _needed(expected: Expected) -> Iterator[Right]:
     """The expected rights, on the builds of every product there is."""
     for right in expected_rights(expected):
-        if right.action != ONLY_FOR_SYNC or expected.may_sync:
-            yield from _of_products(right, expected.product_slugs) or [right]
+        yield from _of_products(right, expected.product_slugs) or [right]
 
 
 def _of_products(right: Right, slugs: tuple[str, ...]) -> list[Right]:

@@ -13,6 +13,7 @@ from credentials.doctor.findings import Finding
 from credentials.doctor.patterns import covers
 from credentials.doctor.statements import Statement, allows_of
 from credentials.doctor.subjects import Subject
+from credentials.identities import READING
 from credentials.policy import SYNC_ACTIONS, WRITE_ACTIONS
 
 PREFIX = "s3:prefix"
@@ -26,6 +27,11 @@ FAULTS = {
     "action-wide": (
         "allows actions that no upload needs",
         f"Changing ACLs, settings or other services is how a build becomes public. {SESSIONS}",
+    ),
+    "reading": (
+        "allows reading builds, which only sync products need",
+        "Some stores copy into a build whatever the role may read. The store is not set up for "
+        "sync products.",
     ),
     "resource-wide": (
         "reaches beyond the builds of its bucket",
@@ -101,7 +107,7 @@ def _excesses(
 def _fault(right: Right, permitted: list[Right], expected: Expected) -> str:
     same = [each for each in permitted if each.action == right.action]
     if not same:
-        return "action-wide"
+        return "reading" if right.action == READING.lower() else "action-wide"
     if any(covers(each.resource, right.resource) for each in same):
         return "listing-wide"
     bucket = right.resource.partition("/")[0]

@@ -30,13 +30,17 @@ NO_RIGHTS = "Not given its rights while a step above has failed."
 
 @dataclass(kw_only=True)
 class Report:
-    """Every step and what became of it, the documents, and the keys that were made now."""
+    """Every step and what became of it, the documents, and the keys that were made now.
+
+    `has_rights` says that the upload role's policy is the one in the documents.
+    """
 
     store_name: str
     applied: bool
     outcomes: list[Outcome] = field(default_factory=list)
     documents: dict[str, str] = field(default_factory=dict)
     keys: dict[str, AccessKey] = field(default_factory=dict)
+    has_rights: bool = False
 
     @property
     def has_failed(self) -> bool:
@@ -48,8 +52,10 @@ class Report:
         return any(outcome.status in changes for outcome in self.outcomes)
 
 
-def plan_for(store: "Store", *, vendor_arn: str = "", prefix: str = "ltdkeeper") -> Plan:
-    """What the account of a store should hold."""
+def plan_for(
+    store: "Store", *, with_sync: bool = False, vendor_arn: str = "", prefix: str = "ltdkeeper"
+) -> Plan:
+    """What the account of a store should hold; `with_sync` also for one that is not marked so."""
     return Plan(
         bucket=store.bucket,
         region=store.region,
@@ -57,6 +63,7 @@ def plan_for(store: "Store", *, vendor_arn: str = "", prefix: str = "ltdkeeper")
         role_max_seconds=store.role_max_seconds,
         external_id=store.external_id,
         kms_key_arn=store.kms_key_arn,
+        with_sync=store.with_sync or with_sync,
         vendor_arn=vendor_arn,
         prefix=prefix,
         is_aws=not store.endpoint_url,
@@ -109,7 +116,9 @@ def _settle_role(
         report.outcomes += [*limits, withheld]
     else:
         duration = settle(duration_setting(iam, plan), apply=apply)
-        report.outcomes += [*limits, duration, settle(rights, apply=apply)]
+        given = settle(rights, apply=apply)
+        report.outcomes += [*limits, duration, given]
+        report.has_rights = given.status in {Status.MADE, Status.CHANGED, Status.UNCHANGED}
     report.documents = {
         "trust": plan.trust(refuse_sessions=trust.refuses_sessions),
         **plan.documents,

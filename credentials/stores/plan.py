@@ -15,6 +15,7 @@ class Plan:
 
     `prefix` begins the names of the users; stores of one account may share them. `vendor_arn`
     names a principal that exists already, of which nothing is changed; empty: a user is made.
+    `with_sync` lets the upload role read objects, which only sync products need.
     `is_aws` says that the store is AWS itself, whose documented behaviour needs no trying.
     """
 
@@ -24,6 +25,7 @@ class Plan:
     role_max_seconds: int
     external_id: str = ""
     kms_key_arn: str = ""
+    with_sync: bool = False
     vendor_arn: str = ""
     prefix: str = "ltdkeeper"
     is_aws: bool = True
@@ -82,16 +84,17 @@ class Plan:
     @property
     def documents(self) -> dict[str, str]:
         """Every policy document but the trust policy, by who carries it."""
-        scope = {"role_arn": self.role_arn, "bucket": self.bucket}
+        scope = {
+            "role_arn": self.role_arn,
+            "bucket": self.bucket,
+            "kms_key_arn": self.kms_key_arn,
+        }
         return {
             "vendor": vendor_policy(role_arns=[self.role_arn]),
-            "upload": upload_policy(**scope, kms_key_arn=self.kms_key_arn),
-            "boundary": boundary_policy(**scope, kms_key_arn=self.kms_key_arn),
+            "upload": upload_policy(**scope, with_sync=self.with_sync),
+            "boundary": boundary_policy(**scope, with_sync=self.with_sync),
             "auditor": auditor_policy(
-                **scope,
-                boundary_arn=self.boundary_arn,
-                vendor_arn=self.vendor,
-                kms_key_arn=self.kms_key_arn,
+                **scope, boundary_arn=self.boundary_arn, vendor_arn=self.vendor
             ),
             "revoker": revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn),
         }

@@ -22,6 +22,7 @@ COMPLETE = {
     "LTD_STORE_EXTERNAL_ID": "tenant-7",
     "LTD_STORE_KMS_KEY_ARN": "arn:aws:kms:eu-central-1:123456789012:key/1",
     "LTD_STORE_ADDRESSING": "path",
+    "LTD_STORE_WITH_SYNC": True,
 }
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from pytest_django import DjangoAssertNumQueries
 
@@ -154,3 +156,32 @@ def test_text_of_a_product_holds_no_control_character(name: str, product: Produc
         setattr(product, name, text)
         with nullcontext() if is_legal else pytest.raises(ValidationError, match=name):
             product.full_clean()
+
+
+def test_sync_product_needs_a_store_that_is_set_up_for_it(product: Product) -> None:
+    product.access = Product.Access.SYNC
+    with pytest.raises(ValidationError, match="bootstrap_store --store main --with-sync --apply"):
+        product.full_clean()
+    product.store.with_sync = True
+    product.full_clean()
+
+
+def test_store_stays_set_up_for_the_sync_products_that_it_has(product: Product) -> None:
+    product.store.with_sync = True
+    product.store.save()
+    Product.objects.update(access=Product.Access.SYNC)
+    product.store.with_sync = False
+    with pytest.raises(ValidationError, match="guide"):
+        product.store.full_clean()
+    Product.objects.update(access=Product.Access.UPLOAD)
+    product.store.full_clean()
+
+
+@pytest.mark.parametrize(("access", "with_sync"), [("sync", True), ("upload", False)])
+def test_stores_with_sync_products_are_migrated_as_set_up_for_them(
+    access: str, *, with_sync: bool, product: Product
+) -> None:
+    Product.objects.update(access=access)
+    migration = import_module("builds.migrations.0004_store_with_sync")
+    migration.keep_what_works(apps, None)
+    assert Store.objects.get().with_sync is with_sync

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -179,10 +180,24 @@ def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: 
 def test_product_with_a_build_keeps_slug_and_store(
     browser: Browser, product: Product, build: Build
 ) -> None:
-    data = {"slug": "renamed", "title": "New title", "access": "sync"}
+    data = {"slug": "renamed", "title": "New title", "access": "upload"}
     browser.post(reverse("admin:builds_product_change", args=[product.pk]), data)
     product.refresh_from_db()
     assert (product.slug, product.title) == ("guide", "New title")
+
+
+def test_sync_product_is_refused_in_a_store_without(
+    browser: Browser, product: Product, store: Store
+) -> None:
+    change = reverse("admin:builds_product_change", args=[product.pk])
+    data = {"slug": "guide", "store": store.pk, "access": "sync"}
+    assert "bootstrap_store --store main --with-sync --apply" in unescape(
+        browser.post(change, data).content.decode()
+    )
+    Store.objects.update(with_sync=True)
+    browser.post(change, data)
+    product.refresh_from_db()
+    assert product.access == "sync"
 
 
 def test_build_is_marked_as_deleted_and_stays(browser: Browser, build: Build) -> None:

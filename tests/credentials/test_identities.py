@@ -71,7 +71,6 @@ ALLOWED = [
             "s3:PutObject",
             "s3:AbortMultipartUpload",
             "s3:ListMultipartUploadParts",
-            "s3:GetObject",
             "s3:DeleteObject",
         ],
         "Resource": BUILDS,
@@ -122,6 +121,16 @@ def test_role_and_boundary_are_the_builds_of_the_bucket_never_made_public(
     assert found == DENIED + ALLOWED + more
 
 
+@pytest.mark.parametrize("make", [upload_policy, boundary_policy])
+def test_role_and_boundary_read_objects_only_for_sync_products(make: Callable[..., str]) -> None:
+    names = {"role_arn": ROLE, "bucket": "docs"}
+    without, with_sync = (statements(make(**names, with_sync=sync)) for sync in (False, True))
+    [writing] = [each for each in without if each.get("Resource") == BUILDS]
+    [syncing] = [each for each in with_sync if each.get("Resource") == BUILDS]
+    assert set(syncing["Action"]) - set(writing["Action"]) == {"s3:GetObject"}
+    assert "s3:DeleteObject" in writing["Action"]
+
+
 @pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
 def test_documents_are_in_the_role_s_partition(partition: str) -> None:
     role = ROLE.replace("aws", partition, 1)
@@ -154,7 +163,7 @@ def test_session_asks_for_no_action_that_its_role_lacks() -> None:
         may_sync=True,
         kms_key_arn=KEY,
     )
-    boundary = boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY)
+    boundary = boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY, with_sync=True)
     named = [each["Action"] for each in statements(session_policy(scope))]
     allowed = [each for each in statements(boundary) if each["Effect"] == "Allow"]
     assert named == [each["Action"] for each in allowed]

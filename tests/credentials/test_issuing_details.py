@@ -66,10 +66,13 @@ def test_build_of_a_chosen_slug_may_not(
     assert prefixes == ["guide/builds/v1/*"]
 
 
-def test_sync_product_may_read_and_delete(issue: Issue, sts: FakeSts) -> None:
+def test_sync_product_of_a_store_with_sync_may_read_and_delete(issue: Issue, sts: FakeSts) -> None:
     issue()
     assert "s3:GetObject" not in statements(sts)[0]["Action"]
     Product.objects.update(access=Product.Access.SYNC)
+    issue()
+    assert "s3:GetObject" not in statements(sts)[0]["Action"]
+    Store.objects.update(with_sync=True)
     issue()
     assert statements(sts)[0]["Action"][-2:] == ["s3:GetObject", "s3:DeleteObject"]
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from builds.models import Product
+from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.jobs import end_job_token, start_job_token
 from credentials.access.keys import command_line_user, start_key_session, withdraw_api_key
@@ -159,6 +159,7 @@ def test_key_session_that_ended_is_refused_although_it_is_in_memory(
 
 def test_access_changed_to_sync_gives_credentials_that_may_delete(send: Send, sts: FakeSts) -> None:
     first = send(REFRESH).json()
+    Store.objects.update(with_sync=True)
     Product.objects.update(access="sync")
     second = send(REFRESH).json()
     assert first["AccessKeyId"] != second["AccessKeyId"]

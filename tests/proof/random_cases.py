@@ -46,7 +46,11 @@ def _own(random: Random) -> Question:
         kms_key_arn=key,
     )
     names = {"role_arn": ROLE, "bucket": "docs", "kms_key_arn": key}
-    policies = (upload_policy(**names), boundary_policy(**names), session_policy(scope))
+    policies = (
+        upload_policy(**names, with_sync=True),
+        boundary_policy(**names, with_sync=True),
+        session_policy(scope),
+    )
     return _question(random, *policies)
 
 

@@ -105,7 +105,12 @@ class World:
 def make_world(scope: Scope) -> World:
     role_arn = f"arn:{scope.partition}:iam::123456789012:role/upload"
     names = {"role_arn": role_arn, "bucket": scope.bucket, "kms_key_arn": scope.kms_key_arn}
-    return World(scope=scope, role=upload_policy(**names), boundary=boundary_policy(**names))
+    with_sync = scope.may_sync
+    return World(
+        scope=scope,
+        role=upload_policy(**names, with_sync=with_sync),
+        boundary=boundary_policy(**names, with_sync=with_sync),
+    )
 
 
 def kms_key(partition: str) -> str:

@@ -54,10 +54,10 @@ class Account:
 
 
 @contextmanager
-def prepared_account(store: StoreUnderTest) -> Iterator[Account]:
+def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterator[Account]:
     """Names that nobody else has, set up as an operator does it, and removed at the end."""
     name = f"ltdkeeper-{secrets.token_hex(4)}"
-    row, plan = named(store, name)
+    row, plan = named(store, name, with_sync=with_sync)
     session = boto3.session.Session(**session_arguments(store.operator))
     operator, admin = Operator.of(row, session=session), store.client("s3", store.operator)
     elsewhere = f"{name}-elsewhere"
@@ -78,9 +78,9 @@ def prepared_account(store: StoreUnderTest) -> Iterator[Account]:
         remove_everything(operator, plan, buckets=[row.bucket, elsewhere])
 
 
-def named(store: StoreUnderTest, name: str) -> tuple[Store, Plan]:
+def named(store: StoreUnderTest, name: str, *, with_sync: bool = True) -> tuple[Store, Plan]:
     """The row and the plan of an account whose names all begin alike."""
-    row = store.row(bucket=f"{name}-docs", role=f"{name}-upload")
+    row = store.row(bucket=f"{name}-docs", role=f"{name}-upload", with_sync=with_sync)
     return row, plan_for(row, vendor_arn=store.vendor_arn, prefix=name)
 
 
@@ -100,6 +100,7 @@ def service_environment(account: Account, folder: Path, **extra: str) -> Mapping
         "LTD_STORE_REGION": row.region,
         "LTD_STORE_ENDPOINT_URL": row.endpoint_url,
         "LTD_STORE_ROLE_ARN": row.role_arn,
+        "LTD_STORE_WITH_SYNC": str(row.with_sync),
         "AWS_ACCESS_KEY_ID": vendor.access_key_id,
         "AWS_SECRET_ACCESS_KEY": vendor.secret_access_key.reveal(),
         "HOST": "127.0.0.1",

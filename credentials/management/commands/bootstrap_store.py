@@ -29,6 +29,11 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--store", metavar="NAME", help="needed where there are several")
         parser.add_argument("--apply", action="store_true", help="do it; without, only look")
+        parser.add_argument(
+            "--with-sync",
+            action="store_true",
+            help="let the upload role read objects, for products with sync access",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
         parser.add_argument("--profile", default="", help="your own credentials")
         parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
@@ -39,7 +44,12 @@ class Command(ServiceCommand):
         try:
             session = Session(profile_name=options["profile"] or None)
             store = _store(options["store"])
-            plan = plan_for(store, vendor_arn=options["vendor_arn"], prefix=options["prefix"])
+            plan = plan_for(
+                store,
+                with_sync=options["with_sync"],
+                vendor_arn=options["vendor_arn"],
+                prefix=options["prefix"],
+            )
             vendor_profile = options["vendor_profile"]
             vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
             report = bootstrap_store(
@@ -52,6 +62,8 @@ class Command(ServiceCommand):
             raise wrong_argument(str(err)) from err
         except BotoCoreError as err:
             raise not_made(str(err)) from err
+        if options["with_sync"] and report.applied and report.has_rights:
+            Store.objects.filter(pk=store.pk).update(with_sync=True)
         is_json = options["format"] == "json"
         for line in [json_document(report)] if is_json else text_lines(report):
             self.stdout.write(line)

@@ -11,7 +11,7 @@ from builds.models import Build, Product, Store
 from credentials.doctor.checks import CHECKS
 from credentials.doctor.examining import examine_store
 from credentials.doctor.findings import Result, Severity, Verdict, count
-from credentials.identities import trust_policy, vendor_policy
+from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
 from credentials.models import IssuedSession
 from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
 from credentials.stores.operator import Operator
@@ -54,6 +54,11 @@ def agreed_external_id(account: Account, row: Store) -> None:
 
 
 def product_that_syncs(account: Account, row: Store) -> None:
+    row.with_sync = True
+    row.save()
+    scope = {"role_arn": account.role_arn, "bucket": account.bucket}
+    account.put_boundary(boundary_policy(**scope, with_sync=True))
+    account.put_role_policy(upload_policy(**scope, with_sync=True))
     Product.objects.create(slug="mirror", store=row, surrogate_key="a" * 32, access="sync")
 
 

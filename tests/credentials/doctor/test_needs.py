@@ -29,7 +29,7 @@ NEEDS: dict[str, tuple[list[dict[str, Any]], dict[str, Any], set[str]]] = {
     "no reading": ([allow([*WRITE_ACTIONS, "s3:DeleteObject"], BUILDS), *UPLOAD[1:]], {}, set()),
     "no reading where products sync": (
         [allow([*WRITE_ACTIONS, "s3:DeleteObject"], BUILDS), *UPLOAD[1:]],
-        {"may_sync": True},
+        {"with_sync": True},
         {"action-missing"},
     ),
     "another bucket": (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builds.models import Product, Store
-from credentials.identities import upload_policy
+from credentials.identities import boundary_policy, upload_policy
 from demo.store import ACCOUNT
 from tests.credentials.doctor.conftest import Examine, finding_ids
 from tests.credentials.doctor.embedded_account import (
@@ -94,7 +94,8 @@ def denying(account: Account, row: Store) -> None:
 ROLE: dict[str, Plant] = {
     "role.missing": lambda account, row: remove_role(account),
     "role-policies.action-wide": attach_everything,
-    "role-policies.resource-wide": allowing("s3:GetObject", "BUCKET/*"),
+    "role-policies.resource-wide": allowing("s3:PutObject", "BUCKET/*"),
+    "role-policies.reading": allowing("s3:GetObject", "BUCKET/*/builds/*"),
     "role-policies.other-bucket": allowing("s3:PutObject", "arn:aws:s3:::elsewhere/*/builds/*"),
     "role-policies.listing-wide": allowing("s3:ListBucket", "BUCKET"),
     "role-policies.not-resource": lambda account, row: account.put_role_policy(
@@ -115,6 +116,9 @@ ROLE: dict[str, Plant] = {
         RoleName=account.role
     ),
     "boundary.action-wide": lambda account, row: account.put_boundary(allow("*", "*")),
+    "boundary.reading": lambda account, row: account.put_boundary(
+        boundary_policy(role_arn=account.role_arn, bucket=account.bucket, with_sync=True)
+    ),
     "boundary.denial-missing": lambda account, row: account.put_boundary(allowing_only(account)),
     "boundary.assuming-not-denied": lambda account, row: account.put_boundary(
         allowing_only(account)

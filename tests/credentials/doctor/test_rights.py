@@ -41,7 +41,8 @@ WIDTH: dict[str, tuple[dict[str, Any], set[str]]] = {
     "another service": (policy(allow("iam:PassRole", ROLE)), {"action-wide"}),
     "any service": (policy(allow("*:*", BUILDS)), {"action-wide"}),
     "whole bucket": (policy(allow("s3:PutObject", f"{BUCKET}/*")), {"resource-wide"}),
-    "bucket and what begins so": (policy(allow("s3:GetObject", f"{BUCKET}*")), {"resource-wide"}),
+    "bucket and what begins so": (policy(allow("s3:PutObject", f"{BUCKET}*")), {"resource-wide"}),
+    "reading": (policy(allow("s3:GetObject", BUILDS)), {"reading"}),
     "every resource": (policy(allow("s3:PutObject", "*")), {"resource-wide"}),
     "every bucket": (policy(allow("s3:PutObject", "arn:aws:s3:::*")), {"resource-wide"}),
     "no builds": (policy(allow("s3:PutObject", f"{BUCKET}/*/build*")), {"resource-wide"}),
@@ -94,6 +95,11 @@ WIDTH: dict[str, tuple[dict[str, Any], set[str]]] = {
 def test_role_is_allowed_no_more_than_builds(case: str) -> None:
     document, found = WIDTH[case]
     assert faults(judge_width(role_with(document), expected())) == found
+
+
+def test_role_may_read_builds_where_the_store_is_set_up_for_sync_products() -> None:
+    document = json.loads(upload_policy(**SCOPE, with_sync=True))
+    assert judge_width(role_with(document), expected(with_sync=True)) == []
 
 
 def test_store_s_own_key_may_be_used() -> None:

@@ -82,8 +82,13 @@ def test_row_that_is_gone_is_never_served(serve: Serve, sts: FakeSts) -> None:
     assert len(sts.requests) == 2
 
 
+def allow_sync() -> None:
+    Store.objects.update(with_sync=True)
+    Product.objects.update(access="sync")
+
+
 CHANGES: dict[str, Callable[[], Any]] = {
-    "access to sync": lambda: Product.objects.update(access="sync"),
+    "access to sync": allow_sync,
     "KMS key": lambda: Store.objects.update(kms_key_arn="arn:aws:kms:eu-west-1:123456789012:key/0"),
     "role": lambda: Store.objects.update(role_arn="arn:aws:iam::123456789012:role/other"),
     "endpoint": lambda: Store.objects.update(endpoint_url="http://ceph.internal:7480"),

@@ -98,3 +98,30 @@ def test_profile_without_credentials_is_told(
     monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
     with pytest.raises(CommandError, match="credentials"):
         command("--vendor-profile", "empty")
+
+
+def test_role_reads_builds_once_the_store_is_set_up_for_sync_products(
+    command: Command, store: Store
+) -> None:
+    assert "s3:GetObject" not in uploading(command("--apply", "--format", "json"))
+    command("--with-sync")
+    store.refresh_from_db()
+    assert not store.with_sync
+    assert "s3:GetObject" in uploading(command("--with-sync", "--apply", "--format", "json"))
+    store.refresh_from_db()
+    assert store.with_sync
+    assert "s3:GetObject" in uploading(command("--apply", "--format", "json"))
+
+
+def uploading(answer: str) -> str:
+    return json.dumps(json.loads(answer)["documents"]["upload"])
+
+
+def test_store_is_not_marked_for_sync_products_when_the_role_got_no_rights(
+    command: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trust, "try_assuming_again", lambda *_: Trial(again=Again.ACCEPTED))
+    with pytest.raises(SystemExit):
+        command("--with-sync", "--apply")
+    store.refresh_from_db()
+    assert not store.with_sync

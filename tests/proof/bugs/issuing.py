@@ -93,7 +93,10 @@ SCOPING_BUGS = (
         "credentials/scoping.py",
         DETAILS,
         every_build_lists_its_bare_root=("=build.server_made,", "=True,"),
-        every_product_syncs=("may_sync=product.access == product.Access.SYNC", "may_sync=True"),
+        every_product_syncs=(
+            "may_sync=store.with_sync and product.access == product.Access.SYNC",
+            "may_sync=True",
+        ),
     )
     | bugs_in(
         "credentials/scoping.py",
