@@ -13,9 +13,9 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 
 from builds.errors import UnknownBuild
 from builds.models import Build, BuildQuerySet, Product
-from builds.services import delete_build, register_build, supersede_build
+from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
-from credentials.access.models import JobGrant, Registration
+from credentials.access.models import JobGrant, JobToken, Registration
 from credentials.access.quotas import require_room
 from credentials.access.rights import may_use
 from credentials.errors import (
@@ -160,6 +160,22 @@ def _truth(condition: Q) -> "ExpressionWrapper[Any]":
 
 
 def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
-    """Mark a build as deleted. Raises as `closable_build` does."""
+    """Mark a build as deleted. Raises as `closable_build` does, and JobFinished.
+
+    A job that has finished its build of the product deletes none there any more: what it
+    published is for the client's keys to delete. Looked at under the lock that finishing takes.
+    """
     closable_build(caller=caller, build_id=build_id)
-    return delete_build(build_id=build_id, now=now)
+    if caller.job_token is None:
+        return delete_build(build_id=build_id, now=now)
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if _is_spent(caller.job_token, build.product):
+            raise JobFinished
+        return delete_build(build_id=build_id, now=now)
+
+
+def _is_spent(job_token: JobToken, product: Product) -> bool:
+    """Whether the job finished its build of the product."""
+    places = JobGrant.objects.filter(job_token=job_token, product=product)
+    return places.exclude(current_build__finished_at=None).exists()

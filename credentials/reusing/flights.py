@@ -71,8 +71,9 @@ class Flights(Generic[Result]):
             remaining = max(0.0, flight.awaited_until - self._clock())
             return flight.result.result(remaining), is_first
         except TimeoutError as err:
+            # The work may have ended since, or be what raised it: then its result is the answer.
             if flight.result.done():
-                raise
+                return flight.result.result(), is_first
             raise StillUnderWayError(flight.work) from err
 
     def _find_or_add(

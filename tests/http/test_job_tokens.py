@@ -18,10 +18,12 @@ from tests.fake_sts import FakeSts
 from tests.http.conftest import basic
 from tests.http.fake_s3 import FakeS3
 from tests.http.problem import assert_problem
+from tests.http.rows import every_row
 
 pytestmark = pytest.mark.django_db
 BUILDS = "/products/guide/builds/"
 MAIN = {"git_refs": ["main"]}
+SLUG = MAIN | {"slug": "v1"}
 HOST = "https://keeper.example.org"
 
 
@@ -121,6 +123,60 @@ def test_retry_after_finish_is_refused_and_a_new_token_works(
     assert_problem(job.get("/credentials?product=guide"), 409, "job_finished")
     assert job.get("/token").status_code == 200
     assert api_for(job_token()).post(BUILDS, MAIN).status_code == 201
+
+
+BUILT = "the build that it finished"
+OLDER = "an older one"
+WITH_POSTS = {"HTTP_ACCEPT": "application/vnd.ltdkeeper.v2+json"}
+SPENT: dict[str, tuple[Callable[[APIClient, dict[str, str]], Any], str]] = {
+    "delete": (lambda job, at: job.delete(at[BUILT]), "job_finished"),
+    "delete an older build": (lambda job, at: job.delete(at[OLDER]), "job_finished"),
+    "register": (lambda job, at: job.post(BUILDS, MAIN), "job_finished"),
+    "register again by slug": (lambda job, at: job.post(BUILDS, SLUG), "job_finished"),
+    "register with POSTs": (
+        lambda job, at: job.post(BUILDS, MAIN | {"directories": ["/"]}, **WITH_POSTS),
+        "job_finished",
+    ),
+    "credentials of whichever is open": (lambda job, at: job.get("/credentials"), "job_finished"),
+    "finish an older build": (
+        lambda job, at: job.patch(at[OLDER], {"uploaded": True}),
+        "build_closed",
+    ),
+    "credentials": (lambda job, at: job.post(f"{at[BUILT]}/credentials", {}), "build_closed"),
+    "refreshed credentials": (lambda job, at: job.get(f"{at[BUILT]}/credentials"), "build_closed"),
+    "presigned POSTs": (
+        lambda job, at: job.post(f"{at[BUILT]}/presigned-posts", {"directories": ["/"]}),
+        "build_closed",
+    ),
+    "presigned URLs": (
+        lambda job, at: job.post(f"{at[BUILT]}/presigned-urls", {"files": [{"key": "a"}]}),
+        "build_closed",
+    ),
+}
+
+
+@pytest.fixture
+def spent(job: APIClient) -> dict[str, str]:
+    """Paths of the build that the job finished, and of the one that it had before."""
+    older, built = (path_of(job.post(BUILDS, body)) for body in (MAIN, SLUG))
+    job.patch(built, {"uploaded": True})
+    return {BUILT: built, OLDER: older}
+
+
+@pytest.mark.parametrize("what", SPENT)
+def test_spent_token_writes_nothing_any_more(
+    what: str, spent: dict[str, str], job: APIClient
+) -> None:
+    before = every_row()
+    attempt, code = SPENT[what]
+    assert_problem(attempt(job, spent), 409, code)
+    assert every_row() == before
+
+
+def test_what_a_job_published_is_deleted_with_the_clients_key(
+    spent: dict[str, str], caller: Caller
+) -> None:
+    assert api_for(raw_key(caller)).delete(spent[BUILT]).json()["state"] == "deleted"
 
 
 def test_crashed_job_locks_nobody_out(job: APIClient, job_token: Callable[[], str]) -> None:

@@ -1,9 +1,10 @@
 """Work that many ask for is done once, its wait is bounded, and it goes on when nobody waits."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 import structlog
@@ -109,6 +110,30 @@ def test_work_that_is_overdue_holds_no_more_threads(
     with pytest.raises(StillUnderWayError):
         join(flights, work, seconds=3600)  # would wait as long, were the time counted from now
     assert work.begun == 1
+
+
+class _EndsInBetween(Flights[str]):
+    """The work ends after the wait for it, and before anybody can look whether it did."""
+
+    def _begin(self, key: Hashable, flight: Any) -> None:
+        really_wait = flight.result.result
+
+        def wait(timeout: float | None = None) -> str:
+            if flight.result.done():
+                return str(really_wait(timeout))
+            self._fly(key, flight)
+            raise TimeoutError
+
+        flight.result.result = wait
+
+
+def test_result_that_comes_as_the_wait_ends_is_returned() -> None:
+    assert join(_EndsInBetween(ThreadPoolExecutor), lambda: "done", seconds=0) == ("done", True)
+
+
+def test_failure_that_comes_as_the_wait_ends_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        join(_EndsInBetween(ThreadPoolExecutor), fail, seconds=0)
 
 
 def test_each_key_has_work_of_its_own(flights: Flights[str]) -> None:
