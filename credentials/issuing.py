@@ -21,6 +21,7 @@ from credentials.access.callers import Caller
 from credentials.access.locking import right_still_stands
 from credentials.access.models import Client
 from credentials.access.ownership import closable_build, owned_build
+from credentials.access.quotas import require_session
 from credentials.errors import PolicyTooLarge, SessionWithheld
 from credentials.isolation.requiring import require_isolation
 from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
@@ -89,11 +90,13 @@ def issue_session(
     `stand_in` gives the key that signs in place of a session, for stores that take no presigned
     POSTs of sessions: recorded and held to the same rules, but STS is not asked.
 
-    Raises what `plan_session` and `issue_planned` raise.
+    Raises TooManySessions, and what `plan_session` and `issue_planned` raise.
     """
     plan = plan_session(
         caller=caller, build_id=build_id, delivery=delivery, now=now, asked_seconds=asked_seconds
     )
+    if delivery not in INSIDE:
+        require_session(caller=caller, now=now)
     return issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)
 
 

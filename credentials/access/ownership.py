@@ -43,7 +43,7 @@ def register_owned_build(
     """
     with transaction.atomic():
         place = _place_of_job(caller, product, now)
-        require_room(client=caller.client, now=now)
+        require_room(caller=caller, now=now)
         build = register_build(
             product=product,
             slug=slug,

@@ -1,5 +1,6 @@
 """What is wrong with who may ask: keys that nobody needs, clients at their limits."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -9,7 +10,7 @@ from django.db.models import Count, QuerySet
 
 from builds.models import Build
 from credentials.access.models import ApiKey
-from credentials.access.quotas import HOUR
+from credentials.access.quotas import HOUR, NAME_OF_A_JOB, sessions_by_token
 from credentials.audit.rules import CHUNK, Finding, Rule, is_unused
 from credentials.models import IssuedSession
 
@@ -44,14 +45,25 @@ def audit_limits(now: datetime) -> Iterator[Finding]:
             "Look for jobs that neither finish nor delete theirs."
         )
         yield Finding(rule=Rule.CLIENT_AT_LIMIT, subject=name, message=message)
-    sessions = IssuedSession.objects.filter(requested_at__gt=now - HOUR, client__is_active=True)
-    limit = settings.LTD_SESSIONS_AN_HOUR
-    for name, count in _at_limit(sessions, "client__name", limit):
-        message = (
-            f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, so it "
-            "can register no build. Look for a job that asks at every request."
-        )
-        yield Finding(rule=Rule.CLIENT_AT_LIMIT, subject=name, message=message)
+    yield from _audit_sessions(now)
+
+
+def _audit_sessions(now: datetime) -> Iterator[Finding]:
+    """Clients and jobs that are refused further sessions, in one query."""
+    recent = IssuedSession.objects.filter(requested_at__gt=now - HOUR, client__is_active=True)
+    of_clients: Counter[str] = Counter()
+    of_jobs: Counter[str] = Counter()
+    for row in sessions_by_token(recent, "client__name").iterator(CHUNK):
+        of_clients[row["client__name"]] += row["counted"]
+        if NAME_OF_A_JOB in row["token_name"]:
+            of_jobs[f"{row['client__name']}/{row['token_name']}"] = row["sessions"]
+    for subject, count in sorted((of_clients | of_jobs).items()):
+        if count >= (limit := settings.LTD_SESSIONS_AN_HOUR):
+            message = (
+                f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, so "
+                "it can register no build. Look for a job that asks at every request."
+            )
+            yield Finding(rule=Rule.CLIENT_AT_LIMIT, subject=subject, message=message)
 
 
 def _at_limit(rows: QuerySet[Any], client_name: str, limit: int) -> Iterator[tuple[str, int]]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from credentials.access.callers import Caller
+from credentials.access.quotas import require_session
 from credentials.errors import SessionWithheld
 from credentials.issuing import PlannedSession, VendedSession, issue_planned
 from credentials.models import Delivery, IssuedSession
@@ -42,6 +43,7 @@ def session_to_sign(
     key = session_key(caller, plan, signer_key_id=identity.access_key_id if identity else "")
     if again := _kept(key, plan, now):
         return again
+    require_session(caller=caller, now=now)
     stand_in = identity.stand_in if identity else None
     vended = issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)
     kept = KeptSession(row_id=vended.row.pk, assumed=vended.assumed)

@@ -29,11 +29,11 @@ STATEMENTS = {
     "read build": 3,
     "finish build": 21,
     "delete build": 7,
-    "issue credentials": 15,
+    "issue credentials": 16,
     "refresh credentials": 15,
     "refresh open build": 16,
-    "presign posts": 16,
-    "presign urls": 16,
+    "presign posts": 17,
+    "presign urls": 17,
 }
 # The key session is read anew before a session is completed.
 MORE_WITH_A_KEY_SESSION = {

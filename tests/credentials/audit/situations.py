@@ -105,6 +105,10 @@ FINDINGS: dict[str, tuple[Rule, Situation]] = {
     ),
     "as many open builds as may be": (Rule.CLIENT_AT_LIMIT, with_limits(open_builds=1)),
     "as many sessions as may be": (Rule.CLIENT_AT_LIMIT, with_limits(sessions=2)),
+    "job with as many sessions as may be": (
+        Rule.CLIENT_AT_LIMIT,
+        with_limits(sessions=2, token_name="ltdk_0123456789ab/ltdj_0123456789ab"),
+    ),
     "build written without session": (
         Rule.FOREIGN_WRITE,
         lambda build, client: Build.objects.update(written_without_session=True),

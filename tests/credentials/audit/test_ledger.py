@@ -62,7 +62,8 @@ def subject_of(rule: Rule, build: Build) -> str:
     if rule in {Rule.KEY_WITHOUT_EXPIRY, Rule.KEY_UNUSED}:
         return str(ApiKey.objects.get(public_id="0" * 12))
     if rule is Rule.CLIENT_AT_LIMIT:
-        return "ci"
+        token = IssuedSession.objects.latest("pk").token_name
+        return f"ci/{token}" if "ltdj" in token else "ci"
     return build.root if rule is Rule.FOREIGN_WRITE else IssuedSession.objects.get().pk
 
 
