@@ -66,6 +66,11 @@ def build_root(product_slug: str, build_slug: str) -> str:
     return f"{product_slug}/builds/{build_slug}"
 
 
+def is_in_root(key: str, root: str) -> bool:
+    """Whether a key is a build's root itself or lies below it."""
+    return key == root or key.startswith(f"{root}/")
+
+
 def is_build_root(text: str) -> bool:
     """Whether a text is exactly what `build_root` makes."""
     product_slug, _, build_slug = text.partition("/builds/")

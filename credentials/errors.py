@@ -144,6 +144,24 @@ class ObjectsRemain(DomainError):
     message = "The store keeps listing what it said was deleted. Its operators must look."
 
 
+class ListingOutsideBuild(DomainError):
+    status = 502
+    code = "listing_outside_build"
+    message = (
+        "The store lists keys that are not the build's, so it ignores the prefix. Nothing that it "
+        "lists is counted or removed. Its operators must look."
+    )
+
+
+class ListingUnusable(DomainError):
+    status = 502
+    code = "listing_unusable"
+    message = (
+        "The store's listing is out of order, names a key twice, has no end or lacks members. "
+        "Nothing that it lists is counted or removed. Its operators must look."
+    )
+
+
 class ScopeChanged(DomainError):
     status = 409
     code = "scope_changed"

@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from builds.models import Build
 from builds.services import Survey
 from credentials.access.callers import Caller
-from credentials.errors import PolicyTooLarge, StsError
+from credentials.errors import ListingOutsideBuild, ListingUnusable, PolicyTooLarge, StsError
 from credentials.issuing import VendedSession, issue_session
+from credentials.listing import objects_on
 from credentials.models import Delivery
 from credentials.session_clients import s3_client
 from credentials.sts_errors import CALL_FAILED, error_code, loggable
@@ -52,14 +53,17 @@ def _look(vended: VendedSession) -> Survey:
     except CALL_FAILED as err:
         log.warning("survey_failed", build=build.pk, error=loggable(err))
         return Survey(failure="store_unreachable")
-    return _read(page)
+    try:
+        return _read(page, build)
+    except (ListingOutsideBuild, ListingUnusable) as err:
+        return Survey(failure=err.code)
 
 
-def _read(page: Any) -> Survey:
+def _read(page: Any, build: Build) -> Survey:
     if "IsTruncated" not in page:
         return Survey(failure="listing_unreadable")
-    objects = page.get("Contents", [])
-    if page.get("IsTruncated"):
+    objects = objects_on(page, build)
+    if page["IsTruncated"]:
         return Survey(failure="more_than_one_page", has_objects=True)
     return Survey(
         object_count=len(objects),

@@ -34,9 +34,8 @@ def differences(*, s3: "S3Client", build: Build, files: list[SiteFile]) -> list[
     """
     prefix = f"{build.root}/"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=build.bucket, Prefix=prefix)
-    found = {
-        item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])
-    }
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    found = {key.removeprefix(prefix) if key.startswith(prefix) else f"/{key}" for key in keys}
     expected = {file.name for file in files}
     problems = [f"missing: {name}" for name in sorted(expected - found)]
     problems += [f"not of the site: {name}" for name in sorted(found - expected)]

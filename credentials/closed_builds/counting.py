@@ -10,6 +10,8 @@ from builds.models import Build, BuildQuerySet
 from builds.services import Count, record_count
 from credentials.closed_builds.sessions import issue_inside_session
 from credentials.closed_builds.walking import Outcome, each_build
+from credentials.errors import ListingUnusable
+from credentials.listing import listed_objects
 from credentials.models import Delivery
 from credentials.session_clients import patient_s3_client
 from ltdkeeper.origins import Origin
@@ -31,26 +33,25 @@ def count_build(build: Build) -> Outcome:
     """Count one build and store the figures; memory does not grow with it.
 
     Two at once count the same, and the first one's figures stay. Raises what
-    `issue_inside_session` raises, and botocore's errors.
+    `issue_inside_session` and `listed_objects` raise.
     """
     vended = issue_inside_session(
         build_id=build.pk, delivery=Delivery.LIST, origin=INSIDE, now=timezone.now()
     )
-    pages = patient_s3_client(vended).get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/")
-    count = _add_up(page.get("Contents", []) for page in found)
+    count = _add_up(listed_objects(patient_s3_client(vended), build))
     record_count(build_id=build.pk, count=count, now=timezone.now())
     return Outcome(
         build=build.pk, root=build.root, objects=count.object_count, bytes=count.byte_count
     )
 
 
-def _add_up(pages: Iterator[Any]) -> Count:
+def _add_up(entries: Iterator[Any]) -> Count:
     objects, size = 0, 0
     newest: datetime | None = None
-    for page in pages:
-        for entry in page:
-            objects += 1
-            size += entry["Size"]
-            newest = max(newest or entry["LastModified"], entry["LastModified"])
+    for entry in entries:
+        objects += 1
+        size += entry["Size"]
+        if not (written_at := entry.get("LastModified")):
+            raise ListingUnusable
+        newest = max(newest or written_at, written_at)
     return Count(object_count=objects, byte_count=size, newest_object_at=newest)

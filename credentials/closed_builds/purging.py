@@ -17,6 +17,7 @@ from credentials.closed_builds.sessions import issue_inside_session
 from credentials.closed_builds.walking import Outcome, each_build
 from credentials.errors import ObjectsRemain, SessionsAlive
 from credentials.issuing import VendedSession
+from credentials.listing import listed_objects
 from credentials.models import Delivery, IssuedSession
 from credentials.session_clients import patient_s3_client
 from ltdkeeper.origins import Origin
@@ -48,8 +49,8 @@ def weigh_build(build: Build) -> Outcome:
 def purge_build(build: Build) -> Outcome:
     """Remove all that lies at and below the root of a deleted build, then note when.
 
-    Safe to repeat after it stopped half-way. Raises SessionsAlive, ObjectsRemain, what
-    `issue_inside_session` raises, and botocore's errors.
+    Safe to repeat after it stopped half-way. Raises SessionsAlive, ObjectsRemain, and what
+    `issue_inside_session` and `listed_objects` raise.
     """
     _require_no_live_session(build)
     total, first = _add_up(build, ()), ""
@@ -71,10 +72,7 @@ def _require_no_live_session(build: Build) -> None:
 
 
 def _objects(build: Build) -> Iterator[Any]:
-    vended = _session(build, Delivery.LIST)
-    pages = patient_s3_client(vended).get_paginator("list_objects_v2")
-    for page in pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/"):
-        yield from page.get("Contents", [])
+    return listed_objects(patient_s3_client(_session(build, Delivery.LIST)), build)
 
 
 def _remove(build: Build, keys: list[str]) -> None:

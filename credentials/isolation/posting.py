@@ -47,7 +47,8 @@ def _try_post(scene: Scene) -> Store.PostSupport | None:
     scene.written.append(key)
     status = _post(scene.session, name)
     page = scene.s3.list_objects_v2(Bucket=scene.bucket, Prefix=key, MaxKeys=1)
-    is_stored = [found["Size"] for found in page.get("Contents", [])] == [len(BODY)]
+    stored = [(found["Key"], found["Size"]) for found in page.get("Contents", [])]
+    is_stored = stored == [(key, len(BODY))]
     log.info("post_tried", store=scene.store.name, status=status, stored=is_stored)
     if is_stored:
         return Store.PostSupport.WORKS

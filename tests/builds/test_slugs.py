@@ -13,6 +13,7 @@ from builds.slugs import (
     has_controls,
     is_build_root,
     is_build_slug,
+    is_in_root,
     is_product_slug,
     new_build_slug,
 )
@@ -227,3 +228,21 @@ def test_server_made_slugs_sort_by_time() -> None:
     moments = [MOMENT + timedelta(milliseconds=step) for step in range(50)]
     slugs = [new_build_slug(moment) for moment in moments]
     assert slugs == sorted(slugs)
+
+
+IN_ROOT = {
+    "guide/builds/1": True,
+    "guide/builds/1/": True,
+    "guide/builds/1/a/b": True,
+    "guide/builds/10": False,
+    "guide/builds/1-more": False,
+    "/guide/builds/1/a": False,
+    "x/guide/builds/1/a": False,
+    "guide/builds": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("key", IN_ROOT)
+def test_only_the_root_and_what_lies_below_is_in_it(key: str) -> None:
+    assert is_in_root(key, "guide/builds/1") is IN_ROOT[key]

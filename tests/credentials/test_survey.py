@@ -56,7 +56,8 @@ def look(caller: Caller, build: Build, sts: FakeSts, s3: FakeS3, now: datetime) 
 
 
 def keys(*sizes: int) -> list[dict[str, Any]]:
-    return [{"Key": f"page-{number}", "Size": size} for number, size in enumerate(sizes)]
+    """Objects below the root, which `ROOT` stands for."""
+    return [{"Key": f"ROOT/page-{number}", "Size": size} for number, size in enumerate(sizes)]
 
 
 PAGES = {
@@ -76,12 +77,29 @@ PAGES = {
         {"Contents": keys(1), "IsTruncated": True},
         Survey(failure="more_than_one_page", has_objects=True),
     ),
+    "keys of others": (
+        {"Contents": [*keys(1), {"Key": "secret/top.txt", "Size": 1}], "IsTruncated": True},
+        Survey(failure="listing_outside_build"),
+    ),
+    "a neighbour that begins alike": (
+        {"Contents": [{"Key": "ROOT0/page", "Size": 1}], "IsTruncated": False},
+        Survey(failure="listing_outside_build"),
+    ),
+    "a key twice": (
+        {"Contents": keys(1) * 2, "IsTruncated": False},
+        Survey(failure="listing_unusable"),
+    ),
+    "no size": (
+        {"Contents": [{"Key": "ROOT/page"}], "IsTruncated": False},
+        Survey(failure="listing_unusable"),
+    ),
 }
 
 
 @pytest.mark.parametrize("case", PAGES)
-def test_page_is_counted(case: str, look: Look, s3: FakeS3) -> None:
-    s3.page, expected = PAGES[case]
+def test_page_is_counted(case: str, look: Look, s3: FakeS3, build: Build) -> None:
+    page, expected = PAGES[case]
+    s3.page = json.loads(json.dumps(page).replace("ROOT", build.root))
     assert look() == expected
 
 

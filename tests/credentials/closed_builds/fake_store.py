@@ -3,7 +3,7 @@
 What a session may do is proven on stores that enforce it (`tests/store`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +13,14 @@ from tests.conftest import EPOCH
 PAGE_KEYS = 2
 
 
+Lie = Callable[[str, list[dict[str, Any]]], Iterable[list[dict[str, Any]]]]
+
+
 @dataclass
 class FakeStore:
     """`objects` are sizes by key, each written a minute after the one before. `sessions` holds what
-    clients were made of; `during` runs before each page; `error` is raised instead of one.
+    clients were made of; `during` runs before each page; `error` is raised instead of one; `lies`
+    make the pages for a prefix of it and of the true entries.
     """
 
     objects: dict[str, int] = field(default_factory=dict)
@@ -25,6 +29,7 @@ class FakeStore:
     error: Exception | None = None
     deleted: list[str] = field(default_factory=list)
     keeps_what_is_deleted: bool = False
+    lies: dict[str, Lie] = field(default_factory=dict)
 
     def client_of(self, vended: Any) -> "FakeStore":
         self.sessions.append(vended)
@@ -36,6 +41,9 @@ class FakeStore:
 
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         found = [self.entry(key) for key in self.objects if key.startswith(Prefix)]
+        if Prefix in self.lies:
+            yield from ({"Contents": page} for page in self.lies[Prefix](Prefix, found))
+            return
         for start in range(0, len(found) or 1, PAGE_KEYS):
             self.during()
             if self.error:

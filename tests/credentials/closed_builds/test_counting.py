@@ -1,6 +1,7 @@
 """All of a finished build is counted, once; what fails is told and tried again the next time."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -17,7 +18,7 @@ from credentials.closed_builds import walking
 from credentials.closed_builds.counting import count_build, count_builds
 from credentials.models import IssuedSession
 from tests.conftest import EPOCH
-from tests.credentials.closed_builds.conftest import MakeBuild
+from tests.credentials.closed_builds.conftest import LIES, MakeBuild
 from tests.credentials.closed_builds.fake_store import FakeStore
 from tests.fake_sts import FakeSts
 
@@ -116,6 +117,16 @@ def test_build_that_cannot_be_listed_is_told_and_the_next_is_counted(
     assert [outcome.failure for outcome in count_builds()] == [code, ""]
     assert figures(builds[0]) == (None, None, None)
     assert [outcome.build for outcome in count_builds()] == [builds[0].pk]
+
+
+@pytest.mark.parametrize("lie", LIES, indirect=True)
+def test_nothing_is_counted_by_a_listing_that_cannot_be_so(
+    lie: Callable[[Build], str], make_build: MakeBuild
+) -> None:
+    builds = [make_build(1), make_build(1)]
+    code = lie(builds[0])
+    assert [outcome.failure for outcome in count_builds()] == [code, ""]
+    assert figures(builds[0]) == (None, None, None)
 
 
 def test_store_without_sts_is_asked_once(make_build: MakeBuild, sts: FakeSts) -> None:

@@ -1,6 +1,7 @@
 """Objects of deleted builds are removed, on request only, and nothing else is touched."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
@@ -18,7 +19,7 @@ from credentials.errors import ObjectsRemain
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
 from ltdkeeper.origins import Origin
-from tests.credentials.closed_builds.conftest import MakeBuild
+from tests.credentials.closed_builds.conftest import LIES, MakeBuild
 from tests.credentials.closed_builds.fake_store import FakeStore
 from tests.fake_sts import FakeSts
 
@@ -131,6 +132,34 @@ def test_store_that_deletes_nothing_is_noticed(make_build: MakeBuild, bucket: Fa
         purge_build(build)
     build.refresh_from_db()
     assert build.purged_at is None
+
+
+@pytest.mark.parametrize("mode", ["apply", "dry run"])
+@pytest.mark.parametrize("lie", LIES, indirect=True)
+def test_nothing_is_removed_by_a_listing_that_cannot_be_so(
+    mode: str, lie: Callable[[Build], str], make_build: MakeBuild, bucket: FakeStore
+) -> None:
+    build, other = make_build(1, state="deleted"), make_build(1, state="deleted")
+    code = lie(build)
+    outcomes = list(
+        purge_builds(purgeable_builds(deleted_before=LATER, store=None), apply=mode == "apply")
+    )
+    assert [(outcome.build, outcome.failure) for outcome in outcomes] == [
+        (build.pk, code),
+        (other.pk, ""),
+    ]
+    assert [key for key in bucket.deleted if not key.startswith(other.root)] == []
+
+
+@pytest.mark.parametrize("lie", ["prefix ignored"], indirect=True)
+def test_purge_by_a_listing_that_cannot_be_so_is_exit_code_3(
+    lie: Callable[[Build], str], make_build: MakeBuild
+) -> None:
+    build = make_build(1, state="deleted")
+    lie(build)
+    text, code = run("--apply")
+    assert text.splitlines()[0] == f"{build.root}: listing_outside_build"
+    assert code == 3
 
 
 def test_run_that_stopped_half_way_goes_on(make_build: MakeBuild, bucket: FakeStore) -> None:

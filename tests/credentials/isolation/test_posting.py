@@ -25,15 +25,16 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback]
 class Listing:
     """S3 as the check sees it: the sizes below the key that was posted, or an error."""
 
-    def __init__(self, sizes: list[int], error: Exception | None = None) -> None:
-        self.sizes, self.error = sizes, error
+    def __init__(self, sizes: list[int], error: Exception | None = None, key: str = "") -> None:
+        self.sizes, self.error, self.key = sizes, error, key
         self.prefixes: list[str] = []
 
     def list_objects_v2(self, **request: Any) -> dict[str, Any]:
         self.prefixes.append(request["Prefix"])
         if self.error:
             raise self.error
-        return {"Contents": [{"Size": size} for size in self.sizes]} if self.sizes else {}
+        found = [{"Key": self.key or request["Prefix"], "Size": size} for size in self.sizes]
+        return {"Contents": found} if found else {}
 
 
 @contextmanager
@@ -110,6 +111,12 @@ def test_what_is_stored_decides(case: str, note: Callable[..., Any]) -> None:
         note(url, Listing(sizes))
     assert Store.objects.get().post_support == expected
     assert BODY in bodies[0]
+
+
+def test_another_key_in_the_listing_is_no_file_of_ours(note: Callable[..., Any]) -> None:
+    with answering(204, []) as url:
+        note(url, Listing(STORED, key="secret/top.txt"))
+    assert Store.objects.get().post_support == "broken"
 
 
 def test_listing_that_is_refused_leaves_it_open(note: Callable[..., Any]) -> None:
