@@ -38,11 +38,16 @@ def register_owned_build(
 ) -> Build:
     """A new build and the note of who owns it, in one transaction.
 
-    A job's older build of the product, if it is still open, is superseded: a retry in the same
-    job just works. Raises SlugTaken, JobFinished, TooManyOpenBuilds, TooManySessions.
+    A job's older build of the product, if it is still open, is superseded; or is the answer, if
+    its slug is the one that was asked for: a retry in the same job just works. Raises SlugTaken,
+    JobFinished, TooManyOpenBuilds, TooManySessions.
     """
     with transaction.atomic():
-        place = _place_of_job(caller, product, now)
+        place = _place_of_job(caller, product)
+        if place and (again := _open_build_at(place, slug, now)):
+            return again
+        if place:
+            _supersede(place, now)
         require_room(caller=caller, now=now)
         build = register_build(
             product=product,
@@ -64,19 +69,33 @@ def register_owned_build(
         return build
 
 
-def _place_of_job(caller: Caller, product: Product, now: datetime) -> JobGrant | None:
-    """Where a job notes its build of the product: locked, the older build out of the way."""
+def _place_of_job(caller: Caller, product: Product) -> JobGrant | None:
+    """Where a job notes its build of the product: locked."""
     if caller.job_token is None:
         return None
     places = JobGrant.objects.select_for_update(no_key=True)
     place = places.filter(job_token=caller.job_token, product=product).first()
     if place is None:
         raise ProductNotGranted
+    return place
+
+
+def _open_build_at(place: JobGrant, slug: str | None, now: datetime) -> Build | None:
+    """The job's build, if it has that slug and is open. A key's builds are not looked for here:
+    nothing tells whether the job that asks is the one that registered them.
+    """
+    if slug is None or place.current_build_id is None:
+        return None
+    build = lock_build(build_id=place.current_build_id)
+    return build if build.slug == slug and build.is_open(now) else None
+
+
+def _supersede(place: JobGrant, now: datetime) -> None:
+    """Put the job's older build out of the way. Raises JobFinished."""
     if place.current_build_id:
         older = supersede_build(build_id=place.current_build_id, now=now)
         if older.finished_at:
             raise JobFinished
-    return place
 
 
 def _open_until(caller: Caller, now: datetime) -> datetime:

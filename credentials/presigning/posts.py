@@ -27,6 +27,7 @@ from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
 CLOSED = "The build that was just registered is deleted: register again."
+WAITS = "The build is registered: register it again with the same slug, and this job gets it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +73,22 @@ def register_build_with_posts(
 ) -> tuple[Build, SignedPosts]:
     """A new build and the POSTs for its directories, or neither: without them it is deleted.
 
+    But a job's build whose slug was chosen is left open, since nobody could have the slug again:
+    the same job is given it when it comes back.
+
     Raises as `register_owned_build` and `presign_posts` do.
     """
     _check(directories, build_root(product.slug, slug or "x" * ULID_LENGTH))
     identity = identity_for_posts(product.store)
     build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
+    waits = caller.job_token is not None and slug is not None
     with ExitStack() as undo:
-        undo.callback(delete_build, build_id=build.pk, now=now)
+        if not waits:
+            undo.callback(delete_build, build_id=build.pk, now=now)
         try:
             posts = _sign(caller, build, directories, origin, now, identity)
         except DomainError as err:
-            err.message = f"{err.message} {CLOSED}"
+            err.message = f"{err.message} {WAITS if waits else CLOSED}"
             raise
         undo.pop_all()
     return build, posts

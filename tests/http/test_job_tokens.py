@@ -179,6 +179,25 @@ def test_what_a_job_published_is_deleted_with_the_clients_key(
     assert api_for(raw_key(caller)).delete(spent[BUILT]).json()["state"] == "deleted"
 
 
+def test_slug_of_its_open_build_gives_a_job_that_build_again(job: APIClient) -> None:
+    first, again = (job.post(BUILDS, SLUG) for _ in range(2))
+    assert (again.status_code, again["Location"]) == (201, first["Location"])
+    assert again.json() == first.json()
+
+
+def test_job_whose_posts_were_not_signed_comes_back_for_its_slug(
+    job: APIClient, sts: FakeSts
+) -> None:
+    body = SLUG | {"directories": ["/"]}
+    sts.fail_with("Throttling")
+    refused = assert_problem(job.post(BUILDS, body, **WITH_POSTS), 503, "sts_throttled")
+    assert "register it again with the same slug" in refused["message"]
+    sts.error = None
+    answer = job.post(BUILDS, body, **WITH_POSTS)
+    assert (answer.status_code, answer.json()["slug"]) == (201, "v1")
+    assert "/" in answer.json()["post_prefix_urls"]
+
+
 def test_crashed_job_locks_nobody_out(job: APIClient, job_token: Callable[[], str]) -> None:
     crashed = job.post(BUILDS, MAIN)
     job.get("/credentials")

@@ -139,11 +139,60 @@ def test_build_that_was_deleted_or_ran_out_spends_nothing(
     assert [build.superseded_at for build in Build.objects.all()] == [None] * 3
 
 
-def test_refused_registration_supersedes_nothing(register: Register, job: Caller) -> None:
-    register(caller=job, slug="v1")
+def test_refused_registration_supersedes_nothing(
+    register: Register, job: Caller, make_job: MakeJob
+) -> None:
+    register(caller=make_job(), slug="v1")
+    register(caller=job)
     with pytest.raises(SlugTaken):
         register(caller=job, slug="v1")
+    assert states() == [State.OPEN, State.OPEN]
+
+
+def test_same_job_gets_its_open_build_again_by_its_slug(
+    register: Register, job: Caller, settings: object
+) -> None:
+    settings.LTD_OPEN_BUILDS = 1
+    build = register(caller=job, slug="v1")
+    assert register(caller=job, slug="v1", git_refs=["other"]) == build
     assert states() == [State.OPEN]
+    assert Build.objects.get().git_refs == ["main"]
+
+
+CLOSED: dict[str, Callable[[Build, Caller, Register], object]] = {
+    "deleted": lambda build, *_: delete_build(build_id=build.pk, now=build.registered_at),
+    "superseded": lambda build, job, register: register(caller=job),
+    "out of time": lambda build, *_: Build.objects.update(
+        open_until=build.registered_at, registered_at=build.registered_at - timedelta(hours=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("how", CLOSED)
+def test_slug_of_a_closed_build_stays_taken(how: str, register: Register, job: Caller) -> None:
+    CLOSED[how](register(caller=job, slug="v1"), job, register)
+    with pytest.raises(SlugTaken):
+        register(caller=job, slug="v1")
+
+
+@pytest.mark.parametrize("registered", ["by a key", "by another job"])
+def test_slug_of_another_s_open_build_stays_taken(
+    registered: str, register: Register, job: Caller, make_job: MakeJob, caller: Caller
+) -> None:
+    register(caller=caller if registered == "by a key" else make_job(), slug="v1")
+    for other in (job, caller):
+        with pytest.raises(SlugTaken):
+            register(caller=other, slug="v1")
+
+
+def test_same_slug_of_another_product_is_another_build(
+    register: Register, make_job: MakeJob, make_product: Callable[..., Product], caller: Caller
+) -> None:
+    other = make_product("other")
+    Grant.objects.create(client=caller.client, product=other)
+    job = make_job(Product.objects.get(slug="guide"), other)
+    build = register(caller=job, slug="v1")
+    assert register(caller=job, slug="v1", product=other) != build
 
 
 def test_product_that_the_job_did_not_ask_for_is_refused(
