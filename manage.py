@@ -4,8 +4,26 @@
 import os
 import sys
 
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
-    from django.core.management import execute_from_command_line
+from django.core.management import execute_from_command_line
+from django.db import Error
 
-    execute_from_command_line(sys.argv)
+from ltdkeeper.databases import trouble_with
+from ltdkeeper.environment import SettingsError, end_with
+
+
+def main(arguments: list[str]) -> None:
+    """Run a command. Wrong settings, or a database that is away, are lines and not tracebacks."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
+    try:
+        execute_from_command_line(arguments)
+    except SettingsError as err:
+        end_with(str(err))
+    except Error as err:
+        line = trouble_with(err)
+        if line is None or "--traceback" in arguments:
+            raise
+        end_with(line)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

@@ -6,7 +6,6 @@ server).
 """
 
 import threading
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 from django.conf import settings
-from django.db import DatabaseError
 
 from builds.models import Store
 from credentials.cooldown import Cooldown
@@ -173,14 +171,9 @@ def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
 def warm_up() -> None:
     """Make the clients of all stores before the first request needs one.
 
-    Without a database the service still starts; the clients are then made when first used.
+    Raises the database's errors; the clients are then made when first used.
     """
-    try:
-        stores: Iterable[Store] = list(Store.objects.all())
-    except DatabaseError as err:
-        log.warning("stores_not_warmed_up", error=str(err))
-        return
-    for store in stores:
+    for store in Store.objects.all():
         try:
             for patience in (USUAL, ONE_LONG_ATTEMPT):
                 client_for(store, patience)

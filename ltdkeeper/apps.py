@@ -1,16 +1,13 @@
-"""Application configurations: the service's checks, and the admin site with its front page."""
+"""Application configurations: the service's templates and files, and the admin's front page."""
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
 
 class KeeperConfig(AppConfig):
-    """Registers the system checks of the settings."""
+    """What belongs to no other application."""
 
     name = "ltdkeeper"
-
-    def ready(self) -> None:
-        from ltdkeeper import checks  # noqa: F401, PLC0415 - registering is importing
 
 
 class KeeperAdminConfig(AdminConfig):

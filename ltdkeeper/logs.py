@@ -54,7 +54,6 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             final,
         ],
     }
-    level = level if level in LEVELS else "INFO"  # a wrong one is system check E010
     quiet = level if level in LEVELS[2:] else "INFO"
     return {
         "version": 1,

@@ -1,87 +1,160 @@
 """Settings, read once from the environment and from `.env` beside `manage.py`.
 
-Every variable is described in docs/reference/settings.rst; wrong values are system checks
-(`ltdkeeper/checks.py`), so a mistake is a sentence at release time. Insecure defaults exist
-only under `LTD_DEBUG`.
+Every variable is described in docs/reference/settings.rst. A wrong value, or none where one is
+needed, is a SettingsError: no command runs and no server starts on it. Insecure defaults exist
+only under `LTD_DEBUG`, and that only on this machine.
 """
 
-import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
+from django.core.validators import validate_slug
 
-from ltdkeeper.caches import cache_settings
-from ltdkeeper.databases import database_settings
-from ltdkeeper.logs import logging_settings
+from builds.validators import (
+    validate_bucket,
+    validate_endpoint,
+    validate_kms_key_arn,
+    validate_region,
+    validate_role_arn,
+)
+from ltdkeeper import caches, databases
+from ltdkeeper.environment import (
+    DEBUG_SECRET_KEY,
+    LOOPBACK,
+    Environment,
+    audience,
+    existing,
+    host_names,
+    is_loopback,
+    one_word,
+    public_url,
+    secret_key,
+)
+from ltdkeeper.logs import LEVELS, logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+HOUR, DAY = 3600, 24 * 3600
+# Of one object in one request (AWS S3 user guide, PutObject).
+POST_MAXIMUM_BYTES = 5 * 1024**3
+KEY_COMMAND = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(50))')"
 
-env = environ.Env()
-
-
-def whole_number(name: str, default: int) -> int:
-    """A setting that is a whole number. Raises ImproperlyConfigured with its name."""
-    try:
-        return int(env.int(name, default=default))
-    except ValueError as err:
-        raise ImproperlyConfigured(f"{name} must be a whole number.") from err
-
-
-environ.Env.read_env(os.environ.get("LTD_ENV_FILE", BASE_DIR / ".env"))
+env = Environment(BASE_DIR / ".env")
 
 # --- the service itself ---------------------------------------------------------------------
-DEBUG = env.bool("LTD_DEBUG", default=False)
-SECRET_KEY = env.str("LTD_SECRET_KEY", default="debug-only-" * 6 if DEBUG else "")
-LTD_PUBLIC_URL = env.str("LTD_PUBLIC_URL", default="http://127.0.0.1:8000" if DEBUG else "")
-LTD_PUBLIC_URL = LTD_PUBLIC_URL.rstrip("/")
-LTD_ALLOW_HTTP = env.bool("LTD_ALLOW_HTTP", default=False)
-LTD_ALLOW_SQLITE = env.bool("LTD_ALLOW_SQLITE", default=False)
-LTD_TRUSTED_PROXIES = whole_number("LTD_TRUSTED_PROXIES", 0)
-LTD_PUBLIC_READS = env.bool("LTD_PUBLIC_READS", default=False)
-LTD_METRICS_TOKEN = env.str("LTD_METRICS_TOKEN", default="")
-LTD_WEB_THREADS = whole_number("LTD_WEB_THREADS", 8)
+DEBUG = env.flag("LTD_DEBUG")
+SECRET_KEY = env.text(
+    "LTD_SECRET_KEY",
+    default=DEBUG_SECRET_KEY if DEBUG else "",
+    rule=secret_key,
+    example=KEY_COMMAND,
+    is_required=not DEBUG,
+    is_secret=True,
+)
+LTD_ALLOW_HTTP = env.flag("LTD_ALLOW_HTTP")
+LTD_PUBLIC_URL = env.text(
+    "LTD_PUBLIC_URL",
+    default="http://127.0.0.1:8000" if DEBUG else "",
+    rule=public_url(is_http_allowed=DEBUG or LTD_ALLOW_HTTP),
+    example="https://keeper.example.org",
+    is_required=not DEBUG,
+).rstrip("/")
+LTD_ALLOW_SQLITE = env.flag("LTD_ALLOW_SQLITE")
+LTD_TRUSTED_PROXIES = env.number("LTD_TRUSTED_PROXIES", 0, least=0, most=20)
+LTD_PUBLIC_READS = env.flag("LTD_PUBLIC_READS")
+LTD_METRICS_TOKEN = env.text(
+    "LTD_METRICS_TOKEN", rule=one_word(1000), example=KEY_COMMAND, is_secret=True
+)
+env.number("LTD_WEB_WORKERS", 2, least=1, most=1000)  # read by the Procfile's shell
+LTD_WEB_THREADS = env.number("LTD_WEB_THREADS", 8, least=1, most=1000)
 LTD_MAX_BODY_BYTES = 1024 * 1024
 
+# --- the first store, made by `manage.py ensure_store` ----------------------------------------
+LTD_STORE_NAME = env.text("LTD_STORE_NAME", "default", rule=validate_slug, example="default")
+LTD_STORE_BUCKET = env.text("LTD_STORE_BUCKET", rule=validate_bucket, example="example-docs")
+LTD_STORE_REGION = env.text(
+    "LTD_STORE_REGION", "us-east-1", rule=validate_region, example="eu-central-1"
+)
+LTD_STORE_ENDPOINT_URL = env.text(
+    "LTD_STORE_ENDPOINT_URL", rule=validate_endpoint, example="https://s3.example.org"
+)
+LTD_STORE_PUBLIC_ENDPOINT_URL = env.text(
+    "LTD_STORE_PUBLIC_ENDPOINT_URL", rule=validate_endpoint, example="https://s3.example.org"
+)
+LTD_STORE_ROLE_ARN = env.text(
+    "LTD_STORE_ROLE_ARN",
+    rule=validate_role_arn,
+    example="arn:aws:iam::123456789012:role/ltdkeeper-upload",
+    is_required=bool(LTD_STORE_BUCKET),
+)
+# AWS gives roles 3600 to 43200; sessions that SDKs refresh need 1800.
+LTD_STORE_ROLE_MAX_SECONDS = env.number(
+    "LTD_STORE_ROLE_MAX_SECONDS", HOUR, least=1800, most=12 * HOUR
+)
+LTD_STORE_EXTERNAL_ID = env.text(
+    "LTD_STORE_EXTERNAL_ID", rule=one_word(255), example="ltdkeeper-7f3a"
+)
+LTD_STORE_KMS_KEY_ARN = env.text(
+    "LTD_STORE_KMS_KEY_ARN",
+    rule=validate_kms_key_arn,
+    example="arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
+LTD_STORE_ADDRESSING = env.choice("LTD_STORE_ADDRESSING", "auto", ("auto", "path", "virtual"))
+LTD_STORE_WITH_SYNC = env.flag("LTD_STORE_WITH_SYNC")
+
 # --- sessions and builds --------------------------------------------------------------------
-LTD_SESSION_SECONDS = whole_number("LTD_SESSION_SECONDS", 1800)
-LTD_UPLOAD_WINDOW_SECONDS = whole_number("LTD_UPLOAD_WINDOW_SECONDS", 12 * 3600)
-LTD_REQUIRE_ISOLATION_CHECK = env.bool("LTD_REQUIRE_ISOLATION_CHECK", default=False)
-LTD_KEY_SESSION_SECONDS = whole_number("LTD_KEY_SESSION_SECONDS", 12 * 3600)
-LTD_JOB_TOKEN_SECONDS = whole_number("LTD_JOB_TOKEN_SECONDS", 6 * 3600)
-LTD_OPEN_BUILDS = whole_number("LTD_OPEN_BUILDS", 1000)
-LTD_SESSIONS_AN_HOUR = whole_number("LTD_SESSIONS_AN_HOUR", 600)
-LTD_FAILURES_A_MINUTE = whole_number("LTD_FAILURES_A_MINUTE", 10)
+LTD_SESSION_SECONDS = env.number(
+    "LTD_SESSION_SECONDS", 1800, least=900, most=LTD_STORE_ROLE_MAX_SECONDS
+)
+LTD_UPLOAD_WINDOW_SECONDS = env.number(
+    "LTD_UPLOAD_WINDOW_SECONDS", 12 * HOUR, least=300, most=7 * DAY
+)
+LTD_REQUIRE_ISOLATION_CHECK = env.flag("LTD_REQUIRE_ISOLATION_CHECK")
+LTD_KEY_SESSION_SECONDS = env.number("LTD_KEY_SESSION_SECONDS", 12 * HOUR, least=300, most=7 * DAY)
+LTD_JOB_TOKEN_SECONDS = env.number("LTD_JOB_TOKEN_SECONDS", 6 * HOUR, least=300, most=12 * HOUR)
+LTD_OPEN_BUILDS = env.number("LTD_OPEN_BUILDS", 1000, least=1, most=10**9)
+LTD_SESSIONS_AN_HOUR = env.number("LTD_SESSIONS_AN_HOUR", 600, least=1, most=10**9)
+LTD_FAILURES_A_MINUTE = env.number("LTD_FAILURES_A_MINUTE", 10, least=1, most=10**9)
 
 # --- trusted publishers -----------------------------------------------------------------------
-LTD_OIDC_AUDIENCE = env.str("LTD_OIDC_AUDIENCE", default="") or LTD_PUBLIC_URL
+LTD_OIDC_AUDIENCE = (
+    env.text("LTD_OIDC_AUDIENCE", rule=audience, example="https://keeper.example.org")
+    or LTD_PUBLIC_URL
+)
 
-# --- presigned POSTs and PUTs -----------------------------------------------------------------
-LTD_POST_LIFETIME = whole_number("LTD_POST_LIFETIME", 6 * 3600)
-LTD_URL_LIFETIME = whole_number("LTD_URL_LIFETIME", 3600)
-LTD_POST_MAX_BYTES = whole_number("LTD_POST_MAX_BYTES", 5 * 1024**3)
+# --- presigned POSTs and PUTs, which live as long as a session can ------------------------------
+LTD_POST_LIFETIME = env.number("LTD_POST_LIFETIME", 6 * HOUR, least=900, most=12 * HOUR)
+LTD_URL_LIFETIME = env.number("LTD_URL_LIFETIME", HOUR, least=900, most=12 * HOUR)
+LTD_POST_MAX_BYTES = env.number(
+    "LTD_POST_MAX_BYTES", POST_MAXIMUM_BYTES, least=1, most=POST_MAXIMUM_BYTES
+)
 
-# --- the first store, made by `manage.py ensure_store` ----------------------------------------
-LTD_STORE_NAME = env.str("LTD_STORE_NAME", default="default")
-LTD_STORE_BUCKET = env.str("LTD_STORE_BUCKET", default="")
-LTD_STORE_REGION = env.str("LTD_STORE_REGION", default="us-east-1")
-LTD_STORE_ENDPOINT_URL = env.str("LTD_STORE_ENDPOINT_URL", default="")
-LTD_STORE_PUBLIC_ENDPOINT_URL = env.str("LTD_STORE_PUBLIC_ENDPOINT_URL", default="")
-LTD_STORE_ROLE_ARN = env.str("LTD_STORE_ROLE_ARN", default="")
-LTD_STORE_ROLE_MAX_SECONDS = whole_number("LTD_STORE_ROLE_MAX_SECONDS", 3600)
-LTD_STORE_EXTERNAL_ID = env.str("LTD_STORE_EXTERNAL_ID", default="")
-LTD_STORE_KMS_KEY_ARN = env.str("LTD_STORE_KMS_KEY_ARN", default="")
-LTD_STORE_ADDRESSING = env.str("LTD_STORE_ADDRESSING", default="auto")
-LTD_STORE_WITH_SYNC = env.bool("LTD_STORE_WITH_SYNC", default=False)
-
-# --- the auditor --------------------------------------------------------------------------------
-LTD_AUDITOR_PROFILE = env.str("LTD_AUDITOR_PROFILE", default="")
+# --- the auditor, and files that libraries read -------------------------------------------------
+LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
+env.text(
+    "AWS_CA_BUNDLE",
+    rule=existing(Path.is_file, "file"),
+    example="/etc/ssl/certs/ca-certificates.crt",
+)
+env.text(
+    "PROMETHEUS_MULTIPROC_DIR", rule=existing(Path.is_dir, "directory"), example="/run/ltdkeeper"
+)
 
 # --- Django -----------------------------------------------------------------------------------
 ROOT_URLCONF = "ltdkeeper.urls"
 WSGI_APPLICATION = "ltdkeeper.wsgi.application"
-ALLOWED_HOSTS = env.list("LTD_ALLOWED_HOSTS", default=[urlsplit(LTD_PUBLIC_URL).hostname or ""])
+ALLOWED_HOSTS = env.read(
+    "LTD_ALLOWED_HOSTS",
+    host_names,
+    default=[urlsplit(LTD_PUBLIC_URL).hostname or ""],
+    example="keeper.example.org,10.0.0.5",
+)
+if DEBUG and not (
+    LTD_PUBLIC_URL.startswith("http:")
+    and is_loopback(LTD_PUBLIC_URL)
+    and LOOPBACK.issuperset(host.strip("[]") for host in ALLOWED_HOSTS)
+):
+    why = "insecure, so LTD_PUBLIC_URL and LTD_ALLOWED_HOSTS may only name loopback, and over http"
+    env.refuse("LTD_DEBUG", why, example="false")
 if DEBUG or LTD_ALLOW_HTTP:
     ALLOWED_HOSTS += ["127.0.0.1", "localhost", "[::1]"]
 APPEND_SLASH = False
@@ -90,14 +163,33 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en-us"
 FORMAT_MODULE_PATH = ["ltdkeeper.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-DATABASES = {"default": database_settings(env, threads=LTD_WEB_THREADS, base_dir=BASE_DIR)}
-CACHES = {"default": cache_settings(env, debug=DEBUG)}
-LTD_LOG_LEVEL = env.str("LTD_LOG_LEVEL", default="INFO").upper()
+DATABASES = {
+    "default": env.read(
+        "DATABASE_URL",
+        databases.database_settings,
+        default=databases.database_settings(f"sqlite:///{quote(str(BASE_DIR / 'db.sqlite3'))}"),
+        example=databases.EXAMPLE,
+        is_secret=True,
+    )
+}
+if "sqlite3" in DATABASES["default"]["ENGINE"] and not (DEBUG or LTD_ALLOW_SQLITE):
+    why = "SQLite, the default, is for a single machine; LTD_ALLOW_SQLITE=true allows it"
+    env.refuse("DATABASE_URL", why, databases.EXAMPLE, is_secret=True)
+CACHES = {
+    "default": env.read(
+        "LTD_CACHE_URL",
+        lambda url: caches.cache_settings(url, debug=DEBUG),
+        default=caches.cache_settings(caches.IN_PROCESS if DEBUG else caches.TABLE, debug=DEBUG),
+        example=caches.EXAMPLE,
+        is_secret=True,
+    )
+}
+LOG_LEVELS = (*LEVELS, *(level.lower() for level in LEVELS))
+LTD_LOG_LEVEL = env.choice("LTD_LOG_LEVEL", "INFO", LOG_LEVELS).upper()
+LTD_LOG_FORMAT = env.choice("LTD_LOG_FORMAT", "console" if DEBUG else "json", ("json", "console"))
 LOGGING_CONFIG = "ltdkeeper.logs.configure"
-LOGGING = logging_settings(
-    level=LTD_LOG_LEVEL,
-    renderer=env.str("LTD_LOG_FORMAT", default="console" if DEBUG else "json"),
-)
+LOGGING = logging_settings(level=LTD_LOG_LEVEL, renderer=LTD_LOG_FORMAT)
+env.require_right()
 
 INSTALLED_APPS = [
     "ltdkeeper.apps.KeeperConfig",

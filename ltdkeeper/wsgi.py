@@ -1,21 +1,56 @@
 """The WSGI application. It refuses to start on wrong settings, and starts warm."""
 
+import io
 import os
 
+import structlog
+from django.conf import settings
+from django.core.cache import cache
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import Error
+
+from ltdkeeper import caches
+from ltdkeeper.databases import for_requests, trouble_with, why_unreachable
+from ltdkeeper.environment import SettingsError, end_with
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
 
+log = structlog.get_logger(__name__)
+
 
 def _start() -> WSGIHandler:
+    try:
+        database = settings.DATABASES["default"]
+    except SettingsError as err:
+        end_with(str(err))
+    # Before Django opens its first connection.
+    settings.DATABASES["default"] = for_requests(database, threads=settings.LTD_WEB_THREADS)
     handler = get_wsgi_application()
+    call_command("check", fail_level="ERROR", stdout=io.StringIO())
+    if (trouble := why_unreachable(database) or _warm_up()) is not None:
+        log.warning("stores_not_warmed_up", error=trouble_with(trouble) or str(trouble))
+    else:
+        _try_cache()
+    return handler
+
+
+def _warm_up() -> Error | None:
     from credentials.sts import warm_up  # noqa: PLC0415 - models load with the application
 
-    call_command("check", fail_level="ERROR")
-    warm_up()
-    return handler
+    try:
+        warm_up()
+    except Error as err:
+        return err
+    return None
+
+
+def _try_cache() -> None:
+    try:
+        cache.get("start")
+    except Exception as err:  # noqa: BLE001 - every cache has errors of its own
+        log.warning("failures_not_counted", error=caches.trouble_with(err))
 
 
 application = _start()

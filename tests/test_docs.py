@@ -16,7 +16,7 @@ REFERENCE = ROOT / "docs" / "reference"
 # Problems made outside the error classes: `problem_response(... code="x")`, `_response(503, "x"`.
 PROBLEM = re.compile(r'_response\(\s*(?:status=)?[\w.]+,\s*(?:code=)?"(\w+)"')
 FALLBACK = re.compile(r'CODES\.get\([^,]+, "(\w+)"\)')
-VARIABLE = re.compile(r'(?:whole_number|env\.\w+|environ\.get)\(\s*"(\w+)"')
+VARIABLE = re.compile(r'(?:env\.\w+|environ\.get)\(\s*"(\w+)"')
 PROCFILE_VARIABLE = re.compile(r"\$\{(\w+):-")
 
 
@@ -59,11 +59,6 @@ def commands() -> set[str]:
     return {path.stem for path in paths if path.parts[-4] in PACKAGES}
 
 
-def check_ids() -> set[str]:
-    text = (ROOT / "ltdkeeper" / "checks.py").read_text(encoding="utf-8")
-    return {f"E{int(number):03d}" for number in re.findall(r"_error\((\d+),", text)}
-
-
 def literals(path: Path) -> set[str]:
     """What stands in ``double backquotes`` on a page."""
     return set(re.findall(r"``([^`]+)``", path.read_text(encoding="utf-8")))
@@ -94,12 +89,6 @@ def test_every_variable_is_described(page: str) -> None:
 def test_every_described_variable_is_read(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     assert set(re.findall(r"\bLTD_[A-Z][A-Z_]+[A-Z]\b", text)) - variables() == set()
-
-
-def test_every_check_is_in_the_settings_reference() -> None:
-    text = (REFERENCE / "settings.rst").read_text(encoding="utf-8")
-    assert check_ids()
-    assert {number for number in check_ids() if number not in text} == set()
 
 
 def test_every_command_is_in_the_commands_reference() -> None:

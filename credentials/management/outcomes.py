@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
 from credentials.closed_builds.walking import Outcome
+from ltdkeeper.databases import trouble_with
 
 MOST_DIGITS = 12
 
@@ -82,7 +83,7 @@ class ServiceCommand(BaseCommand):
             raise
         except (DatabaseError, InterfaceError) as err:
             reason = (str(err).splitlines() or [type(err).__name__])[0]
-            raise not_made(f"The database failed: {reason}") from err
+            raise not_made(trouble_with(err) or f"The database failed: {reason}") from err
 
 
 def _refuse(message: str) -> NoReturn:

@@ -12,7 +12,5 @@ durations.REFRESHING_MINIMUM = 1800 // SCALE
 durations.REFRESHING_FLOOR = 960 / SCALE + 1
 
 from tests.store.short_sessions import *  # noqa: E402, F403
-from tests.store.short_sessions import SILENCED_SYSTEM_CHECKS  # noqa: E402
 
 LTD_SESSION_SECONDS = durations.REFRESHING_MINIMUM
-SILENCED_SYSTEM_CHECKS += ["ltdkeeper.E006"]  # that this is out of range

@@ -10,7 +10,6 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.exceptions import ConnectTimeoutError
 from botocore.httpsession import URLLib3Session
-from django.db import OperationalError
 from pytest_django import Settings
 
 from builds.models import Store
@@ -179,16 +178,4 @@ def test_starting_makes_the_clients_of_all_stores(make_stores: MakeStores, made:
 
 def test_starting_works_without_stores(db: None, made: list[Any]) -> None:
     warm_up()
-    assert made == []
-
-
-def test_starting_works_without_a_database(
-    made: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away() -> None:
-        raise OperationalError("no such table: builds_store")
-
-    monkeypatch.setattr(Store.objects, "all", away)
-    warm_up()
-    assert "stores_not_warmed_up" in caplog.text
     assert made == []

@@ -6,82 +6,62 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import environ
 import pytest
 from django.core.cache import cache
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from pytest_django import Settings
 
 from credentials.access.brakes import Brake, count_failure
-from ltdkeeper.caches import cache_settings
+from ltdkeeper.caches import IN_PROCESS, TABLE, cache_settings
 
 NOW = datetime(2026, 11, 23, 12, 0, 15, tzinfo=UTC)
 
 
-@pytest.fixture
-def settings_for(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def make(url: str | None, *, debug: bool = False) -> dict[str, Any]:
-        monkeypatch.delenv("LTD_CACHE_URL", raising=False)
-        if url is not None:
-            monkeypatch.setenv("LTD_CACHE_URL", url)
-        return cache_settings(environ.Env(), debug=debug)
-
-    return make
-
-
 # LTD_CACHE_URL -> backend, location
 KINDS = {
-    "nothing said": (None, "db.DatabaseCache", "ltdkeeper_cache"),
+    "nothing said": (TABLE, "db.DatabaseCache", "ltdkeeper_cache"),
     "another table": ("dbcache://others", "db.DatabaseCache", "others"),
     "Redis": ("redis://h:6379/1", "redis.RedisCache", "redis://h:6379/1"),
     "Redis with a password": ("redis://:pw@h/0", "redis.RedisCache", "redis://:pw@h/0"),
     "Redis over TLS": ("rediss://h:6379/1", "redis.RedisCache", "rediss://h:6379/1"),
     "Redis on a socket": ("redis:///run/r.sock", "redis.RedisCache", "unix:///run/r.sock"),
-    "in process": ("locmemcache://", "locmem.LocMemCache", ""),
 }
 
 
 @pytest.mark.parametrize("case", KINDS)
-def test_address_names_the_cache(case: str, settings_for: Any) -> None:
+def test_address_names_the_cache(case: str) -> None:
     url, backend, location = KINDS[case]
-    config = settings_for(url)
+    config = cache_settings(url, debug=False)
     assert config["BACKEND"] == f"django.core.cache.backends.{backend}"
     assert config["LOCATION"] == location
 
 
-def test_cache_is_in_process_while_debugging(settings_for: Any) -> None:
-    assert settings_for(None, debug=True)["BACKEND"].endswith("LocMemCache")
-    assert settings_for("redis://h/0", debug=True)["BACKEND"].endswith("RedisCache")
+def test_cache_may_be_in_process_while_debugging() -> None:
+    assert cache_settings(IN_PROCESS, debug=True)["BACKEND"].endswith("LocMemCache")
+    assert cache_settings("redis://h/0", debug=True)["BACKEND"].endswith("RedisCache")
 
 
-def test_table_is_bounded(settings_for: Any) -> None:
-    assert settings_for(None)["OPTIONS"] == {"MAX_ENTRIES": 10_000}
+def test_table_is_bounded() -> None:
+    assert cache_settings(TABLE, debug=False)["OPTIONS"] == {"MAX_ENTRIES": 10_000}
 
 
-def test_redis_is_waited_for_half_a_second(settings_for: Any) -> None:
+def test_redis_is_waited_for_half_a_second() -> None:
     options = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
-    assert settings_for("redis://h/0")["OPTIONS"] == options
-    chosen = settings_for("redis://h/0?socket_timeout=2")["OPTIONS"]
+    assert cache_settings("redis://h/0", debug=False)["OPTIONS"] == options
+    chosen = cache_settings("redis://h/0?socket_timeout=2", debug=False)["OPTIONS"]
     assert chosen == options | {"socket_timeout": 2}
 
 
-def test_unknown_kind_is_refused(settings_for: Any) -> None:
-    with pytest.raises(ImproperlyConfigured, match="Invalid cache schema carrier"):
-        settings_for("carrier://pigeon")
-
-
 @pytest.fixture
-def table(db: None, settings: Settings, settings_for: Any) -> None:
+def table(db: None, settings: Settings) -> None:
     """The default: a table, made as `release` makes it."""
-    settings.CACHES = {"default": settings_for(None)}
+    settings.CACHES = {"default": cache_settings(TABLE, debug=False)}
     call_command("createcachetable")
 
 
 @pytest.fixture
-def redis(settings: Settings, settings_for: Any, tmp_path: Path) -> Iterator[None]:
+def redis(settings: Settings, tmp_path: Path) -> Iterator[None]:
     """A Redis of this test's own, reached by a socket in its folder."""
     program = shutil.which("redis-server")
     if program is None:
@@ -93,7 +73,7 @@ def redis(settings: Settings, settings_for: Any, tmp_path: Path) -> Iterator[Non
             assert process.poll() is None
             time.sleep(0.01)
         patient = "socket_timeout=30&socket_connect_timeout=30"  # the machine may be busy
-        settings.CACHES = {"default": settings_for(f"redis://{socket}?{patient}")}
+        settings.CACHES = {"default": cache_settings(f"redis://{socket}?{patient}", debug=False)}
         yield
         cache.close()
         process.terminate()
@@ -112,9 +92,9 @@ def test_failures_are_counted_in(kind: str, address: str, request: pytest.Fixtur
 
 
 def test_table_that_was_never_made_refuses_nobody(
-    transactional_db: None, settings: Settings, settings_for: Any
+    transactional_db: None, settings: Settings
 ) -> None:
-    settings.CACHES = {"default": settings_for("dbcache://never_made")}
+    settings.CACHES = {"default": cache_settings("dbcache://never_made", debug=False)}
     assert count("192.0.2.7") == [None] * 12
 
 

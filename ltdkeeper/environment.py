@@ -1,0 +1,258 @@
+"""Reads settings from the environment and from `.env`, strictly.
+
+Every wrong value is collected, and all of them are reported at once: a line each, with the
+variable, its value and an example. Secrets are never shown. A mistyped flag must never be taken
+for "off", nor a mistyped name for a variable that is not set.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+
+from builds.validators import validate_endpoint
+
+T = TypeVar("T")
+
+# The exit code of a command that could not do its work.
+COULD_NOT_BE_MADE = 3
+TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+SHOWN_CHARACTERS = 100
+# A name this much like a setting's is taken for a typing error.
+ALIKE = 0.8
+# The environment of an uploader, which may share a shell with the service.
+OTHERS = ("LTD_TEST_", "LTD_MASON_")
+SECRET_KEY_LENGTH, SECRET_KEY_VARIETY = 50, 5
+# Known to everybody, so it is taken under LTD_DEBUG only.
+DEBUG_SECRET_KEY = "debug-only-" * 6
+AUDIENCE_LENGTH = 255
+# GitHub's own default: tokens that jobs ask for without naming an audience have it.
+ANYBODYS_AUDIENCE = "https://github.com/"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_ENV_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
+_HOST = re.compile(r"(?:\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\Z", re.ASCII)
+_PASSWORD = re.compile(r"//.*@")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
+
+
+class SettingsError(ImproperlyConfigured):
+    """What is wrong with the settings, a line for each variable."""
+
+
+def end_with(lines: str) -> NoReturn:
+    """End this process, saying why. Raises SystemExit."""
+    print(lines, file=sys.stderr)  # noqa: T201 - without settings there is no log
+    sys.exit(COULD_NOT_BE_MADE)
+
+
+class Environment:
+    """The variables, each read once by `ltdkeeper/settings.py`; then `require_right` is called."""
+
+    def __init__(self, env_file: Path) -> None:
+        self._wrong: dict[str, str] = {}
+        self._known = {"LTD_ENV_FILE"}
+        self._before = set(os.environ)
+        self._read_file(env_file)
+
+    def read(
+        self,
+        name: str,
+        parse: Callable[[str], T],
+        *,
+        default: T,
+        example: str,
+        is_secret: bool = False,
+    ) -> T:
+        """A variable as `parse` takes it, which raises ValueError or ValidationError with why not.
+
+        The default stands for one that is not set, and for a wrong one until the settings end.
+        """
+        self._known.add(name)
+        text = os.environ.get(name)
+        if text is None:
+            return default
+        try:
+            return parse(text)
+        except ValidationError as err:
+            self.refuse(name, " ".join(err.messages), example, is_secret=is_secret)
+        except ValueError as err:
+            self.refuse(name, str(err), example, is_secret=is_secret)
+        return default
+
+    def refuse(self, name: str, why: str, example: str, *, is_secret: bool = False) -> None:
+        """Note that a variable is wrong, and why; the first reason counts."""
+        text = os.environ.get(name)
+        shown = name if text is None or is_secret else f"{name}={_printable(text)}"
+        line = f"{shown}: {why.rstrip('.')}. Example: {name}={example}"
+        self._wrong.setdefault(name, line)
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        return self.read(name, _flag, default=default, example="true")
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number within bounds."""
+
+        def parse(text: str) -> int:
+            stripped = text.strip()
+            if not _WHOLE_NUMBER.match(stripped) or not least <= int(stripped) <= most:
+                raise ValueError(f"not a whole number from {least} to {most}")
+            return int(stripped)
+
+        return self.read(name, parse, default=default, example=str(min(max(default, least), most)))
+
+    def choice(self, name: str, default: str, options: Sequence[str]) -> str:
+        """One of several words."""
+
+        def parse(text: str) -> str:
+            if text not in options:
+                raise ValueError(f"not one of {', '.join(options)}")
+            return text
+
+        return self.read(name, parse, default=default, example=default)
+
+    def text(
+        self,
+        name: str,
+        default: str = "",
+        *,
+        rule: Callable[[str], None],
+        example: str,
+        is_required: bool = False,
+        is_secret: bool = False,
+    ) -> str:
+        """A text that `rule` accepts. Where none is the default, an empty one is as good as none.
+
+        `rule` raises ValueError or ValidationError.
+        """
+
+        def parse(text: str) -> str:
+            if text or default or is_required:
+                rule(text)
+            return text
+
+        if is_required and name not in os.environ:
+            self.refuse(name, "not set", example)
+        return self.read(name, parse, default=default, example=example, is_secret=is_secret)
+
+    def require_right(self) -> None:
+        """Raises SettingsError when a variable was wrong, or a name is not that of a setting."""
+        for name in sorted(os.environ):
+            if name.startswith("LTD_") and name not in self._known:
+                self._judge_unknown(name)
+        if self._wrong:
+            raise SettingsError("\n".join(self._wrong.values()))
+
+    def _judge_unknown(self, name: str) -> None:
+        """Of the environment only what looks mistyped is ours; all of `.env` is."""
+        is_ours = name not in self._before
+        cutoff = 0.0 if is_ours else ALIKE
+        nearest = difflib.get_close_matches(name, sorted(self._known), n=1, cutoff=cutoff)
+        if nearest and not name.startswith(OTHERS):
+            self._wrong[name] = f"{name}: there is no such setting. Did you mean {nearest[0]}?"
+
+    def _read_file(self, default: Path) -> None:
+        name = os.environ.get("LTD_ENV_FILE", "")
+        if not name and not default.is_file():
+            return
+        file = Path(name) if name else default
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as err:
+            why = getattr(err, "strerror", None) or "not UTF-8"
+            self.refuse("LTD_ENV_FILE", f"{file} cannot be read ({why})", "/etc/ltdkeeper.env")
+            return
+        for number, line in enumerate(lines, start=1):
+            if line.strip() and not line.lstrip().startswith("#") and not _ENV_LINE.match(line):
+                self._wrong[f"line {number}"] = f"{file}, line {number}: not NAME=value."
+        environ.Env.read_env(file)
+
+
+def _printable(text: str) -> str:
+    """A value as it may be shown: in one line, not too long, without an address's password."""
+    shown = _PASSWORD.sub("//***@", repr(text)[1:-1])
+    return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
+
+
+def _flag(text: str) -> bool:
+    word = text.strip().lower()
+    if word not in TRUE | FALSE:
+        raise ValueError("neither true nor false")
+    return word in TRUE
+
+
+def secret_key(text: str) -> None:
+    """A rule: long, random, and not one that everybody knows."""
+    if len(text) < SECRET_KEY_LENGTH or len(set(text)) < SECRET_KEY_VARIETY:
+        raise ValueError("shorter than 50 characters, or hardly random")
+    if text.startswith(("django-insecure-", DEBUG_SECRET_KEY)):
+        raise ValueError("known to everybody")
+
+
+def public_url(*, is_http_allowed: bool) -> Callable[[str], None]:
+    """A rule: scheme and host that callers use; https, or http on this machine."""
+
+    def rule(text: str) -> None:
+        validate_endpoint(text.rstrip("/"))
+        if text.startswith("http:") and not (is_http_allowed and is_loopback(text)):
+            raise ValueError(
+                "not https, though credentials travel on it; LTD_ALLOW_HTTP=true serves a "
+                "loopback address only"
+            )
+
+    return rule
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is one of this machine's own."""
+    return urlsplit(url).hostname in LOOPBACK
+
+
+def audience(text: str) -> None:
+    """A rule: a word that is this service's own, in identity tokens."""
+    one_word(AUDIENCE_LENGTH)(text)
+    if text.startswith(ANYBODYS_AUDIENCE):
+        raise ValueError("a value that tokens for other services have too")
+
+
+def host_names(text: str) -> list[str]:
+    """Hosts as a `Host` header names them, without a port, separated by commas."""
+    hosts = [host.strip() for host in text.split(",")]
+    for host in hosts:
+        if not _HOST.match(host) and not _is_ipv6(host):
+            raise ValueError("not names of hosts, without scheme and port, separated by commas")
+    return hosts
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return host[:1] + host[-1:] == "[]" and bool(ipaddress.IPv6Address(host[1:-1]))
+    except ValueError:
+        return False
+
+
+def existing(kind: Callable[[Path], bool], what: str) -> Callable[[str], None]:
+    """A rule: a path where there is one of a kind."""
+
+    def rule(text: str) -> None:
+        if not kind(Path(text)):
+            raise ValueError(f"there is no such {what}")
+
+    return rule
+
+
+def one_word(longest: int) -> Callable[[str], None]:
+    """A rule: printable ASCII without spaces, as a header or an AWS profile can carry it."""
+
+    def rule(text: str) -> None:
+        if not re.fullmatch(rf"[!-~]{{1,{longest}}}", text):
+            raise ValueError(f"not 1 to {longest} printable ASCII characters without spaces")
+
+    return rule

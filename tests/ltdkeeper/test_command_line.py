@@ -1,0 +1,208 @@
+"""`manage.py`: wrong settings and a database that is away are lines, exit code 3, no traceback."""
+
+import json
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {
+    "audit_sessions": "",
+    "bootstrap_store": "",
+    "check_isolation": "",
+    "count_builds": "",
+    "create_client": "ci",
+    "doctor": "",
+    "ensure_store": "",
+    "import_ltd": "--from https://127.0.0.1:1 --store default",
+    "purge_builds": "--deleted-before 30",
+    "withdraw_key": "abcdefghijkl",
+    "changepassword": "admin",
+    "clearsessions": "",
+    "createcachetable": "",
+    "createsuperuser": "",
+    "migrate": "",
+    "showmigrations": "",
+    "check": "--deploy --fail-level ERROR",
+}
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "LTD_ENV_FILE": os.devnull,
+    "LTD_SECRET_KEY": "only-for-tests-" * 5,
+    "LTD_PUBLIC_URL": "https://keeper.example.org",
+    "LTD_ALLOW_SQLITE": "true",
+    "LTD_STORE_BUCKET": "docs",
+    "LTD_STORE_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+# All commands in one process, since each would take a second to start.
+RUN_ALL = """
+import contextlib, io, json, manage, sys
+found = {}
+for name, arguments in json.loads(sys.argv[1]).items():
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        try:
+            manage.main(["manage.py", name, *arguments.split()])
+            code = 0
+        except SystemExit as err:
+            code = err.code
+    found[name] = code, said.getvalue()
+json.dump(found, open(sys.argv[2], "w"))
+"""
+
+
+def run_all(folder: Path, **changes: str) -> dict[str, tuple[int, str]]:
+    answer = folder / "answer.json"
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_ALL, json.dumps(COMMANDS), str(answer)],
+        env=ENVIRONMENT | changes,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name: (code, said) for name, (code, said) in json.loads(answer.read_text()).items()}
+
+
+@pytest.fixture(scope="module")
+def wrongly_set(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    return run_all(tmp_path_factory.mktemp("all"), LTD_PUBLIC_READS="ture", DATABASE_URL="")
+
+
+@pytest.fixture(scope="module")
+def out_of_reach(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]:
+    folder = tmp_path_factory.mktemp("all")
+    return run_all(folder, DATABASE_URL="postgres://u:sekret@127.0.0.1:1/x")
+
+
+def test_every_command_is_tried() -> None:
+    paths = ROOT.glob("*/management/commands/[a-z]*.py")
+    assert {path.stem for path in paths if path.parts[-4] != "tests"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_wrong_settings_stop(name: str, wrongly_set: dict[str, tuple[int, str]]) -> None:
+    code, said = wrongly_set[name]
+    assert code == 3
+    assert re.fullmatch(r"LTD_PUBLIC_READS=ture: .*\nDATABASE_URL: empty\. .*\n", said)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"check"}))
+def test_database_out_of_reach_is_one_line(
+    name: str, out_of_reach: dict[str, tuple[int, str]]
+) -> None:
+    code, said = out_of_reach[name]
+    assert code == 3
+    assert re.fullmatch(
+        r"(CommandError: )?DATABASE_URL: the database cannot be used .*refused.*\n", said
+    )
+    assert "sekret" not in said
+
+
+def audit(url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", "audit_sessions"],
+        env=ENVIRONMENT | {"DATABASE_URL": url},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def require_line(done: subprocess.CompletedProcess[str], said: str) -> None:
+    assert (done.returncode, done.stdout) == (3, "")
+    assert re.fullmatch(rf"CommandError: DATABASE_URL: .*{said}.*\n", done.stderr), done.stderr
+    assert "sekret" not in done.stderr
+
+
+def garbage(file: Path) -> None:
+    file.write_bytes(b"no database" * 100)
+
+
+def older(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE credentials_issuedsession (id integer)")
+
+
+FILES = {
+    "not migrated": (lambda _: None, "no such table.*Run: manage.py migrate"),
+    "not migrated to the last": (older, "no such column.*Run: manage.py migrate"),
+    "a directory": (Path.mkdir, "unable to open database file.*Example: DATABASE_URL="),
+    "something else": (garbage, "file is not a database.*Example: DATABASE_URL="),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_sqlite_that_cannot_be_used_is_one_line(case: str, tmp_path: Path) -> None:
+    make, said = FILES[case]
+    make(tmp_path / "db.sqlite3")
+    require_line(audit(f"sqlite:///{tmp_path / 'db.sqlite3'}"), said)
+
+
+def error_of_postgresql(code: str, text: str) -> bytes:
+    """PostgreSQL's ErrorResponse (its documentation: "Message Formats")."""
+    fields = b"".join(
+        kind + value.encode() + b"\0"
+        for kind, value in ((b"S", "FATAL"), (b"V", "FATAL"), (b"C", code), (b"M", text))
+    )
+    return b"E" + (len(fields) + 5).to_bytes(4, "big") + fields + b"\0"
+
+
+@pytest.fixture
+def refusing() -> Iterator[int]:
+    """The port of a server that refuses every login as PostgreSQL does."""
+    refusal = error_of_postgresql("28P01", 'password authentication failed for user "u"')
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    if connection.recv(8).endswith(b"\x04\xd2\x16\x2f"):  # SSLRequest
+                        connection.sendall(b"N")
+                        connection.recv(1000)
+                    connection.sendall(refusal)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.loopback
+def test_wrong_password_is_one_line(refusing: int) -> None:
+    done = audit(f"postgres://u:sekret@127.0.0.1:{refusing}/x?gssencmode=disable")
+    require_line(done, "password authentication failed.*Example: DATABASE_URL=")
+
+
+def test_unknown_option_is_one_line() -> None:
+    require_line(audit("postgres://u:sekret@127.0.0.1:1/x?sslmod=on"), "sslmod.*Example: ")
+
+
+def test_help_needs_no_settings() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "help"],
+        env={"PATH": os.environ["PATH"]},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
