@@ -96,6 +96,7 @@ CLAIMS: dict[str, Make] = {
     "no exp": lambda scene: scene.signed(exp=None),
     "no iat": lambda scene: scene.signed(iat=None),
     "no aud": lambda scene: scene.signed(aud=None),
+    "aud that is an empty list": lambda scene: scene.signed(aud=[]),
     "no iss": lambda scene: scene.signed(iss=None),
     "iss that is a list": lambda scene: scene.by_hand(
         HEADER, json.dumps({**scene.claims(), "iss": [scene.issuer.url]})
@@ -131,7 +132,10 @@ AUDIENCES: dict[str, Make] = {
     "GitHub's default": lambda scene: scene.signed(aud="https://github.com/octo-org"),
     "a slash behind": lambda scene: scene.signed(aud=AUDIENCE + "/"),
     "two": lambda scene: scene.signed(aud=[AUDIENCE, "https://pypi.org"]),
-    "a list of the right one": lambda scene: scene.signed(aud=[AUDIENCE]),
+    "two, ours last": lambda scene: scene.signed(aud=["https://pypi.org", AUDIENCE]),
+    "ours twice": lambda scene: scene.signed(aud=[AUDIENCE, AUDIENCE]),
+    "a list of another's": lambda scene: scene.signed(aud=["https://pypi.org"]),
+    "a list of a list": lambda scene: scene.signed(aud=[[AUDIENCE]]),
     "an object": lambda scene: scene.signed(aud={AUDIENCE: True}),
 }
 

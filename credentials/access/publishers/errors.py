@@ -16,15 +16,17 @@ class InvalidIdentityToken(DomainError):
 class WrongAudience(DomainError):
     code = "wrong_audience"
     message = (
-        "The identity token is for somebody else. Ask the CI provider for one whose only audience "
-        "is what GET /oidc/audience answers."
+        "The identity token is not for this service alone. Ask the CI provider for one whose only "
+        "audience is what GET /oidc/audience answers. If its audience cannot be chosen, use an API "
+        "key instead."
     )
 
 
 class IdentityTokenExpired(DomainError):
     code = "expired"
     message = (
-        "The identity token has expired. Ask the CI provider for a new one, then come at once."
+        "The identity token has expired. Ask the CI provider for a new one, and exchange it at "
+        "once. If each step has only one, exchange it when the step begins, or run the step again."
     )
 
 
@@ -49,6 +51,17 @@ class NoMatchingPublisher(DomainError):
         )
 
 
+class UnidentifiedProject(NoMatchingPublisher):
+    """The token has not the claims that rules for its issuer must name."""
+
+    def __init__(self, lacking: Sequence[str]) -> None:
+        DomainError.__init__(
+            self,
+            f"The identity token lacks {', '.join(lacking)}, which identifies a project here. Ask "
+            "the CI provider to sign it; some do only if the job or its settings name the claim.",
+        )
+
+
 class ProductsNotOpened(ProductNotGranted):
     message = (
         "No one trusted publisher that lets this job in opens these products. An operator adds "
@@ -59,7 +72,12 @@ class ProductsNotOpened(ProductNotGranted):
 class ReusedToken(DomainError):
     status = 422
     code = "reused_token"
-    message = "The identity token was used before. Ask the CI provider for a new one."
+    message = (
+        "The identity token was used before: it is good for one job token. Go on with that job "
+        "token, which lasts for hours, or ask the CI provider for another identity token. If each "
+        "step has only one, exchange it once and keep the job token; to start over, run the step "
+        "again."
+    )
 
 
 class JwksUnavailable(DomainError):

@@ -48,10 +48,25 @@ def judge(
         return Verdict(is_legal=False)
     legal: Conditions = with_usual_events(kind, conditions, identifying)
     differing = tuple(
-        claim for claim, values in legal.items() if text_of(signed_claims.get(claim)) not in values
+        claim
+        for claim, values in legal.items()
+        if text_of(value_of(signed_claims, claim)) not in values
     )
     project = claims_of(kind, identifying).identifying[0]
     return Verdict(is_identified=project not in differing, differing=differing)
+
+
+def value_of(signed_claims: Mapping[str, Any], claim: str) -> Any:
+    """What is signed under a name, or None.
+
+    A name may be that of a member: AWS signs `aws_account` in the object
+    `https://sts.amazonaws.com/`, so it is `https://sts.amazonaws.com/aws_account` here.
+    """
+    if claim in signed_claims:
+        return signed_claims[claim]
+    namespace, slash, member = claim.rpartition("/")
+    members = signed_claims.get(namespace + slash) if slash else None
+    return members.get(member) if isinstance(members, dict) else None
 
 
 def text_of(value: object) -> str | None:

@@ -9,8 +9,14 @@ from builds.models import Product
 from credentials.access.jobs import MintedToken, require_legal_life, start_job_token
 from credentials.access.models import TrustedPublisher
 from credentials.access.publishers.claiming import claim_identity
-from credentials.access.publishers.errors import NoMatchingPublisher, ProductsNotOpened
-from credentials.access.publishers.matching import describe, judge
+from credentials.access.publishers.claims import claims_of
+from credentials.access.publishers.errors import (
+    NoMatchingPublisher,
+    ProductsNotOpened,
+    UnidentifiedProject,
+)
+from credentials.access.publishers.issuers import IssuerKind
+from credentials.access.publishers.matching import describe, judge, value_of
 from credentials.access.publishers.verifying import VerifiedIdentity, verify_identity_token
 from credentials.handout.places import require_one_place
 from credentials.secret import Secret
@@ -78,8 +84,12 @@ def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
     """The active rules of active clients that let an identity in, oldest first.
 
     Raises NoMatchingPublisher, which names claims only to who is identified by a rule: those that
-    differ from the rule that comes closest.
+    differ from the rule that comes closest. Raises UnidentifiedProject.
     """
+    identifying = claims_of(IssuerKind(identity.issuer.kind), identity.issuer.identifying_claims)
+    claims = identity.signed_claims
+    if lacking := [each for each in identifying.identifying if value_of(claims, each) is None]:
+        raise UnidentifiedProject(lacking)
     rules = TrustedPublisher.objects.select_related("client", "issuer").order_by("pk")
     letting_in, nearly = [], []
     for rule in rules.filter(issuer=identity.issuer, is_active=True, client__is_active=True):

@@ -76,13 +76,18 @@ def _signing_key(issuer: OidcIssuer, unverified: UnverifiedToken) -> jwt.PyJWK:
 
 
 def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> dict[str, Any]:
-    """What PyJWT makes of the token; its own words stay here."""
+    """What PyJWT makes of the token; its own words stay here.
+
+    PyJWT takes a list of audiences in which ours is one of several; here it must be the only one,
+    alone or in a list (RFC 7519, 4.1.3): others could show the token here as well.
+    """
+    ours = settings.LTD_OIDC_AUDIENCE
     try:
-        return jwt.decode(
+        claims = jwt.decode(
             raw_token.reveal(),
             key=key,
             algorithms=ALGORITHMS,
-            audience=settings.LTD_OIDC_AUDIENCE,
+            audience=ours,
             issuer=issuer.issuer,
             leeway=LEEWAY,
             options={
@@ -93,7 +98,7 @@ def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> d
                 "verify_iss": True,
                 "verify_jti": True,
                 "verify_nbf": True,
-                "strict_aud": True,
+                "strict_aud": False,
                 "require": list(REQUIRED),
                 "enforce_minimum_key_length": True,
             },
@@ -104,6 +109,9 @@ def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> d
         raise IdentityTokenExpired from None
     except jwt.PyJWTError as err:
         raise InvalidIdentityToken(_reason(err)) from None
+    if claims["aud"] not in (ours, [ours]):
+        raise WrongAudience
+    return claims
 
 
 def _reason(error: jwt.PyJWTError) -> str:
