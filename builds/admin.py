@@ -10,7 +10,6 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key
 from credentials.isolation.checking import request_check
-from credentials.isolation.models import PLACE
 from ltdkeeper.records import RecordAdmin
 
 
@@ -32,10 +31,8 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
 
     def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:  # noqa: FBT001
-        """A store that is another one now has not shown yet what it takes."""
-        edited = set(form.changed_data)
-        if change and edited & set(PLACE) and "post_support" not in edited:
-            obj.post_support = Store.PostSupport.UNKNOWN
+        if change:
+            obj.forget_what_was_tried(form.changed_data)
         super().save_model(request, obj, form, change)
 
     @admin.action(description="Request a check of isolation", permissions=["change"])

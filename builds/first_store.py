@@ -1,35 +1,102 @@
 """The first store, described by the environment, so that a fresh deployment can start with one."""
 
+from dataclasses import dataclass
+
 from django.conf import settings
 from django.db import transaction
 
-from builds.models import Store
+from builds.models import Build, Store
+
+# Fields of the store, each set by `LTD_STORE_` and its name in capitals.
+FIELDS = (
+    "bucket",
+    "region",
+    "endpoint_url",
+    "public_endpoint_url",
+    "role_arn",
+    "role_max_seconds",
+    "external_id",
+    "kms_key_arn",
+    "addressing",
+    "with_sync",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A field whose setting is not what the store has. A frozen one is never written."""
+
+    field: str
+    wanted: str | int
+    found: str | int
+    is_frozen: bool
+
+    def __str__(self) -> str:
+        line = f"LTD_STORE_{self.field.upper()}={_text(self.wanted)}: the store has "
+        line += f"{_text(self.found) or 'none'}."
+        if self.is_frozen:
+            line += (
+                " It is frozen, since builds lie there: give the store of the settings another "
+                "LTD_STORE_NAME."
+            )
+        return line
 
 
 def ensure_first_store() -> tuple[Store | None, bool]:
     """The store that `LTD_STORE_*` names, and whether it was made now.
 
-    An existing row is left as it is: from then on the admin owns it. None when the settings
-    name no bucket. Raises ValidationError when they do not describe a store.
+    An existing row is left as it is. None when the settings name no bucket. Raises
+    ValidationError when they do not describe a store.
     """
     if not settings.LTD_STORE_BUCKET:
         return None, False
-    store = Store(
-        name=settings.LTD_STORE_NAME,
-        bucket=settings.LTD_STORE_BUCKET,
-        region=settings.LTD_STORE_REGION,
-        endpoint_url=settings.LTD_STORE_ENDPOINT_URL,
-        public_endpoint_url=settings.LTD_STORE_PUBLIC_ENDPOINT_URL,
-        role_arn=settings.LTD_STORE_ROLE_ARN,
-        role_max_seconds=settings.LTD_STORE_ROLE_MAX_SECONDS,
-        external_id=settings.LTD_STORE_EXTERNAL_ID,
-        kms_key_arn=settings.LTD_STORE_KMS_KEY_ARN,
-        addressing=settings.LTD_STORE_ADDRESSING,
-        with_sync=settings.LTD_STORE_WITH_SYNC,
-    )
+    wanted = {field: _wanted(field) for field in FIELDS}
+    store = Store(name=settings.LTD_STORE_NAME, **wanted)
     with transaction.atomic():
         if found := Store.objects.filter(name=store.name).first():
             return found, False
         store.full_clean()
         store.save()
     return store, True
+
+
+def differences(store: Store) -> list[Difference]:
+    """In what `LTD_STORE_*` and the store differ."""
+    has_builds = Build.objects.filter(product__store=store).exists()
+    return [
+        Difference(
+            field=field,
+            wanted=_wanted(field),
+            found=getattr(store, field),
+            is_frozen=field == "bucket" and has_builds,
+        )
+        for field in FIELDS
+        if _wanted(field) != getattr(store, field)
+    ]
+
+
+def apply_differences(store: Store) -> list[Difference]:
+    """Make the store what `LTD_STORE_*` says; what was changed. With a frozen one among them, none.
+
+    Raises ValidationError when the store would not be a legal one.
+    """
+    with transaction.atomic():
+        locked = Store.objects.select_for_update().get(pk=store.pk)
+        found = differences(locked)
+        if any(one.is_frozen for one in found):
+            return []
+        for one in found:
+            setattr(locked, one.field, one.wanted)
+        locked.forget_what_was_tried({one.field for one in found})
+        locked.full_clean()
+        locked.save(update_fields=[*(one.field for one in found), "post_support"])
+    return found
+
+
+def _wanted(field: str) -> str | int:
+    value: str | int = getattr(settings, f"LTD_STORE_{field.upper()}")
+    return value
+
+
+def _text(value: str | int) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

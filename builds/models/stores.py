@@ -1,5 +1,6 @@
 """Where builds go: a bucket and the role that may write to it."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from django.core.exceptions import ValidationError
@@ -19,6 +20,9 @@ from builds.validators import (
 
 class Store(models.Model):
     """A bucket and the role that may write to it. The vendor's own key is never in here."""
+
+    # What a verdict on it is about.
+    PLACE = ("bucket", "endpoint_url", "role_arn")
 
     class Addressing(models.TextChoices):
         AUTO = "auto", "automatic"
@@ -112,6 +116,11 @@ class Store(models.Model):
                 "upload first."
             )
             raise ValidationError({"with_sync": message})
+
+    def forget_what_was_tried(self, changed: Collection[str]) -> None:
+        """A store that is another one now has not shown yet what it takes."""
+        if set(changed) & set(self.PLACE) and "post_support" not in changed:
+            self.post_support = self.PostSupport.UNKNOWN
 
     @property
     def partition(self) -> str:

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from builds.models import Store
 
-# What a verdict is about.
-PLACE = ("bucket", "endpoint_url", "role_arn")
+PLACE = Store.PLACE
 
 
 class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):

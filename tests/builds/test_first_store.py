@@ -1,13 +1,19 @@
 """`manage.py ensure_store`: the settings' store is made once, and wrong settings are a sentence."""
 
+import os
+import subprocess
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from builds.models import Store
+from builds.models import Build, Product, Store
+from credentials.management.outcomes import ExitCode
+from demo.service import procfile_command
 
 pytestmark = pytest.mark.django_db
 
@@ -32,10 +38,19 @@ def _complete(settings: Settings) -> None:
         setattr(settings, name, value)
 
 
-def ensure() -> str:
+def ensure(*arguments: str) -> str:
     answer = StringIO()
-    call_command("ensure_store", stdout=answer)
+    call_command("ensure_store", *arguments, stdout=answer)
     return answer.getvalue().strip()
+
+
+def ensure_with_code(*arguments: str) -> tuple[Any, str]:
+    answer = StringIO()
+    try:
+        call_command("ensure_store", *arguments, stdout=answer)
+    except SystemExit as ended:
+        return ended.code, answer.getvalue().strip()
+    return 0, answer.getvalue().strip()
 
 
 def test_store_is_made_as_the_settings_say() -> None:
@@ -51,18 +66,90 @@ def test_second_run_finds_the_store() -> None:
     assert Store.objects.count() == 1
 
 
-def test_store_that_the_admin_changed_stays_as_it_is(settings: Settings) -> None:
-    ensure()
-    Store.objects.update(bucket="moved")
-    settings.LTD_STORE_ADDRESSING = "virtual"
-    ensure()
-    assert Store.objects.values_list("bucket", "addressing").get() == ("moved", "path")
+# field -> another value of its setting, as it is shown
+CHANGES: dict[str, tuple[Any, str]] = {
+    "bucket": ("other-bucket", "other-bucket: the store has docs-bucket."),
+    "region": ("eu-west-1", "eu-west-1: the store has eu-central-1."),
+    "endpoint_url": ("", ": the store has http://s3.internal:9000."),
+    "public_endpoint_url": ("https://new.example.org", "https://new.example.org: the store has"),
+    "role_arn": ("arn:aws:iam::123456789012:role/new", "arn:aws:iam::123456789012:role/new: the"),
+    "role_max_seconds": (3600, "3600: the store has 7200."),
+    "external_id": ("tenant-8", "tenant-8: the store has tenant-7."),
+    "kms_key_arn": ("", ": the store has arn:aws:kms:eu-central-1:123456789012:key/1."),
+    "addressing": ("virtual", "virtual: the store has path."),
+    "with_sync": (False, "false: the store has true."),
+}
 
 
-def test_without_a_bucket_nothing_is_made(settings: Settings) -> None:
-    settings.LTD_STORE_BUCKET = ""
-    assert ensure() == "LTD_STORE_BUCKET is not set: stores are made in the admin."
-    assert not Store.objects.exists()
+def test_every_variable_of_the_store_is_compared() -> None:
+    names = {f"LTD_STORE_{field.upper()}" for field in CHANGES} | {"LTD_STORE_NAME"}
+    assert names == set(COMPLETE) == {name for name in dir(settings) if "LTD_STORE_" in name}
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_difference_is_named_and_nothing_is_changed(field: str, settings: Settings) -> None:
+    ensure()
+    row = Store.objects.values().get()
+    value, shown = CHANGES[field]
+    setattr(settings, f"LTD_STORE_{field.upper()}", value)
+    code, answer = ensure_with_code()
+    assert code == ExitCode.FINDINGS
+    assert f"\nLTD_STORE_{field.upper()}={shown}" in answer
+    assert "Nothing was changed. `ensure_store --apply`" in answer
+    assert Store.objects.values().get() == row
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_difference_is_applied_when_told(field: str, settings: Settings) -> None:
+    ensure()
+    setattr(settings, f"LTD_STORE_{field.upper()}", CHANGES[field][0])
+    assert ensure_with_code("--apply") == (0, f"Changed the store frankfurt: {field}.")
+    assert getattr(Store.objects.get(), field) == CHANGES[field][0]
+    assert ensure_with_code("--apply") == (0, "Found the store frankfurt.")
+
+
+def test_all_differences_are_named_and_applied_at_once(settings: Settings) -> None:
+    ensure()
+    for field, (value, _) in CHANGES.items():
+        setattr(settings, f"LTD_STORE_{field.upper()}", value)
+    assert ensure_with_code()[1].count("\nLTD_STORE_") == len(CHANGES)
+    ensure_with_code("--apply")
+    assert ensure() == "Found the store frankfurt."
+
+
+def test_bucket_with_builds_is_frozen_and_nothing_else_is_applied(
+    settings: Settings, build: Build
+) -> None:
+    ensure()
+    Product.objects.update(store=Store.objects.get(name="frankfurt"))
+    settings.LTD_STORE_BUCKET, settings.LTD_STORE_ADDRESSING = "other-bucket", "virtual"
+    code, answer = ensure_with_code("--apply")
+    assert code == ExitCode.FINDINGS
+    assert "the store has docs-bucket. It is frozen, since builds lie there" in answer
+    found = Store.objects.values_list("bucket", "addressing").get(name="frankfurt")
+    assert found == ("docs-bucket", "path")
+
+
+def test_another_place_has_not_shown_yet_what_it_takes(settings: Settings) -> None:
+    ensure()
+    Store.objects.update(post_support="works")
+    settings.LTD_STORE_ADDRESSING = "auto"
+    ensure_with_code("--apply")
+    assert Store.objects.get().post_support == "works"
+    settings.LTD_STORE_ENDPOINT_URL = ""
+    ensure_with_code("--apply")
+    assert Store.objects.get().post_support == "unknown"
+
+
+def test_difference_that_makes_no_legal_store_is_a_sentence(
+    settings: Settings, product: Product
+) -> None:
+    ensure()
+    Product.objects.update(store=Store.objects.get(name="frankfurt"), access="sync")
+    settings.LTD_STORE_WITH_SYNC = False
+    with pytest.raises(CommandError, match="with_sync: Products of this store have sync access"):
+        ensure("--apply")
+    assert Store.objects.get(name="frankfurt").with_sync
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
@@ -87,3 +174,15 @@ def test_wrong_setting_is_a_sentence(case: str, settings: Settings) -> None:
         ensure()
     assert expected in str(caught.value)
     assert not Store.objects.exists()
+
+
+@pytest.mark.parametrize(("code", "ended"), [(0, 0), (1, 0), (2, 1), (3, 1)])
+def test_release_goes_on_with_differences_and_stops_on_failures(
+    code: int, ended: int, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nif [ "$2" = ensure_store ]; then exit {code}; fi\n')
+    python.chmod(0o755)
+    command = ["sh", "-c", procfile_command("release")]
+    done = subprocess.run(command, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
+    assert done.returncode == ended
