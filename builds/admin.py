@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from builds.models import Build, Product, Store
-from builds.services import delete_build, new_surrogate_key
+from builds.services import delete_build, new_surrogate_key, release_root
 from credentials.isolation.checking import request_check
 from ltdkeeper.records import RecordAdmin
 
@@ -77,11 +77,11 @@ class BuildAdmin(RecordAdmin):
         "byte_count",
         "written_without_session",
     )
-    list_filter = ("written_without_session", "registered_at", "finished_at")
+    list_filter = ("written_without_session", "root_is_shared", "registered_at", "finished_at")
     list_select_related = ("product",)
     search_fields = ("^root", "^slug")
     show_full_result_count = False
-    actions = ("mark_deleted",)
+    actions = ("mark_deleted", "release_roots")
 
     @admin.display(description="state")
     def state_now(self, build: Build) -> str:
@@ -94,6 +94,14 @@ class BuildAdmin(RecordAdmin):
         for build in builds:
             self.log_change(request, build, "Marked as deleted.")
         self.message_user(request, f"{len(builds)} marked as deleted. Their objects are kept.")
+
+    @admin.action(description="Purge despite a shared root, once deleted", permissions=["change"])
+    def release_roots(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
+        builds = [release_root(build_id=build.pk) for build in queryset.filter(root_is_shared=True)]
+        for build in builds:
+            self.log_change(request, build, "Root is no longer shared.")
+        message = f"{len(builds)} no longer shared: purging them removes all below their roots."
+        self.message_user(request, message)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
         return [field.name for field in self.model._meta.fields]

@@ -210,6 +210,17 @@ def record_purge(*, build_id: int, now: datetime) -> Build:
         return build
 
 
+def release_root(*, build_id: int) -> Build:
+    """Take back that another build of an LTD Keeper lies at the same root: objects there are the
+    build's own, and are purged with it.
+    """
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        build.root_is_shared = False
+        build.save(update_fields=["root_is_shared"])
+        return build
+
+
 def supersede_build(*, build_id: int, now: datetime) -> Build:
     """Close a build because another takes its place; one that is not open stays as it is."""
     with transaction.atomic():

@@ -36,6 +36,11 @@ def has_controls(text: str) -> bool:
     return _CONTROLS.search(text) is not None
 
 
+def escape_controls(text: str) -> str:
+    """The text as it may go to a terminal or a log: those characters as `\\uXXXX`, as in JSON."""
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def is_product_slug(text: str) -> bool:
     """Two to 63 of `a-z0-9-`, beginning with a letter, not ending with a hyphen.
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from builds.slugs import has_controls
 
+NAME_LENGTH = 255
 CREDIBLE_YEARS = range(2000, 2200)
 SURROGATE_KEY = re.compile(r"[0-9a-f]{32}\Z")
 
@@ -35,7 +36,7 @@ class KeeperProduct:
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperBuild:
-    """A build as it is there. `ended_at` is when it was deleted."""
+    """A build as it is there. `ended_at` is when it was deleted: then it is not listed any more."""
 
     slug: str
     bucket: str
@@ -77,7 +78,8 @@ def read_build(document: Any) -> KeeperBuild:
 
 def last_part(url: Any) -> str:
     """The slug or id at the end of an address. Raises DocumentError."""
-    if not isinstance(url, str) or not (found := url.rstrip("/").rpartition("/")[2]):
+    found = url.rstrip("/").rpartition("/")[2] if isinstance(url, str) else ""
+    if not 0 < len(found) <= NAME_LENGTH:
         raise DocumentError("an address in a list is not one")
     return found
 

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from functools import partial
+from typing import NoReturn
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from builds.ltd.documents import KeeperBuild, KeeperProduct
 from builds.ltd.keeper import Keeper, KeeperAnswerError
 from builds.models import Build, Product, Store
 from builds.services import continues_server_made_slug
-from builds.slugs import build_root
+from builds.slugs import build_root, escape_controls
+
+REASON_LENGTH = 500
+# Clocks differ a little; a build from further ahead was not registered yet.
+TOLERANCE = timedelta(hours=1)
 
 
 class Fate(StrEnum):
@@ -35,6 +40,12 @@ class Imported:
     name: str
     fate: Fate
     reason: str = ""
+
+
+ENDED = (
+    "It is listed, though it ended {:%F %T %Z}. Nothing is deleted because an LTD Keeper says so: "
+    "end it there for good, so that it is not listed, or clear its end and import again."
+)
 
 
 class Conflict(Exception):
@@ -72,24 +83,27 @@ class Import:
             yield Imported(kind="product", name=product_slug, fate=Fate.FAILED, reason=str(err))
             return
         self.on_builds(len(ids))
+        slugs: dict[str, str] = {}
         for build_id in ids:
             yield self._told(
                 "build",
                 f"{product_slug}, build {build_id}",
-                partial(self._build, product_slug, build_id),
+                partial(self._build, product_slug, build_id, slugs),
             )
 
     def _told(self, kind: str, name: str, take: Callable[[], Fate]) -> Imported:
-        name = name if name.isprintable() else ascii(name)  # it goes to a terminal
+        fate, reason = Fate.CONFLICT, ""
         try:
-            return Imported(kind=kind, name=name, fate=take())
+            fate = take()
         except Conflict as err:
-            return Imported(kind=kind, name=name, fate=Fate.CONFLICT, reason=str(err))
+            reason = str(err)
         except ValidationError as err:
             reason = " ".join(err.messages)
-            return Imported(kind=kind, name=name, fate=Fate.CONFLICT, reason=reason)
+        except DataError:
+            reason = "The database refuses it."
         except KeeperAnswerError as err:
-            return Imported(kind=kind, name=name, fate=Fate.FAILED, reason=str(err))
+            fate, reason = Fate.FAILED, str(err)
+        return Imported(kind=kind, name=_printable(name), fate=fate, reason=_printable(reason))
 
     def _product(self, slug: str) -> Fate:
         there = self.keeper.product(slug)
@@ -108,16 +122,22 @@ class Import:
         product = _new_product(there, self.store)
         product.clean_fields()
         if self.apply:
-            product.save()
+            with transaction.atomic():
+                product.save()
         return Fate.IMPORTED
 
-    def _build(self, product_slug: str, build_id: str) -> Fate:
+    def _build(self, product_slug: str, build_id: str, slugs: dict[str, str]) -> Fate:
+        """`slugs` are those of the product that were listed so far, with their ids."""
         there = self.keeper.build(build_id)
         if not there.is_finished:
             return Fate.UNFINISHED
         build = _new_build(there, product_slug, self.store)
+        if slugs.setdefault(build.slug, build_id) != build_id:
+            self._is_shared(build)
         if self._is_here(build):
             return Fate.HERE_ALREADY
+        if there.ended_at:
+            raise Conflict(ENDED.format(there.ended_at))
         product = Product.objects.filter(slug=product_slug).first()
         if product and continues_server_made_slug(product, build.slug):
             raise Conflict("Its root would lie behind that of a build which is here.")
@@ -131,11 +151,17 @@ class Import:
         then never purged: LTD Keeper gives one root to two builds that are registered at once.
         """
         found = Build.objects.filter(root=build.root).first()
-        if found and found.surrogate_key != build.surrogate_key:
-            if self.apply:
-                Build.objects.filter(pk=found.pk).update(root_is_shared=True)
-            raise Conflict("Another build of that slug is here.")
-        return found is not None
+        if found is None:
+            return False
+        same = (found.surrogate_key, found.registered_at)
+        if same != (build.surrogate_key, build.registered_at):
+            self._is_shared(build)
+        return True
+
+    def _is_shared(self, build: Build) -> NoReturn:
+        if self.apply:
+            Build.objects.filter(root=build.root).update(root_is_shared=True)
+        raise Conflict("Another build of that slug is here.")
 
     def _save(self, build: Build) -> None:
         """Raises Conflict when somebody registered the slug in this moment."""
@@ -169,6 +195,8 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
         raise Conflict(f"{there.slug!r} is not a legal slug of a build.") from err
     if (there.bucket, there.root) != (store.bucket, root):
         raise Conflict(f"It lies in {there.bucket}/{there.root}, not in {store.bucket}/{root}.")
+    if there.created_at > timezone.now() + TOLERANCE:
+        raise Conflict(f"It was registered {there.created_at:%F %T %Z}, which lies ahead.")
     build = Build(
         slug=there.slug,
         server_made=False,
@@ -180,7 +208,11 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
         registered_at=there.created_at,
         open_until=there.created_at + timedelta(seconds=1),
         finished_at=there.created_at,
-        deleted_at=there.ended_at,
     )
     build.clean_fields(exclude={"product", "git_refs"})
     return build
+
+
+def _printable(text: str) -> str:
+    """Names and reasons hold what the other side says, and go to a terminal."""
+    return escape_controls(text[:REASON_LENGTH])

@@ -35,6 +35,15 @@ def purgeable_builds(*, deleted_before: datetime, store: Store | None) -> BuildQ
     return builds.filter(product__store=store) if store else builds
 
 
+def left_builds(*, deleted_before: datetime, store: Store | None) -> Iterator[Outcome]:
+    """Those that are left since another build has objects at their root, each with its reason."""
+    builds = Build.objects.filter(
+        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=True
+    )
+    for build in (builds.filter(product__store=store) if store else builds).order_by("pk"):
+        yield Outcome(build=build.pk, root=build.root, left="root_is_shared")
+
+
 def purge_builds(builds: BuildQuerySet, *, apply: bool) -> Iterator[Outcome]:
     """Remove what lies in each of them, or, without `apply`, only count it."""
     return each_build(builds, purge_build if apply else weigh_build)

@@ -18,13 +18,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one build. `failure` is a stable code, empty when it went well."""
+    """What became of one build. `failure` is a stable code, empty when it went well. `left` is
+    the code of why nothing was to be done with it.
+    """
 
     build: int
     root: str
     objects: int = 0
     bytes: int = 0
     failure: str = ""
+    left: str = ""
 
 
 def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:

@@ -90,6 +90,12 @@ def _refuse(message: str) -> NoReturn:
     raise wrong_argument(f"Error: {message}")
 
 
+WHY_LEFT = {
+    "root_is_shared": "Another build of an LTD Keeper lies at the same root. The admin's list of "
+    "builds has an action that takes this back."
+}
+
+
 @dataclass(kw_only=True)
 class Totals:
     """What a run came to."""
@@ -100,7 +106,7 @@ class Totals:
     failed: int = 0
 
     def add(self, outcome: Outcome) -> None:
-        self.builds += not outcome.failure
+        self.builds += not outcome.failure and not outcome.left
         self.failed += bool(outcome.failure)
         self.objects += outcome.objects
         self.bytes += outcome.bytes
@@ -120,12 +126,14 @@ def tell(outcomes: Iterable[Outcome], out: OutputWrapper, *, is_json: bool) -> T
     totals = Totals()
     if is_json:
         out.write('{"builds": [', ending="")
-    for outcome in outcomes:
+    for number, outcome in enumerate(outcomes):
         if is_json:
-            separator = "," if totals.builds + totals.failed else ""
+            separator = "," if number else ""
             out.write(f"{separator}\n  {orjson.dumps(asdict(outcome)).decode()}", ending="")
         elif outcome.failure:
             out.write(f"{outcome.root}: {outcome.failure}")
+        elif outcome.left:
+            out.write(f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}")
         totals.add(outcome)
     if is_json:
         out.write(f'\n], "totals": {orjson.dumps(asdict(totals)).decode()}}}')

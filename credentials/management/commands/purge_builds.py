@@ -2,12 +2,13 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.utils import timezone
 
 from builds.models import Store
-from credentials.closed_builds.purging import purge_builds, purgeable_builds
+from credentials.closed_builds.purging import left_builds, purge_builds, purgeable_builds
 from credentials.management.outcomes import (
     ServiceCommand,
     end,
@@ -38,9 +39,10 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         is_json, apply = options["format"] == "json", options["apply"]
         store = _store(options["store"])
-        builds = purgeable_builds(deleted_before=options["deleted_before"], store=store)
-        outcomes = with_progress(purge_builds(builds, apply=apply), builds.count())
-        totals = tell(outcomes, self.stdout, is_json=is_json)
+        chosen = {"deleted_before": options["deleted_before"], "store": store}
+        builds = purgeable_builds(**chosen)
+        purged = with_progress(purge_builds(builds, apply=apply), builds.count())
+        totals = tell(chain(left_builds(**chosen), purged), self.stdout, is_json=is_json)
         if not is_json:
             done = "Removed" if apply else "Nothing was changed; --apply removes"
             self.stdout.write(

@@ -1,20 +1,30 @@
 """Products and finished builds of an LTD Keeper are taken over; what is here is left as it is."""
 
+import gzip
 import json
+import resource
+import socket
 import threading
+import time
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from builds.errors import SlugTaken
 from builds.ltd import keeper as keeper_module
 from builds.models import Build, Product, Store
+from builds.services import delete_build
+from builds.slugs import has_controls
 from credentials.closed_builds.purging import purgeable_builds
+from credentials.management.outcomes import ExitCode
 from tests.builds.ltd.fake_keeper import FakeKeeper
 
 pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
@@ -33,7 +43,7 @@ def keeper(_sockets: None, store: Store) -> Iterator[FakeKeeper]:
     keeper.has_product("pipelines")
     keeper.has_product("guide")
     keeper.has_build("pipelines", 101, "1")
-    keeper.has_build("pipelines", 102, "2", date_ended="2017-01-01T00:00:00Z")
+    keeper.has_build("pipelines", 102, "2")
     keeper.has_build("pipelines", 103, "3", uploaded=False)
     keeper.has_build("guide", 104, "10", github_requester="someone", git_refs=["a", "b"])
     yield keeper
@@ -74,11 +84,26 @@ def test_finished_builds_are_taken_over_with_their_slugs(keeper: FakeKeeper) -> 
     assert build.state(timezone.now()) is Build.State.FINISHED
 
 
-def test_deleted_build_keeps_its_root_taken(keeper: FakeKeeper) -> None:
+ENDS = ["2001-01-01T00:00:00Z", "2017-01-01T00:00:00", "2150-01-01T00:00:00Z"]
+
+
+@pytest.mark.parametrize("ended", ENDS)
+def test_no_end_that_is_said_there_deletes_anything_here(ended: str, keeper: FakeKeeper) -> None:
+    keeper.documents["/builds/102"]["date_ended"] = ended
+    lines, code = run(keeper)
+    assert lines[0].startswith(
+        f"pipelines, build 102: conflict. It is listed, though it ended {ended[:10]}"
+    )
+    assert code == 1
+    assert not Build.objects.exclude(deleted_at=None).exists()
+    assert not purgeable_builds(deleted_before=timezone.now(), store=None)
+
+
+def test_build_that_is_here_and_ended_there_since_is_left_alone(keeper: FakeKeeper) -> None:
     run(keeper)
-    build = Build.objects.get(root="pipelines/builds/2")
-    assert build.deleted_at == datetime(2017, 1, 1, tzinfo=UTC)
-    assert build.state(timezone.now()) is Build.State.DELETED
+    keeper.documents["/builds/102"]["date_ended"] = "2001-01-01T00:00:00Z"
+    assert "5 here already" in run(keeper)[0][-1]
+    assert Build.objects.get(root="pipelines/builds/2").deleted_at is None
 
 
 def test_summary_says_what_became_of_all(keeper: FakeKeeper, capsys: Any) -> None:
@@ -315,13 +340,192 @@ def test_dry_run_takes_no_numbers(
     assert register("99", product=mine).slug == "99"
 
 
-def test_root_that_two_builds_share_there_is_never_purged(keeper: FakeKeeper) -> None:
+SECONDS: dict[str, dict[str, Any]] = {
+    "other key": {"surrogate_key": "f" * 32},
+    "other date": {"surrogate_key": f"{102:032x}", "date_created": "2018-01-01T00:00:00Z"},
+    "other id alone": {"surrogate_key": f"{102:032x}"},
+}
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["apply", "dry run"])
+@pytest.mark.parametrize("case", SECONDS)
+def test_two_listed_builds_of_one_slug_are_never_the_same(
+    case: str, options: list[str], keeper: FakeKeeper
+) -> None:
+    keeper.has_build("pipelines", 105, "2", **SECONDS[case])
+    for _ in range(2):
+        lines, code = run(keeper, *options)
+        assert "pipelines, build 105: conflict. Another build of that slug is here." in lines
+        assert code == 1
+    shared = ["pipelines/builds/2"] if not options else []
+    assert list(Build.objects.filter(root_is_shared=True).values_list("root", flat=True)) == shared
+
+
+def test_root_that_two_builds_share_there_is_not_purged_until_somebody_says_so(
+    keeper: FakeKeeper, admin_client: Any
+) -> None:
     keeper.has_build("pipelines", 105, "2")
-    lines, _ = run(keeper, "--dry-run")
-    assert "0 conflict" in lines[-1]
-    lines, _ = run(keeper)
-    assert "pipelines, build 105: conflict. Another build of that slug is here." in lines
+    run(keeper)
     shared = Build.objects.get(root="pipelines/builds/2")
-    assert (shared.deleted_at is not None, shared.root_is_shared) == (True, True)
-    assert shared not in purgeable_builds(deleted_before=timezone.now(), store=None)
-    assert Build.objects.filter(root_is_shared=True).count() == 1
+    delete_build(build_id=shared.pk, now=timezone.now())
+    written = StringIO()
+    call_command("purge_builds", "--deleted-before", "0", stdout=written)
+    assert written.getvalue().startswith("pipelines/builds/2: left, root_is_shared. Another build")
+    written = StringIO()
+    call_command("purge_builds", "--deleted-before", "0", "--format", "json", stdout=written)
+    told = json.loads(written.getvalue())
+    assert [(one["root"], one["left"]) for one in told["builds"]] == [
+        ("pipelines/builds/2", "root_is_shared")
+    ]
+    assert told["totals"]["builds"] == 0
+    data = {"action": "release_roots", "_selected_action": [shared.pk]}
+    admin_client.post("/admin/builds/build/", data)
+    assert shared in purgeable_builds(deleted_before=timezone.now(), store=None)
+    assert LogEntry.objects.get().get_change_message() == "Root is no longer shared."
+
+
+SLOW = {
+    "headers": b"HTTP/1.1 200 OK\r\nX: ",
+    "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n[",
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_answer_that_drips_without_end_is_given_up(
+    case: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "WHOLE_SECONDS", 0.3)
+    with (
+        dripping(SLOW[case]) as url,
+        pytest.raises(CommandError, match="no whole answer") as caught,
+    ):
+        call_command("import_ltd", "--from", url, "--store", "main")
+    assert caught.value.returncode == ExitCode.NOT_MADE
+
+
+@contextmanager
+def dripping(beginning: bytes) -> Iterator[str]:
+    """A server that begins an answer, then sends a byte now and then until it is left."""
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(beginning)
+            while True:
+                connection.sendall(b" ")
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        thread.join()
+        listening.close()
+
+
+def bomb() -> bytes:
+    """A gigabyte of blanks, in a megabyte."""
+    packing = zlib.compressobj(9, zlib.DEFLATED, 31)
+    return b"".join([*(packing.compress(b" " * 2**20) for _ in range(1024)), packing.flush()])
+
+
+def test_answer_that_unpacks_to_too_much_is_not_unpacked(keeper: FakeKeeper) -> None:
+    keeper.headers["Content-Encoding"] = "gzip"
+    packed = bomb()
+    keeper.special["/products/"] = lambda: (200, packed)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CommandError, match=r"GET /products/: more than \d+ bytes"):
+        run(keeper)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 100 * 2**10  # kilobytes
+
+
+def test_answer_that_is_packed_is_read(keeper: FakeKeeper) -> None:
+    keeper.headers["Content-Encoding"] = "gzip"
+    for path, document in keeper.documents.items():
+        packed = gzip.compress(json.dumps(document).encode())
+        keeper.special[path] = lambda packed=packed: (200, packed)
+    assert "5 imported" in run(keeper)[0][-1]
+
+
+def test_pages_without_end_are_given_up(
+    keeper: FakeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_module, "MOST_PAGES", 20)
+    path = "/products/pipelines/builds/"
+    for page in range(30):
+        keeper.documents[f"{path}?page={page}" if page else path] = {
+            "builds": [f"https://public.example/builds/{1000 + page}"],
+            "next": f"https://public.example/?page={page + 1}",
+        }
+    lines, code = run(keeper)
+    assert lines[0] == f"pipelines: failed. GET {path}: the list has no end."
+    assert code == 3
+
+
+NEXT = ["http://[", "https://k.example/?a=\u009b2J", "https://k.example/?" + "a" * 5000, "/?a b"]
+
+
+@pytest.mark.parametrize("address", NEXT)
+def test_next_page_without_an_address_is_told(address: str, keeper: FakeKeeper) -> None:
+    keeper.documents["/products/pipelines/builds/"]["next"] = address
+    lines, code = run(keeper)
+    assert "the address of its next page is not one" in lines[0]
+    assert code == 3
+
+
+ESCAPES = "\x1b[2J\x9b31m\u202e\nProducts and builds: 99 imported"
+SAYING: dict[str, Callable[[FakeKeeper], Any]] = {
+    "bucket of a product": lambda k: k.documents["/products/guide"].update(bucket_name=ESCAPES),
+    "bucket of a build": lambda k: k.documents["/builds/104"].update(bucket_name=ESCAPES),
+    "slug of a build": lambda k: k.documents["/builds/104"].update(slug=ESCAPES),
+    "root of a build": lambda k: k.documents["/builds/104"].update(bucket_root_dir=ESCAPES),
+    "address of a product": lambda k: k.has_product(ESCAPES),
+    "address of a build": lambda k: k.documents["/products/guide/builds/"]["builds"].append(
+        f"https://k.example/builds/{ESCAPES}"
+    ),
+    "redirect": lambda k: (
+        k.headers.update(Location="https://k.example/\x9b31m\x1b[2J"),
+        k.special.update({"/builds/104": lambda: (301, b"")}),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAYING)
+def test_nothing_that_is_said_there_drives_the_terminal(case: str, keeper: FakeKeeper) -> None:
+    SAYING[case](keeper)
+    lines, code = run(keeper)
+    assert code in {1, 3}
+    assert [line for line in lines if has_controls(line)] == []
+    assert [line for line in lines if line.startswith("Products and builds")] == lines[-1:]
+
+
+NOT_STORED: dict[str, dict[str, Any]] = {
+    "NUL in a branch": {"git_refs": ["ma\0in"]},
+    "NUL in a requester": {"github_requester": "some\0one"},
+    "NUL in a slug": {"slug": "10\0"},
+    "half a character": {"github_requester": "\ud800"},
+    "not registered yet": {"date_created": "2150-01-01T00:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("case", NOT_STORED)
+def test_build_that_no_database_takes_costs_itself_alone(case: str, keeper: FakeKeeper) -> None:
+    keeper.documents["/builds/101"].update(NOT_STORED[case])
+    lines, code = run(keeper)
+    assert lines[0].startswith("pipelines, build 101: ")
+    assert sorted(Build.objects.values_list("root", flat=True)) == [
+        "guide/builds/10",
+        "pipelines/builds/2",
+    ]
+    assert code in {1, 3}
+
+
+@pytest.mark.parametrize("member", ["title", "doc_repo", "root_domain"])
+def test_product_that_no_database_takes_costs_itself_alone(member: str, keeper: FakeKeeper) -> None:
+    keeper.documents["/products/pipelines"][member] = "a\0b"
+    lines, code = run(keeper)
+    assert lines[0].startswith("pipelines: failed.")
+    assert (Product.objects.get().slug, code) == ("guide", 3)
