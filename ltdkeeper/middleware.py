@@ -1,5 +1,6 @@
 """What happens to every request before and after its view."""
 
+import re
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from ltdkeeper.problems import problem_response
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 HEALTH_PATHS = {"/livez", "/readyz"}
+# What people open in a browser.
+PAGES = re.compile(r"/admin(/.*)?|/docs/", re.DOTALL)
 
 log = structlog.get_logger("ltdkeeper.request")
 
@@ -54,6 +57,34 @@ def health_by_any_name(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+def https_only(get_response: GetResponse) -> GetResponse:
+    """Refuse plain http to all but pages, which Django's SecurityMiddleware redirects.
+
+    To `curl -f` a redirect is a success with an empty body. Nothing of the request is read, its
+    credentials neither.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not settings.SECURE_SSL_REDIRECT or request.is_secure() or _may_be_http(request):
+            return get_response(request)
+        return problem_response(
+            status=400,
+            code="https_required",
+            message=(
+                f"This request came over plain http: use {settings.LTD_PUBLIC_URL}. "
+                "Replace any key or token that it carried, since it could be read on the way."
+            ),
+        )
+
+    return middleware
+
+
+def _may_be_http(request: HttpRequest) -> bool:
+    """Health, for platforms, and what a browser asks for and is then redirected."""
+    is_page = request.method in {"GET", "HEAD"} and PAGES.fullmatch(request.path)
+    return bool(is_page) or request.path in HEALTH_PATHS
 
 
 def body_limit(get_response: GetResponse) -> GetResponse:

@@ -10,20 +10,32 @@ from credentials.handout.quoting import curl_value, plain
 FOLDER = "LTD_JOB_FOLDER"
 PROFILE = "ltd"
 AWS_CONFIG, AWS_CREDENTIALS, KEEPER_CURL = "aws-config", "aws-credentials", "keeper.curl"
+KEEPER_SCRIPT = "keeper.sh"
 
-# curl comes back by itself where the service says when: throttled, the database busy.
-CURL_OPTIONS = (
-    "silent",
-    "show-error",
-    "fail",
-    "max-time = 20",
-    "retry = 3",
-    "retry-max-time = 30",
-)
+CURL_OPTIONS = ("silent", "show-error", "max-time = 20")
+
+# The same as docs/examples/keeper.sh. The body goes to a file, since curl cannot take back what it
+# wrote to standard output when it tries again, and before 7.76 shows no body of a refusal.
+SCRIPT = """\
+# sh keeper.sh ARGUMENTS OF CURL: an answer goes to standard output. A refusal goes to standard
+# error, as does a redirect, and the exit code is not 0. Any curl will do.
+umask 077
+body=$(mktemp) || exit
+trap 'rm -f "$body"' EXIT
+trap 'exit 143' HUP INT TERM
+code=$(curl -q "$@" --silent --show-error --no-fail --retry 3 --retry-max-time 30 \\
+    --output "$body" --write-out '%{http_code}')
+status=$?
+case $status:$code in 0:2*) cat "$body"; exit ;; esac
+cat "$body" >&2
+echo >&2
+[ "$status" != 0 ] || status=22
+exit "$status"
+"""
 
 
 def keeper_curl(step: Step) -> str:
-    """For a step's own calls to the service: `curl -qK "$LTD_CURL" ...`."""
+    """For a step's own calls to the service: `sh "$LTD_CALL" -K "$LTD_CURL" ...`."""
     return _lines(*CURL_OPTIONS, _header(step), 'header = "Content-Type: application/json"')
 
 
@@ -54,8 +66,7 @@ def _profile(step: Step, name: str, product_slug: str) -> str:
     lines = [f"[profile {name}]", f"region = {plain(step.store.region)}"]
     if step.delivery is StepDelivery.PROCESS:
         file = f"${FOLDER}/{credentials_curl_name(product_slug)}"
-        # -q: whatever the user's own .curlrc says stays out of it.
-        lines.append(f"credential_process = curl -q --config {file}")
+        lines.append(f"credential_process = sh ${FOLDER}/{KEEPER_SCRIPT} --config {file}")
     if step.store.addressing != "auto":
         lines += ["s3 =", f"    addressing_style = {plain(step.store.addressing)}"]
     return _lines(*lines)

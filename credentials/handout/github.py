@@ -11,7 +11,13 @@ import base64
 from credentials.handout.facts import Step, StepDelivery
 from credentials.handout.files import FOLDER, PROFILE
 from credentials.handout.quoting import single_line
-from credentials.handout.shell import END, IN_THE_FOLDER, shell_lines
+from credentials.handout.shell import (
+    AS_IT_WAS,
+    END,
+    IN_THE_FOLDER,
+    QUIET,
+    environment_lines,
+)
 from credentials.handout.variables import HEEDED_WHEN_EMPTY, MASKS_PROFILE, TAKEN_AWAY, values
 
 NEEDS_GITHUB = """\
@@ -23,12 +29,14 @@ def github_lines(step: Step, *, boundary: str) -> str:
     """The script, for `eval`. `boundary` is unpredictable and ends every value in the file."""
     return "".join(
         [
+            QUIET,
             NEEDS_GITHUB,
             _mask(step),
             _refuse_what_cannot_be_emptied(step),
             _empty(),
-            shell_lines(step),
+            environment_lines(step),
             _keep(step, boundary),
+            AS_IT_WAS,
         ]
     )
 

@@ -1,8 +1,9 @@
 """`format=env`: lines for `eval` in a POSIX shell. Pure.
 
 The secret is in no program's arguments: `export` is the shell's own, and files are written by
-`cat` from its standard input. A failure leaves a profile that does not exist, so nothing else is
-used in its place, and a status that `set -e` heeds.
+`cat` from its standard input. A shell that traces (`set -x`) does not show it either. A failure
+leaves a profile that does not exist, so nothing else is used in its place, and a status that
+`set -e` heeds.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from credentials.handout.files import (
     AWS_CREDENTIALS,
     FOLDER,
     KEEPER_CURL,
+    KEEPER_SCRIPT,
+    SCRIPT,
     aws_config,
     credentials_curl,
     credentials_curl_name,
@@ -26,6 +29,7 @@ IN_THE_FOLDER = {
     "AWS_CONFIG_FILE": f"${FOLDER}/{AWS_CONFIG}",
     "AWS_SHARED_CREDENTIALS_FILE": f"${FOLDER}/{AWS_CREDENTIALS}",
     "LTD_CURL": f"${FOLDER}/{KEEPER_CURL}",
+    "LTD_CALL": f"${FOLDER}/{KEEPER_SCRIPT}",
 }
 # No line of any file is this.
 END = "LTDKEEPER"
@@ -38,13 +42,35 @@ done
 {FOLDER}=$(umask 077 && mktemp -d "$_ltd_base/ltdkeeper.XXXXXXXXXX") &&
 export {FOLDER} && unset _ltd_base &&
 """
+# With curl alone, a refusal goes to standard output where curl can show it: from 7.76 on.
+FAIL = f"""\
+if curl -q --fail-with-body --version > /dev/null 2>&1; then echo fail-with-body; else echo fail
+fi >> "${FOLDER}/{KEEPER_CURL}" &&
+"""
 FAILED = """\
 || { echo 'ltdkeeper: no private folder could be made, so there are no credentials' >&2; false; }
 """
 
 
+# The shell neither traces nor echoes what stands in between, and goes on as it was.
+QUIET = """\
+{ _ltd_options=$-; set +vx; } 2> /dev/null
+"""
+_AS_IT_WAS = """\
+case $_ltd_options in *v*) set -v ;; esac; case $_ltd_options in *x*) set -x ;; esac
+"""
+AS_IT_WAS = f"""\
+if [ "$?" = 0 ]; then {_AS_IT_WAS}else {_AS_IT_WAS}false; fi
+"""
+
+
 def shell_lines(step: Step) -> str:
     """Everything, as one text."""
+    return f"{QUIET}{environment_lines(step)}{AS_IT_WAS}"
+
+
+def environment_lines(step: Step) -> str:
+    """The same for a shell that is quiet already; ends with a status."""
     exports = (f"export {name}={shell_word(text)}\n" for name, text in values(step).items())
     placed = " ".join(f'{name}="{path}"' for name, path in IN_THE_FOLDER.items())
     return "".join(
@@ -62,7 +88,9 @@ def shell_lines(step: Step) -> str:
 
 def _files(step: Step) -> Iterator[str]:
     """Commands that write the folder's files, each for its owner only from the first moment."""
+    yield _write(KEEPER_SCRIPT, f"<<'{END}'", SCRIPT)
     yield _write(KEEPER_CURL, f"<<'{END}'", keeper_curl(step))
+    yield FAIL
     if step.delivery is StepDelivery.PROCESS:
         for slug in step.product_slugs:
             yield _write(credentials_curl_name(slug), f"<<'{END}'", credentials_curl(step, slug))

@@ -71,6 +71,9 @@ def values(step: Step) -> Mapping[str, str]:
         "LTD_USERNAME": step.client_name,
         "LTD_PASSWORD": step.token.reveal(),
         "LTD_PRODUCT": step.product_slugs[0],
+        "LTD_KEEPER_URL": step.host,  # ltd-mason's names
+        "LTD_KEEPER_USER": step.client_name,
+        "LTD_KEEPER_PASSWORD": step.token.reveal(),
         "AWS_REGION": step.store.region,
         "AWS_DEFAULT_REGION": step.store.region,
         **_endpoint(step),

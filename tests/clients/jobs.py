@@ -3,12 +3,12 @@
 import subprocess
 from pathlib import Path
 
-from tests.clients.scene import Scene
+from tests.clients.scene import KEEPER_SCRIPT, Scene
 
 # As docs/ci.rst has it, then the environment of the shell for whoever starts programs in it.
 STEP = """
-lines=$(curl -sfK keeper.curl "$HOST/token?format=env&product=$PRODUCT$MORE")
-eval "$lines"
+sh "$KEEPER_SCRIPT" -K keeper.curl "$HOST/token?format=env&product=$PRODUCT$MORE" > lines
+. ./lines
 env -0
 """
 
@@ -19,7 +19,13 @@ def begin_job(scene: Scene, product: str, folder: Path, *, more: str = "") -> di
     `folder` is the job's own; `more` continues the query.
     """
     scene.write_curl_config(folder)
-    asking = {"HOST": scene.uploader.url, "PRODUCT": product, "MORE": more, "TMPDIR": str(folder)}
+    asking = {
+        "HOST": scene.uploader.url,
+        "PRODUCT": product,
+        "MORE": more,
+        "TMPDIR": str(folder),
+        "KEEPER_SCRIPT": str(KEEPER_SCRIPT),
+    }
     shell = ["sh", "-euc", STEP]
     environment = scene.environment | asking
     done = subprocess.run(shell, env=environment, cwd=folder, capture_output=True, check=True)

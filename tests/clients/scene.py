@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from demo.child import ROOT
 from demo.service import Service
 from tests.clients.counts import ASSUME_ROLE, Counter
 from tests.clients.programs import client_environment
@@ -15,6 +16,7 @@ from tests.clients.trees import Tree, stored_tree
 from tests.store.stage import Account, allow_sync, service_for
 from tests.store.uploader import RegisteredBuild, Uploader, build_in
 
+KEEPER_SCRIPT = ROOT / "docs" / "examples" / "keeper.sh"
 CLIENT = "ci"
 PRODUCT, SYNCED = "handbook", "mirror"
 # AWS answers `binary/octet-stream`.
@@ -57,7 +59,7 @@ class Scene:
         config.write_text(
             "[profile docs]\n"
             f"region = {self.account.store.region}\n"
-            f"credential_process = curl -sfK {curl}"
+            f"credential_process = sh {KEEPER_SCRIPT} -K {curl}"
             f' "{build.url}/credentials?delivery=process"\n'
         )
         return self.environment | {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "docs"}

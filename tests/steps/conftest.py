@@ -14,7 +14,7 @@ from tests.steps.runner import hostile_environment, write_hostile_files
 
 PROGRAM = Path(__file__).with_name("uploader_program.py")
 REGISTER = """\
-curl -qK "$LTD_CURL" -d '{"git_refs": ["main"]}' \\
+sh "$LTD_CALL" -K "$LTD_CURL" -d '{"git_refs": ["main"]}' \\
     "$LTD_HOST/products/$LTD_PRODUCT/builds/" > build.json
 """
 

@@ -1,5 +1,6 @@
 """A runner whose environment and files lead elsewhere, and that notes how programs are called."""
 
+import os
 import re
 import shlex
 import shutil
@@ -61,6 +62,26 @@ def note_arguments(folder: Path, *programs: str) -> dict[str, str]:
         (folder / program).write_text(script)
         (folder / program).chmod(0o755)
     return {"PATH": str(folder)}
+
+
+# curl before 7.76.
+OLD_CURL = """\
+#!/bin/sh
+for argument in "$@" $(cat "$LTD_CURL" 2> /dev/null); do
+    case $argument in *fail-with-body*)
+        echo "curl: option $argument: is unknown" >&2; exit 2 ;;
+    esac
+done
+exec {curl} "$@"
+"""
+
+
+def old_curl(folder: Path) -> dict[str, str]:
+    """A `PATH` whose curl refuses what curl did not know before 7.76."""
+    folder.mkdir()
+    (folder / "curl").write_text(OLD_CURL.format(curl=shlex.quote(str(shutil.which("curl")))))
+    (folder / "curl").chmod(0o755)
+    return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
 def called(path: dict[str, str]) -> tuple[str, set[str]]:

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 from tests.shells import SHELLS
 from tests.steps.conftest import REGISTER, Ask, Step, program
-from tests.steps.runner import called, note_arguments
+from tests.steps.runner import called, note_arguments, old_curl
 
 pytestmark = [
     pytest.mark.loopback,
@@ -106,29 +108,64 @@ def test_no_program_is_called_with_the_token(
     shell: str, form: str, ask: Ask, run_step: Step, tmp_path: Path
 ) -> None:
     lines = ask(f"format={form}&product=guide")
-    path = note_arguments(tmp_path / "bin", "curl", "mktemp", "cat", SHELLS[shell][0])
+    programs = {"curl", "mktemp", "cat", "rm", "sh", SHELLS[shell][0]}
+    path = note_arguments(tmp_path / "bin", *programs)
     then = REGISTER + program()
     run_step(lines, then, shell=shell, GITHUB_ENV=str(tmp_path / "github_env"), **path)
-    calls, programs = called(path)
+    calls, started = called(path)
     assert SECRET.search(lines)
-    assert programs == {"curl", "mktemp", "cat", SHELLS[shell][0]}
+    assert started == programs
     assert not SECRET.search(calls)
 
 
 def test_files_of_the_step_hold_the_token_for_its_owner_only(ask: Ask, run_step: Step) -> None:
     then = 'find "$LTD_JOB_FOLDER" -perm /077 && grep -l ltdj_ "$LTD_JOB_FOLDER"/* | wc -l'
     done = run_step(ask("format=env&product=guide"), then)
-    assert done.stdout.split() == [b"2"]
+    assert done.stdout.split() == [b"2"]  # curl's, for the service and for credentials
 
 
-def test_spent_job_is_told_so_and_gets_nothing(ask: Ask, run_step: Step, service: Service) -> None:
-    finish = 'curl -qK "$LTD_CURL" -X DELETE "$LTD_HOST/token"\n'
-    refused = f"{program().strip()} || echo refused\n"
-    before = service.sessions()
-    done = run_step(ask("format=env&product=guide"), REGISTER + finish + refused)
-    assert done.stdout == b"refused\n"
-    assert b"returned error: 401" in done.stderr
-    assert service.sessions() == before
+FINISH = """\
+self=$(jq -r .self_url build.json)
+sh "$LTD_CALL" -K "$LTD_CURL" -X PATCH "$self" -d '{"uploaded": true}' > done
+"""
+LOOK_FOR = 'sh "$LTD_CALL" -K "$LTD_CURL" "$LTD_HOST/products/handbook"\n'
+# What a step calls, and the sentence of the problem that it then has in its log.
+REFUSED = {
+    "a call": (LOOK_FOR, "This client is not granted the product."),
+    "curl alone": (LOOK_FOR.replace('sh "$LTD_CALL"', "curl -q"), "This client is not"),
+    "an SDK that has not registered": (program(), "You have no open build here."),
+    "an SDK that has finished": (REGISTER + FINISH + program(), "so its token is spent there."),
+    "a token that was ended": (
+        'sh "$LTD_CALL" -K "$LTD_CURL" -X DELETE "$LTD_HOST/token"\n' + program(),
+        "invalid_credentials",
+    ),
+}
+CURLS: dict[str, Callable[[Path], dict[str, str]]] = {
+    "today's curl": lambda _: {},
+    "curl before 7.76": lambda folder: old_curl(folder / "bin"),
+}
+
+
+@pytest.mark.parametrize("curl", CURLS.values(), ids=CURLS)
+@pytest.mark.parametrize(("refused", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_log_of_the_step_says_why_a_call_is_refused(
+    refused: str,
+    sentence: str,
+    curl: Callable[[Path], dict[str, str]],
+    ask: Ask,
+    run_step: Step,
+    service: Service,
+    tmp_path: Path,
+) -> None:
+    *before, last = refused.splitlines(keepends=True)
+    path, sessions = curl(tmp_path), service.sessions()
+    then = "".join(before) + f"if {last.strip()}; then echo went on; else echo stopped; fi\n"
+    done = run_step(ask("format=env&product=guide"), then, **path)
+    assert done.stdout.endswith(b"stopped\n")
+    alone_and_old = path and refused.startswith("curl")
+    assert alone_and_old or sentence in (done.stdout + done.stderr).decode()
+    assert not SECRET.search((done.stdout + done.stderr).decode())
+    assert service.sessions() - sessions == refused.count("PATCH")  # a listing at finish
 
 
 def test_job_token_file_for_programs_that_want_one(
@@ -137,7 +174,7 @@ def test_job_token_file_for_programs_that_want_one(
     """The lines of docs/ci.rst."""
     page = (Path(__file__).parents[2] / "docs" / "ci.rst").read_text()
     block = page.partition("a newline at its end is an error:")[2].split(".. code-block:: sh")[1]
-    use_file = "".join(line.strip() + "\n" for line in block.splitlines()[1:5])
+    use_file = textwrap.dedent(block.partition("\n\nVersions")[0]).strip() + "\n"
     assert "AUTHORIZATION_TOKEN_FILE" in use_file
     lines = ask("format=env&product=guide&delivery=container")
     done = run_step(lines, REGISTER + use_file + program())
@@ -147,6 +184,6 @@ def test_job_token_file_for_programs_that_want_one(
 def test_old_token_answers_with_the_same_lines(ask: Ask, run_step: Step, service: Service) -> None:
     """A step that lost its environment asks again with the job token alone."""
     first = ask("format=env&product=guide")
-    again = 'curl -qK "$LTD_CURL" "$LTD_HOST/token?format=env"\n'
+    again = 'sh "$LTD_CALL" -K "$LTD_CURL" "$LTD_HOST/token?format=env"\n'
     done = run_step(first, again)
     assert done.stdout.decode() == first

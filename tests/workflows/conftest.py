@@ -16,7 +16,7 @@ from tests.store.started import store_under_test
 from tests.suites import leave_out_unless_asked
 
 FOLDER = Path(__file__).parent
-RUNS = "test_runs.py"
+RUNS = ("test_runs.py", "test_recipes.py")
 TRUST = Path(__file__).with_name("trusting.py")
 
 IssuerOf = Callable[[str], Issuer]
@@ -24,7 +24,7 @@ IssuerOf = Callable[[str], Issuer]
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What only reads the files is part of every run of all tests."""
-    runs = [item for item in items if item.path == FOLDER / RUNS]
+    runs = [item for item in items if item.path.name in RUNS and item.path.parent == FOLDER]
     others = [item for item in items if item not in runs]
     leave_out_unless_asked(config, runs, FOLDER)
     items[:] = others + runs

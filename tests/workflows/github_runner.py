@@ -50,11 +50,12 @@ def identity_endpoint(sign: Sign) -> Iterator[str]:
 class GithubRunner:
     """Runs the jobs of a workflow one after another, each in a folder of its own."""
 
-    def __init__(self, folder: Path, identity_url: str) -> None:
+    def __init__(self, folder: Path, identity_url: str, *, options: str = "-e") -> None:
         self.folder = folder
         self.artifacts = folder / "artifacts"
         self.printed = ""
         self._identity_url = identity_url
+        self._options = options
         self._path = programs(folder / "bin")
 
     def run(self, workflow: dict[str, Any]) -> None:
@@ -84,7 +85,7 @@ class GithubRunner:
                 continue
             now = environment | later_environment(folder / "github_env")
             self.printed += run_script(
-                ["bash", "-e"], step["run"], folder=workspace, environment=now
+                ["bash", self._options], step["run"], folder=workspace, environment=now
             )
 
     def _use(self, step: dict[str, Any], workspace: Path) -> None:

@@ -16,12 +16,13 @@ Sign = Callable[[str], str]
 class GitlabRunner:
     """Runs the jobs of a pipeline by stage, each in a folder of its own."""
 
-    def __init__(self, folder: Path, sign: Sign) -> None:
+    def __init__(self, folder: Path, sign: Sign, *, options: str = "-e") -> None:
         self.folder = folder
         self.artifacts = folder / "artifacts"
         self.artifacts.mkdir(parents=True)
         self.printed = ""
         self._sign = sign
+        self._options = options
         self._path = programs(folder / "bin")
 
     def run(self, pipeline: dict[str, Any]) -> None:
@@ -47,7 +48,7 @@ class GitlabRunner:
             **{name: self._sign(options["aud"]) for name, options in tokens.items()},
         }
         # Before script and script are one shell, which stops at the first failure.
-        script = "\n".join(["set -e", *job.get("before_script", []), *job["script"]])
+        script = "\n".join([f"set {self._options}", *job.get("before_script", []), *job["script"]])
         shell = SHELLS["bash" if job["image"].startswith("python") else ALPINE]
         self.printed += run_script(shell, script, folder=project, environment=environment)
         for path in job.get("artifacts", {}).get("paths", []):

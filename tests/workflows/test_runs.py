@@ -16,20 +16,30 @@ from tests.workflows.github_runner import GithubRunner, identity_endpoint
 from tests.workflows.gitlab_runner import GitlabRunner
 
 JOB_TOKEN = re.compile(r"ltdj_[a-z0-9]{12}_[0-9a-f]{64}")
+IDENTITY_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.")
+TRACED_OR_NOT = pytest.mark.parametrize("options", ["-e", "-ex"], ids=["quiet", "traced"])
 
 Sign = Callable[..., str]
 Read = Callable[[str], Any]
 
 
-def run_on_github(folder: Path, service: Service, sign: Sign, **claims: Any) -> GithubRunner:
+def run_on_github(
+    folder: Path, service: Service, sign: Sign, *, options: str = "-e", **claims: Any
+) -> GithubRunner:
     with identity_endpoint(lambda audience: sign("github", audience, **claims)) as url:
-        runner = GithubRunner(folder / "github", url)
+        runner = GithubRunner(folder / "github", url, options=options)
         runner.run(read_workflow(GITHUB, service.url))
     return runner
 
 
-def run_on_gitlab(folder: Path, service: Service, sign: Sign, **claims: Any) -> GitlabRunner:
-    runner = GitlabRunner(folder / "gitlab", lambda audience: sign("gitlab", audience, **claims))
+def run_on_gitlab(
+    folder: Path, service: Service, sign: Sign, *, options: str = "-e", **claims: Any
+) -> GitlabRunner:
+    runner = GitlabRunner(
+        folder / "gitlab",
+        lambda audience: sign("gitlab", audience, **claims),
+        options=options,
+    )
     runner.run(read_workflow(GITLAB, service.url))
     return runner
 
@@ -65,22 +75,26 @@ def hold(build: dict[str, Any], account: Account, html: Path) -> None:
     assert build["written_without_session"] is False
 
 
+@TRACED_OR_NOT
 def test_github_workflow_uploads_and_finishes(
-    service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
+    options: str, service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
 ) -> None:
-    runner = run_on_github(tmp_path, service, sign)
+    runner = run_on_github(tmp_path, service, sign, options=options)
     hold(read(builds(service, read)[0]), account, runner.artifacts / "html")
     shown = [line for line in runner.printed.splitlines() if JOB_TOKEN.search(line)]
     assert len(shown) == 1
     assert shown[0].startswith("::add-mask::ltdj_")
+    assert not IDENTITY_TOKEN.search(runner.printed)
 
 
+@TRACED_OR_NOT
 def test_gitlab_workflow_uploads_and_finishes(
-    service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
+    options: str, service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
 ) -> None:
-    runner = run_on_gitlab(tmp_path, service, sign)
+    runner = run_on_gitlab(tmp_path, service, sign, options=options)
     hold(read(builds(service, read)[0]), account, runner.artifacts / "html")
     assert not JOB_TOKEN.search(runner.printed)
+    assert not IDENTITY_TOKEN.search(runner.printed)
 
 
 STRANGERS = {

@@ -1,6 +1,8 @@
 """`format=env`, evaluated by the real shells of this machine."""
 
+import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -8,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from credentials.handout.facts import StepDelivery, StorePlace
+from credentials.handout.files import SCRIPT
+from credentials.handout.github import github_lines
 from credentials.handout.shell import shell_lines
 from credentials.handout.variables import TAKEN_AWAY, TURNED_OFF
 from credentials.secret import Secret
-from tests.credentials.handout.steps import TOKEN, printed, read, step
+from tests.credentials.handout.steps import BOUNDARY, TOKEN, printed, read, step
 from tests.shells import SHELLS, evaluated
+from tests.test_docs import ROOT
 
 IN_EVERY_SHELL = pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 AWS_STORE = StorePlace(region="eu-central-1")
@@ -82,7 +87,14 @@ def test_folder_is_for_its_owner_only(shell: list[str], tmp_path: Path) -> None:
     evaluated(shell, lines, folder=tmp_path)
     folder = folder_of(tmp_path)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    names = ["keeper.curl", "ltd-handbook.curl", "ltd-guide.curl", "aws-config", "aws-credentials"]
+    names = [
+        "keeper.curl",
+        "keeper.sh",
+        "ltd-handbook.curl",
+        "ltd-guide.curl",
+        "aws-config",
+        "aws-credentials",
+    ]
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert modes == dict.fromkeys(names, 0o600)
 
@@ -176,7 +188,7 @@ def test_process_is_curl_with_a_file_for_every_product(tmp_path: Path) -> None:
     profiles = [("ltd", "handbook"), ("ltd-handbook", "handbook"), ("ltd-guide", "guide")]
     assert (folder / "aws-config").read_text() == "".join(
         f"[profile {name}]\nregion = us-east-1\n"
-        f"credential_process = curl -q --config {folder}/ltd-{slug}.curl\n{rest}"
+        f"credential_process = sh {folder}/keeper.sh --config {folder}/ltd-{slug}.curl\n{rest}"
         for name, slug in profiles
     )
 
@@ -196,3 +208,49 @@ def test_container_is_an_address_and_a_header_with_its_scheme(tmp_path: Path) ->
     assert read(done.stdout) == [url, f"Bearer {TOKEN}"]
     config = (folder_of(tmp_path) / "aws-config").read_text()
     assert config == "[profile ltd]\nregion = eu-central-1\n"
+
+
+TRACING = {"-xe": ["-xe"], "-x": ["-x"], "-v": ["-v"]}
+
+
+@IN_EVERY_SHELL
+@pytest.mark.parametrize("form", ["env", "github"])
+@pytest.mark.parametrize("options", TRACING.values(), ids=TRACING)
+@pytest.mark.parametrize("delivery", StepDelivery)
+def test_shell_that_traces_does_not_show_the_token(
+    shell: list[str], form: str, options: list[str], delivery: StepDelivery, tmp_path: Path
+) -> None:
+    """As in docs/ci.rst, the lines are in a file."""
+    made = step(delivery=delivery)
+    lines = shell_lines(made) if form == "env" else github_lines(made, boundary=BOUNDARY)
+    (tmp_path / "lines").write_text(lines)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "TMPDIR": str(tmp_path),
+        "GITHUB_ENV": str(tmp_path / "github_env"),
+    }
+    command = [*shell, *options, "-c", '. "$0"\necho went on', str(tmp_path / "lines")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("went on\n")
+    shown = [line for line in done.stdout.splitlines() if not line.startswith("::add-mask::")]
+    assert TOKEN not in "".join(shown) + done.stderr
+
+
+@IN_EVERY_SHELL
+@pytest.mark.parametrize("tmpdir", ["", "/nonexistent"], ids=["it worked", "it failed"])
+def test_shell_traces_again_afterwards(shell: list[str], tmpdir: str, tmp_path: Path) -> None:
+    where = {"TMPDIR": tmpdir} if tmpdir else {}
+    done = evaluated(
+        shell,
+        shell_lines(step()),
+        folder=tmp_path,
+        then='echo "$? $-"',
+        options="-x",
+        environment=where,
+    )
+    status, options = done.stdout.decode().split()
+    assert (status, "x" in options) == ("1" if tmpdir else "0", True)
+
+
+def test_script_is_the_one_of_the_documentation() -> None:
+    assert (ROOT / "docs" / "examples" / "keeper.sh").read_text() == SCRIPT
