@@ -18,39 +18,44 @@ CLIENT_NAME = "isolation-check"
 
 @dataclass(frozen=True, kw_only=True)
 class Canaries:
-    """Two open builds of one product, and the client that owns them. It has no key."""
+    """Two open builds of one product, one of another, and their client, which has no key."""
 
     caller: Caller
     own: Build
     sibling: Build
+    other: Build
+
+    @property
+    def builds(self) -> tuple[Build, Build, Build]:
+        return self.own, self.sibling, self.other
 
 
-def product_slug(store: Store) -> str:
-    """The slug of a store's canary product."""
-    return f"{CANARY_PREFIX}{store.pk}"
+def product_slugs(store: Store) -> tuple[str, str]:
+    """The slugs of a store's canary products."""
+    return f"{CANARY_PREFIX}{store.pk}", f"{CANARY_PREFIX}{store.pk}-other"
 
 
 def register_canaries(*, store: Store, now: datetime) -> Canaries:
-    """Two fresh builds of the store's canary product. Raises CanaryElsewhere, CanaryHasKeys."""
+    """Fresh builds of the store's canary products. Raises CanaryElsewhere, CanaryHasKeys."""
     with transaction.atomic():
         client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
-        product = _canary_product(store)
-        Grant.objects.get_or_create(client=client, product=product)
+        product, another = (_canary_product(store, slug) for slug in product_slugs(store))
+        for each in (product, another):
+            Grant.objects.get_or_create(client=client, product=each)
     if client.api_keys.exists():
         raise CanaryHasKeys
     caller = Caller(client=client)
-    own, sibling = (_register(caller, product, now) for _ in range(2))
-    return Canaries(caller=caller, own=own, sibling=sibling)
+    own, sibling, other = (_register(caller, each, now) for each in (product, product, another))
+    return Canaries(caller=caller, own=own, sibling=sibling, other=other)
 
 
 def delete_canaries(*, canaries: Canaries, now: datetime) -> None:
-    """Close both builds; their rows stay, as every build's do."""
-    for build in (canaries.own, canaries.sibling):
+    """Close the builds; their rows stay, as every build's do."""
+    for build in canaries.builds:
         delete_build(build_id=build.pk, now=now)
 
 
-def _canary_product(store: Store) -> Product:
-    slug = product_slug(store)
+def _canary_product(store: Store, slug: str) -> Product:
     if found := Product.objects.select_related("store").filter(slug=slug).first():
         if found.store != store:
             raise CanaryElsewhere

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.models import Build, Store
-from credentials.isolation.calls import BODY, CALLS, PAGE, Call, Scene
+from credentials.isolation.calls import CALLS, NOT_STORED, PAGE, Call, Scene, parts_of
 from credentials.isolation.canaries import Canaries, delete_canaries, register_canaries
 from credentials.isolation.models import IsolationRun
-from credentials.isolation.posting import note_post_support
+from credentials.isolation.posting import BODY, note_post_support
 from credentials.isolation.verdicts import Line, Outcome, is_passed, summary
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
@@ -21,9 +21,9 @@ from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggabl
 from ltdkeeper.errors import DomainError
 from ltdkeeper.origins import Origin
 
-FORBIDDEN = 403
+FORBIDDEN, NOT_FOUND = 403, 404
 # How a bucket that takes no ACLs refuses one, with 400 (AWS S3 user guide, object ownership).
-REFUSALS = {"AccessControlListNotSupported"}
+REFUSALS = {"AccessControlListNotSupported", NOT_STORED}
 INSIDE = Origin(agent="ltdkeeper check_isolation")
 CLEAN_UP = "clean up afterwards"
 
@@ -54,9 +54,9 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
     canaries = register_canaries(store=store, now=timezone.now())
     try:
         scene = _scene(canaries)
+        note_post_support(store=store, scene=scene)
         for call in CALLS:
             tell(_line(call, scene))
-        note_post_support(store=store, scene=scene)
         tell(_clean_up(canaries, scene))
     except (DomainError, *CALL_FAILED) as err:
         log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
@@ -66,20 +66,25 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
 
 
 def _scene(canaries: Canaries) -> Scene:
-    """Both sessions, and a page in the sibling, written with the sibling's own credentials."""
+    """The session, and in each neighbour a page and an upload begun, with its own credentials."""
     own = _issue(canaries, canaries.own, Delivery.PROBE)
-    sibling = _issue(canaries, canaries.sibling, Delivery.PROBE)
-    page = f"{canaries.sibling.root}/{PAGE}"
-    s3_client(sibling).put_object(Bucket=canaries.sibling.bucket_name, Key=page, Body=BODY)
-    return Scene(
+    scene = Scene(
         session=own,
         s3=s3_client(own),
         sts=sts_client(own),
         store=canaries.own.product.store,
         own=canaries.own,
         sibling=canaries.sibling,
-        written=[page],
+        other=canaries.other,
     )
+    for build in (canaries.sibling, canaries.other):
+        s3 = s3_client(_issue(canaries, build, Delivery.PROBE))
+        page, parts = f"{build.root}/{PAGE}", parts_of(build)
+        scene.written.append(page)
+        s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
+        begun = s3.create_multipart_upload(Bucket=build.bucket_name, Key=parts)
+        scene.neighbours[build.root], scene.uploads[build.root] = s3, begun["UploadId"]
+    return scene
 
 
 def _issue(canaries: Canaries, build: Build, delivery: Delivery) -> VendedSession:
@@ -94,12 +99,14 @@ def _issue(canaries: Canaries, build: Build, delivery: Delivery) -> VendedSessio
 
 def _line(call: Call, scene: Scene) -> Line:
     outcome, answer = attempt(lambda: call.act(scene))
+    if call.may_be_missing and answer.startswith(str(NOT_FOUND)):
+        outcome = Outcome.REFUSED
     return Line(
         call=call.title,
         expected=call.expected,
         outcome=outcome,
         answer=answer,
-        probes_session_policy=call.expected is Outcome.REFUSED and call.role_allows,
+        probes_session_policy=call.probes_session_policy(scene.store),
     )
 
 
@@ -108,13 +115,18 @@ def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
     try:
         act()
     except ClientError as err:
-        status, code = http_status(err), error_code(err)
-        refused = status == FORBIDDEN or code in REFUSALS
-        answer = f"{status} {code}"
-        return Outcome.REFUSED if refused else Outcome.UNCLEAR, answer
+        refused = http_status(err) == FORBIDDEN or error_code(err) in REFUSALS
+        return Outcome.REFUSED if refused else Outcome.UNCLEAR, _answer(err)
     except CALL_FAILED as err:
-        return Outcome.UNCLEAR, type(err).__name__
+        return Outcome.UNCLEAR, _answer(err)
     return Outcome.ACCEPTED, "200"
+
+
+def _answer(err: Exception) -> str:
+    """A store's status and code, or what went wrong instead of an answer."""
+    if isinstance(err, ClientError):
+        return f"{http_status(err)} {error_code(err)}"
+    return str(getattr(err, "code", type(err).__name__))
 
 
 def _clean_up(canaries: Canaries, scene: Scene) -> Line:
@@ -124,33 +136,43 @@ def _clean_up(canaries: Canaries, scene: Scene) -> Line:
 
 
 def _remove_all(canaries: Canaries, scene: Scene) -> None:
-    own, sibling = (
-        s3_client(_issue(canaries, build, Delivery.CLEAN))
-        for build in (canaries.own, canaries.sibling)
-    )
+    cleaners = {
+        build.root: s3_client(_issue(canaries, build, Delivery.CLEAN)) for build in canaries.builds
+    }
     for key in set(scene.written):
-        is_inside = key == scene.own.root or key.startswith(f"{scene.own.root}/")
-        is_sibling = key.startswith(f"{scene.sibling.root}/")
-        if is_inside or is_sibling:
-            (sibling if is_sibling else own).delete_object(Bucket=scene.bucket, Key=key)
+        inside = [root for root in cleaners if key == root or key.startswith(f"{root}/")]
+        if inside:
+            cleaners[inside[0]].delete_object(Bucket=scene.bucket, Key=key)
         else:
             _remove_stray(scene, key)
+    for root, upload_id in scene.uploads.items():
+        _end_upload(scene, root, upload_id)
+
+
+def _end_upload(scene: Scene, root: str, upload_id: str) -> None:
+    """Unless the intruder could, its own session aborts it."""
+    try:
+        scene.neighbours[root].abort_multipart_upload(
+            Bucket=scene.bucket, Key=f"{root}/parts", UploadId=upload_id
+        )
+    except ClientError as err:
+        if http_status(err) != NOT_FOUND:
+            raise
 
 
 def _remove_stray(scene: Scene, key: str) -> None:
     """Only a store that let the intruder write lets it remove its traces; else there are none."""
     try:
-        scene.delete(key)
+        scene.s3.delete_object(Bucket=scene.bucket, Key=key)
     except ClientError:
         log.debug("isolation_left_no_stray", key=key)
 
 
 def _stopped(err: Exception) -> Line:
     """A check that could not be made proves nothing."""
-    answer = f"{getattr(err, 'code', type(err).__name__)}"
     return Line(
         call="prepare the check",
         expected=Outcome.ACCEPTED,
         outcome=Outcome.UNCLEAR,
-        answer=answer,
+        answer=_answer(err),
     )

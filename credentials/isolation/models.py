@@ -9,8 +9,10 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from builds.models import Store
+from credentials.isolation.verdicts import Outcome
 
-PLACE = Store.PLACE
+# What a verdict is about.
+JUDGED = (*Store.PLACE, "with_sync")
 
 
 class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
@@ -23,8 +25,8 @@ class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
         return self.exclude(finished_at=None)
 
     def current(self) -> "IsolationRunQuerySet":
-        """Finished, of stores whose bucket, endpoint and role are still those that were checked."""
-        return self.finished().filter(**{name: F(f"store__{name}") for name in PLACE})
+        """Finished, of stores that are still as they were when they were checked."""
+        return self.finished().filter(**{name: F(f"store__{name}") for name in JUDGED})
 
     def last_of(self, store: Store) -> "IsolationRun | None":
         return self.current().filter(store=store).order_by("-finished_at").first()
@@ -33,9 +35,10 @@ class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
 class IsolationRun(models.Model):
     """One check of one store: asked for, then finished with a verdict.
 
-    Bucket, endpoint and role are those that were checked: a store that is changed afterwards is
-    another one, of which the verdict says nothing. `lines` holds one object a call: `call`,
-    `expected`, `outcome`, `answer`.
+    Bucket, endpoint and role are those that were checked, and so is whether the role may read for
+    sync products: a store that is changed afterwards is another one, of which the verdict says
+    nothing. `with_sync` is None where copies in parts were not tried yet. `lines` holds one object
+    a call: `call`, `expected`, `outcome`, `answer`.
     """
 
     store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="isolation_runs")
@@ -46,6 +49,7 @@ class IsolationRun(models.Model):
     bucket = models.CharField(max_length=63, blank=True)
     endpoint_url = models.CharField(max_length=255, blank=True)
     role_arn = models.CharField(max_length=255, blank=True)
+    with_sync = models.BooleanField("sync products", null=True)
     finished_at = models.DateTimeField(null=True)
     passed = models.BooleanField(null=True)
     summary = models.TextField(blank=True)
@@ -73,17 +77,25 @@ class IsolationRun(models.Model):
     ) -> None:
         """Store the verdict, with what it is about."""
         self.lines, self.passed, self.summary = lines or [], passed, summary
-        for name in PLACE:
+        for name in JUDGED:
             setattr(self, name, getattr(self.store, name))
         self.finished_at = timezone.now()
         self.save()
 
     @property
     def verdict(self) -> str:
-        """`requested`, `passed` or `failed`."""
+        """`requested`, `passed`, `failed`, or `unchecked` where nothing could be shown."""
         if self.finished_at is None:
             return "requested"
-        return "passed" if self.passed else "failed"
+        if self.passed:
+            return "passed"
+        return "unchecked" if self.lines and not self.has_leak else "failed"
+
+    @property
+    def has_leak(self) -> bool:
+        """Whether a session did what it must not be able to do."""
+        leak = (Outcome.REFUSED, Outcome.ACCEPTED)
+        return any((line["expected"], line["outcome"]) == leak for line in self.lines)
 
     def age_seconds(self, now: datetime) -> int | None:
         """Since when the verdict stands."""

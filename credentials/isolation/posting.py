@@ -1,21 +1,25 @@
-"""Whether a store takes a presigned POST that a limited session signed: stored and read back.
+"""Requests that are signed in advance: their addresses (GET, PUT, DELETE) and forms (POST).
 
+Also whether a store takes a presigned POST that a limited session signed: stored and read back.
 A status alone proves nothing: Ceph 16 answers 204 to such a POST and stores nothing (measured on
 16.2.15). A store that does not take them is no less isolated, so this is no part of the verdict.
 """
 
 import os
+import re
 import uuid
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
+from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from botocore.utils import get_environ_proxies
+from django.utils import timezone
 from urllib3.filepost import encode_multipart_formdata
 
 from builds.models import Store
-from credentials.isolation.calls import BODY, Scene
 from credentials.issuing import VendedSession
 from credentials.presigning.addresses import bucket_url
 from credentials.presigning.forms import file_form
@@ -24,12 +28,16 @@ from credentials.presigning.signing import Signer
 from credentials.session_clients import SOMEBODY_WAITS
 from credentials.sts_errors import CALL_FAILED, loggable
 
-SERVER_ERROR = 500
+if TYPE_CHECKING:
+    from credentials.isolation.calls import Scene
+
+BODY = b"isolation check"
+REDIRECT, SERVER_ERROR = 300, 500
 
 log = structlog.get_logger(__name__)
 
 
-def note_post_support(*, store: Store, scene: Scene) -> None:
+def note_post_support(*, store: Store, scene: "Scene") -> None:
     """Try it, and note on the store what was found; nothing is noted when that stays open."""
     try:
         found = _try_post(scene)
@@ -39,13 +47,14 @@ def note_post_support(*, store: Store, scene: Scene) -> None:
     if found is not None:
         store.post_support = found
         store.save(update_fields=["post_support"])
+    scene.takes_posts = found is not Store.PostSupport.BROKEN
 
 
-def _try_post(scene: Scene) -> Store.PostSupport | None:
+def _try_post(scene: "Scene") -> Store.PostSupport | None:
     name = f"posted-{uuid.uuid4().hex}"
     key = f"{scene.own.root}/{name}"
     scene.written.append(key)
-    status = _post(scene.session, name)
+    status = post_file(scene.session, root=scene.own.root, name=name).status_code
     page = scene.s3.list_objects_v2(Bucket=scene.bucket, Prefix=key, MaxKeys=1)
     stored = [(found["Key"], found["Size"]) for found in page.get("Contents", [])]
     is_stored = stored == [(key, len(BODY))]
@@ -55,22 +64,45 @@ def _try_post(scene: Scene) -> Store.PostSupport | None:
     return None if status >= SERVER_ERROR else Store.PostSupport.BROKEN
 
 
-def _post(vended: VendedSession, name: str) -> int:
-    """Send a file as LTD clients do; the status of the answer."""
-    store = vended.build.product.store
-    url = bucket_url(store, endpoint_url=store.endpoint_url)
-    signer = Signer(
-        session=vended.assumed,
-        region=store.region,
-        bucket_url=url,
-        expires_at=vended.assumed.expires_at,
-    )
-    fields = signer.sign_post(file_form(terms_of(vended.build), "/"))
+def post_file(vended: VendedSession, *, root: str, name: str) -> AWSResponse:
+    """Send a file as LTD clients do, right below a root that need not be the session's own."""
+    signer, terms = _signer(vended), replace(terms_of(vended.build), root=root)
+    fields = signer.sign_post(file_form(terms, "/"))
     parts: list[Any] = [*fields.items(), ("Content-Type", "text/plain")]
     body, content_type = encode_multipart_formdata([*parts, ("file", (name, BODY, "text/plain"))])
-    request = AWSRequest(
-        method="POST", url=url, data=body, headers={"Content-Type": content_type}
-    ).prepare()
+    return _send("POST", signer.bucket_url, data=body, headers={"Content-Type": content_type})
+
+
+def send_presigned(vended: VendedSession, method: str, key: str) -> AWSResponse:
+    """Send a request to an address that was signed for it alone."""
+    url = _signer(vended).sign_url(method=method, key=key, headers={}, now=timezone.now())
+    return _send(method, url, data=BODY if method == "PUT" else b"", headers={})
+
+
+def require_success(answer: AWSResponse) -> AWSResponse:
+    """Raises ClientError, as boto3's own methods do."""
+    if answer.status_code < REDIRECT:
+        return answer
+    code = re.search(rb"<Code>(\w+)</Code>", answer.content or b"")
+    found: Any = {
+        "Error": {"Code": code.group(1).decode() if code else ""},
+        "ResponseMetadata": {"HTTPStatusCode": answer.status_code},
+    }
+    raise ClientError(found, "presigned")
+
+
+def _signer(vended: VendedSession) -> Signer:
+    store = vended.build.product.store
+    return Signer(
+        session=vended.assumed,
+        region=store.region,
+        bucket_url=bucket_url(store, endpoint_url=store.endpoint_url),
+        expires_at=vended.assumed.expires_at,
+    )
+
+
+def _send(method: str, url: str, *, data: bytes, headers: dict[str, str]) -> AWSResponse:
+    request = AWSRequest(method=method, url=url, data=data, headers=headers).prepare()
     options: dict[str, Any] = {
         "verify": os.environ.get("AWS_CA_BUNDLE") or True,
         "proxies": get_environ_proxies(url),
@@ -78,6 +110,6 @@ def _post(vended: VendedSession, name: str) -> int:
     }
     http = URLLib3Session(**options)
     try:
-        return int(http.send(request).status_code)
+        return http.send(request)
     finally:
         http.close()

@@ -52,7 +52,7 @@ def presign_puts(
     def signed(file: WantedFile) -> SignedPut:
         headers = put_headers(terms, file)
         key = f"{terms.root}/{file.key}"
-        return SignedPut(url=signer.sign_put(key=key, headers=headers, now=now), headers=headers)
+        return SignedPut(url=signer.sign_url(key=key, headers=headers, now=now), headers=headers)
 
     return SignedPuts(
         session_id=vended.row.pk,

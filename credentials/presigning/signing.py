@@ -44,10 +44,12 @@ class Signer:
         fields: dict[str, str] = request.context["s3-presign-post-fields"]
         return fields
 
-    def sign_put(self, *, key: str, headers: Mapping[str, str], now: datetime) -> str:
-        """The address to which a PUT with exactly these headers may be sent."""
+    def sign_url(
+        self, *, key: str, headers: Mapping[str, str], now: datetime, method: str = "PUT"
+    ) -> str:
+        """The address to which a request with exactly these headers may be sent."""
         url = f"{self.bucket_url.rstrip('/')}/{quote(key, safe=UNESCAPED)}"
-        request = AWSRequest(method="PUT", url=url, headers=dict(headers))
+        request = AWSRequest(method=method, url=url, headers=dict(headers))
         seconds = int((self.expires_at - now).total_seconds())
         S3SigV4QueryAuth(self._credentials, "s3", self.region, expires=seconds).add_auth(request)
         return str(request.url)

@@ -51,7 +51,7 @@ def one_signature(caller: Caller, build: Build, count: int) -> list[Times]:
         measure("sign one POST", lambda: signer.sign_post(file_form(terms, "a/")), count=count),
         measure(
             "sign one PUT",
-            lambda: signer.sign_put(key=f"{build.root}/a", headers=headers, now=now),
+            lambda: signer.sign_url(key=f"{build.root}/a", headers=headers, now=now),
             count=count,
         ),
     ]

@@ -7,16 +7,20 @@ import orjson
 from django.utils import timezone
 
 from builds.models import Store
+from credentials.isolation.calls import CALLS
 from credentials.isolation.checking import request_check, run_check
 from credentials.isolation.models import IsolationRun
 from credentials.isolation.verdicts import Line
 from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
+# As wide as the longest call.
+WIDTH = max(len(call.title) for call in CALLS)
+
 
 class Command(ServiceCommand):
     help = (
         "Make the calls that a build's credentials must, and must not, be able to make. "
-        "Exit code 1 when a store does not keep builds apart."
+        "Exit code 1 when a store does not keep builds apart, 3 when that could not be checked."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,8 +43,7 @@ class Command(ServiceCommand):
                 self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
         if not is_text:
             self.stdout.write(orjson.dumps([_document(run) for run in runs]).decode())
-        passed = all(run.passed for run in runs)
-        end(ExitCode.NOTHING_FOUND if passed else ExitCode.FINDINGS)
+        end(_exit_code({run.verdict for run in runs}))
 
     def _requested(self) -> list[IsolationRun]:
         return list(IsolationRun.objects.requested().select_related("store"))
@@ -54,7 +57,13 @@ class Command(ServiceCommand):
     def _print(self, line: Line) -> None:
         mark = "ok   " if line.is_right else "WRONG"
         answer = f"{line.outcome} ({line.answer})"
-        self.stdout.write(f"  {mark} {line.call:<38} {answer}")
+        self.stdout.write(f"  {mark} {line.call:<{WIDTH}} {answer}")
+
+
+def _exit_code(verdicts: set[str]) -> ExitCode:
+    if "failed" in verdicts:
+        return ExitCode.FINDINGS
+    return ExitCode.NOT_MADE if "unchecked" in verdicts else ExitCode.NOTHING_FOUND
 
 
 def _ignore(_line: Line) -> None:
@@ -66,6 +75,7 @@ def _document(run: IsolationRun) -> dict[str, Any]:
         "store": run.store.name,
         "bucket": run.store.bucket,
         "passed": run.passed,
+        "verdict": run.verdict,
         "summary": run.summary,
         "post_support": run.store.post_support,
         "finished_at": run.finished_at,

@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.models import Build, Store
-from credentials.isolation.calls import BODY
-from credentials.isolation.posting import note_post_support
+from credentials.isolation.posting import BODY, note_post_support
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
 from ltdkeeper.origins import Origin

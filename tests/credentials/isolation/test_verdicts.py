@@ -3,8 +3,8 @@
 import pytest
 
 from credentials.isolation.verdicts import (
+    DOCTOR,
     IGNORES_POLICIES,
-    NOTHING_WORKS,
     Line,
     Outcome,
     is_passed,
@@ -19,7 +19,7 @@ def line(expected: Outcome, outcome: Outcome, *, probes: bool = True) -> Line:
         call=f"{expected} call",
         expected=expected,
         outcome=outcome,
-        answer="",
+        answer="403",
         probes_session_policy=probes,
     )
 
@@ -37,17 +37,22 @@ def test_run_without_lines_proves_nothing() -> None:
 
 
 WRONG = {
-    "refused call accepted": [*RIGHT, line(REFUSED, ACCEPTED)],
-    "accepted call refused": [*RIGHT, line(ACCEPTED, REFUSED)],
-    "unclear refusal": [*RIGHT, line(REFUSED, UNCLEAR)],
-    "unclear acceptance": [*RIGHT, line(ACCEPTED, UNCLEAR)],
+    "refused call accepted": (
+        [*RIGHT, line(REFUSED, ACCEPTED, probes=False)],
+        "Isolation does not hold: a session can refused call.",
+    ),
+    "accepted call refused": ([*RIGHT, line(ACCEPTED, REFUSED)], "accepted call (403)"),
+    "unclear refusal": ([*RIGHT, line(REFUSED, UNCLEAR)], "refused call (403)"),
+    "unclear acceptance": ([*RIGHT, line(ACCEPTED, UNCLEAR)], "accepted call (403)"),
 }
 
 
-@pytest.mark.parametrize("lines", WRONG.values(), ids=WRONG)
-def test_one_wrong_call_fails_the_run(lines: list[Line]) -> None:
+@pytest.mark.parametrize("case", WRONG)
+def test_one_wrong_call_fails_the_run(case: str) -> None:
+    lines, told = WRONG[case]
     assert not is_passed(lines)
-    assert "1 of 3 calls went wrong" in summary(lines)
+    unchecked = f"Isolation could not be checked. {DOCTOR} What went wrong: {told}."
+    assert summary(lines) in {told, unchecked}
 
 
 def test_store_that_ignores_policies_is_named_as_such() -> None:
@@ -60,5 +65,6 @@ def test_refusal_by_the_role_does_not_hide_an_ignored_session_policy() -> None:
     assert summary(lines) == IGNORES_POLICIES
 
 
-def test_store_that_accepts_nothing_is_named_as_such() -> None:
-    assert summary([line(ACCEPTED, REFUSED), line(REFUSED, REFUSED)]) == NOTHING_WORKS
+def test_store_that_accepts_nothing_could_not_be_checked() -> None:
+    told = summary([line(ACCEPTED, REFUSED), line(REFUSED, REFUSED)])
+    assert told.startswith(f"Isolation could not be checked. {DOCTOR}")

@@ -84,7 +84,7 @@ def test_post_is_what_boto3_makes_of_the_same_policy(make_form: Any, token: str)
 @pytest.mark.parametrize("key", KEYS)
 def test_put_is_what_boto3_makes_of_the_same_request(key: str, token: str) -> None:
     file = WantedFile(key=key, size=5, sha256="0f" * 32, content_type="text/html; charset=utf-8")
-    made = signer(token).sign_put(key=f"{ROOT}/{key}", headers=put_headers(TERMS, file), now=NOW)
+    made = signer(token).sign_url(key=f"{ROOT}/{key}", headers=put_headers(TERMS, file), now=NOW)
     wanted = {
         "Bucket": "docs",
         "Key": f"{ROOT}/{key}",
@@ -101,7 +101,7 @@ def test_put_is_what_boto3_makes_of_the_same_request(key: str, token: str) -> No
 
 def test_signed_headers_are_all_that_were_asked_for() -> None:
     file = WantedFile(key="a", size=0, sha256="00" * 32, content_type="text/plain")
-    url = signer("t").sign_put(key="a", headers=put_headers(TERMS, file), now=NOW)
+    url = signer("t").sign_url(key="a", headers=put_headers(TERMS, file), now=NOW)
     signed = (
         "cache-control%3Bcontent-length%3Bcontent-type%3Bhost%3Bx-amz-acl%3B"
         "x-amz-checksum-sha256%3Bx-amz-meta-surrogate-key"

@@ -52,6 +52,8 @@ class ClusterConfig:
                 "mon data avail warn": 1,
             },
             "osd.0": {
+                # Debian 13's packages have a relative path as the default.
+                "osd class dir": next(Path("/usr/lib").glob("*/rados-classes"), ""),
                 "osd data": self.folder / "osd",
                 "osd objectstore": "memstore",
                 "memstore device bytes": MEMORY_BYTES,
