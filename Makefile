@@ -138,6 +138,7 @@ clean: ## Remove everything that make made, virtual environments included
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(DEMO_INSTALLED): requirements.txt requirements-demo.txt constraints.txt
+	@echo "Making the virtual environment $(VENV) ..."
 	@$(call make_venv,$(VENV))
 	@echo "Installing requirements-demo.txt into $(VENV) ..."
 	@$(BIN)/python $(PIP_INSTALL) -r requirements-demo.txt
@@ -149,6 +150,7 @@ $(INSTALLED): $(DEMO_INSTALLED) requirements-dev.txt
 	@touch $@
 
 $(STORE_INSTALLED): requirements-store.txt
+	@echo "Making the virtual environment $(STORE_VENV) ..."
 	@$(call make_venv,$(STORE_VENV))
 	@echo "Installing requirements-store.txt into $(STORE_VENV) ..."
 	@$(STORE_VENV)/bin/python $(PIP_INSTALL) -r requirements-store.txt

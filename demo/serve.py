@@ -11,16 +11,16 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-
-import environ
+from typing import TYPE_CHECKING
 
 from demo.child import ROOT
 from demo.env_file import written_env_file
 from demo.errors import DemoError, Interrupted
 from demo.folder import WorkFolder
-from demo.served import on_embedded_store, on_own_store
-from demo.service import Service, require_free_port
 from demo.signals import ending_in_order
+
+if TYPE_CHECKING:
+    from demo.service import Service
 
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65_535
@@ -29,6 +29,7 @@ WATCH_SECONDS = 0.5
 
 
 def main() -> int:
+    print("Starting the service; this takes some seconds ...", flush=True)
     folder = WorkFolder("serve")
     try:
         with ending_in_order(), folder.opened():
@@ -45,10 +46,18 @@ def main() -> int:
 
 def serve(*, folder: WorkFolder) -> None:
     """Run until interrupted. Raises DemoError when something cannot start, or ends by itself."""
+    # These take a second to load, which is too long for a first word.
+    import environ  # noqa: PLC0415
+
+    from demo.served import on_embedded_store, on_own_store  # noqa: PLC0415
+    from demo.service import require_free_port  # noqa: PLC0415
+
     environ.Env.read_env(os.environ.get("LTD_ENV_FILE", ROOT / ".env"))
     port = wanted_port(os.environ.get("PORT", ""))
     require_free_port(port)
-    start = on_own_store if os.environ.get("LTD_STORE_BUCKET") else on_embedded_store
+    is_own = bool(os.environ.get("LTD_STORE_BUCKET"))
+    print(f"Store: {os.environ['LTD_STORE_BUCKET'] if is_own else 'embedded'}", flush=True)
+    start = on_own_store if is_own else on_embedded_store
     with start(folder=folder, port=port) as served:
         account = _admin_account(served.service)
         with (
@@ -76,7 +85,7 @@ def operators(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(needed)}
 
 
-def _admin_account(service: Service) -> str:
+def _admin_account(service: "Service") -> str:
     """Make an administrator with a new password, unless there is one of that name; what to say."""
     password = secrets.token_urlsafe(12)
     account = {
@@ -93,7 +102,7 @@ def _admin_account(service: Service) -> str:
     return f"user {ADMIN}, password {password} (shown once)"
 
 
-def _greeting(service: Service, folder: WorkFolder, account: str) -> str:
+def _greeting(service: "Service", folder: WorkFolder, account: str) -> str:
     return f"""
 The service    {service.url}
 Its admin      {service.url}/admin/  {account}

@@ -29,6 +29,7 @@ def on_embedded_store(*, folder: WorkFolder, port: int) -> Iterator[Served]:
     enter_bare_environment()
     with embedded_stage(folder=folder, port=port) as stage:
         product = _product(stage.service, stage.api_key, store=STORE_NAME)
+        print("Checking that the store keeps builds apart ...", flush=True)
         stage.service.manage("check_isolation")  # finds out too that POSTs are taken here
         reader = stage.identities.reader
         uploader = {

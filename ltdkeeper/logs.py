@@ -63,6 +63,8 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             **{name: {"level": quiet} for name in NEVER_BELOW_INFO},
+            # At INFO it says at each start where it found the vendor's key.
+            "botocore.credentials": {"level": "WARNING" if quiet == "INFO" else quiet},
             # `request_log` writes every request; Django's own line would show the query string.
             "django.request": {"level": "ERROR"},
         },

@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 
 import structlog
 from django.conf import settings
@@ -20,7 +21,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
 log = structlog.get_logger(__name__)
 
 
+def _end_when_told() -> None:
+    """While it loads this, a worker that granian forked has its parent's handler of SIGTERM.
+
+    That only makes a note, which the worker never reads, and the parent waits for its end.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if str(getattr(handler, "__module__", "")).startswith("granian."):
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _start() -> WSGIHandler:
+    _end_when_told()
     try:
         database = settings.DATABASES["default"]
     except SettingsError as err:
@@ -33,6 +45,7 @@ def _start() -> WSGIHandler:
         log.warning("stores_not_warmed_up", error=trouble_with(trouble) or str(trouble))
     else:
         _try_cache()
+    log.info("server_started", address=settings.LTD_PUBLIC_URL)
     return handler
 
 

@@ -26,6 +26,24 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running_serve
 
 
+def test_it_speaks_before_anything_slow_is_loaded(tmp_path: Path) -> None:
+    loaded = "import sys, demo.serve; print(sys.modules.keys() & {'boto3', 'requests', 'environ'})"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "set()\n"
+    env = bare_environment() | {"DEMO_DIR": str(tmp_path), "PORT": "none"}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo.serve"],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("Starting the service")
+
+
 def test_env_file_has_every_name_for_its_owner_only(embedded: Serving) -> None:
     assert embedded.values.keys() == NAMES | READER_NAMES
     assert stat.S_IMODE(embedded.env_file.stat().st_mode) == 0o600

@@ -15,7 +15,7 @@ RIGHT = {
     "PATH": os.environ["PATH"],
     "LTD_ENV_FILE": os.devnull,
     "LTD_SECRET_KEY": "only-for-tests-" * 5,
-    "LTD_LOG_FORMAT": "json",
+    "LTD_LOG_LEVEL": "WARNING",
     "LTD_PUBLIC_URL": "https://keeper.example.org",
     "LTD_ALLOW_SQLITE": "true",
     "AWS_EC2_METADATA_DISABLED": "true",
