@@ -75,9 +75,15 @@ class BuildAdmin(RecordAdmin):
         "finished_at",
         "object_count",
         "byte_count",
-        "written_without_session",
+        "warning",
     )
-    list_filter = ("written_without_session", "root_is_shared", "registered_at", "finished_at")
+    list_filter = (
+        "written_without_session",
+        "has_untyped_pages",
+        "root_is_shared",
+        "registered_at",
+        "finished_at",
+    )
     list_select_related = ("product",)
     search_fields = ("^root", "^slug")
     show_full_result_count = False
@@ -104,4 +110,4 @@ class BuildAdmin(RecordAdmin):
         self.message_user(request, message)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
-        return [field.name for field in self.model._meta.fields]
+        return [*(field.name for field in self.model._meta.fields), "warning"]

@@ -122,6 +122,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     github_requester = serializers.SerializerMethodField()
     published_url = serializers.SerializerMethodField()
     state = serializers.SerializerMethodField()
+    warning = serializers.SerializerMethodField()
 
     class Meta:
         model = Build
@@ -148,6 +149,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "counted_at",
             "survey_failure",
             "written_without_session",
+            "warning",
         )
 
     def get_self_url(self, build: Build) -> str:
@@ -168,6 +170,9 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     def get_published_url(self, build: Build) -> str:
         base = build.product.published_url
         return f"{base}/builds/{build.slug}" if base else ""
+
+    def get_warning(self, build: Build) -> str | None:
+        return build.warning or None
 
     def get_state(self, build: Build) -> str:
         return build.state(timezone.now()).value

@@ -27,11 +27,13 @@ class Survey:
 
     `object_count` and `byte_count` are None when not everything could be counted; `failure` is
     then the stable code of the reason. `has_objects` is None when the store did not say.
+    `has_untyped_pages`: a page was seen that is stored as if it were no page.
     """
 
     object_count: int | None = None
     byte_count: int | None = None
     has_objects: bool | None = None
+    has_untyped_pages: bool = False
     failure: str = ""
 
 
@@ -169,6 +171,7 @@ def finish_build(
         build.byte_count = survey.byte_count
         build.survey_failure = survey.failure
         build.written_without_session = written_without_session
+        build.has_untyped_pages = survey.has_untyped_pages
         build.save()
         return build
 

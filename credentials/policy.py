@@ -40,7 +40,8 @@ class Scope:
 
     `partition` is the ARN partition; `root` has no slash at either end. `may_list_bare_root`
     is for roots that are never a prefix of another (server-made slugs): old uploaders list the
-    root without a slash. `may_sync` adds reading and deleting. `kms_key_arn` may be empty.
+    root without a slash. `may_sync` adds reading and deleting. `may_look` lets the session that
+    lists the build also read it, to see how it is stored. `kms_key_arn` may be empty.
     Raises UnsafeScopeError for names that are not legal, wildcards and policy variables included.
     """
 
@@ -49,6 +50,7 @@ class Scope:
     root: str
     may_list_bare_root: bool
     may_sync: bool = False
+    may_look: bool = False
     kms_key_arn: str = ""
 
     def __post_init__(self) -> None:
@@ -97,8 +99,10 @@ def presigning_policy(scope: Scope) -> str:
 
 
 def listing_policy(scope: Scope) -> str:
-    """The policy of a session that only counts what lies below the root."""
-    return _document(scope, [_listing(scope)])
+    """The policy of a session that only counts, or looks at, what lies below the root."""
+    below = f"{scope.bucket_arn}/{scope.root}/*"
+    looking = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": below}
+    return _document(scope, [_listing(scope), *([looking] if scope.may_look else [])])
 
 
 def cleaning_policy(scope: Scope) -> str:

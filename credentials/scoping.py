@@ -90,5 +90,6 @@ def scope_of(build: Build) -> Scope:
         root=build.root,
         may_list_bare_root=build.server_made,
         may_sync=store.with_sync and product.access == product.Access.SYNC,
+        may_look=store.with_sync,
         kms_key_arn=store.kms_key_arn,
     )

@@ -1,9 +1,13 @@
 """What lies below a build's root, seen with a session that may only list it.
 
 One page of at most 1,000 keys within about 2 s. The store being away is an answer, not an error:
-finishing a build must not depend on it.
+finishing a build must not depend on it. In a store with sync, where the upload role may read at
+all, the types of some pages are looked at too, begun within a second and never waited for longer
+than for the listing.
 """
 
+import time
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +26,12 @@ from credentials.sts_errors import CALL_FAILED, error_code, loggable
 from ltdkeeper.origins import Origin
 
 PAGE_KEYS = 1000
+PAGES_LOOKED_AT = 3
+LOOKING_BEGINS_WITHIN = 1.0
+# What stores say of an object that was put without a type (S3: the second).
+NO_TYPE = {"", "application/octet-stream", "binary/octet-stream"}
+
+UNREADABLE = "listing_unreadable"
 
 log = structlog.get_logger(__name__)
 
@@ -42,9 +52,10 @@ def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime)
 
 
 def _look(vended: VendedSession) -> Survey:
-    build = vended.build
+    build, client = vended.build, s3_client(vended)
+    until = time.monotonic() + LOOKING_BEGINS_WITHIN
     try:
-        page = s3_client(vended).list_objects_v2(
+        page = client.list_objects_v2(
             Bucket=build.bucket_name, Prefix=f"{build.root}/", MaxKeys=PAGE_KEYS
         )
     except ClientError as err:
@@ -54,14 +65,38 @@ def _look(vended: VendedSession) -> Survey:
         log.warning("survey_failed", build=build.pk, error=loggable(err))
         return Survey(failure="store_unreachable")
     try:
-        return _read(page, build)
+        survey = _read(page, build)
     except (ListingOutsideBuild, ListingUnusable) as err:
         return Survey(failure=err.code)
+    if survey.failure == UNREADABLE or not build.product.store.with_sync:
+        return survey
+    return replace(survey, has_untyped_pages=_has_untyped_pages(client, build, page, until))
+
+
+def _has_untyped_pages(client: Any, build: Build, page: Any, until: float) -> bool:
+    """Whether one of some pages lies there without a type, as far as the store says in time.
+
+    The front page first, then those nearest to it: what an uploader does, it does to all.
+    """
+    keys = [entry["Key"] for entry in page.get("Contents", [])]
+    pages = sorted((key for key in keys if key.endswith(".html")), key=lambda key: (len(key), key))
+    first = f"{build.root}/index.html"
+    for key in sorted(pages, key=lambda key: key != first)[:PAGES_LOOKED_AT]:
+        if time.monotonic() >= until:
+            return False
+        try:
+            head = client.head_object(Bucket=build.bucket_name, Key=key)
+        except (ClientError, *CALL_FAILED) as err:
+            log.warning("types_not_seen", build=build.pk, error=loggable(err))
+            return False
+        if head.get("ContentType", "").partition(";")[0].strip().lower() in NO_TYPE:
+            return True
+    return False
 
 
 def _read(page: Any, build: Build) -> Survey:
     if "IsTruncated" not in page:
-        return Survey(failure="listing_unreadable")
+        return Survey(failure=UNREADABLE)
     objects = objects_on(page, build)
     if page["IsTruncated"]:
         return Survey(failure="more_than_one_page", has_objects=True)

@@ -2,8 +2,11 @@
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from textwrap import dedent
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -103,3 +106,16 @@ def test_every_make_target_is_in_the_commands_reference() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
     text = (REFERENCE / "commands.rst").read_text(encoding="utf-8")
     assert {target for target in targets if f"``make {target}``" not in text} == set()
+
+
+def test_boto3_example_stores_pages_as_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 guesses no types: the lines of docs/uploading.rst do."""
+    page = (ROOT / "docs/uploading.rst").read_text(encoding="utf-8")
+    block = page.partition("\nboto3\n")[2].partition(".. code-block:: python\n")[2]
+    lines = dedent(block[: block.index("\n\nboto3 guesses")])
+    requests, boto3 = MagicMock(), MagicMock()
+    monkeypatch.setitem(sys.modules, "requests", requests)
+    monkeypatch.setitem(sys.modules, "boto3", boto3)
+    exec(lines, {"build": MagicMock(), "name": "ci", "api_key": "ltdk_"})  # noqa: S102
+    [call] = boto3.client.return_value.upload_file.call_args_list
+    assert call.kwargs["ExtraArgs"] == {"ContentType": "text/html"}

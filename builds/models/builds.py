@@ -14,6 +14,16 @@ from builds.models.products import Product
 from builds.slugs import BUILD_SLUG_LENGTH, BUILD_SLUG_PATTERN, PRODUCT_SLUG_LENGTH
 from builds.validators import validate_build_slug
 
+FOREIGN = (
+    "The build has objects, but no session that can write was ever issued for it: other "
+    "credentials wrote them, most likely static keys in the uploader's environment."
+)
+UNTYPED = (
+    "Pages (.html) are stored as application/octet-stream, so browsers download them instead of "
+    "showing them. Let the uploader set content types, and upload a new build."
+)
+# Codes of a survey that did see the store.
+LOOKED = ("", "more_than_one_page")
 NEVER_REMOVED = "Builds are never removed, so that no root is given out twice."
 ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 
@@ -89,6 +99,12 @@ class Build(models.Model):
         "for it: other credentials wrote them.",
     )
 
+    has_untyped_pages = models.BooleanField(
+        default=False,
+        help_text="When finished, a page (.html) was seen that is stored as "
+        "application/octet-stream: browsers download it.",
+    )
+
     objects = BuildQuerySet.as_manager()
 
     class Meta:
@@ -133,6 +149,20 @@ class Build(models.Model):
     def is_open(self, now: datetime) -> bool:
         """Whether it may still be written to."""
         return self.state(now) is self.State.OPEN
+
+    @property
+    def warning(self) -> str:
+        """What its uploader should know, in sentences; empty: nothing."""
+        unseen = self.survey_failure not in LOOKED and self.counted_at is None
+        told = (
+            f"The store could not be looked at ({self.survey_failure}), so nothing shows that the "
+            "upload arrived."
+            if unseen
+            else "",
+            FOREIGN if self.written_without_session else "",
+            UNTYPED if self.has_untyped_pages else "",
+        )
+        return " ".join(sentence for sentence in told if sentence)
 
     def closed_at(self, now: datetime) -> datetime | None:
         """When it closed, or None while it is open."""

@@ -97,6 +97,17 @@ def test_listing_policy_is_exactly_this(case: str) -> None:
     assert listing_policy(scope(**changes)) == expected
 
 
+def test_listing_policy_that_may_look_also_reads_below_the_root() -> None:
+    reading = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::docs/{ROOT}/*",
+    }
+    listing, looking = json.loads(listing_policy(scope(may_look=True)))["Statement"]
+    assert [listing] == json.loads(LISTING)["Statement"]
+    assert looking == reading
+
+
 @pytest.mark.parametrize("changes", [{}, {"may_sync": True, "kms_key_arn": KEY}])
 def test_cleaning_policy_is_exactly_this(changes: dict[str, Any]) -> None:
     assert cleaning_policy(scope(**changes)) == CLEANING

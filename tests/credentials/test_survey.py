@@ -32,12 +32,21 @@ class FakeS3:
         self.requests: list[dict[str, Any]] = []
         self.page: dict[str, Any] = {}
         self.error: Exception | None = None
+        self.types: dict[str, str | Exception] = {}
+        self.looked_at: list[str] = []
 
     def list_objects_v2(self, **request: Any) -> dict[str, Any]:
         self.requests.append(request)
         if self.error:
             raise self.error
         return self.page
+
+    def head_object(self, **request: Any) -> dict[str, Any]:
+        name = request["Key"].rpartition("/")[2]
+        self.looked_at.append(name)
+        if isinstance(answer := self.types.get(name, "text/html"), Exception):
+            raise answer
+        return {"ContentType": answer} if answer else {}
 
 
 @pytest.fixture
@@ -154,6 +163,82 @@ def test_sts_that_gives_no_session_is_an_answer(
     sts.fail_with(code)
     assert look() == Survey(failure=failure)
     assert s3.requests == []
+
+
+def pages(build: Build, *names: str) -> dict[str, Any]:
+    contents = [{"Key": f"{build.root}/{name}", "Size": 1} for name in names]
+    return {"Contents": contents, "IsTruncated": False}
+
+
+# names of the objects, types of those that are not HTML, which are looked at -> is it told
+TYPES: dict[str, tuple[list[str], dict[str, Any], list[str], bool]] = {
+    "pages as they should be": (["a.html", "index.html"], {}, ["index.html", "a.html"], False),
+    "the front page": (["index.html"], {"index.html": "binary/octet-stream"}, ["index.html"], True),
+    "another page": (
+        ["a.html", "index.html"],
+        {"a.html": "application/octet-stream"},
+        ["index.html", "a.html"],
+        True,
+    ),
+    "with a parameter": (
+        ["a.html"],
+        {"a.html": "Application/Octet-Stream; charset=binary"},
+        ["a.html"],
+        True,
+    ),
+    "no type at all": (["a.html"], {"a.html": ""}, ["a.html"], True),
+    "another type": (["a.html"], {"a.html": "application/xhtml+xml"}, ["a.html"], False),
+    "no page": (["a.css", "html"], {}, [], False),
+    "many": (
+        ["b/c.html", "a.html", "bb.html", "c.html"],
+        {},
+        ["a.html", "c.html", "bb.html"],
+        False,
+    ),
+    "refused": (["a.html", "b.html"], {"a.html": refused("403")}, ["a.html"], False),
+    "away": (["a.html"], {"a.html": ReadTimeoutError(endpoint_url=URL)}, ["a.html"], False),
+}
+
+
+@pytest.mark.parametrize("case", TYPES)
+def test_some_pages_are_looked_at(case: str, look: Look, s3: FakeS3, build: Build) -> None:
+    Store.objects.update(with_sync=True)
+    names, s3.types, looked_at, told = TYPES[case]
+    s3.page = pages(build, *names)
+    count = len(names)
+    assert look() == Survey(
+        object_count=count, byte_count=count, has_objects=True, has_untyped_pages=told
+    )
+    assert s3.looked_at == looked_at
+
+
+def test_no_page_is_looked_at_where_the_role_may_not_read(
+    look: Look, s3: FakeS3, build: Build, sts: FakeSts
+) -> None:
+    s3.page = pages(build, "index.html")
+    look()
+    assert s3.looked_at == []
+    assert "GetObject" not in sts.requests[0]["Policy"]
+
+
+def test_session_of_the_look_may_read_where_the_role_may(
+    look: Look, build: Build, sts: FakeSts
+) -> None:
+    Store.objects.update(with_sync=True)
+    look()
+    [_, reading] = json.loads(sts.requests[0]["Policy"])["Statement"]
+    expected = ("s3:GetObject", f"arn:aws:s3:::docs-bucket/{build.root}/*")
+    assert (reading["Action"], reading["Resource"]) == expected
+
+
+def test_no_page_is_looked_at_after_its_time(
+    look: Look, s3: FakeS3, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("credentials.survey.LOOKING_BEGINS_WITHIN", 0)
+    Store.objects.update(with_sync=True)
+    s3.page = pages(build, "index.html")
+    assert look().has_objects
+    assert s3.looked_at == []
 
 
 REFUSALS: dict[str, tuple[Callable[[], object], type[Exception]]] = {

@@ -9,7 +9,7 @@ from typing import Any
 class FakeS3:
     """`sizes` are the objects below the root; `requests` holds what was asked; `during` runs in the
     middle of the call; `error` is raised instead of an answer; `truncated` says that there is more
-    than the page.
+    than the page. With `page_type`, they are pages of that content type.
     """
 
     sizes: list[int] = field(default_factory=list)
@@ -18,6 +18,7 @@ class FakeS3:
     during: Callable[[], object] = lambda: None
     error: Exception | None = None
     truncated: bool = False
+    page_type: str = ""
 
     def client_of(self, vended: Any) -> "FakeS3":
         """In place of making a client from a listing session."""
@@ -33,6 +34,10 @@ class FakeS3:
         if self.sizes:
             prefix = request["Prefix"]
             page["Contents"] = [
-                {"Key": f"{prefix}{number}", "Size": size} for number, size in enumerate(self.sizes)
+                {"Key": f"{prefix}{number}{'.html' if self.page_type else ''}", "Size": size}
+                for number, size in enumerate(self.sizes)
             ]
         return page
+
+    def head_object(self, **_request: Any) -> dict[str, Any]:
+        return {"ContentType": self.page_type}

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from django.utils import timezone
 
-from builds.models import Build
-from builds.services import Survey, delete_build, finish_build
+from builds.models import Build, Store
+from builds.services import Count, Survey, delete_build, finish_build, record_count
 from credentials.models import IssuedSession
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send, expire
@@ -141,6 +143,62 @@ def test_session_of_another_build_did_not_write(
     send(ISSUE)
     finish_other = replace(FINISH_BUILD, path=f"/builds/{other.pk}")
     assert send(finish_other).json()["written_without_session"] is True
+
+
+def typed(s3: FakeS3, page_type: str) -> None:
+    Store.objects.update(with_sync=True)
+    s3.sizes, s3.page_type = [1], page_type
+
+
+def away(s3: FakeS3) -> None:
+    s3.error = EndpointConnectionError(endpoint_url="http://inside:9000")
+
+
+# what the store shows, whether a session was issued -> what the warning says, None: there is none
+WARNINGS: dict[str, tuple[Callable[[FakeS3], object], bool, tuple[str, ...] | None]] = {
+    "all well": (lambda s3: typed(s3, "text/html"), True, None),
+    "more than one page": (
+        lambda s3: [setattr(s3, "truncated", True), typed(s3, "text/html")],
+        True,
+        None,
+    ),
+    "pages to download": (lambda s3: typed(s3, "binary/octet-stream"), True, ("download them",)),
+    "store away": (away, True, ("could not be looked at (store_unreachable)",)),
+    "other credentials": (lambda s3: typed(s3, "text/html"), False, ("static keys",)),
+    "two at once": (
+        lambda s3: typed(s3, "application/octet-stream"),
+        False,
+        ("static keys", ". Pages (.html) are stored"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNINGS)
+def test_finished_build_warns_of_what_its_uploader_should_know(
+    case: str, send: Send, s3: FakeS3, build: Build
+) -> None:
+    arrange, issued, told = WARNINGS[case]
+    arrange(s3)
+    if issued:
+        send(ISSUE)
+    for answer in (send(FINISH_BUILD), send(FINISH_BUILD), send(READ_BUILD)):
+        warning = answer.json()["warning"]
+        assert (warning is None) is (told is None)
+        assert [part for part in told or () if part not in warning] == []
+
+
+def test_build_that_was_counted_later_no_longer_warns(
+    send: Send, s3: FakeS3, build: Build, now: datetime
+) -> None:
+    away(s3)
+    send(FINISH_BUILD)
+    count = Count(object_count=1, byte_count=1, newest_object_at=now)
+    record_count(build_id=build.pk, count=count, now=now)
+    assert send(READ_BUILD).json()["warning"] is None
+
+
+def test_open_build_has_no_warning(send: Send) -> None:
+    assert send(READ_BUILD).json()["warning"] is None
 
 
 def test_finishing_again_gives_the_same_answer(send: Send, s3: FakeS3) -> None:

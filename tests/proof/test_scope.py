@@ -55,6 +55,23 @@ def test_listing_is_allowed_exactly_for_the_root_and_below(
     hold(evaluator, world, listing)
 
 
+@PROOF
+@given(case=worlds_and_keys())
+def test_session_that_lists_reads_below_the_root_alone_and_only_where_it_may_look(
+    evaluator: Evaluator, case: tuple[World, list[str]]
+) -> None:
+    world, keys = case
+    asked = [world.ask_lister(each, world.object(key)) for key in keys for each in OBJECT_ACTIONS]
+    below = f"{world.object(world.scope.root)}/"
+    expected = [
+        world.scope.may_look
+        and question.action == "s3:GetObject"
+        and question.resource.startswith(below)
+        for question in asked
+    ]
+    assert list(evaluator.answers(asked)) == expected
+
+
 @PROOF_OF_EVERY_ACTION
 @given(case=worlds_and_keys())
 def test_no_action_is_allowed_that_the_policy_does_not_name_on_purpose(
@@ -123,7 +140,8 @@ def test_narrow_sessions_only_list_or_only_delete_or_only_write(
         return {each for each, yes in zip(every, answers, strict=True) if yes}
 
     encrypting = {("kms:GenerateDataKey", key)} if key else set()
-    assert allowed(world.ask_lister) == {("s3:ListBucket", bucket)}
+    looking = {("s3:GetObject", below)} if world.scope.may_look else set()
+    assert allowed(world.ask_lister) == {("s3:ListBucket", bucket)} | looking
     assert allowed(world.ask_cleaner) == {("s3:DeleteObject", below)}
     assert allowed(world.ask_presigner) == {("s3:PutObject", below)} | encrypting
 

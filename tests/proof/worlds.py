@@ -126,13 +126,15 @@ server_made = st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)).map(  # n
 def scopes(draw: st.DrawFn) -> Scope:
     """Any legal product and build; a client-chosen slug may not list the bare root."""
     partition, is_server_made = draw(st.sampled_from(PARTITIONS)), draw(st.booleans())
+    may_sync = draw(st.booleans())
     slug = draw(server_made if is_server_made else build_slugs)
     return Scope(
         partition=partition,
         bucket=draw(buckets),
         root=build_root(draw(product_slugs), slug),
         may_list_bare_root=is_server_made,
-        may_sync=draw(st.booleans()),
+        may_sync=may_sync,
+        may_look=may_sync,
         kms_key_arn=draw(st.sampled_from(["", kms_key(partition)])),
     )
 

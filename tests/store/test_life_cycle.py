@@ -14,7 +14,7 @@ from django.utils import timezone
 from demo.service import Service
 from tests.store.answers import ACCEPTED, Answer, answer_to, http_answer
 from tests.store.calls import Hand
-from tests.store.conftest import OTHER_PRODUCT, PRODUCT, HandOf
+from tests.store.conftest import OTHER_PRODUCT, PRODUCT, SYNCED, HandOf
 from tests.store.differences import Expectations
 from tests.store.places import PAGE, body_of
 from tests.store.stage import Account, edit
@@ -138,6 +138,19 @@ def test_objects_of_a_build_are_counted_when_it_is_finished(
         hand.s3.put_object(**hand.own(name), Body=b"12345")
     finished = uploader.finish(build)
     assert (finished["object_count"], finished["byte_count"]) == (2, 10)
+
+
+@pytest.mark.parametrize("page_type", ["", "text/html"])
+def test_pages_without_a_type_are_told_where_the_role_may_read(
+    page_type: str, uploader: Uploader, hand_of: HandOf
+) -> None:
+    build = uploader.register(SYNCED)
+    hand = hand_of(build)
+    typed = {"ContentType": page_type} if page_type else {}
+    hand.s3.put_object(**hand.own("index.html"), Body=b"<p>", **typed)
+    warning = uploader.finish(build)["warning"]
+    assert (warning or "").startswith("" if page_type else "Pages (.html) are stored as")
+    assert (warning is None) is bool(page_type)
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

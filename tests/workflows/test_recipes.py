@@ -109,8 +109,7 @@ def test_uploading_works_and_shows_no_secret(
         for name, block in UPLOADING.items()
         if account.store.kind != "ceph" or not POSTS.search(block)
     ]
-    (finished,) = [json.loads(each) for each in told if '"finished_at":"' in each]
-    assert (finished["state"], finished["object_count"]) == ("finished", 2)
+    assert "finished: 2 objects\n" in told
 
 
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
@@ -121,7 +120,7 @@ def test_step_of_a_job_works_and_shows_no_secret(
     rest = [block for block in CI.values() if "/token?format=" not in block]
     assert len(rest) == 2
     told = step.must_run(shell, ask + "".join(rest))
-    assert '"state":"finished"' in told
+    assert told.endswith("\nfinished\n")
 
 
 @pytest.fixture(scope="module")
