@@ -126,6 +126,12 @@ class SessionWithheld(DomainError):
     message = "The build closed or the right to it ended meanwhile. Nothing was handed out."
 
 
+class AlreadyRunning(DomainError):
+    status = 409
+    code = "already_running"
+    message = "The same is already running. Run it again later."
+
+
 class BuildInUse(DomainError):
     status = 409
     code = "build_in_use"

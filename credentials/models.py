@@ -25,6 +25,7 @@ from credentials.access.models import (
 )
 from credentials.durations import REFRESHING_FLOOR
 from credentials.isolation.models import IsolationRun
+from credentials.leases import Lease
 
 __all__ = [
     "ApiKey",
@@ -35,6 +36,7 @@ __all__ = [
     "JobGrant",
     "JobToken",
     "KeySession",
+    "Lease",
     "OidcIssuer",
     "Registration",
     "TrustedPublisher",

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db.models import Max
+
 from builds.models import Build
 from credentials.audit.access import audit_keys, audit_limits
 from credentials.audit.rules import (
     CHUNK,
+    EXPIRY_TOLERANCE,
     Finding,
     Rule,
     is_stuck,
@@ -27,6 +30,15 @@ def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[
     yield from audit_keys(now)
     yield from audit_limits(now)
     yield from _foreign_writes()
+
+
+def longest_in_use(now: datetime) -> timedelta:
+    """How long the longest of the sessions that live now was issued for, and what clocks differ by.
+
+    A session that was issued before its build closed is over by then.
+    """
+    longest = IssuedSession.objects.active(now).aggregate(longest=Max("duration_seconds"))
+    return timedelta(seconds=longest["longest"] or 0) + EXPIRY_TOLERANCE
 
 
 def _stuck_rows(now: datetime) -> Iterator[Finding]:

@@ -1,9 +1,13 @@
 """How the service's commands end, and how they report many builds: line by line, then figures."""
 
 import argparse
+import os
+import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
@@ -13,10 +17,13 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
+from builds.slugs import escape_controls
 from credentials.closed_builds.walking import Outcome
+from credentials.errors import AlreadyRunning
 from ltdkeeper.databases import trouble_with
 
 MOST_DIGITS = 12
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class ExitCode(IntEnum):
@@ -57,33 +64,152 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return read
 
 
+class BrokenOff(KeyboardInterrupt):
+    """A signal asked the run to end. No `except Exception` on the way takes it for a failure."""
+
+
+class SafeOutput(OutputWrapper):
+    """Standard output on which nothing that others wrote drives the terminal.
+
+    A signal that comes during a write is heeded after it, so that no line is written in part.
+    """
+
+    def write(  # type: ignore[override]
+        self,
+        msg: str = "",
+        style_func: Callable[[str], str] | None = None,
+        ending: str | None = None,
+    ) -> None:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            super().write(_safe(msg), style_func, ending)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class ServiceCommand(BaseCommand):
-    """A command of this service. Its exit code is an `ExitCode`, whatever ends it."""
+    """A command of this service. Its exit code is an `ExitCode`, whatever ends it, and what it
+    writes with `--format json` is one document: `error` says why a run broke off.
+    """
+
+    has_document = False
 
     def run_from_argv(self, argv: list[str]) -> None:
+        for number in SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _break_off)
         try:
             super().run_from_argv(argv)
         except Exception:  # noqa: BLE001 - Python's own exit code for it would mean a finding
             traceback.print_exc()
             sys.exit(ExitCode.NOT_MADE)
+        finally:
+            _give_up_on_output()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        if not getattr(
-            self, "_called_from_command_line", False
-        ):  # else argparse exits with 2 by itself
+        # From the command line, argparse itself exits with 2.
+        if not getattr(self, "_called_from_command_line", False):
             parser.error = _refuse  # type: ignore[method-assign]
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
+        self.stdout = SafeOutput(options.pop("stdout", None) or sys.stdout)
+        self.has_document = options.get("format") != "json"
         try:
-            return super().execute(*args, **options)
-        except SystemCheckError as err:
-            err.returncode = ExitCode.NOT_MADE
+            try:
+                return super().execute(*args, **options)
+            finally:
+                self.stdout.flush()
+        except SystemExit:
             raise
-        except (DatabaseError, InterfaceError) as err:
-            reason = (str(err).splitlines() or [type(err).__name__])[0]
-            raise not_made(trouble_with(err) or f"The database failed: {reason}") from err
+        except BaseException as err:
+            told = _as_command_error(err)
+            if not self.has_document:
+                with suppress(OSError):
+                    self.write_json(orjson.dumps({"error": _sentence(told)}).decode())
+                    self.stdout.flush()
+            if told is err:
+                raise
+            raise told from err
+
+    def write_json(self, document: str) -> None:
+        """Write the whole document."""
+        self.has_document = True
+        self.stdout.write(document)
+
+    @contextmanager
+    def json_list(
+        self, name: str, rest: Callable[[], dict[str, Any]]
+    ) -> Iterator[Callable[[object], None]]:
+        """Write a document with one list as it is found, so that memory does not grow with it, and
+        at its end what `rest` gives. What is yielded adds to the list.
+        """
+        separator = ""
+
+        def add(item: object) -> None:
+            nonlocal separator
+            self.stdout.write(f"{separator}\n  {orjson.dumps(item).decode()}", ending="")
+            separator = ","
+
+        def close(**error: str) -> None:
+            members = orjson.dumps(rest() | error).decode().removeprefix("{")
+            self.stdout.write(f"\n], {members}")
+
+        self.has_document = True
+        self.stdout.write(f'{{"{name}": [', ending="")
+        try:
+            yield add
+        except BaseException as err:
+            with suppress(OSError):
+                close(error=_sentence(_as_command_error(err)))
+                self.stdout.flush()
+            raise
+        close()
+
+
+def _break_off(number: int, _frame: object) -> None:
+    """What is left to do then is short: a second signal does not disturb it."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    raise BrokenOff(signal.Signals(number).name)
+
+
+def _as_command_error(err: BaseException) -> BaseException:
+    """What is expected, as one line with its exit code; anything else is a bug, and stays as is."""
+    if isinstance(err, SystemCheckError):
+        err.returncode = ExitCode.NOT_MADE
+    elif isinstance(err, CommandError):
+        err.args = (_safe(str(err)),)
+    elif isinstance(err, AlreadyRunning):
+        return CommandError(err.message, returncode=ExitCode.ALREADY_RUNNING)
+    elif isinstance(err, KeyboardInterrupt):
+        by = f" by {err}" if str(err) else ""
+        return not_made(f"Broken off{by}. What was done stays; run it again for the rest.")
+    elif isinstance(err, BrokenPipeError):
+        return not_made("Broken off: nobody reads the output any more.")
+    elif isinstance(err, DatabaseError | InterfaceError):
+        reason = (str(err).splitlines() or [type(err).__name__])[0]
+        return not_made(trouble_with(err) or f"The database failed: {reason}")
+    return err
+
+
+def _sentence(err: BaseException) -> str:
+    """Of a bug only its kind: its text may hold anything."""
+    return str(err) if isinstance(err, CommandError) else f"Broken off by {type(err).__name__}."
+
+
+def _safe(text: str) -> str:
+    parts = re.split(r"([\n\t])", text)
+    return "".join(part if part in "\n\t" else escape_controls(part) for part in parts)
+
+
+def _give_up_on_output() -> None:
+    """Python would try once more to write the rest, and end with an exit code of its own."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(message: str) -> NoReturn:
@@ -121,20 +247,19 @@ def with_progress(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     yield from tqdm(outcomes, total=total, unit="build", disable=None)
 
 
-def tell(outcomes: Iterable[Outcome], out: OutputWrapper, *, is_json: bool) -> Totals:
+def report_builds(command: ServiceCommand, outcomes: Iterable[Outcome], *, is_json: bool) -> Totals:
     """Write failures as they come, in memory that does not grow with them; JSON has it all."""
     totals = Totals()
     if is_json:
-        out.write('{"builds": [', ending="")
-    for number, outcome in enumerate(outcomes):
-        if is_json:
-            separator = "," if number else ""
-            out.write(f"{separator}\n  {orjson.dumps(asdict(outcome)).decode()}", ending="")
-        elif outcome.failure:
-            out.write(f"{outcome.root}: {outcome.failure}")
+        with command.json_list("builds", lambda: {"totals": asdict(totals)}) as add:
+            for outcome in outcomes:
+                add(asdict(outcome))
+                totals.add(outcome)
+        return totals
+    for outcome in outcomes:
+        if outcome.failure:
+            command.stdout.write(f"{outcome.root}: {outcome.failure}")
         elif outcome.left:
-            out.write(f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}")
+            command.stdout.write(f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}")
         totals.add(outcome)
-    if is_json:
-        out.write(f'\n], "totals": {orjson.dumps(asdict(totals)).decode()}}}')
     return totals

@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 from tqdm import tqdm
@@ -10,6 +11,7 @@ from builds.ltd.importing import Fate, Import, Imported
 from builds.ltd.keeper import Keeper, KeeperAnswerError, KeeperUnreachableError
 from builds.models import Store
 from credentials.access.clients import CANARY_PREFIX
+from credentials.leases import only_run
 from credentials.management.outcomes import (
     ExitCode,
     ServiceCommand,
@@ -39,7 +41,8 @@ class Command(ServiceCommand):
             raise wrong_argument("There is no such store. The admin lists them.")
         apply = not options["dry_run"]
         try:
-            with Keeper(options["url"]) as keeper:
+            one_run = only_run("import_ltd") if apply else nullcontext()
+            with Keeper(options["url"]) as keeper, one_run:
                 counts = self._import(keeper, store, apply=apply)
         except KeeperUnreachableError as err:
             raise not_made(f"{err} Run it again: it goes on where it stopped.") from err

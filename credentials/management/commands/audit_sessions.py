@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.utils import timezone
 
-from credentials.audit.ledger import audit_ledger
+from credentials.audit.ledger import audit_ledger, longest_in_use
 from credentials.audit.rules import Finding
+from credentials.leases import only_run
 from credentials.management.outcomes import ExitCode, ServiceCommand, end, whole_number
 
 MOST_GRACE = 366 * 86_400
@@ -25,16 +25,18 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--grace",
             type=whole_number(0, MOST_GRACE),
-            default=0,
             metavar="SECONDS",
-            help="do not report live sessions of builds that closed less than this ago",
+            help="do not report live sessions of builds that closed less than this ago; default: "
+            "the longest session in use, so that sessions of finished uploads are none",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        grace = timedelta(seconds=options["grace"])
-        findings = audit_ledger(now=timezone.now(), grace=grace)
+        now, seconds = timezone.now(), options["grace"]
+        grace = longest_in_use(now) if seconds is None else timedelta(seconds=seconds)
         render = self._json if options["format"] == "json" else self._text
-        end(ExitCode.FINDINGS if render(findings) else ExitCode.NOTHING_FOUND)
+        with only_run("audit_sessions"):
+            counts = render(audit_ledger(now=now, grace=grace))
+        end(ExitCode.FINDINGS if counts else ExitCode.NOTHING_FOUND)
 
     def _text(self, findings: Iterator[Finding]) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -46,12 +48,9 @@ class Command(ServiceCommand):
         return counts
 
     def _json(self, findings: Iterator[Finding]) -> Counter[str]:
-        """One document, written as it is found, so that memory does not grow with it."""
         counts: Counter[str] = Counter()
-        self.stdout.write('{"findings": [', ending="")
-        for finding in findings:
-            separator = "," if counts else ""
-            counts[finding.rule.value] += 1
-            self.stdout.write(f"{separator}\n  {orjson.dumps(asdict(finding)).decode()}", ending="")
-        self.stdout.write(f'\n], "counts": {orjson.dumps(counts).decode()}}}')
+        with self.json_list("findings", lambda: {"counts": counts}) as add:
+            for finding in findings:
+                counts[finding.rule.value] += 1
+                add(asdict(finding))
         return counts

@@ -1,6 +1,7 @@
 """`manage.py bootstrap_store`: the identities and the bucket settings that a store needs."""
 
 from argparse import ArgumentParser
+from contextlib import nullcontext
 from typing import Any
 
 from boto3.session import Session
@@ -8,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 
 from builds.models import Store
 from credentials.identities import UnsafeIdentityError
+from credentials.leases import only_run
 from credentials.management.outcomes import (
     ExitCode,
     ServiceCommand,
@@ -52,12 +54,14 @@ class Command(ServiceCommand):
             )
             vendor_profile = options["vendor_profile"]
             vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
-            report = bootstrap_store(
-                operator=Operator.of(store, session=session),
-                plan=plan,
-                vendor_key=vendor_key,
-                apply=options["apply"],
-            )
+            one_run = only_run(f"bootstrap_store of the store {store.name}")
+            with one_run if options["apply"] else nullcontext():
+                report = bootstrap_store(
+                    operator=Operator.of(store, session=session),
+                    plan=plan,
+                    vendor_key=vendor_key,
+                    apply=options["apply"],
+                )
         except (ProfileNotFound, UnsafeIdentityError) as err:
             raise wrong_argument(str(err)) from err
         except BotoCoreError as err:
@@ -65,8 +69,10 @@ class Command(ServiceCommand):
         if options["with_sync"] and report.applied and report.has_rights:
             Store.objects.filter(pk=store.pk).update(with_sync=True)
         is_json = options["format"] == "json"
-        for line in [json_document(report)] if is_json else text_lines(report):
-            self.stdout.write(line)
+        if is_json:
+            self.write_json(json_document(report))
+        else:
+            self.stdout.write("\n".join(text_lines(report)))
         end(ExitCode.NOT_MADE if report.has_failed else ExitCode.NOTHING_FOUND)
 
 

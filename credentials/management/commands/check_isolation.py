@@ -1,6 +1,7 @@
 """`manage.py check_isolation`: prove on the real store that builds are kept apart."""
 
 from argparse import ArgumentParser
+from contextlib import ExitStack
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from credentials.isolation.calls import CALLS
 from credentials.isolation.checking import request_check, run_check
 from credentials.isolation.models import IsolationRun
 from credentials.isolation.verdicts import Line
+from credentials.leases import only_run
 from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 # As wide as the longest call.
@@ -32,7 +34,19 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_text = options["format"] == "text"
-        runs = self._requested() if options["requested"] else self._new(options["store"])
+        with ExitStack() as held:
+            stores = _requested() if options["requested"] else _named(options["store"])
+            for store in stores:
+                held.enter_context(only_run(f"check_isolation of the store {store.name}"))
+            if options["requested"]:
+                of_stores = IsolationRun.objects.requested().filter(store__in=stores)
+                runs = list(of_stores.select_related("store"))
+            else:
+                runs = [request_check(store=store, now=timezone.now()) for store in stores]
+            self._check(runs, is_text=is_text)
+        end(_exit_code({run.verdict for run in runs}))
+
+    def _check(self, runs: list[IsolationRun], *, is_text: bool) -> None:
         for run in runs:
             if is_text:
                 self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
@@ -42,22 +56,24 @@ class Command(ServiceCommand):
                 support = run.store.get_post_support_display()
                 self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
         if not is_text:
-            self.stdout.write(orjson.dumps([_document(run) for run in runs]).decode())
-        end(_exit_code({run.verdict for run in runs}))
-
-    def _requested(self) -> list[IsolationRun]:
-        return list(IsolationRun.objects.requested().select_related("store"))
-
-    def _new(self, name: str | None) -> list[IsolationRun]:
-        stores = Store.objects.filter(name=name) if name else Store.objects.all()
-        if not stores:
-            raise wrong_argument("There is no such store. The admin lists them.")
-        return [request_check(store=store, now=timezone.now()) for store in stores]
+            self.write_json(orjson.dumps([_document(run) for run in runs]).decode())
 
     def _print(self, line: Line) -> None:
         mark = "ok   " if line.is_right else "WRONG"
         answer = f"{line.outcome} ({line.answer})"
         self.stdout.write(f"  {mark} {line.call:<{WIDTH}} {answer}")
+
+
+def _requested() -> list[Store]:
+    requested = IsolationRun.objects.requested().values("store")
+    return list(Store.objects.filter(pk__in=requested).order_by("name"))
+
+
+def _named(name: str | None) -> list[Store]:
+    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
+    if not stores:
+        raise wrong_argument("There is no such store. The admin lists them.")
+    return list(stores)
 
 
 def _exit_code(verdicts: set[str]) -> ExitCode:

@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from credentials.closed_builds.counting import count_builds, uncounted_builds
-from credentials.management.outcomes import ServiceCommand, end, tell, with_progress
+from credentials.leases import only_run
+from credentials.management.outcomes import ServiceCommand, end, report_builds, with_progress
 
 
 class Command(ServiceCommand):
@@ -18,8 +19,9 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_json = options["format"] == "json"
-        outcomes = with_progress(count_builds(), uncounted_builds().count())
-        totals = tell(outcomes, self.stdout, is_json=is_json)
+        with only_run("count_builds"):
+            outcomes = with_progress(count_builds(), uncounted_builds().count())
+            totals = report_builds(self, outcomes, is_json=is_json)
         if not is_json:
             self.stdout.write(
                 f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "

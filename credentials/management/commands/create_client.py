@@ -56,7 +56,7 @@ class Command(ServiceCommand):
             raise wrong_argument(" ".join(getattr(err, "messages", [str(err)]))) from err
         if options["format"] == "json":
             answer = {"client": client.name, "api_key": secret.reveal()}
-            self.stdout.write(orjson.dumps(answer).decode())
+            self.write_json(orjson.dumps(answer).decode())
             return
         self.stdout.write(f"{'Made' if made else 'Found'} the client {client.name}.")
         self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")

@@ -42,7 +42,7 @@ class Command(ServiceCommand):
             if is_text:
                 self.stdout.write(f"Store {store.name}: {summary_line(results)}")
         if not is_text:
-            self.stdout.write(document(found))
+            self.write_json(document(found))
         has_error = any(count(results, Severity.ERROR) for results in found.values())
         end(ExitCode.FINDINGS if has_error else ExitCode.NOTHING_FOUND)
 

@@ -1,6 +1,7 @@
 """`manage.py purge_builds`: remove the objects of builds that were deleted long enough ago."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -9,10 +10,11 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.closed_builds.purging import left_builds, purge_builds, purgeable_builds
+from credentials.leases import only_run
 from credentials.management.outcomes import (
     ServiceCommand,
     end,
-    tell,
+    report_builds,
     with_progress,
     wrong_argument,
 )
@@ -41,8 +43,10 @@ class Command(ServiceCommand):
         store = _store(options["store"])
         chosen = {"deleted_before": options["deleted_before"], "store": store}
         builds = purgeable_builds(**chosen)
-        purged = with_progress(purge_builds(builds, apply=apply), builds.count())
-        totals = tell(chain(left_builds(**chosen), purged), self.stdout, is_json=is_json)
+        with only_run("purge_builds") if apply else nullcontext():
+            purged = with_progress(purge_builds(builds, apply=apply), builds.count())
+            found = chain(left_builds(**chosen), purged)
+            totals = report_builds(self, found, is_json=is_json)
         if not is_json:
             done = "Removed" if apply else "Nothing was changed; --apply removes"
             self.stdout.write(

@@ -6,12 +6,20 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from builds.models import Build
+from credentials.access.callers import Caller
 from credentials.access.models import ApiKey
+from credentials.finishing import finish_owned_build
+from credentials.issuing import issue_session
+from credentials.models import Delivery
+from ltdkeeper.origins import Origin
 from tests.credentials.ledger_rows import requested_row
+from tests.fake_sts import FakeSts
+from tests.http.fake_s3 import FakeS3
 
 
 def audit(*arguments: str) -> tuple[int, str]:
@@ -107,3 +115,32 @@ def make_live(build: Build) -> Callable[[], None]:
 def test_wrong_option_is_a_sentence(arguments: list[str], db: None) -> None:
     with pytest.raises(CommandError, match=r"--format|--grace"):
         audit(*arguments)
+
+
+def test_good_uploads_are_no_finding(
+    caller: Caller, register: Callable[..., Build], sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six builds, each with sessions of its own, finished one after the other."""
+    ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
+    monkeypatch.setattr("credentials.survey.s3_client", FakeS3(sizes=[1]).client_of)
+    for _ in range(6):
+        build = register()
+        for delivery in (Delivery.JSON, Delivery.CONTAINER):
+            issue_session(
+                caller=caller,
+                build_id=build.pk,
+                delivery=delivery,
+                origin=Origin(),
+                now=timezone.now(),
+            )
+        finish_owned_build(
+            caller=caller,
+            build_id=build.pk,
+            empty_allowed=False,
+            origin=Origin(),
+            now=timezone.now(),
+        )
+    assert audit() == (0, "Findings: 0\n")
+    with time_machine.travel(timezone.now() + timedelta(minutes=25)):
+        assert audit() == (0, "Findings: 0\n")
+    assert audit("--grace", "0")[0] == 1

@@ -1,0 +1,112 @@
+"""One run at a time: a row says who does a piece of work, until when unless it is renewed."""
+
+import _thread
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from functools import partial
+from typing import ClassVar
+
+import structlog
+from django.db import Error, IntegrityError, connection, models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from ulid import ULID
+
+from credentials.errors import AlreadyRunning
+
+# Whoever was killed holds a lease for as long; three renewals may fail before it is lost.
+LEASE_LIFE = timedelta(seconds=120)
+RENEWAL_SECONDS = 30.0
+
+log = structlog.get_logger(__name__)
+
+
+class Lease(models.Model):
+    """Who does the work of a name at the moment. `token` tells one holder from the next."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    token = models.CharField(max_length=26)
+    holder = models.CharField(max_length=255)
+    acquired_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("acquired_at")), name="lease_expires_later"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"
+
+
+@contextmanager
+def only_run(name: str) -> Iterator[None]:
+    """Within, nobody else does the work of that name. Raises AlreadyRunning.
+
+    A thread renews the lease. If that fails for too long, or another took it over while this
+    process was suspended, the main thread is interrupted as by SIGTERM, where commands handle it.
+    """
+    token = _acquire(name, timezone.now())
+    over = threading.Event()
+    renewing = threading.Thread(target=partial(_keep, name, token, over), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewing.join()
+        with suppress(Error):  # then it expires by itself
+            Lease.objects.filter(name=name, token=token).delete()
+
+
+def _acquire(name: str, now: datetime) -> str:
+    token = str(ULID()).lower()
+    fields = {
+        "token": token,
+        "holder": f"{socket.gethostname()}, process {os.getpid()}",
+        "acquired_at": now,
+        "expires_at": now + LEASE_LIFE,
+    }
+    for _ in range(2):  # the holder may end between these statements
+        if Lease.objects.filter(name=name, expires_at__lte=now).update(**fields):
+            return token
+        with suppress(IntegrityError), transaction.atomic():
+            Lease.objects.create(name=name, **fields)
+            return token
+        if held := Lease.objects.filter(name=name, expires_at__gt=now).first():
+            raise AlreadyRunning(
+                f"{name} is already running: on {held.holder}, since {held.acquired_at:%F %T} UTC. "
+                f"If it was killed, it can be run again from {held.expires_at:%F %T} UTC on."
+            )
+    raise AlreadyRunning
+
+
+def renew(name: str, token: str, now: datetime) -> bool:
+    """Whether the lease is still the holder's; it then lasts for its whole life again."""
+    mine = Lease.objects.filter(name=name, token=token)
+    return bool(mine.update(expires_at=now + LEASE_LIFE))
+
+
+def _keep(name: str, token: str, over: threading.Event) -> None:
+    last = timezone.now()
+    while not over.wait(RENEWAL_SECONDS):
+        now = timezone.now()
+        is_mine = now - last < LEASE_LIFE
+        try:
+            is_mine = renew(name, token, now)
+            last = now
+        except Error as err:
+            log.warning("lease_not_renewed", name=name, error=type(err).__name__)
+        finally:
+            connection.close()
+        if not is_mine:
+            log.error("lease_lost", name=name)
+            _thread.interrupt_main(signal.SIGTERM)
+            return
