@@ -28,6 +28,18 @@ class NewProductSerializer(serializers.Serializer[Any]):
     title = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
     doc_repo = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
     root_domain = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
+    access = serializers.ChoiceField(
+        choices=[Product.Access.UPLOAD.value],
+        required=False,
+        write_only=True,
+        error_messages={
+            "invalid_choice": "Only upload: an operator sets another access in the admin."
+        },
+    )
+
+    def validate_access(self, _value: Any) -> Any:
+        """What a new product has anyway."""
+        raise serializers.SkipField
 
 
 class NewBuildSerializer(serializers.Serializer[Any]):

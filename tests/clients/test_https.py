@@ -16,7 +16,7 @@ from demo.service import free_port
 from tests.clients.matrix import Row
 from tests.clients.programs import FOLDER, UPLOADS, executable, run
 from tests.clients.relay import Relay
-from tests.clients.scene import PRODUCT, Scene, running_scene
+from tests.clients.scene import CLIENT, PRODUCT, Scene, running_scene
 from tests.clients.trees import tree_on_disk
 from tests.store.stage import Account
 from tests.store.uploader import RegisteredBuild
@@ -87,3 +87,29 @@ def test_old_botocore_takes_no_name(public: PublicScene, site: Path) -> None:
     command = upload_command("botocore-oldest", "botocore_tree.py", site, build)
     told = run(command, env=public.container(build, "private_ca"), code=1)
     assert f"Unsupported host '{NAME}'" in told
+
+
+@pytest.mark.way("ltd upload, 0.8")
+@pytest.mark.parametrize("program", ["ltd-conveyor-0.4", "ltd-conveyor"])
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "not named"])
+def test_ltd_uploaders_take_a_private_ca_from_a_variable(
+    program: str, *, is_named: bool, public: PublicScene, site: Path
+) -> None:
+    """Without it no call gets through; with it the service says that the product is unknown."""
+    environment = public.scene.environment | {
+        "MAPPED_NAME": NAME,
+        "PYTHONPATH": str(FOLDER / "private_name"),
+        "LTD_HOST": public.scene.service.url,
+        "LTD_USERNAME": CLIENT,
+        "LTD_PASSWORD": public.scene.api_key,
+        "LTD_AWS_ID": "none",
+        "LTD_AWS_SECRET": "none",
+    }
+    if is_named:
+        environment["REQUESTS_CA_BUNDLE"] = str(public.bundle)
+    what = ["--product", "nothing", "--git-ref", "main", "--dir", str(site)]
+    command = [executable(program, "ltd"), "upload", *what]
+    with public.scene.counter.counting() as counts:
+        told = run(command, env=environment, code=1)
+    assert ("CERTIFICATE_VERIFY_FAILED" in told) == (not is_named)
+    assert bool(counts.calls) == is_named

@@ -209,3 +209,18 @@ def test_human_texts_may_be_in_any_script(send: Send) -> None:
     assert (response.status_code, response.json()["title"]) == (201, title)
     answer = send(REGISTER_BUILD, build(git_refs=[title], github_requester=title)).json()
     assert (answer["git_refs"], answer["github_requester"]) == ([title], title)
+
+
+ACCESS = {"sync": "sync", "upper case": "UPLOAD", "null": None, "true": True, "list": ["upload"]}
+
+
+@pytest.mark.parametrize("access", ACCESS.values(), ids=ACCESS)
+def test_access_that_only_an_operator_gives_is_refused(access: Any, refused: Refused) -> None:
+    raw = json.dumps(CREATE_PRODUCT.body | {"access": access})
+    response = refused(CREATE_PRODUCT, 400, "invalid_request", raw)
+    assert response.json()["message"].startswith("The request is not valid: access: ")
+
+
+def test_access_that_a_new_product_has_anyway_is_taken(send: Send) -> None:
+    response = send(CREATE_PRODUCT, json.dumps(CREATE_PRODUCT.body | {"access": "upload"}))
+    assert (response.status_code, response.json()["access"]) == (201, "upload")
