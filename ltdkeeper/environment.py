@@ -142,6 +142,12 @@ class Environment:
             self.refuse(name, "not set", example)
         return self.read(name, parse, default=default, example=example, is_secret=is_secret)
 
+    def pair(self, first: str, second: str) -> None:
+        """Two variables of which none is of use alone; boto3 reads them."""
+        for name, other in ((first, second), (second, first)):
+            if os.environ.get(other) and not os.environ.get(name):
+                self.refuse(name, f"not set, though {other} is", "...", is_secret=True)
+
     def require_right(self) -> None:
         """Raises SettingsError when a variable was wrong, or a name is not that of a setting."""
         for name in sorted(os.environ):

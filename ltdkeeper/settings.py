@@ -130,6 +130,7 @@ LTD_POST_MAX_BYTES = env.number(
 
 # --- the auditor, and files that libraries read -------------------------------------------------
 LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
+env.pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 env.text(
     "AWS_CA_BUNDLE",
     rule=existing(Path.is_file, "file"),

@@ -215,6 +215,14 @@ TOGETHER: dict[str, tuple[dict[str, str], str]] = {
         {"DATABASE_URL": "sqlite:////var/x"},
         "DATABASE_URL: SQLite",
     ),
+    "half a key": (
+        {"AWS_SECRET_ACCESS_KEY": "sekret"},
+        "AWS_ACCESS_KEY_ID: not set, though AWS_SECRET_ACCESS_KEY is",
+    ),
+    "the other half": (
+        {"AWS_ACCESS_KEY_ID": "AKIAVENDOR", "AWS_SECRET_ACCESS_KEY": ""},
+        "AWS_SECRET_ACCESS_KEY: not set, though AWS_ACCESS_KEY_ID is",
+    ),
     "a letter too few": (
         {"LTD_REQUIRE_ISOLATION_CHEK": "true"},
         "LTD_REQUIRE_ISOLATION_CHEK: there is no such setting. "
@@ -232,6 +240,7 @@ def test_settings_that_do_not_go_together_are_one_line(case: str, read: Any) -> 
     changes, expected = TOGETHER[case]
     (line,) = lines_of(read, **changes)
     assert line.startswith(expected)
+    assert "sekret" not in line
 
 
 def test_all_mistakes_are_named_at_once(read: Any) -> None:
