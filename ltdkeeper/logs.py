@@ -12,10 +12,13 @@ from typing import Any
 
 import structlog
 
+from builds.slugs import has_controls
+
 Event = MutableMapping[str, Any]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 NEVER_BELOW_INFO = ("botocore", "boto3", "urllib3", "s3transfer")
+LONGEST_TEXT = 1000
 ACCESS_TOKEN = re.compile(r"\b(ltd[a-z]_[a-z0-9]{4,})_[0-9a-f]{16,}")
 
 
@@ -24,6 +27,22 @@ def mask_tokens(_logger: object, _method: str, event: Event) -> Event:
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = ACCESS_TOKEN.sub(r"\1_***", value)
+    return event
+
+
+def shorten(_logger: object, _method: str, event: Event) -> Event:
+    """Cut what callers can make long, such as paths and Host headers; tracebacks stay whole."""
+    for name, value in event.items():
+        if isinstance(value, str) and len(value) > LONGEST_TEXT and name != "exception":
+            event[name] = f"{value[:LONGEST_TEXT]}..."
+    return event
+
+
+def escape_controls(_logger: object, _method: str, event: Event) -> Event:
+    """For terminals, which obey what a caller may have written into a path; JSON escapes it."""
+    for name, value in event.items():
+        if isinstance(value, str) and name != "exception" and has_controls(value):
+            event[name] = ascii(value)
     return event
 
 
@@ -39,10 +58,10 @@ _SHARED: list[Any] = [
 
 def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
     """A `logging.config` dictionary; `renderer` is `json` or `console`."""
-    final = (
-        structlog.processors.JSONRenderer()
+    final: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if renderer == "json"
-        else structlog.dev.ConsoleRenderer(colors=False)
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=False)]
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
@@ -51,7 +70,8 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             mask_tokens,
-            final,
+            shorten,
+            *final,
         ],
     }
     quiet = level if level in LEVELS[2:] else "INFO"
@@ -67,6 +87,9 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             "botocore.credentials": {"level": "WARNING" if quiet == "INFO" else quiet},
             # `request_log` writes every request; Django's own line would show the query string.
             "django.request": {"level": "ERROR"},
+            # Nor does what Django refuses deserve a traceback; CSRF is told in one line.
+            "django.security": {"level": "CRITICAL"},
+            "django.security.csrf": {"level": quiet},
         },
     }
 

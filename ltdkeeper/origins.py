@@ -17,9 +17,9 @@ class Origin:
 
 def origin_of(request: Request) -> Origin:
     """The origin of an API request."""
-    agent = str(request.META.get("HTTP_USER_AGENT", ""))
-    printable = "".join(character for character in agent if character.isprintable())
-    return Origin(address=caller_address(request), agent=printable)
+    return Origin(
+        address=caller_address(request), agent=_printable(request.META.get("HTTP_USER_AGENT", ""))
+    )
 
 
 def caller_address(request: HttpRequest | Request) -> str:
@@ -31,4 +31,8 @@ def caller_address(request: HttpRequest | Request) -> str:
     peer = str(request.META.get("REMOTE_ADDR", ""))
     hops = settings.LTD_TRUSTED_PROXIES
     forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    return (forwarded[-hops] if 0 < hops <= len(forwarded) else "") or peer
+    return _printable(forwarded[-hops] if 0 < hops <= len(forwarded) else "") or peer
+
+
+def _printable(header: str) -> str:
+    return "".join(character for character in header if character.isprintable())

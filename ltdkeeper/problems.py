@@ -10,10 +10,15 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -75,6 +80,8 @@ def _render(exc: Exception) -> Response:
     if isinstance(exc, OperationalError | InterfaceError):
         message = "The database is busy or away. Nothing was handed out; try again shortly."
         return _response(503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS)
+    if isinstance(exc, BadRequest | SuspiciousOperation | UnreadablePostError):
+        return _response(400, "bad_request", _malformed(exc))
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):
@@ -125,9 +132,18 @@ def _report(exc: Exception, status: int, context: dict[str, Any]) -> None:
             raise exc
 
 
-def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400: wrong Host header and other suspicious requests."""
-    return problem_response(status=400, code="bad_request", message="The request is malformed.")
+    return problem_response(status=400, code="bad_request", message=_malformed(exception))
+
+
+def _malformed(exc: Exception) -> str:
+    """What is wrong with a request that Django itself refuses."""
+    if isinstance(exc, TooManyFieldsSent):
+        return f"The query or form has over {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields."
+    if isinstance(exc, UnreadablePostError):
+        return "The body ended before its Content-Length was reached."
+    return "The request is malformed."
 
 
 def not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001

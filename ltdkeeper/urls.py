@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularJSONAPIView
 
 from ltdkeeper import health
 from ltdkeeper.metrics import MetricsView
+from ltdkeeper.schema import OpenApiView
 from ltdkeeper.views import ApiPage, NotFoundView, RootView
 
 urlpatterns = [
@@ -14,7 +14,7 @@ urlpatterns = [
     path("livez", health.LiveView.as_view(), name="livez"),
     path("readyz", health.ReadyView.as_view(), name="readyz"),
     path("metrics", MetricsView.as_view(), name="metrics"),
-    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("openapi.json", OpenApiView.as_view(), name="openapi"),
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),

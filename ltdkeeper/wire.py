@@ -4,6 +4,7 @@ The strict fields exist because DRF's own accept numbers where text belongs and 
 round, and such a value may become part of an object key.
 """
 
+import re
 from typing import Any, ClassVar
 
 import orjson
@@ -31,6 +32,10 @@ def accepts(request: Request, media_type: str) -> bool:
     """Whether the request's `Accept` header names a media type itself; `*/*` does not."""
     named = str(request.META.get("HTTP_ACCEPT", "")).lower().split(",")
     return media_type in {one.partition(";")[0].strip() for one in named}
+
+
+# A whole number in a query, which every database can hold.
+ID = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 
 
 class StrictJSONParser(BaseParser):
@@ -82,9 +87,19 @@ class PublicCursorPagination(CursorPagination):
         self.base_url = public_url(request.get_full_path())
         return page
 
+    def get_page_size(self, request: Request) -> int:
+        """Raises ValidationError for a size that would not be heeded."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not ID.match(asked) or not 1 <= int(asked) <= self.max_page_size:
+            sentence = f"1 to {self.max_page_size}, or leave it out for {self.page_size}."
+            raise serializers.ValidationError({self.page_size_query_param: [sentence]})
+        return int(asked)
+
     def decode_cursor(self, request: Request) -> Any:
         cursor: Any = super().decode_cursor(request)
-        if cursor and cursor.position is not None and not cursor.position.isdecimal():
+        if cursor and cursor.position is not None and not ID.match(cursor.position):
             raise NotFound(self.invalid_cursor_message)
         return cursor
 

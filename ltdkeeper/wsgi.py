@@ -1,5 +1,6 @@
 """The WSGI application. It refuses to start on wrong settings, and starts warm."""
 
+import gc
 import io
 import os
 import signal
@@ -40,11 +41,16 @@ def _start() -> WSGIHandler:
     # Before Django opens its first connection.
     settings.DATABASES["default"] = for_requests(database, threads=settings.LTD_WEB_THREADS)
     handler = get_wsgi_application()
+    from ltdkeeper.middleware import GuardedRequest  # noqa: PLC0415 - models load with the above
+
+    handler.request_class = GuardedRequest
     call_command("check", fail_level="ERROR", stdout=io.StringIO())
     if (trouble := why_unreachable(database) or _warm_up()) is not None:
         log.warning("stores_not_warmed_up", error=trouble_with(trouble) or str(trouble))
     else:
         _try_cache()
+    # Whole collections, which a body of small lists brings about, need not look at what stays.
+    gc.freeze()
     log.info("server_started", address=settings.LTD_PUBLIC_URL)
     return handler
 

@@ -53,6 +53,18 @@ BODIES = {
         b"2\r\n{}\r\n0\r\n\r\n",
     ),
     "no JSON": (400, "malformed_json", ["Content-Length: 2"], b"{]"),
+    "charset that decodes no text": (
+        400,
+        "malformed_json",
+        ["Content-Type: application/json; charset=rot13", "Content-Length: 2"],
+        b"{]",
+    ),
+    "charset that nobody knows": (
+        415,
+        "unsupported_media_type",
+        ["Content-Type: application/json; charset*=rot14''a", "Content-Length: 2"],
+        b"{]",
+    ),
 }
 
 
@@ -61,8 +73,9 @@ def test_body_is_refused_as_it_comes(
     case: str, connection: socket.socket, service: Service, build: str, store: FakeStore
 ) -> None:
     status, code, headers, body = BODIES[case]
-    line = f"POST {build}/credentials"
-    found, head, content = exchange(connection, service, line, JSON, *headers, body=body)
+    line = f"POST {build}/credentials?a=%ff"
+    headers = headers if "charset" in case else [JSON, *headers]
+    found, head, content = exchange(connection, service, line, *headers, body=body)
     assert (found, store.asked) == (status, 0)
     assert "application/problem+json" in head
     assert f'"code":"{code}"'.encode() in content

@@ -123,7 +123,7 @@ def test_list_of_a_megabyte_is_refused_in_few_words(refused: Refused) -> None:
     assert len(response.content) < 2_000
 
 
-@pytest.mark.parametrize("length", ["abc", "1e3", "-1"])
+@pytest.mark.parametrize("length", ["abc", "1e3", "-1", "9" * 30, "9" * 4400, "\u0663"])
 def test_length_that_is_no_number_is_malformed(length: str, send: Send, sts: FakeSts) -> None:
     response = send(ISSUE, CONTENT_LENGTH=length)
     assert response.status_code == 400

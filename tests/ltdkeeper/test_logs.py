@@ -1,6 +1,7 @@
 """The log is one JSON object a line, holds no access token, and no library's DEBUG."""
 
 import logging
+from typing import Any
 
 import pytest
 import structlog
@@ -113,6 +114,24 @@ def test_token_in_a_library_s_arguments_is_masked() -> None:
     with log_at("INFO") as lines:
         logging.getLogger("some.library").info("sent %s", {"auth": f"ltdk_{ID}_{SECRET}"})
     assert SECRET not in str(lines())
+
+
+def test_long_text_of_a_caller_is_cut_but_no_traceback() -> None:
+    with log_at("INFO") as lines:
+        try:
+            raise ValueError("x" * 5000)
+        except ValueError:
+            structlog.get_logger("credentials.long").exception("request", path="/" * 5000)
+    [line] = lines()
+    assert (len(line["path"]), len(line["exception"]) > 5000) == (1003, True)
+
+
+def test_terminal_is_not_told_what_to_do() -> None:
+    formatter = logging_settings(level="INFO", renderer="console")["formatters"]["structured"]
+    event: Any = {"event": "request", "path": "/\x1b[2J", "exception": "a\nb"}
+    for processor in formatter["processors"][-2:]:
+        event = processor(None, "info", event)
+    assert ("\x1b" in event, "\\x1b[2J" in event, "a\nb" in event) == (False, True, True)
 
 
 def test_lines_below_the_level_are_left_out() -> None:

@@ -48,6 +48,16 @@ FORMS: dict[str, Make] = {
         json.dumps(scene.claims()).encode("utf-16"),
     ),
     "NaN among the claims": lambda scene: scene.by_hand(HEADER, claims_text(scene, ',"x":NaN')),
+    "half a character in the issuer": lambda scene: scene.signed(iss="\ud800"),
+    "half a character in another claim": lambda scene: scene.signed(jti="\udfff"),
+    "half a character in the name of a claim": lambda scene: scene.signed(**{"\ud800": 1}),
+    "half a character in the header": lambda scene: scene.issuer.sign(scene.claims(), x="\ud800"),
+    "NUL in the issuer": lambda scene: scene.signed(iss=f"{scene.issuer.url}\0"),
+    "line break behind the issuer": lambda scene: scene.signed(iss=f"{scene.issuer.url}\n"),
+    "NUL in the name of the key": lambda scene: scene.issuer.sign(scene.claims(), kid="a\0"),
+    "a number of 4,400 digits": lambda scene: scene.by_hand(
+        HEADER, claims_text(scene, f',"x":{"9" * 4400}')
+    ),
     "a claim twice": lambda scene: scene.by_hand(
         HEADER, claims_text(scene, ',"repository_id":"74"')
     ),
@@ -107,6 +117,18 @@ CLAIMS: dict[str, Make] = {
     "exp beyond all calendars": lambda scene: scene.signed(exp=10**17),
     "exp without end": lambda scene: scene.by_hand(
         HEADER, json.dumps(scene.claims(exp=None))[:-1] + ',"exp":1e999}'
+    ),
+    "iat without end": lambda scene: scene.by_hand(
+        HEADER, json.dumps(scene.claims(iat=None))[:-1] + ',"iat":1e999}'
+    ),
+    "nbf before all time": lambda scene: scene.by_hand(
+        HEADER, json.dumps(scene.claims())[:-1] + ',"nbf":-1e999}'
+    ),
+    "exp of 4,000 digits": lambda scene: scene.by_hand(
+        HEADER, json.dumps(scene.claims(exp=None))[:-1] + f',"exp":{"9" * 4000}}}'
+    ),
+    "nbf of 400 digits before all time": lambda scene: scene.by_hand(
+        HEADER, json.dumps(scene.claims())[:-1] + f',"nbf":-{"9" * 400}}}'
     ),
     "exp in text": lambda scene: scene.signed(exp=str(seconds_from_now(300))),
     "exp that is true": lambda scene: scene.signed(exp=seconds_from_now(300), nbf=True),

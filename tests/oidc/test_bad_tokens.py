@@ -1,11 +1,16 @@
 """No bad token is taken, each is told why, and nobody but the configured issuer is asked."""
 
+import json
 import logging
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from credentials.access.models import JobToken, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
+from tests.http.test_fuzz import TEXTS, VALUES, fuzzed, is_answered
 from tests.oidc.bad_tokens import BAD_TOKENS
 from tests.oidc.conftest import Show, Trust
 from tests.oidc.forging import Make, Scene
@@ -70,3 +75,25 @@ def test_keys_in_the_header_of_a_good_token_are_not_looked_at(
     headers = {"jku": scene.decoy.url, "x5u": scene.decoy.url}
     assert show(scene.issuer.sign(scene.claims(), **headers)).status_code == 200
     assert scene.decoy.requests == []
+
+
+CLAIMS = ["iss", "aud", "iat", "exp", "nbf", "jti", "sub", "repository_id", "ref", "event_name"]
+
+
+@fuzzed
+@given(
+    header=st.dictionaries(
+        st.sampled_from(["alg", "kid", "typ", "cty", "x5c"]), VALUES, max_size=1
+    ),
+    claims=st.dictionaries(st.sampled_from(CLAIMS) | TEXTS, VALUES, max_size=2),
+)
+def test_whatever_is_signed_is_answered(
+    header: dict[str, Any],
+    claims: dict[str, Any],
+    show: Show,
+    publisher: TrustedPublisher,
+    scene: Scene,
+) -> None:
+    """Also what no provider signs: numbers without end, half characters, NUL."""
+    head = {"alg": "RS256", "kid": "KID", **header}
+    is_answered(show(scene.by_hand(json.dumps(head), json.dumps(scene.claims(**claims)))))

@@ -1,7 +1,8 @@
 """An identity token as it was sent: taken apart strictly, with nothing in it believed yet. Pure.
 
 PyJWT takes it apart again when it verifies. This reading is stricter, so that the two cannot see
-different tokens: names that occur twice, NaN, and the `crit` and `b64` headers are refused.
+different tokens: names that occur twice, NaN, half characters (lone surrogates), and the `crit` and
+`b64` headers are refused.
 """
 
 import base64
@@ -10,6 +11,10 @@ import json
 import re
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
+
+from builds.slugs import has_controls
 
 MAX_TOKEN_LENGTH = 16 * 1024
 ALGORITHMS = ("RS256", "ES256")
@@ -50,6 +55,8 @@ def _text(members: dict[str, Any], name: str) -> str:
     value = members.get(name)
     if not isinstance(value, str) or not value:
         raise Unreadable(f"It lacks `{name}`.")
+    if has_controls(value):
+        raise Unreadable(f"Its `{name}` holds control characters.")
     return value
 
 
@@ -57,6 +64,7 @@ def _read_object(encoded: str) -> dict[str, Any]:
     try:
         text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
         read = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        orjson.loads(text)  # takes no lone surrogates, which no database and no hash takes either
     except Unreadable:
         raise
     except (binascii.Error, ValueError, RecursionError):
