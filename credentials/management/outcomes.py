@@ -127,7 +127,7 @@ class ServiceCommand(BaseCommand):
             told = _as_command_error(err)
             if not self.has_document:
                 with suppress(OSError):
-                    self.write_json(orjson.dumps({"error": _sentence(told)}).decode())
+                    self.write_json(orjson.dumps({"error": reason_of(err)}).decode())
                     self.stdout.flush()
             if told is err:
                 raise
@@ -162,7 +162,7 @@ class ServiceCommand(BaseCommand):
             yield add
         except BaseException as err:
             with suppress(OSError):
-                close(error=_sentence(_as_command_error(err)))
+                close(error=reason_of(err))
                 self.stdout.flush()
             raise
         close()
@@ -194,8 +194,9 @@ def _as_command_error(err: BaseException) -> BaseException:
     return err
 
 
-def _sentence(err: BaseException) -> str:
-    """Of a bug only its kind: its text may hold anything."""
+def reason_of(err: BaseException) -> str:
+    """Why a run broke off, in a sentence; of a bug only its kind: its text may hold anything."""
+    err = _as_command_error(err)
     return str(err) if isinstance(err, CommandError) else f"Broken off by {type(err).__name__}."
 
 

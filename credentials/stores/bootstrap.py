@@ -71,14 +71,20 @@ def plan_for(
 
 
 def bootstrap_store(
-    *, operator: Operator, plan: Plan, vendor_key: AccessKey | None, apply: bool
+    *,
+    operator: Operator,
+    plan: Plan,
+    vendor_key: AccessKey | None,
+    apply: bool,
+    report: Report | None = None,
 ) -> Report:
     """Go through every step; with `apply`, do what is missing. Safe to repeat.
 
     What the store refuses or does not know is an outcome, not an error. The role gets its rights
-    last, and not at all while anything that limits it has failed.
+    last, and not at all while anything that limits it has failed. A `report` that the caller gives
+    holds what was done even when the run breaks off: keys that were made are shown only now.
     """
-    report = Report(store_name=operator.store_name, applied=apply)
+    report = report or Report(store_name=operator.store_name, applied=apply)
     bucket = settle_bucket(operator.s3, plan, apply=apply)
     report.outcomes += bucket
     made_key = _settle_vendor(report, operator, plan, apply=apply)

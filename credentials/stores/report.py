@@ -29,8 +29,8 @@ def text_lines(report: Report) -> Iterator[str]:
     yield _summary(report)
 
 
-def json_document(report: Report) -> str:
-    """One object: the steps, the policy documents, the new keys."""
+def json_document(report: Report, **error: str) -> str:
+    """One object: the steps, the policy documents, the new keys, and why a run broke off."""
     document: dict[str, Any] = {
         "store": report.store_name,
         "applied": report.applied,
@@ -46,7 +46,7 @@ def json_document(report: Report) -> str:
             for name, key in report.keys.items()
         },
     }
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
+    return orjson.dumps(document | error, option=orjson.OPT_INDENT_2).decode()
 
 
 def _summary(report: Report) -> str:

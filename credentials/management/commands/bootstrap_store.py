@@ -15,9 +15,10 @@ from credentials.management.outcomes import (
     ServiceCommand,
     end,
     not_made,
+    reason_of,
     wrong_argument,
 )
-from credentials.stores.bootstrap import bootstrap_store, plan_for
+from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
 from credentials.stores.operator import Operator, key_of_profile
 from credentials.stores.report import json_document, text_lines
 
@@ -56,7 +57,8 @@ class Command(ServiceCommand):
             vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
             one_run = only_run(f"bootstrap_store of the store {store.name}")
             with one_run if options["apply"] else nullcontext():
-                report = bootstrap_store(
+                report = self._bootstrap(
+                    is_json=options["format"] == "json",
                     operator=Operator.of(store, session=session),
                     plan=plan,
                     vendor_key=vendor_key,
@@ -68,12 +70,24 @@ class Command(ServiceCommand):
             raise not_made(str(err)) from err
         if options["with_sync"] and report.applied and report.has_rights:
             Store.objects.filter(pk=store.pk).update(with_sync=True)
-        is_json = options["format"] == "json"
+        self._tell(report, is_json=options["format"] == "json")
+        end(ExitCode.NOT_MADE if report.has_failed else ExitCode.NOTHING_FOUND)
+
+    def _bootstrap(self, *, is_json: bool, operator: Operator, apply: bool, **rest: Any) -> Report:
+        """Tells what was done also when the run breaks off, since new keys are shown only once."""
+        report = Report(store_name=operator.store_name, applied=apply)
+        try:
+            return bootstrap_store(operator=operator, apply=apply, report=report, **rest)
+        except BaseException as err:
+            if report.keys:
+                self._tell(report, is_json=is_json, error=reason_of(err))
+            raise
+
+    def _tell(self, report: Report, *, is_json: bool, **error: str) -> None:
         if is_json:
-            self.write_json(json_document(report))
+            self.write_json(json_document(report, **error))
         else:
             self.stdout.write("\n".join(text_lines(report)))
-        end(ExitCode.NOT_MADE if report.has_failed else ExitCode.NOTHING_FOUND)
 
 
 def _store(name: str | None) -> Store:

@@ -50,6 +50,25 @@ def test_exit_code_is_3_when_a_step_failed(
     assert ended.value.code == 3
 
 
+@pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=["text", "json"])
+def test_key_that_was_made_is_shown_even_when_the_run_breaks_off(
+    options: list[str], command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> Trial:
+        raise KeyboardInterrupt("SIGTERM")
+
+    monkeypatch.setattr(trust, "try_assuming_again", break_off)
+    output = StringIO()
+    with pytest.raises(CommandError, match="Broken off by SIGTERM"):
+        call_command("bootstrap_store", "--apply", *options, stdout=output)
+    if options:
+        document = json.loads(output.getvalue())
+        assert document["keys"]["vendor"]["secret_access_key"]
+        assert document["error"].startswith("Broken off by SIGTERM.")
+    else:
+        assert "AWS_SECRET_ACCESS_KEY=" in output.getvalue()
+
+
 def test_store_must_be_named_where_there_are_several(command: Command, store: Store) -> None:
     Store.objects.create(name="second", bucket="other-bucket", role_arn=store.role_arn)
     with pytest.raises(CommandError, match="main, second"):
