@@ -25,7 +25,7 @@ class StoreWithoutSync(DomainError):
     status = 400
     code = "store_without_sync"
 
-    def __init__(self, *, store_name: str) -> None:
+    def __init__(self, *, store_name: str = "NAME") -> None:
         super().__init__(
             f"The store {store_name} is not set up for sync products. An operator sets it up with "
             f"`manage.py bootstrap_store --store {store_name} --with-sync --apply`."

@@ -204,6 +204,18 @@ class RoleNotAssumable(StsError):
     message = "The store refuses the upload role to this service. Its operators must look."
 
 
+class RoleMissing(RoleNotAssumable):
+    """Ceph says so; AWS refuses as if the role were there."""
+
+    code = "role_missing"
+    message = "The store has no such upload role. Its operators must look."
+
+
+class StsNotSupported(StsError):
+    code = "sts_not_supported"
+    message = "The store does not issue sessions (AssumeRole). Its operators must use another."
+
+
 class RegionDisabled(StsError):
     code = "region_disabled"
     message = "STS is disabled in the store's region. Its operators must enable it."

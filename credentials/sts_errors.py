@@ -10,9 +10,11 @@ from botocore.parsers import ResponseParserError
 from credentials.errors import (
     PolicyTooLarge,
     RegionDisabled,
+    RoleMissing,
     RoleNotAssumable,
     StsBadAnswer,
     StsError,
+    StsNotSupported,
     StsRefused,
     StsThrottled,
     StsUnreachable,
@@ -44,6 +46,18 @@ VENDOR_REFUSED = {
     "MissingAuthenticationToken",
     "RequestExpired",
     "RequestTimeTooSkewed",
+}
+# How stores say that they do not know a call at all.
+UNSUPPORTED_STATUSES = {405, 501}
+UNSUPPORTED_CODES = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "InvalidAction"}
+KINDS: dict[str, type[StsError]] = {
+    **dict.fromkeys(THROTTLED, StsThrottled),
+    **dict.fromkeys(VENDOR_REFUSED, VendorCredentialsRefused),
+    **dict.fromkeys(UNSUPPORTED_CODES, StsNotSupported),
+    "AccessDenied": RoleNotAssumable,
+    "AccessDeniedException": RoleNotAssumable,
+    "NoSuchEntity": RoleMissing,
+    "RegionDisabledException": RegionDisabled,
 }
 UNREACHABLE = (
     botocore_errors.ConnectionError,
@@ -86,7 +100,13 @@ def typed_error(err: Exception) -> DomainError:
 
 
 def loggable(err: Exception) -> str:
-    """What may be written down of what botocore raised: never the text of an answer."""
+    """What may be written down of what botocore raised: never the text of an answer.
+
+    Where botocore found no code, it stands in its place with the status (Ceph).
+    """
+    if isinstance(err, botocore_errors.ClientError) and not _own_code(err):
+        found = f"{http_status(err)} {error_code(err)}".strip()
+        return f"{type(err).__name__}: {found} when calling the {err.operation_name} operation"
     is_told = isinstance(err, (botocore_errors.ClientError, *UNREACHABLE))
     return f"{type(err).__name__}: {err}" if is_told else type(err).__name__
 
@@ -99,14 +119,10 @@ def _from_answer(err: botocore_errors.ClientError) -> DomainError:
 
 
 def _sts_error(code: str, status: int) -> StsError:
-    if code in THROTTLED:
-        return StsThrottled()
-    if code in VENDOR_REFUSED:
-        return VendorCredentialsRefused()
-    if code in {"AccessDenied", "AccessDeniedException", "NoSuchEntity"}:
-        return RoleNotAssumable()
-    if code == "RegionDisabledException":
-        return RegionDisabled()
+    if kind := KINDS.get(code):
+        return kind()
+    if status in UNSUPPORTED_STATUSES:
+        return StsNotSupported()
     return StsUnreachable() if status >= SERVER_ERROR else StsRefused()
 
 
@@ -117,7 +133,10 @@ def http_status(err: botocore_errors.ClientError) -> int:
 
 def error_code(err: botocore_errors.ClientError) -> str:
     """The store's error code, also where it answers STS in S3's form (Ceph)."""
+    return _own_code(err) or str(err.response.get("Code", ""))
+
+
+def _own_code(err: botocore_errors.ClientError) -> str:
+    """The code as botocore read it; empty where it found none."""
     code = str(err.response.get("Error", {}).get("Code", ""))
-    if code in {"", "Unknown"}:
-        code = str(err.response.get("Code", ""))
-    return code
+    return "" if code == "Unknown" else code

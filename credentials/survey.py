@@ -59,7 +59,7 @@ def _look(vended: VendedSession) -> Survey:
             Bucket=build.bucket_name, Prefix=f"{build.root}/", MaxKeys=PAGE_KEYS
         )
     except ClientError as err:
-        log.warning("survey_refused", build=build.pk, error=str(err))
+        log.warning("survey_refused", build=build.pk, error=loggable(err))
         return Survey(failure=f"listing_refused: {error_code(err)}"[:64])
     except CALL_FAILED as err:
         log.warning("survey_failed", build=build.pk, error=loggable(err))

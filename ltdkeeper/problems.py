@@ -71,6 +71,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     response = _render(exc)
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _report(exc, response.status_code, context)
+        # Or Django says it again in a line of its own.
+        response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
     return response
 
 
@@ -125,7 +127,14 @@ def _first_error(detail: Any, path: str = "") -> str:
 
 def _report(exc: Exception, status: int, context: dict[str, Any]) -> None:
     is_bug = status == HTTPStatus.INTERNAL_SERVER_ERROR
-    log.error("request_failed", status=status, exc_info=exc if is_bug else None, error=repr(exc))
+    code = getattr(exc, "code", None)
+    log.error(
+        "request_failed",
+        status=status,
+        code=code,
+        exc_info=exc if is_bug else None,
+        error=repr(exc),
+    )
     if is_bug:
         got_request_exception.send(sender=None, request=context.get("request"))
         if settings.DEBUG_PROPAGATE_EXCEPTIONS:

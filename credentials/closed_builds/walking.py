@@ -49,7 +49,7 @@ def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterat
         except DomainError as err:
             yield _failed(build, err.code)
         except ClientError as err:
-            log.warning("closed_build_refused", build=build.pk, error=str(err))
+            log.warning("closed_build_refused", build=build.pk, error=loggable(err))
             yield _failed(build, f"store_refused: {error_code(err)}")
         except CALL_FAILED as err:
             log.warning("closed_build_failed", build=build.pk, error=loggable(err))

@@ -14,7 +14,8 @@ Named = tuple[str, Document]
 def policies_of(hand: Hand, *, kind: str, name: str) -> dict[str, Document]:
     """The documents of a `user`, `role` or `group` by name; an attached policy's is its ARN.
 
-    Raises an Obstacle; NotLookedAt when there is nobody of that name.
+    Raises an Obstacle; NotLookedAt when there is nobody of that name, NotSupported where a store
+    has no policies of its own.
     """
     return dict([*_inline(hand, kind, name), *_attached(hand, kind, name)])
 
@@ -43,7 +44,8 @@ def managed_policy(hand: Hand, arn: str) -> Document | None:
 
 def _inline(hand: Hand, kind: str, name: str) -> Iterator[Named]:
     owner = {f"{kind.title()}Name": name}
-    for policy in _listed(hand, f"list_{kind}_policies", "PolicyNames", **owner):
+    answer = hand.pages(hand.iam, f"list_{kind}_policies", **owner)
+    for policy in _items(answer, "PolicyNames", owner):
         found = hand.ask(hand.iam, f"get_{kind}_policy", PolicyName=policy, **owner)
         if found:  # else it was removed meanwhile
             yield policy, found["PolicyDocument"]
@@ -62,6 +64,10 @@ def _listed(hand: Hand, method: str, items: str, **owner: str) -> list[Any]:
         answer = hand.pages(hand.iam, method, **owner)
     except NotSupported:
         return []
+    return _items(answer, items, owner)
+
+
+def _items(answer: Any, items: str, owner: dict[str, str]) -> list[Any]:
     if answer is None:
         raise NotLookedAt(f"IAM knows no {' '.join(owner.values())}")
     return list(answer.get(items, []))

@@ -19,6 +19,7 @@ from credentials.doctor.refusals import NO_BUCKET
 from credentials.doctor.scene import Scene
 from credentials.errors import (
     RoleNotAssumable,
+    StsNotSupported,
     VendorCredentialsMissing,
     VendorCredentialsRefused,
 )
@@ -43,6 +44,15 @@ def assuming(scene: Scene) -> Iterator[Finding]:
         if scene.is_without_role:
             raise NotLookedAt("there is no role") from err
         yield _refused(scene)
+    except StsNotSupported as err:
+        yield Finding(
+            id="assuming.not-supported",
+            what="The store does not know AssumeRole, or has it switched off.",
+            why=WHY_ASSUMING,
+            change=f"{err.message} Where it is only switched off, switch it on, and make the "
+            "role with the store's own tools, with the documents of:\n"
+            f"manage.py bootstrap_store --store {scene.store.name} --format json",
+        )
     except DomainError as err:
         yield Finding(
             id="assuming.failed",

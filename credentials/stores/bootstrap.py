@@ -32,7 +32,8 @@ NO_RIGHTS = "Not given its rights while a step above has failed."
 class Report:
     """Every step and what became of it, the documents, and the keys that were made now.
 
-    `has_rights` says that the upload role's policy is the one in the documents.
+    `has_rights` says that the upload role's policy is the one in the documents, `has_api` that the
+    store lets it be set at all.
     """
 
     store_name: str
@@ -41,6 +42,7 @@ class Report:
     documents: dict[str, str] = field(default_factory=dict)
     keys: dict[str, AccessKey] = field(default_factory=dict)
     has_rights: bool = False
+    has_api: bool = True
 
     @property
     def has_failed(self) -> bool:
@@ -124,6 +126,7 @@ def _settle_role(
         duration = settle(duration_setting(iam, plan), apply=apply)
         given = settle(rights, apply=apply)
         report.outcomes += [*limits, duration, given]
+        report.has_api = given.status is not Status.NOT_SUPPORTED
         report.has_rights = given.status in {Status.MADE, Status.CHANGED, Status.UNCHANGED}
     report.documents = {
         "trust": plan.trust(refuse_sessions=trust.refuses_sessions),

@@ -40,7 +40,7 @@ def settle_public_access(s3: "S3Client", plan: Plan, *, apply: bool) -> Outcome:
         return replace(outcome, detail=detail)
     if narrower.status is Status.FAILED:
         return narrower
-    return replace(narrower, status=Status.NOT_SUPPORTED, detail=blocking.unsupported)
+    return replace(narrower, status=Status.NOT_SUPPORTED, detail=blocking.tolerance)
 
 
 def _blocking(s3: "S3Client", plan: Plan, wanted: dict[str, bool]) -> Setting:
@@ -55,8 +55,10 @@ def _blocking(s3: "S3Client", plan: Plan, wanted: dict[str, bool]) -> Setting:
             PublicAccessBlockConfiguration=wanted,  # type: ignore[arg-type]
         ),
         tolerated=None if plan.is_aws else NEW_ACLS_ALLOWED,
-        unsupported="BlockPublicAcls stays off: with it, stores like this one refuse every "
+        tolerance="BlockPublicAcls stays off: with it, stores like this one refuse every "
         "upload. The rest is on, so that public ACLs have no effect.",
+        unsupported="Nothing was set: keep the bucket from being public with the store's own "
+        "tools.",
     )
 
 

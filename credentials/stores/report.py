@@ -10,9 +10,14 @@ from typing import Any
 import orjson
 
 from credentials.stores.bootstrap import Report
+from credentials.stores.outcomes import Status
 
 NOTHING_CHANGED = "Nothing had to be changed."
 NOTHING_DONE = "Nothing was changed: --apply does it."
+NO_API = (
+    "the upload role and its rights are not supported here; use the store's own tools, with these "
+    "documents."
+)
 
 
 def text_lines(report: Report) -> Iterator[str]:
@@ -22,6 +27,10 @@ def text_lines(report: Report) -> Iterator[str]:
         yield f"{'':<14} {outcome.why}"
         if outcome.detail:
             yield f"{'':<14} ! {outcome.detail}"
+    if not report.has_api:
+        for name, document in report.documents.items():
+            yield f"The document named {name}:"
+            yield f"  {document}"
     for name, key in report.keys.items():
         yield f"The key of the {name}, shown only now:"
         yield f"  AWS_ACCESS_KEY_ID={key.access_key_id}"
@@ -36,6 +45,7 @@ def json_document(report: Report, **error: str) -> str:
         "applied": report.applied,
         "changed": report.has_changed,
         "failed": report.has_failed,
+        "supported": report.has_api,
         "steps": report.outcomes,
         "documents": {name: json.loads(text) for name, text in report.documents.items()},
         "keys": {
@@ -52,6 +62,10 @@ def json_document(report: Report, **error: str) -> str:
 def _summary(report: Report) -> str:
     if report.has_failed:
         return f"Store {report.store_name}: not complete. Mend what failed, then run it again."
+    if not report.has_api:
+        would = {Status.WOULD_MAKE, Status.WOULD_CHANGE}
+        rest = any(outcome.status in would for outcome in report.outcomes)
+        return f"Store {report.store_name}: {NO_API}{' --apply does the rest.' if rest else ''}"
     if not report.applied:
         return f"Store {report.store_name}: {NOTHING_DONE}"
     return f"Store {report.store_name}: {'set up.' if report.has_changed else NOTHING_CHANGED}"

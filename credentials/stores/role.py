@@ -80,6 +80,7 @@ def upload_policy_setting(iam: "IAMClient", plan: Plan) -> Setting:
         wanted=json.loads(document),
         look=lambda: iam.get_role_policy(RoleName=name, PolicyName=name)["PolicyDocument"],
         put=lambda: iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=document),
+        unsupported="Give the role the document named upload with the store's own tools.",
     )
 
 

@@ -8,11 +8,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.stores.outcomes import Outcome, Status
-from credentials.sts_errors import error_code, http_status
+from credentials.sts_errors import (
+    UNSUPPORTED_CODES,
+    UNSUPPORTED_STATUSES,
+    error_code,
+    http_status,
+)
 
 FORBIDDEN, NOT_FOUND = 403, 404
-UNSUPPORTED_STATUSES = {405, 501}
-UNSUPPORTED_CODES = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "InvalidAction"}
 # Reading back what was just written may lag behind on AWS.
 READS_BACK, PAUSE_SECONDS = 4, 0.5
 
@@ -21,7 +24,8 @@ READS_BACK, PAUSE_SECONDS = 4, 0.5
 class Setting:
     """Something a store should hold. `look` answers None while it is not there at all.
 
-    `tolerated` is another value that stays as it is: all that the store can hold of the wanted one.
+    `tolerated` is another value that stays as it is: all that the store can hold of the wanted one;
+    `tolerance` says what that means for the operator.
     `unsupported_codes` are further error codes by which a store says that it does not know the
     setting; `unsupported` says what not having it means for the operator.
     """
@@ -32,6 +36,7 @@ class Setting:
     look: Callable[[], Any]
     put: Callable[[], object]
     tolerated: Any = None
+    tolerance: str = ""
     unsupported: str = ""
     unsupported_codes: frozenset[str] = frozenset()
 
@@ -43,7 +48,7 @@ def settle(setting: Setting, *, apply: bool) -> Outcome:
         if found == setting.wanted:
             return _outcome(setting, Status.UNCHANGED)
         if found is not None and found == setting.tolerated:
-            return _outcome(setting, Status.NOT_SUPPORTED)
+            return _outcome(setting, Status.NOT_SUPPORTED, is_tolerated=True)
         if not apply:
             return _outcome(setting, Status.WOULD_MAKE if found is None else Status.WOULD_CHANGE)
         setting.put()
@@ -101,7 +106,10 @@ def _failure(setting: Setting, err: ClientError | BotoCoreError) -> Outcome:
     return _outcome(setting, Status.FAILED, told(err))
 
 
-def _outcome(setting: Setting, status: Status, detail: str = "") -> Outcome:
+def _outcome(
+    setting: Setting, status: Status, detail: str = "", *, is_tolerated: bool = False
+) -> Outcome:
     if status is Status.NOT_SUPPORTED:
-        detail = " ".join(part for part in (detail, setting.unsupported) if part)
+        meaning = setting.tolerance if is_tolerated else setting.unsupported
+        detail = " ".join(part for part in (detail, meaning) if part)
     return Outcome(what=setting.what, why=setting.why, status=status, detail=detail)

@@ -107,6 +107,7 @@ def _existence(iam: "IAMClient", plan: Plan) -> Setting:
         what=f"role {plan.role_name}",
         why="Every session is one of this role, narrowed to one build.",
         wanted=plan.role_arn,
+        unsupported="Make it with the store's own tools, with the document named trust.",
         look=lambda: iam.get_role(RoleName=plan.role_name)["Role"]["Arn"],
         put=lambda: iam.create_role(
             RoleName=plan.role_name,

@@ -39,7 +39,7 @@ def _existence(iam: "IAMClient", plan: Plan, kind: str, why: str) -> Setting:
         wanted=plan.user_arn(kind),
         look=lambda: iam.get_user(UserName=name)["User"]["Arn"],
         put=lambda: iam.create_user(UserName=name),
-        unsupported=f"Make {kind} with the store's own tools.",
+        unsupported=f"Make the {kind} with the store's own tools, with the document named {kind}.",
     )
 
 

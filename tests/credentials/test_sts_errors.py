@@ -17,6 +17,8 @@ THROTTLED = (errors.StsThrottled, 503, "sts_throttled", 5)
 REFUSED_VENDOR = (errors.VendorCredentialsRefused, 503, "vendor_credentials_expired", 60)
 NO_VENDOR = (errors.VendorCredentialsMissing, 503, "vendor_credentials_missing", 60)
 NOT_ASSUMABLE = (errors.RoleNotAssumable, 502, "role_not_assumable", None)
+MISSING = (errors.RoleMissing, 502, "role_missing", None)
+NO_STS = (errors.StsNotSupported, 502, "sts_not_supported", None)
 DISABLED = (errors.RegionDisabled, 502, "region_disabled", None)
 TOO_LARGE = (errors.PolicyTooLarge, 422, "policy_too_large", None)
 UNREACHABLE = (errors.StsUnreachable, 503, "sts_unreachable", 5)
@@ -46,7 +48,10 @@ CODES = {
     "RequestTimeTooSkewed": REFUSED_VENDOR,
     "AccessDenied": NOT_ASSUMABLE,
     "AccessDeniedException": NOT_ASSUMABLE,
-    "NoSuchEntity": NOT_ASSUMABLE,
+    "NoSuchEntity": MISSING,
+    "NotImplemented": NO_STS,
+    "MethodNotAllowed": NO_STS,
+    "InvalidAction": NO_STS,
     "RegionDisabledException": DISABLED,
     "PackedPolicyTooLarge": TOO_LARGE,
     "MalformedPolicyDocument": REFUSED,
@@ -84,6 +89,9 @@ STATUSES = {
     "unavailable": ("ServiceUnavailable", 503, UNREACHABLE),
     "gateway without a code": ("", 502, UNREACHABLE),
     "status as a code": ("504", 504, UNREACHABLE),
+    "not implemented": ("NotImplemented", 501, NO_STS),
+    "not implemented, without a code": ("", 501, NO_STS),
+    "not allowed": ("", 405, NO_STS),
     "throttled with 503": ("SlowDown", 503, THROTTLED),
     "denied with 500": ("AccessDenied", 500, NOT_ASSUMABLE),
     "just under 500": ("Odd", 499, REFUSED),
@@ -161,6 +169,13 @@ LOGGED: dict[str, tuple[Exception, str]] = {
         answered("AccessDenied"),
         "ClientError: An error occurred (AccessDenied) when calling the AssumeRole operation: "
         "User arn:aws:iam::1:user/vendor may not",
+    ),
+    "refusal in S3's form": (
+        ClientError(
+            {"Code": "NoSuchEntity", "ResponseMetadata": {"HTTPStatusCode": 404}},  # type: ignore[arg-type]
+            "AssumeRole",
+        ),
+        "ClientError: 404 NoSuchEntity when calling the AssumeRole operation",
     ),
     "network": (
         botocore_errors.ConnectTimeoutError(endpoint_url=URL),

@@ -12,6 +12,7 @@ from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send
 from tests.http.endpoints import ENDPOINTS, ISSUE, READ_BUILD, Endpoint
 from tests.http.problem import assert_problem
+from tests.ltdkeeper.log_lines import log_at
 
 pytestmark = pytest.mark.django_db
 
@@ -142,3 +143,18 @@ def test_service_without_a_database_is_alive_but_not_ready(
     response = send(Endpoint(method="GET", path="/readyz"))
     assert response.status_code == 503
     assert "inner words" not in response.content.decode()
+
+
+@pytest.mark.parametrize("how", ["store", "bug"])
+def test_failure_is_one_line_of_an_error_that_names_it(
+    how: str, send: Send, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how == "bug":
+        monkeypatch.setattr(SERVICES["issue credentials"], failing(RuntimeError(INSIDE)))
+    sts.fail_with("NoSuchEntity", status=404)
+    status, code = (500, "internal_error") if how == "bug" else (502, "role_missing")
+    with log_at("INFO") as lines:
+        assert_problem(send(ISSUE), status, code)
+        [error] = [line for line in lines() if line["level"] in {"error", "critical"}]
+    assert (error["event"], error["status"]) == ("request_failed", status)
+    assert how == "bug" or error["code"] == code

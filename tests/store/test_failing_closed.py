@@ -8,8 +8,11 @@ import json
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from credentials.secret import Secret
 from credentials.stores.operator import AccessKey
+from credentials.sts_errors import loggable, typed_error
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to
 from tests.store.differences import Expectations
 from tests.store.places import assert_untouched, prepare
@@ -96,3 +99,24 @@ def test_policy_over_the_limit_is_refused(
     assert len(policy) > 2048
     answer = answer_to(lambda: assume(policy, account, store))
     assert answer == expect.of("session policy: over the limit", Answer(400, "ValidationError"))
+
+
+def test_wrong_secret_and_missing_role_are_told_apart(
+    account: Account, store: StoreUnderTest
+) -> None:
+    vendor = account.vendor
+    wrong_key = AccessKey(access_key_id=vendor.access_key_id, secret_access_key=Secret("w" * 40))
+    asked = {
+        "wrong secret": (wrong_key, account.row.role_arn),
+        "missing role": (vendor, f"{account.row.role_arn}-none"),
+    }
+    codes, logged = set(), set()
+    for key, role_arn in asked.values():
+        with pytest.raises(ClientError) as refused:
+            store.client("sts", key).assume_role(
+                RoleArn=role_arn, RoleSessionName="mistake", DurationSeconds=900, Policy=document()
+            )
+        codes.add(typed_error(refused.value).code)
+        logged.add(loggable(refused.value))
+    assert (len(codes), len(logged)) == (2, 2)
+    assert "Unknown" not in "".join(logged)

@@ -6,6 +6,7 @@ from typing import Any
 
 from boto3.session import Session
 from botocore.exceptions import BotoCoreError, ProfileNotFound
+from django.conf import settings
 
 from builds.models import Store
 from credentials.identities import UnsafeIdentityError
@@ -21,6 +22,11 @@ from credentials.management.outcomes import (
 from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
 from credentials.stores.operator import Operator, key_of_profile
 from credentials.stores.report import json_document, text_lines
+
+SET_AS_WELL = (
+    "Set LTD_STORE_WITH_SYNC=true as well, if LTD_STORE_* describes this store: ensure_store "
+    "compares them."
+)
 
 
 class Command(ServiceCommand):
@@ -70,8 +76,11 @@ class Command(ServiceCommand):
             raise not_made(str(err)) from err
         if options["with_sync"] and report.applied and report.has_rights:
             Store.objects.filter(pk=store.pk).update(with_sync=True)
+            if store.name == settings.LTD_STORE_NAME and not settings.LTD_STORE_WITH_SYNC:
+                self.stderr.write(SET_AS_WELL)
         self._tell(report, is_json=options["format"] == "json")
-        end(ExitCode.NOT_MADE if report.has_failed else ExitCode.NOTHING_FOUND)
+        is_made = report.has_api and not report.has_failed
+        end(ExitCode.NOTHING_FOUND if is_made else ExitCode.NOT_MADE)
 
     def _bootstrap(self, *, is_json: bool, operator: Operator, apply: bool, **rest: Any) -> Report:
         """Tells what was done also when the run breaks off, since new keys are shown only once."""

@@ -1,6 +1,8 @@
 """What keeps the doctor from looking is a finding, and never a crash."""
 
+import threading
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import boto3
 import pytest
@@ -109,6 +111,45 @@ def test_store_that_does_not_answer_is_one_finding(row: Store, examine: Examine)
     assert [result.check for result in results if result.verdict is Verdict.OK] == [
         *("row", "endpoint", "kms-key", "cleaning")
     ]
+
+
+class NotImplementedHandler(BaseHTTPRequestHandler):
+    """A store that knows none of the calls."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"<Error><Code>NotImplemented</Code></Error>"
+        self.send_response(501)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+def test_store_without_an_api_is_one_finding_and_no_missing_permission(
+    row: Store, examine: Examine
+) -> None:
+    server = HTTPServer(("127.0.0.1", 0), NotImplementedHandler)
+    thread = threading.Thread(target=server.serve_forever, args=[0.01])
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}"
+        Store.objects.filter(pk=row.pk).update(endpoint_url=url)
+        results = examine()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    [finding] = all_findings(results)
+    assert finding.id == "assuming.not-supported"
+    assert "the store's own tools" in finding.change
+    unsupported = {r.check for r in results if r.verdict is Verdict.NOT_SUPPORTED}
+    assert {"role", "trust", "role-policies", "boundary", "bucket-policy"} <= unsupported
 
 
 UNREADABLE = {

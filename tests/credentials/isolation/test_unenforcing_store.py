@@ -177,7 +177,7 @@ def without_rights(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 
 UNTRIED = {
     "no bucket": (without_bucket, "prepare the check (404 NoSuchBucket)"),
-    "no role": (without_role, "prepare the check (role_not_assumable)"),
+    "no role": (without_role, "prepare the check (role_missing)"),
     "dead endpoint": (dead_endpoint, "prepare the check (sts_unreachable)"),
     "store down": (without_rights, "prepare the check (503 SlowDown)"),
 }

@@ -1,11 +1,15 @@
 """`manage.py bootstrap_store`: arguments, one call, exit code."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
+from boto3.session import Session
+from botocore.awsrequest import AWSResponse
 from django.core.management import CommandError, call_command
 from moto import mock_aws
 
@@ -144,3 +148,55 @@ def test_store_is_not_marked_for_sync_products_when_the_role_got_no_rights(
         command("--with-sync", "--apply")
     store.refresh_from_db()
     assert not store.with_sync
+
+
+def not_implemented(request: Any, **_: Any) -> Any:
+    """What a store answers that has no such API: `before-send` takes it for the answer."""
+    body = b"<Error><Code>NotImplemented</Code><Message>Not here.</Message></Error>"
+    return AWSResponse(request.url, 501, {}, BytesIO(body))
+
+
+class BytesIO(io.BytesIO):
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+@pytest.fixture
+def _no_api(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that knows objects and nothing else."""
+    Store.objects.update(endpoint_url="http://127.0.0.1:9")
+    session = Session()
+    session.events.register("before-send", not_implemented)
+    monkeypatch.setattr(
+        "credentials.management.commands.bootstrap_store.Session", lambda **_: session
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("--apply",), ("--apply", "--with-sync")], ids=" ".join)
+@pytest.mark.usefixtures("_no_api")
+def test_store_without_an_api_is_set_up_with_its_own_tools(
+    arguments: tuple[str, ...], store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        call_command("bootstrap_store", *arguments)
+    printed = capsys.readouterr().out
+    assert ended.value.code == 3
+    assert "not supported here; use the store's own tools, with these documents." in printed
+    assert '"Action":"sts:AssumeRole"' in printed
+    assert [
+        each
+        for each in ("--apply does it", "The rest is on", "Nothing had", "set up.")
+        if each in printed
+    ] == []
+    store.refresh_from_db()
+    assert not store.with_sync
+
+
+def test_operator_is_told_of_the_setting_that_is_compared(
+    command: Command, store: Store, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("--with-sync", "--apply")
+    assert "LTD_STORE_WITH_SYNC" not in capsys.readouterr().err
+    settings.LTD_STORE_NAME = store.name
+    command("--with-sync", "--apply")
+    assert "LTD_STORE_WITH_SYNC=true" in capsys.readouterr().err

@@ -100,7 +100,7 @@ def test_store_is_quoted_to_the_operator() -> None:
 
 def test_tolerated_value_stays_and_is_told() -> None:
     shelf = Shelf("nearly")
-    outcome = shelf.settled(tolerated="nearly", unsupported="The rest cannot be.")
+    outcome = shelf.settled(tolerated="nearly", tolerance="The rest cannot be.")
     assert (outcome.status, shelf.puts) == (Status.NOT_SUPPORTED, 0)
     assert outcome.detail == "The rest cannot be."
 
