@@ -15,13 +15,14 @@ PLAN = (
     "asked_seconds=asked_seconds\n"
     "    )\n"
 )
+LIMIT = "    if delivery not in INSIDE:\n        require_session(caller=caller, now=now)\n"
 ISSUE = "issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)\n"
 
 ORDER_BUGS = bugs_in(
     "credentials/issuing.py",
     ISSUING,
     minted_before_the_scope_was_validated=(
-        f"    {PLAN}    return {ISSUE}",
+        f"    {PLAN}{LIMIT}    return {ISSUE}",
         "    from unittest.mock import patch\n"
         "    from credentials.policy import Scope, session_policy\n"
         "    def trusted(build, delivery):\n"
