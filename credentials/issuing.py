@@ -16,9 +16,10 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from builds.errors import BuildClosed
+from builds.fixed_sql import insert, update
 from builds.models import Build
+from credentials.access.build_rights import right_still_stands
 from credentials.access.callers import Caller
-from credentials.access.locking import right_still_stands
 from credentials.access.models import Client
 from credentials.access.ownership import closable_build, owned_build
 from credentials.access.quotas import require_session
@@ -33,6 +34,17 @@ from ltdkeeper.origins import Origin
 SESSION_NAME_LENGTH = 64
 AGENT_LENGTH = 255
 ADDRESS_LENGTH = 45
+
+# What is known of a session only once STS has answered.
+COMPLETED = (
+    "status",
+    "completed_at",
+    "expires_at",
+    "access_key_id",
+    "assumed_role_id",
+    "packed_policy_percent",
+    "sts_request_id",
+)
 
 log = structlog.get_logger(__name__)
 
@@ -159,29 +171,31 @@ def _record(
 ) -> IssuedSession:
     """Insert the ledger row and commit it; `durable` refuses to run inside a transaction."""
     ledger_id, build = new_ledger_id(), plan.build
+    row = IssuedSession(
+        id=ledger_id,
+        delivery=plan.delivery,
+        store=build.product.store,
+        build=build,
+        client=plan.client,
+        store_name=build.product.store.name,
+        product_slug=build.product.slug,
+        build_slug=build.slug,
+        client_name=plan.client_name,
+        token_name=plan.token_name,
+        bucket_name=build.bucket_name,
+        root=build.root,
+        policy=plan.policy,
+        duration_seconds=plan.seconds,
+        signed_by_identity=by_identity,
+        role_arn="" if by_identity else build.product.store.role_arn,
+        session_name=f"{ledger_id}-{build.product.slug}"[:SESSION_NAME_LENGTH],
+        caller_address=origin.address[:ADDRESS_LENGTH],
+        caller_agent=origin.agent[:AGENT_LENGTH],
+        requested_at=now,
+    )
     with transaction.atomic(durable=True):
-        return IssuedSession.objects.create(
-            id=ledger_id,
-            delivery=plan.delivery,
-            store=build.product.store,
-            build=build,
-            client=plan.client,
-            store_name=build.product.store.name,
-            product_slug=build.product.slug,
-            build_slug=build.slug,
-            client_name=plan.client_name,
-            token_name=plan.token_name,
-            bucket_name=build.bucket_name,
-            root=build.root,
-            policy=plan.policy,
-            duration_seconds=plan.seconds,
-            signed_by_identity=by_identity,
-            role_arn="" if by_identity else build.product.store.role_arn,
-            session_name=f"{ledger_id}-{build.product.slug}"[:SESSION_NAME_LENGTH],
-            caller_address=origin.address[:ADDRESS_LENGTH],
-            caller_agent=origin.agent[:AGENT_LENGTH],
-            requested_at=now,
-        )
+        insert(row)
+    return row
 
 
 def _assume(
@@ -226,23 +240,11 @@ def _complete(row: IssuedSession, plan: PlannedSession, assumed: AssumedSession)
     with transaction.atomic(durable=True):
         stands = plan.still_stands(now, lock=True)
         status = IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
-        row.status, row.completed_at, row.expires_at = status, now, assumed.expires_at
+        row.status, row.completed_at, row.expires_at = status.value, now, assumed.expires_at
         row.access_key_id = assumed.access_key_id
         row.assumed_role_id = assumed.assumed_role_id
         row.packed_policy_percent = assumed.packed_policy_percent
         row.sts_request_id = assumed.request_id
-        completed = (
-            IssuedSession.objects.requested()
-            .filter(pk=row.pk)
-            .update(
-                status=row.status,
-                completed_at=row.completed_at,
-                expires_at=row.expires_at,
-                access_key_id=row.access_key_id,
-                assumed_role_id=row.assumed_role_id,
-                packed_policy_percent=row.packed_policy_percent,
-                sts_request_id=row.sts_request_id,
-            )
-        )
+        completed = update(row, COMPLETED, status=IssuedSession.Status.REQUESTED.value)
     if not stands or not completed:
         raise SessionWithheld

@@ -9,8 +9,9 @@ from typing import Any
 
 import structlog
 from django.db import OperationalError
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
+from builds.fixed_sql import Columns, fetch
 from credentials.access.models import ApiKey, Client, JobToken, KeySession, TrustedPublisher
 from credentials.access.networks import is_within
 from credentials.access.tokens import PresentedToken, TokenKind, digest, matches, parse_token
@@ -123,36 +124,72 @@ def _find(presented: PresentedToken) -> Caller | None:
     and a wrong secret are the same to the database, which finds nothing, and to everything after
     it. Whether a row that was found is the right one is decided here, in constant time.
     """
-    rows, as_caller = FIND[presented.kind]
-    secret_sha256 = digest(presented.unverified_secret)
-    row = rows.filter(secret_sha256=secret_sha256).order_by().first()
-    is_right = matches(presented, row.secret_sha256 if row else NO_DIGEST)
-    if row is None or not is_right or row.public_id != presented.public_id:
+    find = FIND[presented.kind]
+    row = fetch(find.text, [digest(presented.unverified_secret)], *find.parts)
+    token = row[0] if row else None
+    is_right = matches(presented, token.secret_sha256 if token else NO_DIGEST)
+    if row is None or token is None or not is_right or token.public_id != presented.public_id:
         return None
-    return as_caller(row)
+    return find.as_caller(*row)
 
 
-def _of_key(key: ApiKey) -> Caller:
-    return Caller(client=key.client, api_key=key)
+CLIENT, KEY = Columns(Client, "c"), Columns(ApiKey, "k")
+SESSION, JOB, PUBLISHER = (
+    Columns(KeySession, "x"),
+    Columns(JobToken, "j"),
+    Columns(TrustedPublisher, "t"),
+)
 
 
-def _of_key_session(session: KeySession) -> Caller:
-    return Caller(client=session.api_key.client, api_key=session.api_key, key_session=session)
+@dataclass(frozen=True, kw_only=True)
+class Find:
+    """A token by its hash with all that a caller is made of, in one statement."""
+
+    text: str
+    parts: tuple[Columns[Any], ...]
+    as_caller: Callable[..., Caller]
 
 
-def _of_job_token(token: JobToken) -> Caller:
-    return Caller(client=token.client, api_key=token.api_key, job_token=token)
+def _of_key(key: ApiKey, client: Client) -> Caller:
+    key.client = client
+    return Caller(client=client, api_key=key)
 
 
-# The rows of each kind of token with all that a caller is made of, and how.
-FIND: dict[TokenKind, tuple[QuerySet[Any], Callable[[Any], Caller]]] = {
-    TokenKind.API_KEY: (ApiKey.objects.select_related("client"), _of_key),
-    TokenKind.KEY_SESSION: (
-        KeySession.objects.select_related("api_key__client"),
-        _of_key_session,
+def _of_key_session(session: KeySession, key: ApiKey, client: Client) -> Caller:
+    session.api_key = key
+    return Caller(client=client, api_key=key, key_session=session)
+
+
+def _of_job_token(
+    token: JobToken, client: Client, key: ApiKey | None, publisher: TrustedPublisher | None
+) -> Caller:
+    token.publisher = publisher
+    return Caller(client=client, api_key=key, job_token=token)
+
+
+# Each equals a look-up of the ORM such as
+# `JobToken.objects.select_related("client", "api_key", "publisher").get(secret_sha256=...)`.
+FIND = {
+    TokenKind.API_KEY: Find(
+        text=f"SELECT {KEY.sql}, {CLIENT.sql} FROM credentials_apikey k"  # noqa: S608 - columns
+        " JOIN credentials_client c ON c.id = k.client_id WHERE k.secret_sha256 = %s",
+        parts=(KEY, CLIENT),
+        as_caller=_of_key,
     ),
-    TokenKind.JOB_TOKEN: (
-        JobToken.objects.select_related("client", "api_key", "publisher"),
-        _of_job_token,
+    TokenKind.KEY_SESSION: Find(
+        text=f"SELECT {SESSION.sql}, {KEY.sql}, {CLIENT.sql} FROM credentials_keysession x"  # noqa: S608
+        " JOIN credentials_apikey k ON k.id = x.api_key_id"
+        " JOIN credentials_client c ON c.id = k.client_id WHERE x.secret_sha256 = %s",
+        parts=(SESSION, KEY, CLIENT),
+        as_caller=_of_key_session,
+    ),
+    TokenKind.JOB_TOKEN: Find(
+        text=f"SELECT {JOB.sql}, {CLIENT.sql}, {KEY.sql}, {PUBLISHER.sql}"  # noqa: S608
+        " FROM credentials_jobtoken j JOIN credentials_client c ON c.id = j.client_id"
+        " LEFT JOIN credentials_apikey k ON k.id = j.api_key_id"
+        " LEFT JOIN credentials_trustedpublisher t ON t.id = j.publisher_id"
+        " WHERE j.secret_sha256 = %s",
+        parts=(JOB, CLIENT, KEY, PUBLISHER),
+        as_caller=_of_job_token,
     ),
 }

@@ -14,6 +14,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from builds.errors import UnknownBuild
 from builds.models import Build, BuildQuerySet, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
+from credentials.access.build_rights import BuildRight, right_to_build
 from credentials.access.callers import Caller
 from credentials.access.models import JobGrant, JobToken, Registration
 from credentials.access.quotas import require_room
@@ -106,23 +107,32 @@ def _open_until(caller: Caller, now: datetime) -> datetime:
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
-    return _find_with_rights(caller, build_id)
+    return _right(caller, build_id).build
 
 
 def owned_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may write to. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
-    build = _find_with_rights(caller, build_id)
-    if not build.owned:  # type: ignore[attr-defined]
+    right = _right(caller, build_id)
+    if not right.owned:
         raise NotYourBuild
-    return build
+    return right.build
 
 
 def closable_build(*, caller: Caller, build_id: int) -> Build:
     """A build the caller may finish or delete. Raises as `owned_build` does."""
-    build = _find_with_rights(caller, build_id)
-    if not build.closable:  # type: ignore[attr-defined]
+    right = _right(caller, build_id)
+    if not right.closable:
         raise NotYourBuild
-    return build
+    return right.build
+
+
+def _right(caller: Caller, build_id: int) -> BuildRight:
+    right = right_to_build(caller=caller, build_id=build_id)
+    if right is None:
+        raise UnknownBuild
+    if not right.granted:
+        raise ProductNotGranted
+    return right
 
 
 def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Build:
@@ -130,7 +140,7 @@ def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Bu
 
     Raises NoOpenBuild, JobFinished, SeveralOpenBuilds.
     """
-    owned = _with_rights(caller).filter(owned=True, granted=True)  # type: ignore[misc]
+    owned = with_rights(caller).filter(owned=True, granted=True)  # type: ignore[misc]
     if product_slug is not None:
         owned = owned.filter(product__slug=product_slug)
     found = list(owned.open(now).order_by("-pk")[:2])
@@ -154,7 +164,7 @@ def closable_registrations(caller: Caller) -> Q:
     return Q(client=caller.client)
 
 
-def _with_rights(caller: Caller) -> BuildQuerySet:
+def with_rights(caller: Caller) -> BuildQuerySet:
     """Builds annotated with the caller's rights to each: `granted`, `owned`, `closable`."""
     registrations = Registration.objects.filter(build=OuterRef("pk"))
     return Build.objects.with_store().annotate(
@@ -162,16 +172,6 @@ def _with_rights(caller: Caller) -> BuildQuerySet:
         owned=Exists(registrations.filter(owned_registrations(caller))),
         closable=Exists(registrations.filter(closable_registrations(caller))),
     )
-
-
-def _find_with_rights(caller: Caller, build_id: int) -> Build:
-    """A granted build and the caller's rights to it, in one query."""
-    build = _with_rights(caller).filter(pk=build_id).first()
-    if build is None:
-        raise UnknownBuild
-    if not build.granted:  # type: ignore[attr-defined]
-        raise ProductNotGranted
-    return build
 
 
 def _truth(condition: Q) -> "ExpressionWrapper[Any]":

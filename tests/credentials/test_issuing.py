@@ -165,10 +165,10 @@ def test_crash_after_the_call_leaves_a_row_for_the_audit(
 def test_nothing_is_asked_of_sts_when_the_row_cannot_be_written(
     issue: Issue, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**_: object) -> None:
+    def refuse(_row: object) -> None:
         raise DatabaseError("disk full")
 
-    monkeypatch.setattr(IssuedSession.objects, "create", refuse)
+    monkeypatch.setattr(issuing, "insert", refuse)
     with pytest.raises(DatabaseError):
         issue()
     assert sts.requests == []

@@ -8,37 +8,64 @@ JOB_OWNERSHIP = (
     "tests/credentials/access/test_job_ownership.py"
     "::test_another_job_of_the_client_sees_and_touches_nothing_of_it"
 )
+SAME_RIGHTS = "tests/credentials/access/test_same_rights.py"
 REGISTERING = "tests/builds/test_registering.py"
 
 OWNERSHIP_BUGS = (
     bugs_in(
         "credentials/access/ownership.py",
         OWNERSHIP,
-        key_mints_for_any_build_of_its_products=(
-            "    if not build.owned:  # type: ignore[attr-defined]\n",
-            "    if False:\n",
-        ),
-        key_mints_for_any_product=(
-            "    if not build.granted:  # type: ignore[attr-defined]\n",
-            "    if False:\n",
-        ),
+        key_mints_for_any_build_of_its_products=("    if not right.owned:\n", "    if False:\n"),
+        key_mints_for_any_product=("    if not right.granted:\n", "    if False:\n"),
+    )
+    | bugs_in(
+        "credentials/access/ownership.py",
+        SAME_RIGHTS,
         registration_of_any_build_will_do=(
             'Registration.objects.filter(build=OuterRef("pk"))',
             "Registration.objects.all()",
         ),
-    )
-    | bugs_in(
-        "credentials/access/ownership.py",
-        JOB_OWNERSHIP,
-        job_mints_for_any_build_of_its_client=(
+        open_build_of_any_job_will_do=(
             "return Q(client=caller.client, job_token=caller.job_token)",
             "return Q(client=caller.client)",
         ),
-        job_closes_any_build_of_its_client=("    if caller.job_token:\n", "    if False:\n"),
+    )
+    | bugs_in(
+        "credentials/access/build_rights.py",
+        JOB_OWNERSHIP,
+        job_mints_for_any_build_of_its_client=(
+            "owned = is_clients and owner_job_id == job_id",
+            "owned = is_clients",
+        ),
+        job_closes_any_build_of_its_client=(
+            "return owned, owned if job_id else is_clients",
+            "return owned, is_clients",
+        ),
+    )
+    | bugs_in(
+        "credentials/access/build_rights.py",
+        SAME_RIGHTS,
+        grant_of_any_client_will_do=(
+            "g.product_id = b.product_id AND g.client_id = %s",
+            "g.product_id = b.product_id AND %s IS NOT NULL",
+        ),
+        key_limited_to_other_products_mints=(
+            "wanted = [True, _is_limited(caller),",
+            "wanted = [True, False,",
+        ),
+        limit_of_a_key_not_checked_again=('(["limited key"] if is_limited else [])', "[]"),
+        products_of_a_job_not_checked_again=(
+            'for name in ("publisher", "job_token") if name in shown',
+            'for name in ("publisher",) if name in shown',
+        ),
+        products_of_a_rule_not_checked_again=(
+            'for name in ("publisher", "job_token") if name in shown',
+            'for name in ("job_token",) if name in shown',
+        ),
     )
     | bugs_in(
         "credentials/access/rights.py",
-        OWNERSHIP,
+        SAME_RIGHTS,
         grant_of_any_product_will_do=(
             "Grant.objects.filter(client=caller.client, product=product)",
             "Grant.objects.filter(client=caller.client)",

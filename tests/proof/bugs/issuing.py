@@ -15,24 +15,19 @@ PLAN = (
     "asked_seconds=asked_seconds\n"
     "    )\n"
 )
-LIMIT = "    if delivery not in INSIDE:\n        require_session(caller=caller, now=now)\n"
-ISSUE = "issue_planned(plan=plan, origin=origin, now=now, stand_in=stand_in)\n"
 
 ORDER_BUGS = bugs_in(
     "credentials/issuing.py",
     ISSUING,
     minted_before_the_scope_was_validated=(
-        f"    {PLAN}{LIMIT}    return {ISSUE}",
+        f"    {PLAN}",
         "    from unittest.mock import patch\n"
         "    from credentials.policy import Scope, session_policy\n"
         "    def trusted(build, delivery):\n"
         "        return session_policy(Scope(partition='aws', bucket=build.bucket_name,\n"
         "            root=build.root, may_list_bare_root=True))\n"
         "    with patch(f'{__name__}.policy_for', trusted):\n"
-        f"        {PLAN}"
-        f"    vended = {ISSUE}"
-        "    policy_for(vended.build, delivery)\n"
-        "    return vended\n",
+        f"        {PLAN}",
     ),
     minted_before_the_row=(
         RECORD,
@@ -41,8 +36,8 @@ ORDER_BUGS = bugs_in(
         f"{RECORD}",
     ),
     row_not_committed_before_STS=(
-        "    with transaction.atomic(durable=True):\n        return IssuedSession.objects.create(",
-        "    if True:\n        return IssuedSession(",
+        "    with transaction.atomic(durable=True):\n        insert(row)\n",
+        "",
     ),
     recheck_dropped=("stands = plan.still_stands(now, lock=True)", "stands = True"),
     withheld_credentials_handed_out=("if not stands or not completed:", "if False:"),
@@ -53,20 +48,16 @@ ORDER_BUGS = bugs_in(
         "    except DomainError:\n",
     ),
 ) | bugs_in(
-    "credentials/access/locking.py",
-    "tests/credentials/access/test_locking.py",
+    "credentials/access/build_rights.py",
+    "tests/credentials/access/test_build_rights.py",
     grant_not_checked_again=(
-        "        granted is not None\n"
-        "        and usable_products(found).filter(pk=build.product_id).exists()\n"
-        "        and ",
-        "        ",
-    ),
-    key_not_checked_again=(" or not found.is_alive(now)", ""),
-    build_not_checked_again=(" or not build.is_open(now):", ":"),
-    owner_not_checked_again=(
-        "        and Registration.objects.filter(mine, build=build).exists()\n",
+        '            "JOIN credentials_grant g ON g.client_id = c.id '
+        'AND g.product_id = b.product_id",\n',
         "",
     ),
+    key_not_checked_again=("        found.is_alive(now)\n        and ", "        "),
+    build_not_checked_again=("        and build.is_open(now)\n", ""),
+    owner_not_checked_again=("(owned if to_write else closable)", "True"),
 )
 
 SCOPING_BUGS = (

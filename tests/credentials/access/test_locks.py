@@ -1,0 +1,154 @@
+"""What the last look locks on PostgreSQL, and that it sees what it had to wait for.
+
+On SQLite the transaction holds the whole database; `tests/faults` shows what that is like.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
+
+from builds.models import Build
+from credentials.access.build_rights import right_still_stands
+from credentials.access.callers import Caller, authenticate
+from credentials.access.keys import start_key_session
+from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(
+        "connection.vendor != 'postgresql'", reason="SQLite locks the database as a whole"
+    ),
+]
+
+LOCKED = {
+    "client": Client,
+    "key": ApiKey,
+    "key session": KeySession,
+    "build": Build,
+    "grant": Grant,
+    "limited product": ApiKey.products.through,
+}
+
+
+@pytest.fixture
+def session_caller(caller: Caller, build: Build, now: datetime) -> Caller:
+    """A key session of a key that is limited to the build's product."""
+    assert caller.api_key
+    caller.api_key.all_products = False
+    caller.api_key.save()
+    caller.api_key.products.set([build.product])
+    token = start_key_session(caller=caller, now=now)
+    return authenticate(raw_token=token.reveal(), name=None, now=now)
+
+
+def elsewhere(act: Callable[[], Any]) -> Any:
+    """The result of something done on a connection of its own."""
+    result: list[Any] = []
+
+    def run() -> None:
+        try:
+            result.append(act())
+        except OperationalError as err:
+            result.append(err)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return result[0]
+
+
+@pytest.fixture
+def looking(session_caller: Caller, build: Build, now: datetime) -> Iterator[None]:
+    with transaction.atomic():
+        assert right_still_stands(caller=session_caller, build_id=build.pk, now=now)
+        yield
+
+
+def may_lock(model: Any, strength: str) -> bool:
+    def lock() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"SELECT 1 FROM {model._meta.db_table} FOR {strength} NOWAIT")  # noqa: S608
+
+    return not isinstance(elsewhere(lock), OperationalError)
+
+
+@pytest.mark.usefixtures("looking")
+@pytest.mark.parametrize("name", LOCKED)
+def test_row_cannot_be_changed_while_a_session_is_completed(name: str) -> None:
+    assert not may_lock(LOCKED[name], "NO KEY UPDATE")
+
+
+@pytest.mark.usefixtures("looking")
+@pytest.mark.parametrize("name", LOCKED)
+def test_new_rows_may_refer_to_what_is_locked(name: str) -> None:
+    assert may_lock(LOCKED[name], "KEY SHARE")
+
+
+@pytest.mark.usefixtures("looking")
+def test_what_never_changes_is_not_locked() -> None:
+    assert may_lock(Registration, "NO KEY UPDATE")
+
+
+def test_everything_is_locked_in_one_order(
+    session_caller: Caller, build: Build, now: datetime
+) -> None:
+    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
+        assert right_still_stands(caller=session_caller, build_id=build.pk, now=now)
+    assert captured[-1]["sql"].endswith("FOR NO KEY UPDATE OF c, k, x, b, g, kp")
+
+
+def test_look_without_locks_waits_for_nobody(
+    session_caller: Caller, build: Build, now: datetime
+) -> None:
+    def look() -> bool:
+        return right_still_stands(caller=session_caller, build_id=build.pk, now=now, lock=False)
+
+    with transaction.atomic():
+        Client.objects.update(is_active=False)
+        assert elsewhere(look) is True
+
+
+CHANGES: dict[str, Callable[[datetime], object]] = {
+    "client disabled": lambda now: Client.objects.update(is_active=False),
+    "key withdrawn": lambda now: ApiKey.objects.update(withdrawn_at=now),
+    "grant taken": lambda now: Grant.objects.all().delete(),
+    "key limited to nothing": lambda now: ApiKey.products.through.objects.all().delete(),
+    "build finished": lambda now: Build.objects.update(finished_at=now),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_look_that_waited_sees_what_it_waited_for(
+    change: str, session_caller: Caller, build: Build, now: datetime
+) -> None:
+    answers: list[object] = []
+
+    def look() -> None:
+        with transaction.atomic():
+            answers.append(right_still_stands(caller=session_caller, build_id=build.pk, now=now))
+
+    waiting = threading.Thread(target=lambda: elsewhere(look))
+    with transaction.atomic():
+        CHANGES[change](now)
+        waiting.start()
+        wait_until_somebody_waits()
+    waiting.join()
+    assert answers == [False]
+
+
+def wait_until_somebody_waits() -> None:
+    """Until another connection stands before a lock of this one."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                return
+            time.sleep(0.01)

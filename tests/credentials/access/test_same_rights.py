@@ -1,0 +1,189 @@
+"""The fixed statements of a right say what the ORM says, whatever state the rows are in."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+from builds.models import Build, Product
+from credentials.access.build_rights import BuildRight, right_still_stands, right_to_build
+from credentials.access.callers import Caller, authenticate
+from credentials.access.jobs import start_job_token
+from credentials.access.keys import start_key_session
+from credentials.access.models import (
+    ApiKey,
+    Client,
+    Grant,
+    JobGrant,
+    JobToken,
+    KeySession,
+    OidcIssuer,
+    Registration,
+    TrustedPublisher,
+)
+from credentials.access.ownership import closable_registrations, owned_registrations, with_rights
+from credentials.access.rights import usable_products
+
+SAMPLES = 60
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def publisher(caller: Caller, product: Product) -> TrustedPublisher:
+    issuer = OidcIssuer.objects.create(
+        kind="github", issuer="https://ci.example.org", jwks_url="https://ci.example.org/keys"
+    )
+    publisher = TrustedPublisher.objects.create(
+        name="ci", client=caller.client, issuer=issuer, conditions={"repository_id": ["74"]}
+    )
+    publisher.products.set([product])
+    return publisher
+
+
+@pytest.fixture
+def callers(
+    caller: Caller, product: Product, publisher: TrustedPublisher, now: datetime
+) -> dict[str, Caller]:
+    """One caller of each kind, all of the same client."""
+    assert caller.api_key
+    origins: dict[str, Any] = {
+        "job of a key": {"api_key": caller.api_key},
+        "job of a publisher": {"publisher": publisher},
+    }
+    jobs = {
+        name: start_job_token(client=caller.client, products=[product], now=now, **origin)[1]
+        for name, origin in origins.items()
+    }
+    session = {"key session": start_key_session(caller=caller, now=now)}
+    return {
+        "key": caller,
+        "the service": Caller(client=caller.client),
+        **{
+            name: authenticate(raw_token=token.reveal(), name=None, now=now)
+            for name, token in (session | jobs).items()
+        },
+    }
+
+
+def changes(now: datetime, other: Product) -> list[Callable[[], object]]:
+    """What may be otherwise about the rows; each is as likely as not, once chosen."""
+    before = now - timedelta(hours=1)
+    return [
+        lambda: Client.objects.update(is_active=False),
+        lambda: ApiKey.objects.update(withdrawn_at=now),
+        lambda: ApiKey.objects.update(expires_at=now),
+        lambda: ApiKey.objects.update(expires_at=now + timedelta(seconds=1)),
+        lambda: KeySession.objects.update(created_at=before, expires_at=now),
+        lambda: JobToken.objects.update(created_at=before, expires_at=now),
+        lambda: JobToken.objects.update(ended_at=now),
+        lambda: TrustedPublisher.objects.update(is_active=False),
+        lambda: TrustedPublisher.objects.get().products.set([other]),
+        lambda: Grant.objects.filter(client__name="ci").delete(),
+        lambda: Grant.objects.filter(client__name="ci").update(product=other),
+        lambda: JobGrant.objects.update(product=other),
+        lambda: Registration.objects.filter(build__slug="v1").delete(),
+        lambda: Build.objects.update(finished_at=now),
+        lambda: Build.objects.update(deleted_at=now),
+        lambda: Build.objects.update(superseded_at=now),
+        lambda: Build.objects.update(registered_at=before, open_until=now),
+    ]
+
+
+def limits(product: Product, other: Product) -> list[Callable[[ApiKey], object]]:
+    """To which products a key is limited before it is shown."""
+
+    def limit(*products: Product) -> Callable[[ApiKey], object]:
+        def apply(key: ApiKey) -> None:
+            key.all_products = False
+            key.save()
+            key.products.set(products)
+
+        return apply
+
+    return [lambda _key: None, lambda _key: None, limit(product, other), limit(other)]
+
+
+def right_by_the_orm(caller: Caller, build_id: int) -> BuildRight:
+    build: Any = with_rights(caller).get(pk=build_id)
+    return BuildRight(
+        build=build, granted=build.granted, owned=build.owned, closable=build.closable
+    )
+
+
+def stands_by_the_orm(caller: Caller, build_id: int, now: datetime, *, to_write: bool) -> bool:
+    """The same question put to the ORM, a row at a time."""
+    found = Caller(
+        client=Client.objects.get(pk=caller.client.pk),
+        api_key=ApiKey.objects.filter(pk=getattr(caller.api_key, "pk", None)).first(),
+        key_session=KeySession.objects.filter(pk=getattr(caller.key_session, "pk", None)).first(),
+        job_token=JobToken.objects.filter(pk=getattr(caller.job_token, "pk", None)).first(),
+    )
+    build = Build.objects.get(pk=build_id)
+    mine = owned_registrations(found) if to_write else closable_registrations(found)
+    return (
+        found.is_alive(now)
+        and build.is_open(now)
+        and usable_products(found).filter(pk=build.product_id).exists()
+        and Registration.objects.filter(mine, build=build).exists()
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fixed_statements_equal_the_orm(
+    seed: int,
+    callers: dict[str, Caller],
+    register: Callable[..., Build],
+    product: Product,
+    make_product: Callable[..., Product],
+    make_caller: Callable[..., Caller],
+    now: datetime,
+) -> None:
+    """There are another build of each caller's, and another client that is granted the product."""
+    build = register("v1")
+    for owner in (None, *JobToken.objects.all()):
+        Registration.objects.filter(build=register()).update(job_token=owner)
+    make_caller("other", product)
+    chance, other = random.Random(seed), make_product("other")  # noqa: S311
+    seen = set()
+    for _ in range(SAMPLES):
+        with transaction.atomic():
+            key = ApiKey.objects.get(client__name="ci")
+            chance.choice(limits(product, other))(key)
+            owner = chance.choice([None, *JobToken.objects.all()])
+            Registration.objects.filter(build=build).update(job_token=owner)
+            for change in chance.sample(changes(now, other), chance.randrange(3)):
+                change()
+            for name, caller in callers.items():
+                if caller.api_key:
+                    caller.api_key.all_products = key.all_products
+                answers = assert_equal_answers(caller, build, now)
+                seen |= {(name, answer) for answer in answers}
+            transaction.set_rollback(True)
+    assert seen == {(name, answer) for name in callers for answer in (True, False)}
+
+
+def assert_equal_answers(caller: Caller, build: Build, now: datetime) -> set[bool]:
+    """Both questions, to write and to close, asked in both ways; the answers."""
+    right = right_to_build(caller=caller, build_id=build.pk)
+    assert right == right_by_the_orm(caller, build.pk)
+    answers = set()
+    for to_write in (True, False):
+        stands = right_still_stands(caller=caller, build_id=build.pk, now=now, to_write=to_write)
+        assert stands == stands_by_the_orm(caller, build.pk, now, to_write=to_write)
+        answers.add(stands)
+    return answers
+
+
+def test_right_of_a_build_that_does_not_exist_is_none(caller: Caller, build: Build) -> None:
+    assert right_to_build(caller=caller, build_id=build.pk + 1) is None
+
+
+def test_key_that_was_limited_meanwhile_loses_its_right(caller: Caller, build: Build) -> None:
+    assert caller.api_key
+    ApiKey.objects.update(all_products=False)
+    with transaction.atomic():
+        assert not right_still_stands(caller=caller, build_id=build.pk, now=build.registered_at)
