@@ -35,6 +35,8 @@ STATEMENTS = {
     "presign posts": 12,
     "presign urls": 12,
 }
+
+
 @pytest.fixture
 def shown(request: pytest.FixtureRequest, caller: Caller, now: datetime) -> str:
     """The caller's key, or a key session of it."""
