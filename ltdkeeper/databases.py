@@ -1,7 +1,8 @@
 """Database settings tuned for short transactions around a network call.
 
 SQLite: write-ahead log, IMMEDIATE transactions (a reader never has to upgrade its lock and fail),
-`synchronous=FULL` (a committed ledger row survives a power cut), a lock wait of 1.5 s.
+`synchronous=FULL` (a committed ledger row survives a power cut), a lock wait of 1.5 s, writers that
+take turns (`ltdkeeper/sqlite`).
 PostgreSQL: a lock time-out everywhere; in web processes psycopg's pool and a statement time-out
 too, so that a stuck database is an answer and not a hang. Commands may take their time.
 """
@@ -47,7 +48,7 @@ def database_settings(url: str) -> dict[str, Any]:
 def _sqlite(url: str) -> dict[str, Any]:
     if url != "sqlite://:memory:" and not re.match(r"sqlite:///.", url):
         raise ValueError("no path; an absolute one has four slashes: sqlite:////var/lib/db.sqlite3")
-    config = dict(environ.Env.db_url_config(url))
+    config = dict(environ.Env.db_url_config(url)) | {"ENGINE": "ltdkeeper.sqlite"}
     options = {
         "timeout": LOCK_WAIT_SECONDS,
         "transaction_mode": "IMMEDIATE",

@@ -173,7 +173,7 @@ DATABASES = {
         is_secret=True,
     )
 }
-if "sqlite3" in DATABASES["default"]["ENGINE"] and not (DEBUG or LTD_ALLOW_SQLITE):
+if "sqlite" in DATABASES["default"]["ENGINE"] and not (DEBUG or LTD_ALLOW_SQLITE):
     why = "SQLite, the default, is for a single machine; LTD_ALLOW_SQLITE=true allows it"
     env.refuse("DATABASE_URL", why, databases.EXAMPLE, is_secret=True)
 CACHES = {

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tests.http.sts_answers import Answer, StsAnswers
 
 LISTING = (
     "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount>"
-    "<Contents><Key>k</Key><Size>7</Size></Contents></ListBucketResult>"
+    "<Contents><Key>{prefix}k</Key><Size>7</Size></Contents></ListBucketResult>"
 )
 Behaviour = Callable[[], Answer]
 
@@ -34,7 +35,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(*self.server.store.sts())
 
     def do_GET(self) -> None:
-        self._answer(*self.server.store.s3())
+        """A listing of whatever prefix is asked for."""
+        status, body = self.server.store.s3()
+        prefix = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
+        self._answer(status, body.replace("{prefix}", prefix))
 
     def _answer(self, status: int, body: str) -> None:
         self.send_response(status)

@@ -129,11 +129,6 @@ def whole_job(service: Service) -> tuple[int, str]:
     return 200, ""
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="Processes that write to SQLite at once do not take turns, so some of a burst are "
-    "answered 503 database_unavailable. They will queue before they ask the database.",
-)
 def test_burst_of_jobs_that_do_not_retry_finishes_on_sqlite(two_workers: Service) -> None:
     together = Barrier(JOBS)
 

@@ -8,7 +8,7 @@ from ltdkeeper.databases import database_settings, for_requests
 
 def test_sqlite_is_a_file() -> None:
     config = database_settings("sqlite:////var/lib/keeper.db")
-    assert config["ENGINE"] == "django.db.backends.sqlite3"
+    assert config["ENGINE"] == "ltdkeeper.sqlite"
     assert (config["NAME"], config["TEST"]["NAME"]) == (
         "/var/lib/keeper.db",
         "/var/lib/keeper.db.test",

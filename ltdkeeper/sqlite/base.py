@@ -1,0 +1,152 @@
+"""Django's SQLite backend, with a queue in front of the write lock.
+
+SQLite lets one write at a time, and whoever finds it taken sleeps and looks again: nobody is next.
+Of 16 callers some then waited for the whole lock wait and got an error. Here the writers of all
+processes first take the turn: a lock between the threads of a process, then a lock on a file
+between processes. The file lies beside the database and holds nothing; the kernel gives the lock
+back when a process dies. Whoever gets no turn within the lock wait gets the error that SQLite
+itself gives. Programs that know nothing of the turn are still kept apart by SQLite's own lock.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.sqlite3 import base
+
+POLL_SECONDS = 0.002
+WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
+
+
+class Turn:
+    """The turn to write to one database file. One thread holds it at a time, of all processes."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._threads = threading.Lock()
+        self._file: int | None = None
+
+    def take(self, seconds: float) -> None:
+        """Raises OperationalError when it is not had within that time."""
+        until = time.monotonic() + seconds
+        if not self._threads.acquire(timeout=seconds):
+            raise OperationalError("database is locked")
+        try:
+            self._take_from_other_processes(until)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def _take_from_other_processes(self, until: float) -> None:
+        if self._file is None:
+            self._file = _open(self._path)
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise OperationalError("database is locked") from None
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def give_back(self) -> None:
+        """For whoever holds it."""
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as err:
+        raise OperationalError(f"unable to open {path}: {err.strerror}") from err
+
+
+@cache
+def _turn(path: str, _process: int) -> Turn:
+    """Of each process its own: what a fork inherits would be one lock for both."""
+    return Turn(path)
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Takes the turn before a write transaction begins, and gives it back when it has ended."""
+
+    _held: Turn | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._take_turn()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
+        except BaseException:
+            self._give_back_turn()
+            raise
+
+    def _commit(self) -> None:
+        super()._commit()  # type: ignore[misc]
+        self._give_back_turn()
+
+    def _rollback(self) -> None:
+        try:
+            super()._rollback()  # type: ignore[misc]
+        finally:
+            self._give_back_turn()
+
+    def _close(self) -> None:
+        try:
+            super()._close()  # type: ignore[misc]
+        finally:
+            self._give_back_turn()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = self.connection.cursor(factory=_Cursor)
+        cursor.wrapper = self
+        return cursor
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """The turn for one statement, unless a transaction holds it already."""
+        if self._held or self.in_atomic_block:
+            yield
+            return
+        self._take_turn()
+        try:
+            yield
+        finally:
+            self._give_back_turn()
+
+    def _take_turn(self) -> None:
+        path = str(self.settings_dict["NAME"])
+        if self._held or path.startswith((":memory:", "file:")):
+            return  # in memory: no other process has it
+        turn = _turn(f"{path}.turn", os.getpid())
+        turn.take(float(self.settings_dict["OPTIONS"].get("timeout", 5)))
+        self._held = turn
+
+    def _give_back_turn(self) -> None:
+        if held := self._held:
+            self._held = None
+            held.give_back()
+
+
+class _Cursor(base.SQLiteCursorWrapper):
+    """Takes the turn for a write that stands alone."""
+
+    wrapper: DatabaseWrapper
+
+    def execute(self, query: Any, params: Any = None) -> Any:
+        if not query.lstrip()[:7].upper().startswith(WRITES):
+            return super().execute(query, params)
+        with self.wrapper.turn():
+            return super().execute(query, params)
+
+    def executemany(self, query: Any, param_list: Any) -> Any:
+        with self.wrapper.turn():
+            return super().executemany(query, param_list)
