@@ -11,7 +11,7 @@ import pytest
 from demo.child import ROOT, Child
 from demo.errors import DemoError
 from demo.store import EmbeddedStore
-from tests.demo.processes import become, descendants, running
+from tests.demo.processes import arguments, become, descendants, running
 
 pytestmark = pytest.mark.loopback
 
@@ -77,8 +77,7 @@ def test_store_says_when_its_port_is_taken(embedded_store: EmbeddedStore, tmp_pa
 def test_bootstrap_secret_is_in_no_argument_and_no_environment(
     embedded_store: EmbeddedStore,
 ) -> None:
-    command = ["ps", "-A", "-ww", "-o", "command="]
-    shown = subprocess.run(command, capture_output=True, check=True).stdout
+    shown = arguments()
     environment = Path(f"/proc/{embedded_store.pid}/environ")
     shown += environment.read_bytes() if environment.exists() else b""
     assert embedded_store._bootstrap.encode() not in shown

@@ -19,6 +19,7 @@ NAMES: dict[str, str] = {
     "escaped slash": "a%2fb",
     "backslash": "a\\b",
     "newline": "ab\n",
+    "newline inside": "a\nb",
     "tab": "a\tb",
     "star": "*",
     "question mark": "a?",

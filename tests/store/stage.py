@@ -3,6 +3,8 @@
 import os
 import secrets
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
 from credentials.stores.bucket import placement
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.plan import Plan
+from demo.child import ROOT
 from demo.environment import bare_environment, loopback_url
 from demo.service import Service, free_port
 from tests.store.removal import remove_everything
@@ -112,6 +115,15 @@ def service_environment(account: Account, folder: Path, **extra: str) -> Mapping
 def service_for(account: Account, folder: Path, **extra: str) -> Service:
     """The service as the Procfile runs it, not started yet."""
     return Service(service_environment(account, folder, **extra), log=folder / "service.log")
+
+
+def isolation_of(service: Service) -> str:
+    """What `check_isolation --format json` says, whatever its exit code is."""
+    command = [sys.executable, "manage.py", "check_isolation", "--format", "json"]
+    ran = subprocess.run(
+        command, cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
+    )
+    return ran.stdout
 
 
 def allow_sync(folder: Path, *, product: str) -> None:

@@ -1,27 +1,19 @@
 """`manage.py check_isolation` passes on stores that keep builds apart, and fails on others."""
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from credentials.isolation.calls import CALLS
-from demo.child import ROOT
 from demo.service import Service
 from tests.store.differences import Expectations
-from tests.store.stage import prepared_account, service_for
+from tests.store.stage import isolation_of, prepared_account, service_for
 from tests.store.under_test import StoreUnderTest
 
 
 def check(service: Service) -> Any:
-    """What the command says, whatever its exit code is."""
-    command = [sys.executable, "manage.py", "check_isolation", "--format", "json"]
-    ran = subprocess.run(
-        command, cwd=ROOT, env=service.environment, capture_output=True, text=True, check=False
-    )
-    [run] = json.loads(ran.stdout)
+    [run] = json.loads(isolation_of(service))
     return run
 
 

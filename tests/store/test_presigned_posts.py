@@ -13,6 +13,7 @@ from tests.store.answers import Answer, http_answer
 from tests.store.differences import Expectations
 from tests.store.places import body_of, is_missing
 from tests.store.posting import PRODUCT, PROFILE, SHORT, Desk, send_post
+from tests.store.stage import isolation_of
 from tests.store.uploader import RegisteredBuild
 
 STORED = Answer(204)
@@ -29,7 +30,7 @@ Post = dict[str, Any]
 @pytest.fixture(scope="module")
 def found(desk: Desk) -> str:
     """What the check finds of the store, before anything else was tried on it."""
-    [run] = json.loads(desk.service.manage("check_isolation", "--format", "json"))
+    [run] = json.loads(isolation_of(desk.service))
     return str(run["post_support"])
 
 

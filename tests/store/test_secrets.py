@@ -9,7 +9,7 @@ import requests
 from demo.leaks import leaks
 from demo.service import Service
 from tests.store.conftest import OTHER_PRODUCT, PRODUCT, SYNCED
-from tests.store.stage import Account
+from tests.store.stage import Account, isolation_of
 from tests.store.uploader import Uploader
 
 ADMIN = {"username": "root", "password": "only-for-this-test"}
@@ -70,7 +70,7 @@ def test_no_secret_is_left_behind(
     secrets["the vendor's key"] = account.vendor.secret_access_key.reveal()
     shown = {
         "errors": "\n".join(be_refused(uploader)),
-        "check": service.manage("check_isolation", "--format", "json"),
+        "check": isolation_of(service),
         "health": uploader.call("GET", "/readyz").text,
         "admin": "\n".join(admin_pages(service)),
     }

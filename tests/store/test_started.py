@@ -9,6 +9,7 @@ import time
 import requests
 
 from demo.child import ROOT
+from tests.demo.processes import descendants
 from tests.store.named import VARIABLE
 
 START = """
@@ -20,21 +21,6 @@ with store_under_test() as store:
     sys.stdin.read()
 """
 GONE_SECONDS = 15.0
-
-
-def descendants(pid: int) -> set[int]:
-    """The processes that a process started, and those that they started."""
-    listed = subprocess.run(
-        ["ps", "-e", "-o", "pid=,ppid="],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    parents = {int(child): int(parent) for child, parent in map(str.split, listed.splitlines())}
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
 
 
 def are_gone(pids: set[int]) -> bool:
