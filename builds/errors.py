@@ -38,10 +38,28 @@ class SlugTaken(DomainError):
     message = "That slug is taken, for ever. Choose another, or leave it out to be given one."
 
 
+class ProductExists(SlugTaken):
+    message = (
+        "A product has that slug already. Use it, ask an operator to grant it to you, or choose "
+        "another slug."
+    )
+
+
 class BuildClosed(DomainError):
+    """`state` is the build's: what closed it."""
+
     status = 409
     code = "build_closed"
-    message = "The build is not open: it is finished, deleted or out of time. Register a new one."
+    message = "The build is not open any more. Register a new one."
+
+    def __init__(self, state: str = "") -> None:
+        why = {
+            "finished": "The build is finished, and what is finished stays as it is.",
+            "deleted": "The build was deleted.",
+            "superseded": "The same job registered another build of the product since.",
+            "expired": "The build's time to upload ran out: see its open_until.",
+        }.get(state)
+        super().__init__(f"{why} Register a new one." if why else None)
 
 
 class EmptyBuild(DomainError):

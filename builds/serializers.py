@@ -3,13 +3,32 @@
 from typing import Any
 
 from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from builds.models import Build, Product
+from builds.slugs import (
+    BUILD_SLUG_LENGTH,
+    BUILD_SLUG_PATTERN,
+    PRODUCT_SLUG_LENGTH,
+    PRODUCT_SLUG_PATTERN,
+)
 from builds.validators import validate_build_slug, validate_product_slug
-from ltdkeeper.wire import StrictBooleanField, StrictCharField, StrictListField, public_url
+from ltdkeeper.wire import (
+    KnownFieldsOnly,
+    StrictBooleanField,
+    StrictCharField,
+    StrictListField,
+    public_url,
+)
 
 MAX_GIT_REFS = 100
+POSTS_MEDIA_TYPE = "application/vnd.ltdkeeper.v2+json"
+
+
+def in_json(pattern: str) -> str:
+    """A pattern as JSON Schema writes it, in which `$` is the end and nothing else."""
+    return pattern.replace(r"\Z", "$")
 
 
 def product_url(product: Product) -> str:
@@ -20,10 +39,24 @@ def build_url(build: Build) -> str:
     return public_url(f"/builds/{build.pk}")
 
 
-class NewProductSerializer(serializers.Serializer[Any]):
+@extend_schema_field(
+    {"type": "string", "maxLength": PRODUCT_SLUG_LENGTH, "pattern": in_json(PRODUCT_SLUG_PATTERN)}
+)
+class ProductSlugField(StrictCharField):
+    """With its pattern in the OpenAPI document."""
+
+
+@extend_schema_field(
+    {"type": "string", "maxLength": BUILD_SLUG_LENGTH, "pattern": in_json(BUILD_SLUG_PATTERN)}
+)
+class BuildSlugField(StrictCharField):
+    """With its pattern in the OpenAPI document."""
+
+
+class NewProductSerializer(KnownFieldsOnly):
     """`POST /products/`."""
 
-    slug = StrictCharField(validators=[validate_product_slug])
+    slug = ProductSlugField(validators=[validate_product_slug])
     store = StrictCharField(max_length=50)
     title = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
     doc_repo = StrictCharField(max_length=255, required=False, allow_blank=True, default="")
@@ -42,21 +75,27 @@ class NewProductSerializer(serializers.Serializer[Any]):
         raise serializers.SkipField
 
 
-class NewBuildSerializer(serializers.Serializer[Any]):
+class NewBuildSerializer(KnownFieldsOnly):
     """`POST /products/<slug>/builds/`."""
 
     git_refs = StrictListField(
         child=StrictCharField(max_length=255), limit=MAX_GIT_REFS, allow_empty=False
     )
-    slug = StrictCharField(
+    slug = BuildSlugField(
         validators=[validate_build_slug], required=False, allow_null=True, default=None
     )
     github_requester = StrictCharField(
         max_length=255, required=False, allow_blank=True, allow_null=True, default=""
     )
 
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and "directories" in set(data) - set(self.fields):
+            sentence = f"Only with the header Accept: {POSTS_MEDIA_TYPE}."
+            raise serializers.ValidationError({"directories": [sentence]})
+        return super().to_internal_value(data)
 
-class FinishSerializer(serializers.Serializer[Any]):
+
+class FinishSerializer(KnownFieldsOnly):
     """`PATCH /builds/<id>`."""
 
     uploaded = StrictBooleanField()
@@ -113,6 +152,7 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
             "root_domain",
             "surrogate_key",
         )
+        read_only_fields = fields
 
     def get_self_url(self, product: Product) -> str:
         return product_url(product)
@@ -129,7 +169,8 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     credentials_url = serializers.SerializerMethodField()
     bucket_root_dir = serializers.CharField(source="root")
     date_created = serializers.DateTimeField(source="registered_at")
-    date_ended = serializers.DateTimeField(source="deleted_at")
+    date_ended = serializers.DateTimeField(source="deleted_at", allow_null=True)
+    git_refs = serializers.ListField(child=serializers.CharField())
     uploaded = serializers.SerializerMethodField()
     github_requester = serializers.SerializerMethodField()
     published_url = serializers.SerializerMethodField()
@@ -163,6 +204,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
             "written_without_session",
             "warning",
         )
+        read_only_fields = fields
 
     def get_self_url(self, build: Build) -> str:
         return build_url(build)
@@ -186,5 +228,6 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
     def get_warning(self, build: Build) -> str | None:
         return build.warning or None
 
+    @extend_schema_field(serializers.ChoiceField(choices=Build.State.values))
     def get_state(self, build: Build) -> str:
         return build.state(timezone.now()).value

@@ -10,6 +10,7 @@ from django.utils import timezone
 from builds.errors import (
     BuildClosed,
     EmptyBuild,
+    ProductExists,
     SlugTaken,
     UnknownBuild,
     UnknownProduct,
@@ -73,7 +74,7 @@ def lock_build(*, build_id: int) -> Build:
 def create_product(
     *, slug: str, store_name: str, title: str = "", doc_repo: str = "", root_domain: str = ""
 ) -> Product:
-    """A new product in an existing store. Raises UnknownStore, SlugTaken."""
+    """A new product in an existing store. Raises UnknownStore, ProductExists."""
     if (store := Store.objects.filter(name=store_name).first()) is None:
         raise UnknownStore
     try:
@@ -87,7 +88,7 @@ def create_product(
                 surrogate_key=new_surrogate_key(),
             )
     except IntegrityError as err:
-        raise SlugTaken from err
+        raise ProductExists from err
 
 
 def register_build(
@@ -163,7 +164,7 @@ def finish_build(
         if build.state(now) is Build.State.FINISHED:
             return build
         if not build.is_open(now):
-            raise BuildClosed
+            raise BuildClosed(build.state(now))
         if survey.has_objects is False and not empty_allowed:
             raise EmptyBuild
         build.finished_at = _under_the_lock(now)

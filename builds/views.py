@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from builds.models import Build, Product
 from builds.serializers import (
+    POSTS_MEDIA_TYPE,
     BuildListSerializer,
     BuildSerializer,
     FinishSerializer,
@@ -37,8 +38,6 @@ from credentials.presigning.serializers import (
 from credentials.reusing.serving import forget_build
 from ltdkeeper.origins import origin_of
 from ltdkeeper.wire import NEVER_STORED, PublicCursorPagination, accepts
-
-POSTS_MEDIA_TYPE = "application/vnd.ltdkeeper.v2+json"
 
 PAGING = [
     OpenApiParameter("cursor", str, description="From `next` or `previous` of another page."),
@@ -137,7 +136,7 @@ class BuildView(APIView):
         forget_build(build_id)
         return Response(BuildSerializer(build).data)
 
-    @extend_schema(operation_id="delete_build", request=None, responses=BuildSerializer)
+    @extend_schema(operation_id="delete_build", request=None, responses={200: BuildSerializer})
     def delete(self, request: Request, build_id: int) -> Response:
         build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
         forget_build(build_id)

@@ -128,7 +128,7 @@ def plan_session(
     find = closable_build if delivery in INSIDE else owned_build
     build = find(caller=caller, build_id=build_id)
     if not build.is_open(now):
-        raise BuildClosed
+        raise BuildClosed(build.state(now))
     if delivery not in INSIDE:
         require_isolation(store=build.product.store)
     return PlannedSession(

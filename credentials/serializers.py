@@ -16,7 +16,7 @@ class CredentialsRequestSerializer(KnownFieldsOnly):
     duration_seconds = StrictIntegerField(required=False, allow_null=True, default=None)
 
 
-class RefreshRequestSerializer(serializers.Serializer[Any]):
+class RefreshRequestSerializer(KnownFieldsOnly):
     """`GET /builds/<id>/credentials`: the query."""
 
     delivery = serializers.ChoiceField(

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import (
     BadRequest,
+    DisallowedHost,
     PermissionDenied,
     SuspiciousOperation,
     TooManyFieldsSent,
@@ -98,7 +99,10 @@ def _render(exc: Exception) -> Response:
 
 def _api_exception(exc: exceptions.APIException) -> Response:
     code = CODES.get(type(exc), "request_refused")
-    response = _response(exc.status_code, code, str(exc.detail))
+    detail = str(exc.detail)
+    if isinstance(exc, exceptions.UnsupportedMediaType):
+        detail = "Bodies are JSON: send this one with Content-Type: application/json."
+    response = _response(exc.status_code, code, detail)
     if header := getattr(exc, "auth_header", None):
         response["WWW-Authenticate"] = header
     return response
@@ -148,6 +152,11 @@ def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def _malformed(exc: Exception) -> str:
     """What is wrong with a request that Django itself refuses."""
+    if isinstance(exc, DisallowedHost):
+        return (
+            "This service is not known by the name in the Host header. Use "
+            f"{settings.LTD_PUBLIC_URL}; its operators can add names to LTD_ALLOWED_HOSTS."
+        )
     if isinstance(exc, TooManyFieldsSent):
         return f"The query or form has over {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} fields."
     if isinstance(exc, UnreadablePostError):

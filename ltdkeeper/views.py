@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.urls import resolve
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
@@ -45,7 +46,16 @@ class NotFoundView(APIView):
     permission_classes = (AllowAny,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise NotFound("There is nothing at this address. GET /openapi.json lists what there is.")
+        raise NotFound(f"There is nothing at this address. {_hint(request.path)}")
+
+
+def _hint(path: str) -> str:
+    """What the caller may have meant: slashes at the end matter here, as in LTD Keeper."""
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    view = getattr(resolve(other or "/").func, "view_class", None)
+    if view in {None, NotFoundView, RootView}:
+        return "GET /openapi.json lists what there is."
+    return f"Ask for {other}, {'without' if path.endswith('/') else 'with'} the slash at the end."
 
 
 class ApiPage(SpectacularSwaggerSplitView):

@@ -5,6 +5,7 @@ round, and such a value may become part of an object key.
 """
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar
 
 import orjson
@@ -83,6 +84,8 @@ class PublicCursorPagination(CursorPagination):
     ordering = "-id"
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        known = {self.cursor_query_param, self.page_size_query_param}
+        refuse_unknown(request.query_params, known)
         page: Any = super().paginate_queryset(queryset, request, view)
         self.base_url = public_url(request.get_full_path())
         return page
@@ -165,6 +168,11 @@ class KnownFieldsOnly(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
-        if unknown := sorted(set(data) - set(self.fields)):
-            raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
+        refuse_unknown(data, self.fields)
         return value
+
+
+def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
+    """Raises ValidationError for the first name that is not known."""
+    if unknown := sorted(name for name in sent if name not in known):
+        raise serializers.ValidationError({unknown[0]: ["Unknown field."]})

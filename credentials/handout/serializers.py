@@ -7,7 +7,7 @@ from rest_framework import serializers
 from builds.slugs import PRODUCT_SLUG_LENGTH
 from credentials.access.jobs import MintedToken
 from credentials.handout.facts import StepDelivery
-from ltdkeeper.wire import StrictCharField, StrictListField, public_url
+from ltdkeeper.wire import StrictCharField, StrictListField, public_url, refuse_unknown
 
 PRODUCTS_AT_ONCE = 20
 ENV, GITHUB, JSON = FORMATS = ("env", "github", "json")
@@ -35,7 +35,11 @@ class HandoutRequestSerializer(DeliverySerializer):
     expires_in = serializers.IntegerField(required=False, default=None, help_text="Seconds.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A limit that would be ignored must not look as if it held."""
+        """A limit that would be ignored must not look as if it held. Without a format, LTD clients
+        may add what they like.
+        """
+        if "format" in attrs:
+            refuse_unknown(self.initial_data, self.fields)
         if "format" not in attrs and (attrs["product"] or attrs["expires_in"] is not None):
             raise serializers.ValidationError({"format": [f"One of {', '.join(FORMATS)}."]})
         return attrs

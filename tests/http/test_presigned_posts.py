@@ -241,20 +241,20 @@ def test_build_answer_holds_the_same_maps(register_with: Callable[..., Any]) -> 
     assert response["Cache-Control"] == "no-store"
 
 
-IGNORED = {
+OTHERS = {
     "no header": {},
     "any": {"HTTP_ACCEPT": "*/*"},
     "v1": {"HTTP_ACCEPT": "application/json"},
 }
 
 
-@pytest.mark.parametrize("case", IGNORED)
-def test_directories_of_other_media_types_are_ignored(
+@pytest.mark.parametrize("case", OTHERS)
+def test_directories_need_the_second_media_type(
     case: str, register_with: Callable[..., Any], sts: FakeSts
 ) -> None:
-    response = register_with(["../", 7], accept=IGNORED[case])
-    assert response.status_code == 201
-    assert "post_prefix_urls" not in response.json()
+    response = register_with(["/"], accept=OTHERS[case])
+    assert response.status_code == 400
+    assert "Accept: application/vnd.ltdkeeper.v2+json" in response.json()["message"]
     assert sts.requests == []
 
 

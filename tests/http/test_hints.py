@@ -1,0 +1,127 @@
+"""A refusal says what to do instead, in the words of what went wrong."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from builds.models import Build
+from tests.http.conftest import Refused, Send, expire
+from tests.http.endpoints import (
+    CREATE_PRODUCT,
+    FINISH_BUILD,
+    ISSUE,
+    LIST_BUILDS,
+    LIST_PRODUCTS,
+    PRESIGN_URLS,
+    READ_PRODUCT,
+    REFRESH,
+    REFRESH_OPEN_BUILD,
+    REGISTER_BUILD,
+    TOKEN,
+    WITH_A_BODY,
+    Endpoint,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_product_that_exists_needs_another_slug(refused: Refused) -> None:
+    raw = json.dumps({"slug": "guide", "store": "main"})
+    message = refused(CREATE_PRODUCT, 409, "slug_taken", raw).json()["message"]
+    assert "leave it out" not in message
+    assert "another slug" in message
+
+
+def test_wrong_host_is_told_the_right_one(refused: Refused) -> None:
+    response = refused(READ_PRODUCT, 400, "bad_request", HTTP_HOST="other.example")
+    assert "https://keeper.example.org" in response.json()["message"]
+    assert "LTD_ALLOWED_HOSTS" in response.json()["message"]
+
+
+SLASHES = {
+    "/products": "/products/, with",
+    "/products/guide/": "/products/guide, without",
+    "/products/guide/builds": "/products/guide/builds/, with",
+    "/token/": "/token, without",
+    "/builds/7/": "/builds/7, without",
+    "/docs": "/docs/, with",
+}
+
+
+@pytest.mark.parametrize("path", SLASHES)
+def test_address_that_differs_by_a_slash_is_named(path: str, refused: Refused) -> None:
+    response = refused(Endpoint(method="GET", path=path), 404, "not_found")
+    assert f"Ask for {SLASHES[path]} the slash at the end." in response.json()["message"]
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/nowhere/", "/builds/x", "/%0a/"])
+def test_no_other_address_is_named_where_there_is_none(path: str, refused: Refused) -> None:
+    response = refused(Endpoint(method="GET", path=path), 404, "not_found")
+    assert "GET /openapi.json" in response.json()["message"]
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded"])
+def test_body_without_its_media_type_is_told_it(media_type: str, refused: Refused) -> None:
+    response = refused(REGISTER_BUILD, 415, "unsupported_media_type", content_type=media_type)
+    assert "Content-Type: application/json" in response.json()["message"]
+
+
+@pytest.mark.parametrize("name", WITH_A_BODY)
+def test_unknown_member_of_a_body_is_refused_by_name(name: str, refused: Refused) -> None:
+    body = json.dumps({**WITH_A_BODY[name].body, "surprise": 1})
+    response = refused(WITH_A_BODY[name], 400, "invalid_request", body)
+    assert response.json()["errors"] == {"surprise": ["Unknown field."]}
+
+
+READ = [
+    replace(TOKEN, path="/token?format=json&product=guide"),
+    LIST_PRODUCTS,
+    LIST_BUILDS,
+    REFRESH,
+    REFRESH_OPEN_BUILD,
+]
+
+
+@pytest.mark.parametrize("endpoint", READ, ids=lambda endpoint: str(endpoint.path))
+def test_unknown_parameter_of_a_query_is_refused_by_name(
+    endpoint: Endpoint, refused: Refused
+) -> None:
+    mark = "&" if "?" in endpoint.path else "?"
+    mistyped = replace(endpoint, path=f"{endpoint.path}{mark}prodcut=guide")
+    response = refused(mistyped, 400, "invalid_request")
+    assert response.json()["errors"] == {"prodcut": ["Unknown field."]}
+
+
+def closed(name: str) -> Callable[[Build], None]:
+    moment = timezone.now() - timedelta(seconds=1)
+    return lambda build: setattr(build, name, moment) or build.save()  # type: ignore[func-returns-value]
+
+
+CLOSED: dict[str, tuple[Callable[[Build], None], str]] = {
+    "finished": (closed("finished_at"), "is finished"),
+    "deleted": (closed("deleted_at"), "was deleted"),
+    "superseded": (closed("superseded_at"), "registered another build"),
+    "expired": (expire, "ran out"),
+}
+ASKING = {"issue": ISSUE, "refresh": REFRESH, "presign": PRESIGN_URLS, "finish": FINISH_BUILD}
+
+
+@pytest.mark.parametrize("case", CLOSED)
+@pytest.mark.parametrize("name", ASKING)
+def test_closed_build_is_told_what_closed_it(
+    name: str, case: str, send: Send, build: Build
+) -> None:
+    close, words = CLOSED[case]
+    close(build)
+    response = send(ASKING[name])
+    if (name, case) == ("finish", "finished"):
+        assert response.status_code == 200
+        return
+    document: dict[str, Any] = response.json()
+    assert (response.status_code, document["code"]) == (409, "build_closed")
+    assert words in document["message"]

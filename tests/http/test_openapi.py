@@ -1,0 +1,127 @@
+"""The OpenAPI document says what the service does: every status, media type and shape of answers
+to what schemathesis makes of it. Each run tries the same; `FUZZ_EXAMPLES=200` tries more.
+"""
+
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+import schemathesis
+from django.test import Client as Browser
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from requests.adapters import BaseAdapter
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
+from urllib3 import HTTPResponse
+
+from builds.models import Build
+from credentials.access.callers import Caller
+from ltdkeeper.middleware import GuardedRequest
+from ltdkeeper.schema import made_document
+from tests.conftest import raw_key
+from tests.fake_sts import FakeSts
+from tests.http.fake_s3 import FakeS3
+
+pytestmark = pytest.mark.django_db
+
+HOME = "https://keeper.example.org"
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+CHECKS = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+DOCUMENT = made_document()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = {
+    each.ok().definition.raw["operationId"]: each.ok() for each in SCHEMA.get_all_operations()
+}
+
+
+class InProcess(BaseAdapter):
+    """Requests go to Django's test client, as the server would make them."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._client = Browser(raise_request_exception=False)
+        self._token = token
+
+    def send(self, request: Any, *_args: Any, **_kwargs: Any) -> requests.Response:
+        parts = urlsplit(request.url)
+        answer = self._client.generic(
+            request.method,
+            f"{parts.path}?{parts.query}",
+            request.body or b"",
+            content_type=request.headers.get("Content-Type", ""),
+            headers={"authorization": f"Bearer {self._token}", "x-forwarded-proto": "https"},
+            secure=True,
+        )
+        response = requests.Response()
+        response.status_code, response._content = answer.status_code, answer.content
+        response.headers.update(answer.headers)
+        response.raw = HTTPResponse(headers=dict(answer.headers), status=answer.status_code)
+        response.request, response.url = request, request.url
+        return response
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def session(
+    caller: Caller, build: Build, sts: FakeSts, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
+) -> requests.Session:
+    monkeypatch.setattr("django.test.client.WSGIRequest", GuardedRequest)
+    session = requests.Session()
+    session.mount(HOME, InProcess(raw_key(caller)))
+    return session
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_answers_are_as_documented(name: str, session: requests.Session, build: Build) -> None:
+    operation = OPERATIONS[name]
+
+    @hypothesis_settings(
+        max_examples=EXAMPLES or 15,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy())
+    def conform(case: Any) -> None:
+        for there in (False, True):  # the build and the product that are there, now and then
+            if there and "build_id" in (case.path_parameters or {}):
+                case.path_parameters["build_id"] = build.pk
+            if there and "slug" in (case.path_parameters or {}):
+                case.path_parameters["slug"] = "guide"
+            response = case.call(base_url=HOME, session=session)
+            case.validate_response(response, checks=CHECKS)
+
+    conform()
+
+
+def test_each_operation_has_a_summary_a_tag_and_either_kind_of_token() -> None:
+    for operation in OPERATIONS.values():
+        raw = operation.definition.raw
+        assert re.match(r"[A-Z]", raw["summary"])
+        assert len(raw["tags"]) == 1
+        assert raw.get("security", []) in ([], [{}], [{"basic": []}, {"bearer": []}])
+
+
+def test_document_says_what_may_be_null_and_which_values_there_are() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    members = schemas["Build"]["properties"]
+    assert members["date_ended"]["nullable"]
+    assert members["git_refs"]["items"] == {"type": "string"}
+    assert schemas["StateEnum"]["enum"] == Build.State.values
+    assert schemas["NewProduct"]["properties"]["slug"]["pattern"] == "^[a-z]+[-a-z0-9]*[a-z0-9]+$"
+    assert schemas["Finish"]["required"] == ["uploaded"]
+    assert "200" in DOCUMENT["paths"]["/builds/{build_id}"]["delete"]["responses"]
