@@ -40,11 +40,15 @@ class Survey:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """All that lies below a build's root. `newest_object_at` is None where nothing does."""
+    """All that lies below a build's root. `newest_object_at` is None where nothing does.
+
+    `has_untyped_pages` as in a `Survey`.
+    """
 
     object_count: int
     byte_count: int
     newest_object_at: datetime | None
+    has_untyped_pages: bool = False
 
 
 def find_product(*, slug: str) -> Product:
@@ -195,10 +199,9 @@ def record_count(*, build_id: int, count: Count, now: datetime) -> Build:
             build.object_count = count.object_count
             build.byte_count = count.byte_count
             build.newest_object_at = count.newest_object_at
+            build.has_untyped_pages |= count.has_untyped_pages
             build.counted_at = now
-            build.save(
-                update_fields=["object_count", "byte_count", "newest_object_at", "counted_at"]
-            )
+            build.save()
         return build
 
 

@@ -1,10 +1,14 @@
-"""boto3 clients that act with a session this service issued: to look, to probe, to clean up."""
+"""boto3 clients that act with a session this service issued: to look, to probe, to clean up.
+
+And one that acts as the auditor, who reads where a session may not.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
 
+from builds.models import Store
 from credentials.issuing import VendedSession
 from credentials.sts import Patience
 
@@ -35,6 +39,17 @@ def patient_s3_client(vended: VendedSession) -> "S3Client":
     return client
 
 
+def auditor_s3_client(auditor: boto3.session.Session, store: Store) -> "S3Client":
+    """S3 with the auditor's credentials, for scheduled work. Raises BotoCoreError without any."""
+    client: S3Client = auditor.client(
+        "s3",
+        region_name=store.region,
+        endpoint_url=store.endpoint_url or None,
+        config=_config(NOBODY_WAITS, s3={"addressing_style": store.addressing}),
+    )
+    return client
+
+
 def sts_client(vended: VendedSession) -> "STSClient":
     """STS with the session's credentials, to see whether it can assume the role again."""
     client: STSClient = _client("sts", vended)
@@ -52,10 +67,14 @@ def _client(
         aws_access_key_id=vended.assumed.access_key_id,
         aws_secret_access_key=vended.assumed.secret_access_key.reveal(),
         aws_session_token=vended.assumed.session_token.reveal(),
-        config=Config(
-            connect_timeout=patience.connect_seconds,
-            read_timeout=patience.read_seconds,
-            retries={"mode": "standard", "total_max_attempts": patience.attempts},
-            **config,
-        ),
+        config=_config(patience, **config),
+    )
+
+
+def _config(patience: Patience, **config: Any) -> Config:
+    return Config(
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        **config,
     )

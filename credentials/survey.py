@@ -6,9 +6,13 @@ all, the types of some pages are looked at too, begun within a second and never 
 than for the listing.
 """
 
+import math
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
+from heapq import nsmallest
 from typing import Any
 
 import structlog
@@ -32,6 +36,15 @@ LOOKING_BEGINS_WITHIN = 1.0
 NO_TYPE = {"", "application/octet-stream", "binary/octet-stream"}
 
 UNREADABLE = "listing_unreadable"
+
+
+class Types(StrEnum):
+    """What a look at some pages showed. Where there are no pages, none lacks a type."""
+
+    TYPED = "typed"
+    UNTYPED = "untyped"
+    UNSEEN = "unseen"
+
 
 log = structlog.get_logger(__name__)
 
@@ -70,28 +83,40 @@ def _look(vended: VendedSession) -> Survey:
         return Survey(failure=err.code)
     if survey.failure == UNREADABLE or not build.product.store.with_sync:
         return survey
-    return replace(survey, has_untyped_pages=_has_untyped_pages(client, build, page, until))
+    pages = pages_to_look_at(build, [entry["Key"] for entry in page.get("Contents", [])])
+    types = look_at_types(lambda: client, build, pages, until=until)
+    return replace(survey, has_untyped_pages=types is Types.UNTYPED)
 
 
-def _has_untyped_pages(client: Any, build: Build, page: Any, until: float) -> bool:
-    """Whether one of some pages lies there without a type, as far as the store says in time.
+def pages_to_look_at(build: Build, keys: Iterable[str]) -> list[str]:
+    """The front page first, then those nearest to it: what an uploader does, it does to all."""
+    root = f"{build.root}/"
+    pages = (key for key in keys if key.startswith(root) and key.endswith(".html"))
+    return nsmallest(
+        PAGES_LOOKED_AT, pages, key=lambda key: (key != f"{root}index.html", len(key), key)
+    )
 
-    The front page first, then those nearest to it: what an uploader does, it does to all.
+
+def look_at_types(
+    client_of: Callable[[], Any], build: Build, pages: list[str], *, until: float = math.inf
+) -> Types:
+    """Whether one of the pages lies there without a type, as far as the store says in time.
+
+    `client_of` makes the client that may read them: credentials that cannot be had are an answer
+    too.
     """
-    keys = [entry["Key"] for entry in page.get("Contents", [])]
-    pages = sorted((key for key in keys if key.endswith(".html")), key=lambda key: (len(key), key))
-    first = f"{build.root}/index.html"
-    for key in sorted(pages, key=lambda key: key != first)[:PAGES_LOOKED_AT]:
-        if time.monotonic() >= until:
-            return False
-        try:
+    try:
+        client = client_of()
+        for key in pages:
+            if time.monotonic() >= until:
+                return Types.UNSEEN
             head = client.head_object(Bucket=build.bucket_name, Key=key)
-        except (ClientError, *CALL_FAILED) as err:
-            log.warning("types_not_seen", build=build.pk, error=loggable(err))
-            return False
-        if head.get("ContentType", "").partition(";")[0].strip().lower() in NO_TYPE:
-            return True
-    return False
+            if head.get("ContentType", "").partition(";")[0].strip().lower() in NO_TYPE:
+                return Types.UNTYPED
+    except CALL_FAILED as err:
+        log.warning("types_not_seen", build=build.pk, error=loggable(err))
+        return Types.UNSEEN
+    return Types.TYPED
 
 
 def _read(page: Any, build: Build) -> Survey:

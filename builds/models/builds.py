@@ -101,8 +101,8 @@ class Build(models.Model):
 
     has_untyped_pages = models.BooleanField(
         default=False,
-        help_text="When finished, a page (.html) was seen that is stored as "
-        "application/octet-stream: browsers download it.",
+        help_text="A page (.html) was seen that is stored as application/octet-stream: browsers "
+        "download it.",
     )
 
     objects = BuildQuerySet.as_manager()

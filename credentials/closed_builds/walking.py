@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of one build. `failure` is a stable code, empty when it went well. `left` is
-    the code of why nothing was to be done with it.
+    the code of why nothing was to be done with it. `types` is what a look at its pages showed (see
+    `credentials.survey.Types`), empty when there was none.
     """
 
     build: int
@@ -28,6 +29,7 @@ class Outcome:
     bytes: int = 0
     failure: str = ""
     left: str = ""
+    types: str = ""
 
 
 def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:

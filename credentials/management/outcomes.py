@@ -12,7 +12,10 @@ from dataclasses import asdict, dataclass
 from enum import IntEnum
 from typing import Any, NoReturn
 
+import boto3
 import orjson
+from botocore.exceptions import BotoCoreError
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper, SystemCheckError
 from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
@@ -20,6 +23,7 @@ from tqdm import tqdm
 from builds.slugs import escape_controls
 from credentials.closed_builds.walking import Outcome
 from credentials.errors import AlreadyRunning
+from credentials.survey import Types
 from ltdkeeper.databases import trouble_with
 
 MOST_DIGITS = 12
@@ -62,6 +66,23 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}.")
 
     return read
+
+
+def add_profile_argument(parser: argparse.ArgumentParser) -> None:
+    """For commands that look with the auditor's credentials: see `auditor_session`."""
+    parser.add_argument(
+        "--profile",
+        default=settings.LTD_AUDITOR_PROFILE,
+        help="the auditor's AWS profile; default: LTD_AUDITOR_PROFILE",
+    )
+
+
+def auditor_session(profile: str) -> boto3.session.Session | None:
+    """The auditor's; None when no profile is named."""
+    try:
+        return boto3.session.Session(profile_name=profile) if profile else None
+    except BotoCoreError as err:
+        raise wrong_argument(str(err)) from err
 
 
 class BrokenOff(KeyboardInterrupt):
@@ -248,8 +269,14 @@ def with_progress(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
     yield from tqdm(outcomes, total=total, unit="build", disable=None)
 
 
+WHAT_OF_TYPES: dict[str, str] = {
+    Types.UNTYPED: "pages are stored without a content type.",
+    Types.UNSEEN: "the auditor could not look at the content types. The log says why.",
+}
+
+
 def report_builds(command: ServiceCommand, outcomes: Iterable[Outcome], *, is_json: bool) -> Totals:
-    """Write failures as they come, in memory that does not grow with them; JSON has it all."""
+    """Write what a build needs as it comes, in memory that does not grow; JSON has it all."""
     totals = Totals()
     if is_json:
         with command.json_list("builds", lambda: {"totals": asdict(totals)}) as add:
@@ -262,5 +289,7 @@ def report_builds(command: ServiceCommand, outcomes: Iterable[Outcome], *, is_js
             command.stdout.write(f"{outcome.root}: {outcome.failure}")
         elif outcome.left:
             command.stdout.write(f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}")
+        elif told := WHAT_OF_TYPES.get(outcome.types):
+            command.stdout.write(f"{outcome.root}: {told}")
         totals.add(outcome)
     return totals

@@ -1,13 +1,18 @@
 """Counting and purging on a store that enforces: all of a build, and nothing but that build."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from demo.service import Service
-from tests.store.conftest import PRODUCT
+from tests.store.conftest import PRODUCT, uploader_of
+from tests.store.differences import Expectations
+from tests.store.stage import prepared_account, service_for
+from tests.store.under_test import StoreUnderTest
 from tests.store.uploader import RegisteredBuild, Uploader
+from tests.store.users import user_key
 
 BODY = b"<p>Page.</p>"
 # More than one page of a listing.
@@ -59,3 +64,33 @@ def test_purge_removes_one_build_and_touches_nothing_else(
     assert (mine["objects"], mine["failure"]) == (MANY, "")
     gone = before - set(keys_in(admin, filled.bucket, ""))
     assert gone == {filled.root, *(f"{filled.root}/{number:04}" for number in range(MANY))}
+
+
+def test_auditor_sees_pages_without_a_type_where_no_session_may_read(
+    store: StoreUnderTest, expect: Expectations, tmp_path: Path
+) -> None:
+    with prepared_account(store, with_sync=False) as account:
+        profile = tmp_path / "credentials"
+        key = user_key(account, "auditor", expect)
+        profile.write_text(
+            f"[auditor]\naws_access_key_id = {key.access_key_id}\n"
+            f"aws_secret_access_key = {key.secret_access_key.reveal()}\n"
+        )
+        named = {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "LTD_AUDITOR_PROFILE": "auditor"}
+        with (
+            service_for(account, tmp_path) as service,
+            uploader_of(service, account, tmp_path) as uploader,
+        ):
+            types = {"text/html": "typed", "binary/octet-stream": "untyped"}
+            builds = {content_type: uploader.register(PRODUCT) for content_type in types}
+            for content_type, build in builds.items():
+                where = {"Bucket": build.bucket, "Key": f"{build.root}/index.html"}
+                account.admin.put_object(**where, Body=BODY, ContentType=content_type)
+                assert "download" not in str(uploader.finish(build)["warning"])
+            arguments = ["count_builds", "--format", "json"]
+            told = json.loads(service.manage(*arguments, environment=named))
+            by_root = {each["root"]: each["types"] for each in told["builds"]}
+            assert by_root == {build.root: types[each] for each, build in builds.items()}
+            for content_type, build in builds.items():
+                warning = str(uploader.call("GET", build.url).json()["warning"])
+                assert ("download" in warning) == (types[content_type] == "untyped")

@@ -3,28 +3,46 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from builds.models import Store
 from credentials.closed_builds.counting import count_builds, uncounted_builds
 from credentials.leases import only_run
-from credentials.management.outcomes import ServiceCommand, end, report_builds, with_progress
+from credentials.management.outcomes import (
+    ServiceCommand,
+    add_profile_argument,
+    auditor_session,
+    end,
+    report_builds,
+    with_progress,
+)
+
+TYPES_NOT_LOOKED_AT = (
+    "Content types were not looked at in stores without sync: that takes the auditor's profile "
+    "(--profile, or LTD_AUDITOR_PROFILE)."
+)
 
 
 class Command(ServiceCommand):
     help = (
-        "Count objects and bytes of finished builds that were not counted as a whole yet. Safe to "
-        "repeat and to run twice at once. Exit code 3 when a build could not be counted."
+        "Count objects and bytes of finished builds that were not counted as a whole yet, and with "
+        "the auditor's credentials look whether pages have content types. Safe to repeat and to "
+        "run twice at once. Exit code 3 when a build could not be counted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        add_profile_argument(parser)
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_json = options["format"] == "json"
+        auditor = auditor_session(options["profile"])
         with only_run("count_builds"):
-            outcomes = with_progress(count_builds(), uncounted_builds().count())
+            outcomes = with_progress(count_builds(auditor), uncounted_builds().count())
             totals = report_builds(self, outcomes, is_json=is_json)
         if not is_json:
             self.stdout.write(
                 f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
                 f"Failed: {totals.failed}."
             )
+            if not auditor and Store.objects.filter(with_sync=False).exists():
+                self.stdout.write(TYPES_NOT_LOOKED_AT)
         end(totals.exit_code)

@@ -3,15 +3,18 @@
 from argparse import ArgumentParser
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError
-from django.conf import settings
-
 from builds.models import Store
 from credentials.doctor.examining import examine_store
 from credentials.doctor.findings import Result, Severity, count
 from credentials.doctor.report import document, result_lines, summary_line
-from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
+from credentials.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    add_profile_argument,
+    auditor_session,
+    end,
+    wrong_argument,
+)
 
 
 class Command(ServiceCommand):
@@ -22,16 +25,12 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--store", metavar="NAME", help="default: every store")
-        parser.add_argument(
-            "--profile",
-            default=settings.LTD_AUDITOR_PROFILE,
-            help="the auditor's AWS profile; default: LTD_AUDITOR_PROFILE",
-        )
+        add_profile_argument(parser)
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_text = options["format"] == "text"
-        auditor = _session(options["profile"])
+        auditor = auditor_session(options["profile"])
         found: dict[str, list[Result]] = {}
         for store in _stores(options["store"]):
             if is_text:
@@ -52,14 +51,6 @@ class Command(ServiceCommand):
 
 def _ignore(_result: Result) -> None:
     """Machines read the document at the end."""
-
-
-def _session(profile: str) -> boto3.session.Session | None:
-    """The auditor's; without one, what it would look at is a finding."""
-    try:
-        return boto3.session.Session(profile_name=profile) if profile else None
-    except BotoCoreError as err:
-        raise wrong_argument(str(err)) from err
 
 
 def _stores(name: str | None) -> list[Store]:

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from django.core.management import call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -16,7 +18,9 @@ from builds.models import Build, Product, Store
 from builds.services import Count, record_count
 from credentials.closed_builds import walking
 from credentials.closed_builds.counting import count_build, count_builds
+from credentials.management.commands.count_builds import TYPES_NOT_LOOKED_AT
 from credentials.models import IssuedSession
+from credentials.session_clients import auditor_s3_client
 from tests.conftest import EPOCH
 from tests.credentials.closed_builds.conftest import LIES, MakeBuild
 from tests.credentials.closed_builds.fake_store import FakeStore
@@ -162,6 +166,7 @@ def run(*options: str) -> tuple[str, int]:
 
 
 def test_command_says_what_it_came_to(make_build: MakeBuild, capsys: Any) -> None:
+    Store.objects.update(with_sync=True)
     make_build(10, 5)
     make_build(1)
     assert run() == ("Counted 2 builds: 3 objects, 16 bytes. Failed: 0.", 0)
@@ -184,6 +189,113 @@ def test_command_speaks_json(make_build: MakeBuild, sts: FakeSts) -> None:
     assert document["totals"] == {"builds": 2, "objects": 1, "bytes": 3, "failed": 0}
     assert code == 0
     assert json.loads(run("--format", "json")[0])["builds"] == []
+
+
+UNTYPED = "pages are stored without a content type."
+UNSEEN = "the auditor could not look at the content types. The log says why."
+
+
+class FakeAuditor(FakeStore):
+    """Answers about each page's type, or raises."""
+
+    types: ClassVar[dict[str, str | Exception]] = {}
+
+    def head_object(self, *, Bucket: str, Key: str) -> dict[str, str]:  # noqa: N803
+        assert Bucket == "docs-bucket"
+        self.sessions.append(Key.rpartition("/")[2])
+        answer = self.types.get(self.sessions[-1], "text/html")
+        if isinstance(answer, Exception):
+            raise answer
+        return {"ContentType": answer}
+
+
+@pytest.fixture
+def auditor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAuditor:
+    """Who acts for the profile `auditor`."""
+    (tmp_path / "config").write_text("[profile auditor]\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    fake = FakeAuditor()
+
+    def client(session: boto3.session.Session, _store: Store) -> FakeAuditor:
+        assert session.profile_name == "auditor"
+        if fake.error:
+            raise fake.error
+        return fake
+
+    monkeypatch.setattr("credentials.closed_builds.counting.auditor_s3_client", client)
+    return fake
+
+
+def add_pages(bucket: FakeStore, build: Build, *names: str) -> None:
+    bucket.objects |= {f"{build.root}/{name}": 1 for name in sorted(names)}
+
+
+# types of pages that are not HTML, the error of the auditor's key -> code, line, is there a warning
+LOOKS: dict[str, tuple[dict[str, str | Exception], Exception | None, str, str, bool]] = {
+    "typed": ({}, None, "typed", "", False),
+    "untyped": ({"index.html": "binary/octet-stream"}, None, "untyped", UNTYPED, True),
+    "refused": ({"index.html": REFUSED}, None, "unseen", UNSEEN, False),
+    "no key": ({}, NoCredentialsError(), "unseen", UNSEEN, False),
+}
+
+
+@pytest.mark.parametrize("case", LOOKS)
+def test_auditor_looks_at_types(
+    case: str, make_build: MakeBuild, bucket: FakeStore, auditor: FakeAuditor
+) -> None:
+    types, auditor.error, code, line, warns = LOOKS[case]
+    auditor.types = types  # type: ignore[misc]
+    build = make_build(1)
+    add_pages(bucket, build, "index.html")
+    text, status = run("--profile", "auditor")
+    told = [f"{build.root}: {line}"] if line else []
+    assert text.splitlines() == [*told, "Counted 1 builds: 2 objects, 2 bytes. Failed: 0."]
+    assert (status, figures(build)[0]) == (0, 2)
+    assert ("application/octet-stream" in build.warning) == warns
+    Build.objects.update(counted_at=None)
+    [told_json] = json.loads(run("--profile", "auditor", "--format", "json")[0])["builds"]
+    assert told_json["types"] == code
+
+
+def test_auditor_looks_at_the_front_page_and_those_nearest_to_it_of_the_whole_build(
+    make_build: MakeBuild, bucket: FakeStore, auditor: FakeAuditor, settings: Any
+) -> None:
+    settings.LTD_AUDITOR_PROFILE = "auditor"
+    names = ["a/b/long.html", "a/b.html", "a/x.css", "index.html", "z.html", "zz.html"]
+    add_pages(bucket, make_build(1), *names)
+    run()
+    assert auditor.sessions == ["index.html", "z.html", "zz.html"]
+
+
+def test_warning_of_the_finish_stays(
+    make_build: MakeBuild, bucket: FakeStore, auditor: FakeAuditor
+) -> None:
+    build = make_build(1)
+    Build.objects.update(has_untyped_pages=True)
+    run("--profile", "auditor")
+    build.refresh_from_db()
+    assert build.has_untyped_pages
+
+
+def test_without_an_auditor_types_are_not_looked_at_and_the_command_says_so(
+    make_build: MakeBuild, bucket: FakeStore, auditor: FakeAuditor
+) -> None:
+    build = make_build()
+    add_pages(bucket, build, "index.html")
+    said = run()[0].splitlines()
+    assert said == ["Counted 1 builds: 1 objects, 1 bytes. Failed: 0.", TYPES_NOT_LOOKED_AT]
+    assert auditor.sessions == []
+
+
+def test_auditor_asks_the_store_with_its_own_key(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.region, store.endpoint_url, store.addressing = "eu-west-1", "http://s3:9000", "path"
+    session = boto3.session.Session(aws_access_key_id="auditor", aws_secret_access_key="x")
+    client = auditor_s3_client(session, store)
+    assert client._request_signer._credentials.access_key == "auditor"  # type: ignore[attr-defined]
+    assert (client.meta.region_name, client.meta.endpoint_url) == ("eu-west-1", "http://s3:9000")
+    assert client.meta.config.s3["addressing_style"] == "path"
 
 
 def test_figures_are_in_the_answer_about_the_build(make_build: MakeBuild, api: APIClient) -> None:

@@ -69,6 +69,7 @@ WRONG = [
     ["check_isolation", "--store", "elsewhere"],
     ["doctor", "--store", "elsewhere"],
     ["doctor", "--profile", "no-such-profile"],
+    ["count_builds", "--profile", "no-such-profile"],
     ["bootstrap_store", "--store", "elsewhere"],
     ["bootstrap_store", "--profile", "no-such-profile"],
     ["bootstrap_store", "--vendor-arn", "everybody"],
