@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -10,11 +11,11 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key, release_root
 from credentials.isolation.checking import request_check
-from ltdkeeper.records import RecordAdmin
+from ltdkeeper.admin import KeeperAdmin, RecordAdmin
 
 
 @admin.register(Store)
-class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class StoreAdmin(KeeperAdmin):
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
 
     list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
@@ -44,24 +45,44 @@ class StoreAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Product)
-class ProductAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ProductAdmin(KeeperAdmin):
     """Documentation sites. Slug and store are frozen once there is a build."""
 
     list_display = ("slug", "title", "store", "access", "session_seconds")
     list_filter = ("store", "access")
     list_select_related = ("store",)
     search_fields = ("slug", "title")
+    ordering = ("slug",)
     fields = ("slug", "store", "title", "doc_repo", "root_domain", "access", "session_seconds")
+    actions = ("allow_sync", "limit_to_upload")
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Product | None = None
     ) -> tuple[str, ...]:
-        has_builds = obj is not None and obj.builds.exists()
-        return ("slug", "store") if has_builds else ()
+        """*Access* is changed by actions, so that no page that was open before gives it back."""
+        if obj is None:
+            return ()
+        return ("slug", "store", "access") if obj.builds.exists() else ("access",)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.surrogate_key = obj.surrogate_key or new_surrogate_key()
         super().save_model(request, obj, form, change)
+
+    @admin.action(description="Limit selected products to upload", permissions=["change"])
+    def limit_to_upload(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        self.switch(request, queryset, "Limited to upload", access=Product.Access.UPLOAD)
+
+    @admin.action(description="Allow selected products to sync", permissions=["change"])
+    def allow_sync(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
+        for product in queryset:
+            product.access = Product.Access.SYNC
+            try:
+                product.clean()
+            except ValidationError as err:
+                words = f"{product}: {' '.join(err.messages)}"
+                self.message_user(request, words, messages.ERROR)
+                queryset = queryset.exclude(pk=product.pk)
+        self.switch(request, queryset, "Allowed to sync", access=Product.Access.SYNC)
 
 
 @admin.register(Build)

@@ -21,13 +21,14 @@ from credentials.access.publishers import admin as _publishers  # noqa: F401 - t
 from credentials.isolation.models import IsolationRun
 from credentials.models import IssuedSession
 from credentials.secret import Secret
-from ltdkeeper.records import RecordAdmin
+from ltdkeeper.admin import EditForm, KeeperAdmin, RecordAdmin, SwitchedAdmin
 
 
 class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
     """The products a client may see and upload to."""
 
     model = Grant
+    form = EditForm
     extra = 0
     autocomplete_fields = ("product",)
 
@@ -54,12 +55,13 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 @admin.register(Client)
-class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ClientAdmin(SwitchedAdmin):
     """Machines that ask. They are disabled, not deleted: the record refers to them."""
 
     list_display = ("name", "is_active", "may_create_products", "created_at")
     list_filter = ("is_active", "may_create_products")
     search_fields = ("name",)
+    ordering = ("name",)
     inlines = (GrantInline, ApiKeyInline)
 
     def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
@@ -67,7 +69,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(KeeperAdmin):
     """Keys: made (and shown) once, withdrawn for good, never changed."""
 
     list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "withdrawn_at")
@@ -211,7 +213,7 @@ class IssuedSessionAdmin(RecordAdmin):
         "access_key_id",
         "session_name",
     )
-    list_filter = ("status", "delivery", "requested_at", "store_name")
+    list_filter = ("status", "delivery", "requested_at", "expires_at", "store_name")
     search_fields = (
         "^access_key_id",
         "^session_name",

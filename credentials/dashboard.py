@@ -1,12 +1,15 @@
 """The admin's site: its braked login, and a front page with what the ledger says about today."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import update_wrapper
 from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.db.models import Count, Q
+from django.core.exceptions import BadRequest
+from django.db.models import Count, Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -70,11 +73,31 @@ class KeeperAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        from credentials.isolation.models import last_verdicts  # noqa: PLC0415 - as above
+        """Figures and verdicts are for those who may look at what they are about."""
+        from builds.models import Store  # noqa: PLC0415 - as above
+        from credentials.isolation.models import IsolationRun, last_verdicts  # noqa: PLC0415
+        from credentials.models import IssuedSession  # noqa: PLC0415
 
+        may_see = self._may_see
+        sees_verdicts = may_see(request, Store) and may_see(request, IsolationRun)
         context = {
-            "figures": figures(timezone.now()),
-            "isolation": last_verdicts(),
+            "figures": figures(timezone.now()) if may_see(request, IssuedSession) else None,
+            "isolation": last_verdicts() if sees_verdicts else [],
             **(extra_context or {}),
         }
         return super().index(request, context)
+
+    def _may_see(self, request: HttpRequest, model: type[Model]) -> bool:
+        return self.get_model_admin(model).has_view_permission(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere."""
+
+        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            values = (value for values in request.GET.lists() for value in (values[0], *values[1]))
+            if "\0" in request.path or any("\0" in value for value in values):
+                raise BadRequest("There is a NUL in the address.")
+            response: HttpResponse = view(request, *args, **kwargs)
+            return response
+
+        return super().admin_view(update_wrapper(without_nul, view), cacheable)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from credentials.access.jobs import end_job_token
 from credentials.access.models import JobToken
-from ltdkeeper.records import RecordAdmin
+from ltdkeeper.admin import RecordAdmin
 
 
 @admin.register(JobToken)

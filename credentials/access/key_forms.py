@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from credentials.access.models import ApiKey
 from credentials.access.validators import validate_networks
+from ltdkeeper.admin import EditForm
 
 
 class NetworksField(forms.CharField):
@@ -21,7 +22,7 @@ class NetworksField(forms.CharField):
         return str(value or "").replace(",", " ").split()
 
 
-class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class NewKeyForm(EditForm):
     """Refuses keys that could never open anything, and limits that contradict each other."""
 
     networks = NetworksField(

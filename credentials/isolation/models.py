@@ -80,7 +80,7 @@ class IsolationRun(models.Model):
         for name in JUDGED:
             setattr(self, name, getattr(self.store, name))
         self.finished_at = timezone.now()
-        self.save()
+        self.save(update_fields=[*JUDGED, "lines", "passed", "summary", "finished_at"])
 
     @property
     def verdict(self) -> str:

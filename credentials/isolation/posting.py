@@ -38,15 +38,17 @@ log = structlog.get_logger(__name__)
 
 
 def note_post_support(*, store: Store, scene: "Scene") -> None:
-    """Try it, and note on the store what was found; nothing is noted when that stays open."""
+    """Try it, and note on the store what was found; nothing is noted when that stays open, or
+    of a store that has become another one meanwhile.
+    """
     try:
         found = _try_post(scene)
     except CALL_FAILED as err:
         log.warning("post_not_tried", store=store.name, error=loggable(err))
         return
     if found is not None:
-        store.post_support = found
-        store.save(update_fields=["post_support"])
+        place = {name: getattr(store, name) for name in Store.PLACE}
+        Store.objects.filter(pk=store.pk, **place).update(post_support=found)
     scene.takes_posts = found is not Store.PostSupport.BROKEN
 
 

@@ -189,13 +189,13 @@ def test_product_with_a_build_keeps_slug_and_store(
 def test_sync_product_is_refused_in_a_store_without(
     browser: Browser, product: Product, store: Store
 ) -> None:
-    change = reverse("admin:builds_product_change", args=[product.pk])
-    data = {"slug": "guide", "store": store.pk, "access": "sync"}
+    changelist = reverse("admin:builds_product_changelist")
+    data = {"action": "allow_sync", "_selected_action": product.pk}
     assert "bootstrap_store --store main --with-sync --apply" in unescape(
-        browser.post(change, data).content.decode()
+        browser.post(changelist, data, follow=True).content.decode()
     )
     Store.objects.update(with_sync=True)
-    browser.post(change, data)
+    browser.post(changelist, data)
     product.refresh_from_db()
     assert product.access == "sync"
 

@@ -4,28 +4,37 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier
+from unittest.mock import patch
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.core.management import call_command
+from django.db import connection
+from django.test import Client as Browser
 from pytest_django import Settings
 
 from credentials.access.brakes import Brake, count_failure
 from ltdkeeper.caches import IN_PROCESS, TABLE, cache_settings
 
+THREADS = 16  # as many as answer at once by default, two processes with 8 each
 NOW = datetime(2026, 11, 23, 12, 0, 15, tzinfo=UTC)
 
 
+BACKEND = "ltdkeeper.caches.DatabaseCache"
+REDIS = "django.core.cache.backends.redis.RedisCache"
 # LTD_CACHE_URL -> backend, location
 KINDS = {
-    "nothing said": (TABLE, "db.DatabaseCache", "ltdkeeper_cache"),
-    "another table": ("dbcache://others", "db.DatabaseCache", "others"),
-    "Redis": ("redis://h:6379/1", "redis.RedisCache", "redis://h:6379/1"),
-    "Redis with a password": ("redis://:pw@h/0", "redis.RedisCache", "redis://:pw@h/0"),
-    "Redis over TLS": ("rediss://h:6379/1", "redis.RedisCache", "rediss://h:6379/1"),
-    "Redis on a socket": ("redis:///run/r.sock", "redis.RedisCache", "unix:///run/r.sock"),
+    "nothing said": (TABLE, BACKEND, "ltdkeeper_cache"),
+    "another table": ("dbcache://others", BACKEND, "others"),
+    "Redis": ("redis://h:6379/1", REDIS, "redis://h:6379/1"),
+    "Redis with a password": ("redis://:pw@h/0", REDIS, "redis://:pw@h/0"),
+    "Redis over TLS": ("rediss://h:6379/1", REDIS, "rediss://h:6379/1"),
+    "Redis on a socket": ("redis:///run/r.sock", REDIS, "unix:///run/r.sock"),
 }
 
 
@@ -33,8 +42,7 @@ KINDS = {
 def test_address_names_the_cache(case: str) -> None:
     url, backend, location = KINDS[case]
     config = cache_settings(url, debug=False)
-    assert config["BACKEND"] == f"django.core.cache.backends.{backend}"
-    assert config["LOCATION"] == location
+    assert (config["BACKEND"], config["LOCATION"]) == (backend, location)
 
 
 def test_cache_may_be_in_process_while_debugging() -> None:
@@ -54,10 +62,16 @@ def test_redis_is_waited_for_half_a_second() -> None:
 
 
 @pytest.fixture
-def table(db: None, settings: Settings) -> None:
+def memory() -> None:
+    """The cache of the process, as the tests' settings have it."""
+
+
+@pytest.fixture
+def table(transactional_db: None, settings: Settings) -> None:
     """The default: a table, made as `release` makes it."""
     settings.CACHES = {"default": cache_settings(TABLE, debug=False)}
-    call_command("createcachetable")
+    call_command("createcachetable", verbosity=0)
+    cache.clear()
 
 
 @pytest.fixture
@@ -89,6 +103,68 @@ def test_failures_are_counted_in(kind: str, address: str, request: pytest.Fixtur
     request.getfixturevalue(kind)
     assert count(address) == [None] * 10 + [45, 45]
     assert count("192.0.2.8") == [None] * 10 + [45, 45]
+
+
+@pytest.mark.parametrize("kind", ["memory", "table", "redis"])
+def test_of_120_wrong_passwords_at_once_at_most_ten_reach_the_hash(
+    kind: str, transactional_db: None, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue(kind)
+    User.objects.create_superuser("operator", password="correct horse battery")
+    hashed: list[str] = []
+    started = Barrier(THREADS)
+
+    def guess(number: int) -> int:
+        if number < THREADS:
+            started.wait()
+        try:
+            fields = {"username": "operator", "password": f"guess {number}"}
+            return Browser().post("/admin/login/", fields).status_code
+        finally:
+            connection.close()
+
+    with (
+        patch.object(User, "check_password", lambda _user, raw: hashed.append(raw)),
+        patch("credentials.access.login.timezone.now", lambda: NOW),
+        ThreadPoolExecutor(THREADS) as pool,
+    ):
+        answers = list(pool.map(guess, range(120)))
+    assert answers.count(200) == len(hashed)
+    assert answers.count(429) == 120 - len(hashed)
+    assert 1 <= len(hashed) <= 10, "fewer where the table is busy"
+
+
+def test_failures_from_many_addresses_make_none_forgotten(table: None, settings: Settings) -> None:
+    settings.CACHES["default"]["OPTIONS"]["MAX_ENTRIES"] = 5
+    settings.CACHES = dict(settings.CACHES)
+    count("192.0.2.7")
+    for last in range(20):
+        count_failure(brake=Brake.LOGIN, address=f"198.51.100.{last}", now=NOW)
+        count_failure(brake=Brake.TOKEN, address=f"203.0.113.{last}", now=NOW)
+    assert count("192.0.2.7") == [45] * 12
+
+
+def test_expired_counters_make_room(table: None, settings: Settings) -> None:
+    settings.CACHES["default"]["OPTIONS"]["MAX_ENTRIES"] = 5
+    settings.CACHES = dict(settings.CACHES)
+    for last in range(20):
+        cache.set(f"old-{last}", 1, timeout=-5)
+    count("192.0.2.7")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM ltdkeeper_cache")
+        assert cursor.fetchone()[0] <= 6
+
+
+def test_counting_in_the_table_keeps_the_expiry_and_needs_a_key(table: None) -> None:
+    cache.add("counter", 1, timeout=60)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT expires FROM ltdkeeper_cache")
+        before = cursor.fetchall()
+        assert [cache.incr("counter"), cache.decr("counter"), cache.get("counter")] == [2, 1, 1]
+        cursor.execute("SELECT expires FROM ltdkeeper_cache")
+        assert cursor.fetchall() == before
+    with pytest.raises(ValueError, match="no key 'missing'"):
+        cache.incr("missing")
 
 
 def test_table_that_was_never_made_refuses_nobody(

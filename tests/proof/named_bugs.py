@@ -14,11 +14,12 @@ from tests.proof.bugs.issuing import ISSUING_BUGS
 from tests.proof.bugs.names import NAME_BUGS
 from tests.proof.bugs.policies import POLICY_BUGS
 from tests.proof.bugs.secrets import SECRET_BUGS
+from tests.proof.bugs.staff import STAFF_BUGS
 from tests.proof.bugs.times import TIME_BUGS
 
 FAMILIES = (
     POLICY_BUGS, NAME_BUGS, IDENTITY_BUGS, ISSUING_BUGS, ACCESS_BUGS, SECRET_BUGS, TIME_BUGS,
-    HANDOUT_BUGS,
+    HANDOUT_BUGS, STAFF_BUGS,
 )  # fmt: skip
 NAMED_BUGS: Mapping[str, Bug] = MappingProxyType(
     {name: bug for family in FAMILIES for name, bug in family.items()}

@@ -22,7 +22,9 @@ class Client(models.Model):
         help_text="Uploaders send it as their user name.",
     )
     is_active = models.BooleanField(
-        default=True, help_text="Unticked: its next call is refused, whatever it holds."
+        default=True,
+        help_text="No: its next call is refused, whatever it holds. The actions of the list "
+        "change it.",
     )
     may_create_products = models.BooleanField(default=False)
     products = models.ManyToManyField(Product, through="Grant", related_name="clients", blank=True)

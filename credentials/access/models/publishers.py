@@ -55,6 +55,11 @@ class OidcIssuer(models.Model):
         '"pipeline_id"], that identify a project for good, the most telling first. Every rule '
         "must name them. Not `sub`, and no names that somebody else can take later.",
     )
+    is_active = models.BooleanField(
+        default=True,
+        help_text="No: none of its rules lets anybody in. The actions of the list change it; "
+        "disabling disables its rules as well, enabling enables none of them.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -101,7 +106,9 @@ class TrustedPublisher(models.Model):
         Product, related_name="+", help_text="Of these, it opens those the client is granted."
     )
     is_active = models.BooleanField(
-        default=True, help_text="Unticked: it lets nobody in, and the tokens it gave are refused."
+        default=True,
+        help_text="No: it lets nobody in, and the tokens it gave are refused. The actions of the "
+        "list change it.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -13,27 +15,38 @@ from credentials.access.publishers.fields import fields_of
 from credentials.access.publishers.forms import publisher_form
 from credentials.access.publishers.issuers import IssuerKind
 from credentials.access.publishers.jwks import KeysUnavailable, keys_at
+from ltdkeeper.admin import SwitchedAdmin
 
 CHOOSE_ISSUER = "admin/credentials/trustedpublisher/choose_issuer.html"
 
 
 @admin.register(OidcIssuer)
-class OidcIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OidcIssuerAdmin(SwitchedAdmin):
     """CI providers. What rules rest on is frozen while there are rules."""
 
-    list_display = ("issuer", "kind", "jwks_url", "created_at")
-    list_filter = ("kind",)
+    list_display = ("issuer", "is_active", "kind", "jwks_url", "created_at")
+    list_filter = ("is_active", "kind")
     search_fields = ("issuer",)
-    fields = ("kind", "issuer", "jwks_url", "identifying_claims")
-    actions = ("fetch_keys",)
+    fields = ("kind", "issuer", "jwks_url", "identifying_claims", "is_active")
+    actions = (*SwitchedAdmin.actions, "fetch_keys")
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: OidcIssuer | None = None
-    ) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: OidcIssuer | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
         has_rules = obj is not None and obj.publishers.exists()
-        return ("kind", "issuer", "identifying_claims") if has_rules else ()
+        return (*fields, "kind", "issuer", "identifying_claims") if has_rules else fields
 
-    @admin.action(description="Fetch the keys now, to see whether they can be had")
+    def switch_one(self, request: HttpRequest, row: Any, word: str, to: dict[str, Any]) -> bool:
+        """Disabling disables the rules too: every token is refused whose rule is disabled."""
+        rules: Any = self.admin_site.get_model_admin(TrustedPublisher)
+        with transaction.atomic():
+            if to == {"is_active": False}:
+                for rule in row.publishers.all():
+                    rules.switch_one(request, rule, word, to)
+            return super().switch_one(request, row, word, to)
+
+    @admin.action(
+        description="Fetch the keys now, to see whether they can be had", permissions=["change"]
+    )
     def fetch_keys(self, request: HttpRequest, queryset: QuerySet[OidcIssuer]) -> None:
         for issuer in queryset:
             try:
@@ -46,7 +59,7 @@ class OidcIssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(TrustedPublisher)
-class TrustedPublisherAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TrustedPublisherAdmin(SwitchedAdmin):
     """Rules. They are disabled, not deleted: tokens on record refer to them."""
 
     list_display = (
@@ -89,16 +102,17 @@ class TrustedPublisherAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             ("Whom it lets in: all of these must hold", {"fields": claims}),
         )
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: TrustedPublisher | None = None
-    ) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: TrustedPublisher | None = None) -> Any:
         """Whom a rule stands for, and who signs for it, is settled when it is made."""
-        return ("issuer", "client", "warned", "created_at") if obj else ("issuer",)
+        fields = super().get_readonly_fields(request, obj)
+        return (*fields, "issuer", *(("client", "warned", "created_at") if obj else ()))
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Ask first for the issuer: the form depends on its kind."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
         issuers = list(OidcIssuer.objects.order_by("issuer"))
         if any(str(issuer.pk) == request.GET.get("issuer") for issuer in issuers):
             return super().add_view(request, form_url, extra_context)

@@ -2,16 +2,16 @@
 
 from typing import Any, ClassVar
 
-from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from credentials.access.models import OidcIssuer, TrustedPublisher
 from credentials.access.publishers.claims import claims_of
 from credentials.access.publishers.fields import CLAIMS, fields_of
 from credentials.access.publishers.issuers import IssuerKind
+from ltdkeeper.admin import EditForm
 
 
-class PublisherForm(forms.ModelForm):  # type: ignore[type-arg]
+class PublisherForm(EditForm):
     """A rule. Its conditions are put together from the fields of `claims`, and checked by the
     model: what that says about a claim stands at the claim's field.
     """
@@ -38,11 +38,19 @@ class PublisherForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if CLAIMS in self.claims:
-            self.instance.conditions = cleaned.get(CLAIMS, {})
+            self.instance.conditions = self._values(CLAIMS, {CLAIMS: {}} | cleaned)
         else:
-            given = {claim: cleaned.get(claim) for claim in self.claims}
+            given = {claim: self._values(claim, cleaned) for claim in self.claims}
             self.instance.conditions = {claim: values for claim, values in given.items() if values}
         return cleaned
+
+    def _values(self, claim: str, cleaned: dict[str, Any]) -> Any:
+        """Those of the rule as it is now where the page did not edit them."""
+        stored = self.instance.conditions
+        kept = stored if claim == CLAIMS else stored.get(claim, [])
+        is_legal = isinstance(kept, dict if claim == CLAIMS else list)
+        is_kept = self.is_edit and claim not in self.changed_data and is_legal
+        return kept if is_kept else cleaned.get(claim)
 
     def add_error(self, field: str | None, error: Any) -> None:
         """Put the model's errors where their claims are; one for each field is enough."""

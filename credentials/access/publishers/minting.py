@@ -92,7 +92,8 @@ def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
         raise UnidentifiedProject(lacking)
     rules = TrustedPublisher.objects.select_related("client", "issuer").order_by("pk")
     letting_in, nearly = [], []
-    for rule in rules.filter(issuer=identity.issuer, is_active=True, client__is_active=True):
+    active = {"is_active": True, "issuer__is_active": True, "client__is_active": True}
+    for rule in rules.filter(issuer=identity.issuer, **active):
         verdict = judge(
             kind=rule.kind,
             conditions=rule.conditions,

@@ -54,7 +54,7 @@ def verify_identity_token(*, raw_token: Secret, now: datetime) -> VerifiedIdenti
     except Unreadable as err:
         raise InvalidIdentityToken(str(err)) from None
     issuer = OidcIssuer.objects.filter(issuer=unverified.issuer).first()
-    if issuer is None or issuer.issuer != unverified.issuer:
+    if issuer is None or issuer.issuer != unverified.issuer or not issuer.is_active:
         raise UnknownIssuer
     signed_claims = _verified_claims(raw_token, issuer, _signing_key(issuer, unverified))
     return VerifiedIdentity(

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError
 from pytest_django import Settings
 
 from credentials.access import brakes
-from credentials.access.brakes import Brake, count_failure, seconds_to_wait
+from credentials.access.brakes import Brake, count_failure, take_back
 from tests.ltdkeeper.log_lines import log_at
 
 NOW = datetime(2026, 11, 23, 12, 0, 15, tzinfo=UTC)
@@ -75,11 +75,21 @@ def test_tokens_and_logins_are_counted_apart() -> None:
     assert fail(brake=Brake.LOGIN) is None
 
 
-def test_asking_whether_to_wait_counts_nothing() -> None:
+def test_what_was_right_is_taken_back_once() -> None:
     asked = {"brake": Brake.TOKEN, "address": ADDRESS, "now": NOW}
-    assert [seconds_to_wait(**asked) for _ in range(LIMIT + 1)] == [None] * (LIMIT + 1)
-    fail(LIMIT)
-    assert seconds_to_wait(**asked) == 45
+    for _ in range(LIMIT + 1):
+        assert fail() is None
+        take_back(**asked)
+    assert [fail() for _ in range(LIMIT + 1)] == [None] * LIMIT + [45]
+
+
+def test_taking_back_one_of_many_at_once_lets_no_other_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LocMemCache, "get", lambda *_: 0)  # all looked before any was counted
+    assert [fail() for _ in range(LIMIT + 5)] == [None] * LIMIT + [45] * 5
+    take_back(brake=Brake.TOKEN, address=ADDRESS, now=NOW)
+    assert fail() == 45
 
 
 WRITES = ("add", "incr", "set", "touch", "delete")
@@ -96,7 +106,9 @@ def test_nothing_is_written_over_the_limit(monkeypatch: pytest.MonkeyPatch) -> N
     assert fail(50) == 45
 
 
-def test_nothing_is_kept_past_its_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counters_outlive_their_minute_and_are_not_kept_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     kept: list[float] = []
     add = LocMemCache.add
 
@@ -106,7 +118,7 @@ def test_nothing_is_kept_past_its_minute(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(LocMemCache, "add", note)
     fail(LIMIT + 1)
-    assert kept == [60]
+    assert kept == [120]
 
 
 def test_first_failure_of_two_at_once_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +143,7 @@ AWAY: dict[str, Exception] = {
     "time-out": TimeoutError("timed out"),
     "broken answer": ValueError("invalid literal for int()"),
 }
-ASKS: dict[str, Callable[..., int | None]] = {"count": count_failure, "look": seconds_to_wait}
+ASKS: dict[str, Callable[..., int | None]] = {"count": count_failure, "take back": take_back}
 
 
 @pytest.fixture
@@ -143,7 +155,7 @@ def away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> lis
         asked.append(key)
         raise AWAY[getattr(request, "param", "connection")]
 
-    for name in ("get", "add", "incr"):
+    for name in ("get", "add", "incr", "decr"):
         monkeypatch.setattr(LocMemCache, name, fails)
     return asked
 
@@ -165,6 +177,22 @@ def test_cache_that_failed_is_left_alone_for_a_moment(
     brakes.cooldown.clear()
     fail()
     assert len(away) == 2
+
+
+BUSY = OperationalError("database is locked")
+
+
+@pytest.mark.parametrize(("brake", "told"), [(Brake.LOGIN, 1), (Brake.TOKEN, None)])
+def test_busy_table_has_logins_wait_and_nobody_else(
+    brake: Brake, told: int | None, away: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(AWAY, "connection", BUSY)
+    assert [fail(brake=Brake.TOKEN), fail(brake=brake), fail(brake=brake)] == [None, told, told]
+
+
+def test_first_failure_that_was_not_added_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LocMemCache, "add", lambda *_, **__: False)
+    assert fail(brake=Brake.LOGIN) == 1
 
 
 def test_cache_that_is_away_is_logged(away: list[str]) -> None:

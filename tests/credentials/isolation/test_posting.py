@@ -76,6 +76,7 @@ def note(session: VendedSession) -> Callable[..., Any]:
     def call(url: str, listing: Listing) -> Any:
         store = session.build.product.store
         store.endpoint_url, store.addressing = url, Store.Addressing.PATH
+        Store.objects.update(endpoint_url=url)
         scene: Any = SimpleNamespace(
             session=session,
             s3=listing,
@@ -140,3 +141,14 @@ def test_form_is_sent_as_clients_do(note: Callable[..., Any], session: VendedSes
     assert b'name="Content-Type"' in names[-2]
     assert b'name="file"; filename="posted-' in names[-1]
     assert scene.written[0].startswith(f"{session.build.root}/posted-")
+
+
+def test_store_that_moved_during_the_check_is_not_noted(note: Any, store: Store) -> None:
+    class Moved(Listing):
+        def list_objects_v2(self, **asked: Any) -> Any:
+            Store.objects.update(bucket="another-bucket")
+            return super().list_objects_v2(**asked)
+
+    with answering(204, []) as url:
+        note(url, Moved([len(BODY)]))
+    assert Store.objects.get().post_support == "unknown"

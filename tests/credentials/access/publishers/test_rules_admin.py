@@ -186,8 +186,8 @@ def test_without_an_issuer_one_is_to_be_added(browser: Browser) -> None:
 def test_rule_is_disabled_and_not_deleted(browser: Browser, rule: TrustedPublisher) -> None:
     delete = reverse(f"{RULES}_delete", args=[rule.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 403
-    data = {"name": "docs", "products": [rule.products.get().pk], **NUMBERS}
-    browser.post(reverse(f"{RULES}_change", args=[rule.pk]), data)
+    data = {"action": "disable", "_selected_action": rule.pk}
+    browser.post(reverse(f"{RULES}_changelist"), data)
     rule.refresh_from_db()
     assert rule.is_active is False
 

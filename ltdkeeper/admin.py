@@ -1,0 +1,273 @@
+"""What the pages of the admin have in common, and the accounts that log in to it.
+
+A page may have been open for hours: saving it writes what was edited on it and nothing else.
+An address may hold anything: what cannot be looked up is refused, and is not an error.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ValidationError
+from django.db import DataError, connection, models, transaction
+from django.db.models import Field, Model, ProtectedError, Q, QuerySet
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
+from django.forms.fields import InvalidJSONInput
+from django.http import HttpRequest, HttpResponse
+
+# A filter compares in one of these ways, with at most so many values.
+COMPARISONS = {"exact", "isnull", "gt", "gte", "lt", "lte"}
+MOST_VALUES = 100
+LONGEST_SEARCH = 200
+
+
+class JSONField(forms.JSONField):
+    """Refuses what Python's parser gives up on: nesting without end, numbers of 5,000 digits."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except (ValueError, RecursionError) as err:
+            raise ValidationError("Enter a valid JSON.") from err
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except (ValueError, RecursionError):
+            return InvalidJSONInput(data)
+
+
+def is_key(field: "Field[Any, Any]", text: str) -> bool:
+    """Whether a primary key can be so at all, in the database's own bounds."""
+    try:
+        field.clean(text, None)
+    except ValidationError:
+        return False
+    return "\0" not in text
+
+
+class EditForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Writes the fields that were edited on the page, and no others.
+
+    The page carries what it showed. A field that still has that value when the page is saved
+    keeps what the database has by then, however long the page was open.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._replace_impossible_keys()
+        self.is_edit = not self.instance._state.adding  # noqa: SLF001 - as Django's own forms do
+        if not self.is_edit:
+            return
+        # What a script sends carries nothing: there the row itself is what is compared with.
+        prefix = self.add_initial_prefix("")
+        carried = not self.is_bound or any(name.startswith(prefix) for name in self.data)
+        for field in self.fields.values():
+            field.show_hidden_initial = carried and not field.disabled
+
+    def _replace_impossible_keys(self) -> None:
+        """By 0, which no row has: Django looks up whatever was sent, and fails."""
+        data: Any = self.data
+        for name, field in self.fields.items():
+            if not self.is_bound or not isinstance(field, forms.ModelChoiceField):
+                continue
+            rows: Any = field.queryset
+            for sent in (self.add_prefix(name), self.add_initial_prefix(name)):
+                if not all(is_key(rows.model._meta.pk, key) for key in data.getlist(sent) if key):
+                    self.data = data = data.copy()
+                    data.setlist(sent, ["0"])
+
+    def _post_clean(self) -> None:
+        """Take what was not edited out of what is copied to the row and checked with it."""
+        if self.is_edit:
+            for name in self.cleaned_data.keys() - set(self.changed_data):
+                del self.cleaned_data[name]
+        super()._post_clean()  # type: ignore[misc]
+
+
+class LookupChangeList(ChangeList):
+    """Answers a filter's value that the database refuses like one that Django refuses itself."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except (DataError, OverflowError, ValueError) as err:
+            raise IncorrectLookupParameters from err
+
+
+class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The base of every page: rows are locked while they are saved, lookups are those on offer."""
+
+    form = EditForm
+    formfield_overrides = {models.JSONField: {"form_class": JSONField}}
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        """The row of a page; locked, and as it is now, where the page is being saved."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None or request.method != "POST" or not connection.in_atomic_block:
+            return found
+        return self._rows().select_for_update(no_key=True).filter(pk=found.pk).first()
+
+    def _rows(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = self.model._base_manager.all()  # noqa: SLF001 - a documented name
+        return rows
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return LookupChangeList
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Nothing: no link fills in a form."""
+        return {}
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only the fields that the list offers as filters: never a hash, nor through relations."""
+        path, _, comparison = lookup.rpartition("__")
+        path = path if comparison in COMPARISONS else lookup
+        filters = self.list_filter if request is None else self.get_list_filter(request)
+        is_short = request is None or len(request.GET.getlist(lookup)) <= MOST_VALUES
+        return is_short and path.removesuffix("__id") in filters
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Nothing is as long as that; the database would refuse some of it."""
+        if len(search_term) > LONGEST_SEARCH:
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
+    ) -> HttpResponse | None:
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        if all(is_key(self.opts.pk, key) for key in selected):
+            return super().response_action(request, queryset, *args)
+        self.message_user(request, "What is selected cannot be found.", messages.ERROR)
+        return None
+
+    def switch(self, request: HttpRequest, queryset: QuerySet[Any], word: str, **to: Any) -> None:
+        """Set fields of the selected rows, nothing else, with an entry in the log for each."""
+        switched = 0
+        for row in queryset:
+            if self.has_change_permission(request, row):
+                switched += self.switch_one(request, row, word, to)
+        self.message_user(request, f"{word}: {switched}.")
+
+    def switch_one(self, request: HttpRequest, row: Model, word: str, to: dict[str, Any]) -> bool:
+        """Whether it was another; with an entry in the log if so."""
+        with transaction.atomic():
+            others = self._rows().filter(pk=row.pk).exclude(**to)
+            changed = bool(others.update(**to))
+            if changed:
+                self.log_change(request, row, f"{word}.")
+        return changed
+
+
+class SwitchedAdmin(KeeperAdmin):
+    """Disabling and enabling are actions of their own: no page that was open before undoes them."""
+
+    actions: tuple[str, ...] = ("disable", "enable")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = tuple(super().get_readonly_fields(request, obj))
+        return (*fields, "is_active") if obj else fields
+
+    @admin.action(description="Disable selected %(verbose_name_plural)s", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self.switch(request, queryset, "Disabled", is_active=False)
+
+    @admin.action(description="Enable selected %(verbose_name_plural)s", permissions=["change"])
+    def enable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self.switch(request, queryset, "Enabled", is_active=True)
+
+
+class RecordAdmin(KeeperAdmin):
+    """No row is added, edited or deleted by hand, so the page of one has nothing to save.
+
+    Where there are actions, they may ask for the permission to change.
+    """
+
+    class Media:
+        css = {"all": ("ltdkeeper/records.css",)}
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None and bool(self.actions) and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@receiver(pre_delete, sender=LogEntry)
+def keep_log_entry(instance: LogEntry, **_kwargs: Any) -> None:
+    """The admin's log outlives the accounts in it, which are disabled and not deleted."""
+    raise ProtectedError("Entries of the admin's log are kept: disable the account.", {instance})
+
+
+# Rights, and who may log in here, are given by superusers only.
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+class AccountForm(EditForm, UserChangeForm):  # type: ignore[type-arg]
+    """Django's form of an account."""
+
+
+@admin.register(User)
+class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
+    """Accounts. Who may change them changes neither rights nor who has more rights than they."""
+
+    form = AccountForm
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if is_superuser(request) else (*fields, *RIGHTS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or is_superuser(request) or not holds_more(obj, request))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+@admin.register(Group)
+class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
+    """Groups give rights, so only superusers make, change and delete them."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return is_superuser(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        return is_superuser(request)
+
+
+def is_superuser(request: HttpRequest) -> bool:
+    """Whether whoever asks is one."""
+    return bool(getattr(request.user, "is_superuser", False))
+
+
+def holds_more(account: User, request: HttpRequest) -> bool:
+    """Whether an account, active or not, has a right that whoever asks has not."""
+    granted = Permission.objects.filter(Q(user=account) | Q(group__user=account))
+    names = {
+        f"{app}.{codename}"
+        for app, codename in granted.values_list("content_type__app_label", "codename")
+    }
+    return account.is_superuser or not names <= request.user.get_all_permissions()

@@ -1,0 +1,79 @@
+"""Bugs of what staff may do, of what protects their pages, and of pages that were open before."""
+
+from tests.proof.bugs.bug import bugs_in
+
+RIGHTS = "tests/ltdkeeper/test_admin_rights.py"
+ACTIONS = f"{RIGHTS}::test_each_action_is_for_these_permissions_and_no_others"
+HEADERS = "tests/ltdkeeper/test_security_headers.py"
+STALE = "tests/ltdkeeper/test_stale_pages.py"
+
+STAFF_BUGS = (
+    bugs_in(
+        "builds/admin.py",
+        ACTIONS,
+        anybody_requests_a_check=(
+            '"Request a check of isolation", permissions=["change"]',
+            '"Request a check of isolation"',
+        ),
+        anybody_marks_builds_as_deleted=(
+            '"Mark selected builds as deleted", permissions=["change"]',
+            '"Mark selected builds as deleted"',
+        ),
+    )
+    | bugs_in(
+        "credentials/admin.py",
+        ACTIONS,
+        anybody_withdraws_keys=(
+            '"Withdraw selected API keys", permissions=["change"]',
+            '"Withdraw selected API keys"',
+        ),
+    )
+    | bugs_in(
+        "credentials/access/admin.py",
+        ACTIONS,
+        anybody_ends_job_tokens=(
+            '"End selected job tokens", permissions=["change"]',
+            '"End selected job tokens"',
+        ),
+    )
+    | bugs_in(
+        "credentials/admin.py",
+        f"{RIGHTS}::test_each_address_opens_to_these_permissions_and_to_no_others",
+        clients_are_deleted=(
+            "delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:\n"
+            "        return False",
+            "delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:\n"
+            "        return True",
+        ),
+    )
+    | bugs_in(
+        "ltdkeeper/admin.py",
+        RIGHTS,
+        staff_make_themselves_superusers=("(*fields, *RIGHTS)", "fields"),
+        passwords_of_superusers_are_set=(" or not holds_more(obj, request)", " or obj"),
+        log_entries_are_deleted=("@receiver(pre_delete, sender=LogEntry)\n", ""),
+    )
+    | bugs_in(
+        "ltdkeeper/settings.py",
+        HEADERS,
+        inline_scripts_are_run=(
+            '"script-src": ["\'self\'"]',
+            '"script-src": ["\'self\'", "\'unsafe-inline\'"]',
+        ),
+        anybody_claims_https=("if LTD_TRUSTED_PROXIES:\n", "if True:\n"),
+    )
+    | bugs_in(
+        "ltdkeeper/admin.py",
+        STALE,
+        old_page_enables_again=('(*fields, "is_active") if obj else fields', "fields"),
+        old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
+    )
+    | bugs_in(
+        "credentials/access/login.py",
+        "tests/ltdkeeper/test_caches.py",
+        passwords_are_hashed_before_they_are_counted=(
+            "        if self.seconds_to_wait:\n",
+            "        super().clean()\n        if self.seconds_to_wait:\n",
+        ),
+    )
+)
