@@ -1,0 +1,91 @@
+"""The fixed counts of a limit are those of the ORM, over rows made at random."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from builds.models import Build
+from credentials.access.callers import Caller
+from credentials.access.quotas import HOUR, require_room, require_session, sessions_by_token
+from credentials.errors import TooManyOpenBuilds, TooManySessions
+from tests.credentials.ledger_rows import NOW, issued_row
+
+pytestmark = pytest.mark.django_db
+
+AGES = [timedelta(0), timedelta(minutes=1), HOUR - timedelta(seconds=1), HOUR, 2 * HOUR]
+NAMES = ["ltdk_a", "ltds_b", "ltdk_a/ltdj_c", "ltdj_d", "LTDJ_d", "ltdjxd", "inside"]
+
+
+@pytest.fixture
+def other(make_caller: Callable[..., Caller]) -> Caller:
+    return make_caller("other")
+
+
+def counts_by_the_orm(caller: Caller) -> tuple[int, Counter[str]]:
+    """What counts against the client, and the sessions of each of its tokens."""
+    recent = caller.client.issued_sessions.filter(requested_at__gt=NOW - HOUR)
+    rows = list(sessions_by_token(recent))
+    of_tokens = Counter({row["token_name"]: row["sessions"] for row in rows})
+    return sum(row["counted"] for row in rows), of_tokens
+
+
+def is_refused(caller: Caller, limit: int, settings: pytest.MonkeyPatch) -> bool:
+    settings.LTD_SESSIONS_AN_HOUR = limit  # type: ignore[attr-defined]
+    try:
+        require_session(caller=caller, now=NOW)
+    except TooManySessions:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sessions_are_counted_as_the_orm_counts_them(
+    seed: int, caller: Caller, job: Caller, other: Caller, settings: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    for _ in range(60):
+        issued_row(
+            client=chance.choice([caller.client, caller.client, other.client]),
+            token_name=chance.choice([*NAMES, job.token_name]),
+            requested_at=NOW - chance.choice(AGES),
+        )
+    for limit in range(1, 50):
+        settings.LTD_SESSIONS_AN_HOUR = limit  # type: ignore[attr-defined]
+        of_the_client, of_tokens = counts_by_the_orm(caller)
+        assert is_refused(caller, limit, settings) == (of_the_client >= limit)
+        assert is_refused(job, limit, settings) == (of_tokens[job.token_name] >= limit)
+
+
+@pytest.mark.parametrize(
+    ("change", "counts"),
+    [
+        ({}, True),
+        ({"finished_at": NOW}, False),
+        ({"deleted_at": NOW}, False),
+        ({"superseded_at": NOW}, False),
+        ({"open_until": NOW}, False),
+        ({"open_until": NOW + timedelta(seconds=1)}, True),
+    ],
+    ids=["open", "finished", "deleted", "superseded", "out of time", "in its last second"],
+)
+def test_open_builds_are_counted_as_the_orm_counts_them(
+    change: dict[str, object],
+    counts: bool,  # noqa: FBT001
+    caller: Caller,
+    other: Caller,
+    register: Callable[..., Build],
+    settings: pytest.MonkeyPatch,
+) -> None:
+    build, _second = register(now=NOW - HOUR), register(now=NOW - HOUR)
+    Build.objects.filter(pk=build.pk).update(**change)
+    assert Build.objects.open(NOW).count() == 1 + counts
+    settings.LTD_OPEN_BUILDS = 2  # type: ignore[attr-defined]
+    require_room(caller=other, now=NOW)
+    if not counts:
+        require_room(caller=caller, now=NOW)
+        return
+    with pytest.raises(TooManyOpenBuilds):
+        require_room(caller=caller, now=NOW)
