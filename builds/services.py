@@ -16,6 +16,7 @@ from builds.errors import (
     UnknownProduct,
     UnknownStore,
 )
+from builds.fixed_sql import insert
 from builds.models import Build, Product, Store
 from builds.slugs import ULID_LENGTH, build_root, is_product_slug, new_build_slug
 
@@ -114,22 +115,21 @@ def register_build(
     if slug is not None and continues_server_made_slug(product, slug):
         raise SlugTaken
     chosen = new_build_slug(now) if slug is None else slug
-    try:
-        with transaction.atomic():
-            return Build.objects.create(
-                product=product,
-                slug=chosen,
-                server_made=slug is None,
-                bucket_name=product.store.bucket,
-                root=build_root(product.slug, chosen),
-                git_refs=git_refs,
-                github_requester=github_requester,
-                surrogate_key=new_surrogate_key(),
-                registered_at=now,
-                open_until=open_until,
-            )
-    except IntegrityError as err:
-        raise SlugTaken from err
+    build = Build(
+        product=product,
+        slug=chosen,
+        server_made=slug is None,
+        bucket_name=product.store.bucket,
+        root=build_root(product.slug, chosen),
+        git_refs=git_refs,
+        github_requester=github_requester,
+        surrogate_key=new_surrogate_key(),
+        registered_at=now,
+        open_until=open_until,
+    )
+    if not insert(build, unless_taken=True):
+        raise SlugTaken
+    return build
 
 
 def _is_numbered_elsewhere(product: Product, slug: str) -> bool:

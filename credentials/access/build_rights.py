@@ -21,8 +21,7 @@ from credentials.access.models import ApiKey, Client, JobToken, KeySession, Trus
 BUILD, PRODUCT, STORE = Columns(Build, "b"), Columns(Product, "p"), Columns(Store, "s")
 
 # For each way in which a product is opened: the row that opens it to this caller, if there is one.
-FIND = f"""
-SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},
+FIND = f"""SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},
        r.client_id, r.job_token_id, g.id, kp.id, tp.id, jp.id
 FROM builds_build b
 JOIN builds_product p ON p.id = b.product_id

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
 
 from builds.errors import UnknownBuild
+from builds.fixed_sql import insert, update
 from builds.models import Build, BuildQuerySet, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.build_rights import BuildRight, right_to_build
@@ -58,15 +59,16 @@ def register_owned_build(
             open_until=_open_until(caller, now),
             now=now,
         )
-        Registration.objects.create(
+        registration = Registration(
             build=build,
             client=caller.client,
             job_token=caller.job_token,
             token_name=caller.token_name,
         )
+        insert(registration)
         if place:
             place.current_build = build
-            place.save(update_fields=["current_build"])
+            update(place, ("current_build",))
         return build
 
 

@@ -64,20 +64,18 @@ def _require(whose: str, sessions: int) -> None:
 
 
 # The sums that `sessions_by_token` gives, with the ORM's query for them made once.
-SESSIONS_OF_THE_HOUR = f"""
-SELECT SUM(CASE WHEN by_job AND sessions > %s THEN %s ELSE sessions END),
+SESSIONS_OF_THE_HOUR = f"""SELECT SUM(CASE WHEN by_job AND sessions > %s THEN %s ELSE sessions END),
        SUM(CASE WHEN by_job AND token_name = %s THEN sessions ELSE 0 END)
 FROM (SELECT token_name, COUNT(*) AS sessions,
              token_name LIKE '%%{NAME_OF_A_JOB.replace("_", "!_")}%%' ESCAPE '!' AS by_job
       FROM credentials_issuedsession WHERE client_id = %s AND requested_at > %s
-      GROUP BY token_name) AS by_token
+      GROUP BY token_name) AS subquery
 """  # noqa: S608 - the prefix of a token's name
-OPEN_BUILDS = """
-SELECT COUNT(*) FROM (
+OPEN_BUILDS = """SELECT COUNT(*) FROM (
     SELECT 1 FROM builds_build b JOIN credentials_registration r ON r.build_id = b.id
     WHERE r.client_id = %s AND b.finished_at IS NULL AND b.deleted_at IS NULL
       AND b.superseded_at IS NULL AND b.open_until > %s
-    LIMIT %s) AS open_builds
+    LIMIT %s) AS subquery
 """
 
 

@@ -12,6 +12,7 @@ from builds.errors import SlugTaken
 from builds.models import Build, Product
 from builds.services import delete_build
 from builds.slugs import ULID_LENGTH
+from credentials.access import ownership
 from credentials.access.callers import Caller
 from credentials.access.models import KeySession, Registration
 from tests.builds.names import HOSTILE
@@ -162,10 +163,10 @@ def test_registration_names_client_and_token(register: Register, caller: Caller)
 def test_build_without_its_owner_is_not_kept(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(**_: object) -> None:
+    def refuse(_row: object) -> None:
         raise OperationalError("disk full")
 
-    monkeypatch.setattr(Registration.objects, "create", refuse)
+    monkeypatch.setattr(ownership, "insert", refuse)
     with pytest.raises(OperationalError):
         register("v1")
     assert not Build.objects.exists()
