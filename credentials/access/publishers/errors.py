@@ -54,11 +54,12 @@ class NoMatchingPublisher(DomainError):
 class UnidentifiedProject(NoMatchingPublisher):
     """The token has not the claims that rules for its issuer must name."""
 
-    def __init__(self, lacking: Sequence[str]) -> None:
+    def __init__(self, lacking: Sequence[str] = ()) -> None:
+        names = ", ".join(lacking) or "a claim"
         DomainError.__init__(
             self,
-            f"The identity token lacks {', '.join(lacking)}, which identifies a project here. Ask "
-            "the CI provider to sign it; some do only if the job or its settings name the claim.",
+            f"The identity token lacks {names}, which identifies a project here. Ask the CI "
+            "provider to sign it; some do only if the job or its settings name the claim.",
         )
 
 

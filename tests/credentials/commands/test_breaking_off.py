@@ -115,8 +115,11 @@ def test_error_does_not_drive_the_terminal_either(store: Store) -> None:
 
 
 # A real process, whose audit finds one thing, says so, and waits; or finds without end.
+# Whoever runs the tests in the background may have them ignore signals.
 RUN = """
-import itertools, sys, time
+import itertools, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import manage
 from django.core.management import ManagementUtility
 import os
