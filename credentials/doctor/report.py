@@ -38,13 +38,16 @@ def summary_line(results: Sequence[Result]) -> str:
     return f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}."
 
 
-def document(stores: Mapping[str, Sequence[Result]]) -> str:
-    """One object: counts, and for every store its checks with their findings."""
+def document(stores: Mapping[str, Sequence[Result]], **error: str) -> str:
+    """One object: counts, and for every store its checks with their findings. With `error`, the
+    last store may lack some.
+    """
     everything = [result for results in stores.values() for result in results]
     told: dict[str, Any] = {
         "errors": count(everything, Severity.ERROR),
         "warnings": count(everything, Severity.WARNING),
         "stores": [{"store": name, "checks": results} for name, results in stores.items()],
+        **error,
     }
     return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode()
 

@@ -160,6 +160,19 @@ class ServiceCommand(BaseCommand):
         self.stdout.write(document)
 
     @contextmanager
+    def json_at_end(self, render: Callable[..., str]) -> Iterator[None]:
+        """Write `render()` at the end of the block, or `render(error=...)` when it breaks off."""
+        try:
+            yield
+            document = render()
+        except BaseException as err:
+            with suppress(OSError):
+                self.write_json(render(error=reason_of(err)))
+                self.stdout.flush()
+            raise
+        self.write_json(document)
+
+    @contextmanager
     def json_list(
         self, name: str, rest: Callable[[], dict[str, Any]]
     ) -> Iterator[Callable[[object], None]]:

@@ -1,7 +1,10 @@
 """`manage.py check_isolation`: prove on the real store that builds are kept apart."""
 
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,6 +20,9 @@ from credentials.management.outcomes import ExitCode, ServiceCommand, end, wrong
 
 # As wide as the longest call.
 WIDTH = max(len(call.title) for call in CALLS)
+
+# A run, and what it has found so far.
+Begun = tuple[IsolationRun, list[Line]]
 
 
 class Command(ServiceCommand):
@@ -47,16 +53,20 @@ class Command(ServiceCommand):
         end(_exit_code({run.verdict for run in runs}))
 
     def _check(self, runs: list[IsolationRun], *, is_text: bool) -> None:
-        for run in runs:
-            if is_text:
-                self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
-            run_check(run=run, on_line=self._print if is_text else _ignore)
-            if is_text:
-                self.stdout.write(run.summary)
-                support = run.store.get_post_support_display()
-                self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
         if not is_text:
-            self.write_json(orjson.dumps([_document(run) for run in runs]).decode())
+            begun: list[Begun] = []
+            with self.json_at_end(partial(_document, begun)):
+                for run in runs:
+                    lines: list[Line] = []
+                    begun.append((run, lines))
+                    run_check(run=run, on_line=lines.append)
+            return
+        for run in runs:
+            self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
+            run_check(run=run, on_line=self._print)
+            self.stdout.write(run.summary)
+            support = run.store.get_post_support_display()
+            self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
 
     def _print(self, line: Line) -> None:
         mark = "ok   " if line.is_right else "WRONG"
@@ -82,11 +92,13 @@ def _exit_code(verdicts: set[str]) -> ExitCode:
     return ExitCode.NOT_MADE if "unchecked" in verdicts else ExitCode.NOTHING_FOUND
 
 
-def _ignore(_line: Line) -> None:
-    """Machines read the document at the end."""
+def _document(begun: Sequence[Begun], **error: str) -> str:
+    """A list of runs; one that broke off is an object, in which the last run may be unfinished."""
+    runs = [_told(run, lines) for run, lines in begun]
+    return orjson.dumps({"runs": runs, **error} if error else runs).decode()
 
 
-def _document(run: IsolationRun) -> dict[str, Any]:
+def _told(run: IsolationRun, lines: Sequence[Line]) -> dict[str, Any]:
     return {
         "store": run.store.name,
         "bucket": run.store.bucket,
@@ -95,5 +107,5 @@ def _document(run: IsolationRun) -> dict[str, Any]:
         "summary": run.summary,
         "post_support": run.store.post_support,
         "finished_at": run.finished_at,
-        "lines": run.lines,
+        "lines": run.lines or [asdict(line) for line in lines],
     }

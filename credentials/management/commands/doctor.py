@@ -1,6 +1,8 @@
 """`manage.py doctor`: what must be right in a store's account before the first job fails."""
 
 from argparse import ArgumentParser
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from builds.models import Store
@@ -31,26 +33,23 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         is_text = options["format"] == "text"
         auditor = auditor_session(options["profile"])
+        stores = _stores(options["store"])
         found: dict[str, list[Result]] = {}
-        for store in _stores(options["store"]):
-            if is_text:
-                self.stdout.write(f"Store {store.name}: {store.bucket}, {store.role_arn}")
-            on_result = self._print if is_text else _ignore
-            results = examine_store(store=store, auditor=auditor, on_result=on_result)
-            found[store.name] = results
-            if is_text:
-                self.stdout.write(f"Store {store.name}: {summary_line(results)}")
-        if not is_text:
-            self.write_json(document(found))
+        with nullcontext() if is_text else self.json_at_end(partial(document, found)):
+            for store in stores:
+                results = found[store.name] = []
+                note = partial(self._print, results) if is_text else results.append
+                if is_text:
+                    self.stdout.write(f"Store {store.name}: {store.bucket}, {store.role_arn}")
+                examine_store(store=store, auditor=auditor, on_result=note)
+                if is_text:
+                    self.stdout.write(f"Store {store.name}: {summary_line(results)}")
         has_error = any(count(results, Severity.ERROR) for results in found.values())
         end(ExitCode.FINDINGS if has_error else ExitCode.NOTHING_FOUND)
 
-    def _print(self, result: Result) -> None:
+    def _print(self, results: list[Result], result: Result) -> None:
+        results.append(result)
         self.stdout.write("\n".join(result_lines(result)))
-
-
-def _ignore(_result: Result) -> None:
-    """Machines read the document at the end."""
 
 
 def _stores(name: str | None) -> list[Store]:

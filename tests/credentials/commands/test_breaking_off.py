@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,20 @@ from django.db import IntegrityError
 from builds.models import Build, Store
 from credentials.audit.rules import Finding, Rule
 from credentials.closed_builds.walking import Outcome
+from credentials.doctor.findings import Finding as DoctorFinding
+from credentials.doctor.findings import Result, Verdict
 from credentials.errors import AlreadyRunning
-from credentials.management.commands import audit_sessions, count_builds, purge_builds
+from credentials.isolation.models import IsolationRun
+from credentials.isolation.verdicts import Line
+from credentials.isolation.verdicts import Outcome as Answer
+from credentials.management.commands import (
+    audit_sessions,
+    check_isolation,
+    count_builds,
+    doctor,
+    purge_builds,
+)
+from credentials.management.outcomes import BrokenOff
 from credentials.models import Lease
 from tests.credentials.commands.test_exit_codes import FORMATS, NEEDED
 from tests.ltdkeeper.test_command_line import ENVIRONMENT, ROOT
@@ -86,6 +99,57 @@ def test_work_on_builds_that_breaks_off_has_what_was_done(
     document, _ = broken_off(name, *NEEDED.get(name, []))
     assert [told["root"] for told in document["builds"]] == [build.root]
     assert (document["totals"]["objects"], "SIGTERM" in document["error"]) == (2, True)
+
+
+FOUND = DoctorFinding(id="trust.open", what="", why="", change="")
+LINE = Line(call="write", expected=Answer.REFUSED, outcome=Answer.ACCEPTED, answer="200")
+
+
+def examines_one(*, store: Store, on_result: Callable[[Result], None], **_: Any) -> list[Result]:
+    """Of every store it says the same; in the second it is stopped then."""
+    result = Result(check="trust", title="", verdict=Verdict.ERROR, findings=(FOUND,))
+    on_result(result)
+    if store.name == "second":
+        raise BrokenOff("SIGTERM")
+    return [result]
+
+
+def checks_one(*, run: IsolationRun, on_line: Callable[[Line], None]) -> IsolationRun:
+    on_line(LINE)
+    if run.store.name == "second":
+        raise BrokenOff("SIGTERM")
+    run.finish(lines=[asdict(LINE)], passed=False, summary="Isolation does not hold.")
+    return run
+
+
+@pytest.fixture
+def three_stores(store: Store) -> None:
+    for name in ("second", "third"):
+        Store.objects.create(name=name, bucket=f"{name}-bucket", role_arn=store.role_arn)
+    Store.objects.filter(pk=store.pk).update(name="first")
+
+
+def test_doctor_that_breaks_off_has_what_it_found(
+    three_stores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "examine_store", examines_one)
+    document, _ = broken_off("doctor")
+    found = [(each["store"], [c["check"] for c in each["checks"]]) for each in document["stores"]]
+    assert found == [("first", ["trust"]), ("second", ["trust"])]
+    assert (document["errors"], document["warnings"]) == (2, 0)
+    assert document["error"].startswith("Broken off by SIGTERM.")
+
+
+def test_check_of_isolation_that_breaks_off_has_what_it_found(
+    three_stores: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check_isolation, "run_check", checks_one)
+    document, _ = broken_off("check_isolation")
+    told = [(run["store"], run["verdict"], len(run["lines"])) for run in document["runs"]]
+    assert told == [("first", "failed", 1), ("second", "requested", 1)]
+    assert document["runs"][0].keys() == document["runs"][1].keys()
+    assert document["error"].startswith("Broken off by SIGTERM.")
+    assert not Lease.objects.exists()
 
 
 def test_error_that_is_a_bug_says_its_kind_alone(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
