@@ -22,6 +22,7 @@ from builds.serializers import (
     ProductSerializer,
     build_url,
     product_url,
+    render_build,
 )
 from builds.services import find_build, find_product
 from credentials.access.clients import create_granted_product, granted_product
@@ -121,7 +122,7 @@ class BuildView(APIView):
 
     @extend_schema(operation_id="read_build", responses=BuildSerializer)
     def get(self, request: Request, build_id: int) -> Response:
-        return Response(BuildSerializer(_visible_build(request, build_id)).data)
+        return Response(render_build(_visible_build(request, build_id)))
 
     @extend_schema(operation_id="finish_build", request=FinishSerializer, responses=BuildSerializer)
     def patch(self, request: Request, build_id: int) -> Response:
@@ -134,20 +135,20 @@ class BuildView(APIView):
             now=timezone.now(),
         )
         forget_build(build_id)
-        return Response(BuildSerializer(build).data)
+        return Response(render_build(build))
 
     @extend_schema(operation_id="delete_build", request=None, responses={200: BuildSerializer})
     def delete(self, request: Request, build_id: int) -> Response:
         build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
         forget_build(build_id)
-        return Response(BuildSerializer(build).data)
+        return Response(render_build(build))
 
 
 def _registered(
     build: Build, posts: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     location = {"Location": build_url(build)}
-    document = {**BuildSerializer(build).data, **(posts or {})}
+    document = {**render_build(build), **(posts or {})}
     return Response(document, status=201, headers={**location, **(headers or {})})
 
 

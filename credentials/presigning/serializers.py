@@ -120,7 +120,7 @@ class RegisteredBuildSerializer(BuildSerializer):
     post_expires_at = serializers.DateTimeField(required=False)
 
     class Meta(BuildSerializer.Meta):
-        fields = (  # type: ignore[assignment]
+        fields = (
             *BuildSerializer.Meta.fields,
             "post_prefix_urls",
             "post_dir_urls",

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from pytest_django import DjangoAssertNumQueries
 
 from builds.models import Build, Product, Store
+from builds.serializers import BuildSerializer, render_build
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEFORE, AFTER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -185,3 +186,7 @@ def test_stores_with_sync_products_are_migrated_as_set_up_for_them(
     migration = import_module("builds.migrations.0004_store_with_sync")
     migration.keep_what_works(apps, None)
     assert Store.objects.get().with_sync is with_sync
+
+
+def test_answer_about_a_build_has_the_documented_members(build: Build) -> None:
+    assert tuple(render_build(build)) == BuildSerializer.Meta.fields
