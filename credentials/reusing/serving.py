@@ -14,12 +14,14 @@ from functools import cache
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from builds.errors import BuildClosed
+from builds.fixed_sql import Columns, fetch
 from credentials.access.callers import Caller
+from credentials.durations import REFRESHING_FLOOR
 from credentials.errors import SessionWithheld, StsUnreachable
 from credentials.issuing import PlannedSession, VendedSession, issue_planned, plan_session
 from credentials.metrics import refreshes
@@ -125,13 +127,27 @@ def _from_memory(key: SessionKey, plan: PlannedSession, now: datetime) -> Vended
     """The session of a fresh plan, if it is in memory and its row says that it still holds."""
     if (kept := kept_sessions.get(key, now)) is None:
         return None
-    rows = IssuedSession.objects.reusable(now).for_build(plan.build)
-    row = rows.filter(pk=kept.row_id, policy=plan.policy).first()
+    row = reusable_row(kept.row_id, plan, now)
     if row is None:
         kept_sessions.drop(key)
         return None
     note_serving(row, now)
     return VendedSession(row=row, build=plan.build, assumed=kept.assumed)
+
+
+SESSION = Columns(IssuedSession, "i")
+REUSABLE = (
+    f"SELECT {SESSION.sql} FROM credentials_issuedsession i WHERE i.id = %s"  # noqa: S608 - columns
+    " AND i.build_id = %s AND i.policy = %s AND i.status = %s AND i.expires_at > %s"
+)
+
+
+def reusable_row(row_id: str, plan: PlannedSession, now: datetime) -> IssuedSession | None:
+    """`IssuedSession.objects.reusable(now).for_build(...).filter(policy=...)`, made once."""
+    at = connection.ops.adapt_datetimefield_value(now + timedelta(seconds=REFRESHING_FLOOR))
+    issued = IssuedSession.Status.ISSUED.value
+    found = fetch(REUSABLE, [row_id, plan.build.pk, plan.policy, issued, at], SESSION)
+    return found[0] if found else None
 
 
 def note_serving(row: IssuedSession, now: datetime) -> None:
@@ -209,9 +225,9 @@ class _Issuing:
 
 def _give_back_connections() -> None:
     """To PostgreSQL's pool; SQLite's stay with their thread as long as their age allows."""
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
+    for each in connections.all(initialized_only=True):
+        if not each.in_atomic_block:
+            each.close_if_unusable_or_obsolete()
 
 
 def _counted(source: str, vended: VendedSession) -> VendedSession:

@@ -52,6 +52,30 @@ def serve(caller: Caller, build: Build, sts: FakeSts) -> Serve:
     return call
 
 
+ROWS: dict[str, dict[str, Any]] = {
+    "as it was issued": {},
+    "withheld": {"status": "withheld"},
+    "failed": {"status": "failed", "failure_code": "sts_denied"},
+    "of another build": {"build": None},
+    "with another policy": {"policy": "{}"},
+    "with 16 minutes left": {"expires_at": timedelta(minutes=16)},
+    "with a second more": {"expires_at": timedelta(minutes=16, seconds=1)},
+}
+
+
+@pytest.mark.parametrize("case", ROWS)
+def test_row_is_served_again_as_the_orm_would(
+    case: str, serve: Serve, caller: Caller, build: Build, now: datetime
+) -> None:
+    row_id = serve().row.pk
+    later = {name: now + value for name, value in ROWS[case].items() if name == "expires_at"}
+    IssuedSession.objects.update(**ROWS[case] | later)
+    plan = serving.plan_to_serve(caller, build.pk, Delivery.CONTAINER, now)
+    rows = IssuedSession.objects.reusable(now).for_build(build).filter(policy=plan.policy)
+    assert serving.reusable_row(row_id, plan, now) == rows.filter(pk=row_id).first()
+    assert serving.reusable_row("another", plan, now) is None
+
+
 def test_second_ask_gets_the_same_without_a_call_or_a_row(serve: Serve, sts: FakeSts) -> None:
     first, second = serve(), serve()
     assert second.assumed is first.assumed
