@@ -17,8 +17,16 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from builds.serializers import in_json
+from builds.slugs import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
+
 TAGS = ("builds", "credentials", "oidc", "products", "token")
 MEDIA_TYPE = "application/vnd.oai.openapi+json"
+
+PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "slug": {"pattern": in_json(PRODUCT_SLUG_PATTERN), "maxLength": PRODUCT_SLUG_LENGTH},
+    "build_id": {"minimum": 1},
+}
 
 _making = threading.Lock()
 
@@ -47,6 +55,13 @@ class ProblemAwareSchema(AutoSchema):
         """The first part of the path; `service` for what is about the service itself."""
         first = self.path.strip("/").partition("/")[0]
         return [first if first in TAGS else "service"]
+
+    def _resolve_path_parameters(self, variables: Any) -> list[Any]:
+        """With the bounds that the addresses have: others are answered 404."""
+        parameters = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
+        for parameter in parameters:
+            parameter["schema"] |= PATH_PARAMETERS[parameter["name"]]
+        return list(parameters)
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

@@ -2,15 +2,21 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from builds.slugs import PRODUCT_SLUG_LENGTH
-from credentials.access.jobs import MintedToken
+from credentials.access.jobs import LONGEST_SECONDS, SHORTEST_SECONDS, MintedToken
 from credentials.handout.facts import StepDelivery
 from ltdkeeper.wire import StrictCharField, StrictListField, public_url, refuse_unknown
 
 PRODUCTS_AT_ONCE = 20
 ENV, GITHUB, JSON = FORMATS = ("env", "github", "json")
+
+
+@extend_schema_field({"type": "integer", "minimum": SHORTEST_SECONDS, "maximum": LONGEST_SECONDS})
+class Seconds(serializers.IntegerField):
+    """The life of a job token; the service that makes it judges it."""
 
 
 class DeliverySerializer(serializers.Serializer[Any]):
@@ -32,7 +38,7 @@ class HandoutRequestSerializer(DeliverySerializer):
         default=list,
         help_text="Repeat it for several; the first leads.",
     )
-    expires_in = serializers.IntegerField(required=False, default=None, help_text="Seconds.")
+    expires_in = Seconds(required=False, default=None, help_text="Seconds.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A limit that would be ignored must not look as if it held. Without a format, LTD clients

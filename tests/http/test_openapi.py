@@ -125,3 +125,16 @@ def test_document_says_what_may_be_null_and_which_values_there_are() -> None:
     assert schemas["NewProduct"]["properties"]["slug"]["pattern"] == "^[a-z]+[-a-z0-9]*[a-z0-9]+$"
     assert schemas["Finish"]["required"] == ["uploaded"]
     assert "200" in DOCUMENT["paths"]["/builds/{build_id}"]["delete"]["responses"]
+
+
+def test_parameters_have_their_bounds() -> None:
+    bounds = {
+        parameter["name"]: parameter["schema"]
+        for operations in made_document()["paths"].values()
+        for operation in operations.values()
+        for parameter in operation.get("parameters", [])
+    }
+    slug = {"type": "string", "pattern": "^[a-z]+[-a-z0-9]*[a-z0-9]+$", "maxLength": 63}
+    assert bounds["slug"] == slug
+    assert bounds["build_id"] == {"type": "integer", "minimum": 1}
+    assert bounds["expires_in"] == {"type": "integer", "minimum": 300, "maximum": 43_200}
