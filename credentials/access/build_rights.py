@@ -21,19 +21,28 @@ from credentials.access.models import ApiKey, Client, JobToken, KeySession, Trus
 BUILD, PRODUCT, STORE = Columns(Build, "b"), Columns(Product, "p"), Columns(Store, "s")
 
 # For each way in which a product is opened: the row that opens it to this caller, if there is one.
+OPENINGS = """
+LEFT JOIN credentials_grant g ON g.product_id = p.id AND g.client_id = %s
+LEFT JOIN credentials_apikey_products kp ON kp.product_id = p.id AND kp.apikey_id = %s
+LEFT JOIN credentials_trustedpublisher_products tp
+       ON tp.product_id = p.id AND tp.trustedpublisher_id = %s
+LEFT JOIN credentials_jobgrant jp ON jp.product_id = p.id AND jp.job_token_id = %s
+"""
 FIND = f"""SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},
        r.client_id, r.job_token_id, g.id, kp.id, tp.id, jp.id
 FROM builds_build b
 JOIN builds_product p ON p.id = b.product_id
 JOIN builds_store s ON s.id = p.store_id
 LEFT JOIN credentials_registration r ON r.build_id = b.id
-LEFT JOIN credentials_grant g ON g.product_id = b.product_id AND g.client_id = %s
-LEFT JOIN credentials_apikey_products kp ON kp.product_id = b.product_id AND kp.apikey_id = %s
-LEFT JOIN credentials_trustedpublisher_products tp
-       ON tp.product_id = b.product_id AND tp.trustedpublisher_id = %s
-LEFT JOIN credentials_jobgrant jp ON jp.product_id = b.product_id AND jp.job_token_id = %s
+{OPENINGS}
 WHERE b.id = %s
 """  # noqa: S608 - made of names of columns
+FIND_PRODUCT = f"""SELECT {PRODUCT.sql}, {STORE.sql}, g.id, kp.id, tp.id, jp.id
+FROM builds_product p
+JOIN builds_store s ON s.id = p.store_id
+{OPENINGS}
+WHERE p.slug = %s
+"""  # noqa: S608 - as above
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +64,29 @@ def right_to_build(*, caller: Caller, build_id: int) -> BuildRight | None:
         return None
     build, product, store, owner_id, owner_job_id, *opened_by = row
     build.product, product.store = product, store
-    wanted = [True, _is_limited(caller), caller.publisher is not None, caller.job_token is not None]
     owned, closable = _ownership(caller, owner_id, owner_job_id)
     return BuildRight(
         build=build,
-        granted=all(opened for opened, must in zip(opened_by, wanted, strict=True) if must),
+        granted=_is_open_to(caller, opened_by),
         owned=owned,
         closable=closable,
     )
+
+
+def right_to_product(*, caller: Caller, slug: str) -> tuple[Product, bool] | None:
+    """A product with its store, and whether it is open to the caller; None where there is none."""
+    row = fetch(FIND_PRODUCT, [*_ids(caller), slug], PRODUCT, STORE)
+    if row is None:
+        return None
+    product, store, *opened_by = row
+    product.store = store
+    return product, _is_open_to(caller, opened_by)
+
+
+def _is_open_to(caller: Caller, opened_by: list[int | None]) -> bool:
+    """Whether each part that the caller showed opens the product, and a grant does."""
+    wanted = [True, _is_limited(caller), caller.publisher is not None, caller.job_token is not None]
+    return all(opened for opened, must in zip(opened_by, wanted, strict=True) if must)
 
 
 def _ids(caller: Caller) -> list[int | None]:

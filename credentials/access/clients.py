@@ -2,12 +2,13 @@
 
 from django.db import transaction
 
-from builds.errors import SlugReserved
+from builds.errors import SlugReserved, UnknownProduct
 from builds.models import Product
 from builds.services import create_product, find_product
+from builds.slugs import is_product_slug
+from credentials.access.build_rights import right_to_product
 from credentials.access.callers import Caller
 from credentials.access.models import Client, Grant
-from credentials.access.rights import usable_products
 from credentials.errors import MayNotCreateProducts, ProductNotGranted
 
 # Checks of isolation use products of this name; a client that made one could mislead them.
@@ -35,8 +36,11 @@ def create_client(
 
 def granted_product(*, caller: Caller, slug: str) -> Product:
     """A product the caller may use. Raises UnknownProduct, ProductNotGranted."""
-    product = find_product(slug=slug)
-    if not usable_products(caller).filter(pk=product.pk).exists():
+    found = right_to_product(caller=caller, slug=slug) if is_product_slug(slug) else None
+    if found is None:
+        raise UnknownProduct
+    product, is_open = found
+    if not is_open:
         raise ProductNotGranted
     return product
 

@@ -9,7 +9,12 @@ import pytest
 from django.db import transaction
 
 from builds.models import Build, Product
-from credentials.access.build_rights import BuildRight, right_still_stands, right_to_build
+from credentials.access.build_rights import (
+    BuildRight,
+    right_still_stands,
+    right_to_build,
+    right_to_product,
+)
 from credentials.access.callers import Caller, authenticate
 from credentials.access.jobs import start_job_token
 from credentials.access.keys import start_key_session
@@ -170,6 +175,8 @@ def assert_equal_answers(caller: Caller, build: Build, now: datetime) -> set[boo
     """Both questions, to write and to close, asked in both ways; the answers."""
     right = right_to_build(caller=caller, build_id=build.pk)
     assert right == right_by_the_orm(caller, build.pk)
+    is_open = usable_products(caller).filter(pk=build.product_id).exists()
+    assert right_to_product(caller=caller, slug="guide") == (build.product, is_open)
     answers = set()
     for to_write in (True, False):
         stands = right_still_stands(caller=caller, build_id=build.pk, now=now, to_write=to_write)

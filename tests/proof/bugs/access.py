@@ -46,8 +46,8 @@ OWNERSHIP_BUGS = (
         "credentials/access/build_rights.py",
         SAME_RIGHTS,
         grant_of_any_client_will_do=(
-            "g.product_id = b.product_id AND g.client_id = %s",
-            "g.product_id = b.product_id AND %s IS NOT NULL",
+            "g.product_id = p.id AND g.client_id = %s",
+            "g.product_id = p.id AND %s IS NOT NULL",
         ),
         key_limited_to_other_products_mints=(
             "wanted = [True, _is_limited(caller),",
