@@ -2,16 +2,17 @@
 
 SQLite lets one write at a time, and whoever finds it taken sleeps and looks again: nobody is next.
 Of 16 callers some then waited for the whole lock wait and got an error. Here the writers of all
-processes first take the turn: a lock between the threads of a process, then a lock on a file
-between processes. The file lies beside the database and holds nothing; the kernel gives the lock
-back when a process dies. Whoever gets no turn within the lock wait gets the error that SQLite
-itself gives. Programs that know nothing of the turn are still kept apart by SQLite's own lock.
+processes first take the turn: a queue of the threads of a process, then locks on two files between
+processes. The files lie beside the database and hold nothing; the kernel gives a lock back when a
+process dies. Whoever gets no turn within the lock wait gets the error that SQLite itself gives.
+Programs that know nothing of the turn are still kept apart by SQLite's own lock.
 """
 
 import fcntl
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,47 +21,86 @@ from typing import Any
 from django.db import OperationalError
 from django.db.backends.sqlite3 import base
 
-POLL_SECONDS = 0.002
+POLL_SECONDS = 0.0005
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 
 
+class Queue:
+    """A lock that threads get in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._is_held = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def acquire(self, seconds: float) -> bool:
+        """Whether it was had within that time."""
+        with self._guard:
+            if not self._is_held:
+                self._is_held = True
+                return True
+            called = threading.Lock()
+            called.acquire()
+            self._waiting.append(called)
+        if called.acquire(timeout=seconds):
+            return True
+        with self._guard:
+            if called not in self._waiting:  # it was called in this very moment
+                return True
+            self._waiting.remove(called)
+            return False
+
+    def release(self) -> None:
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._is_held = False
+
+
 class Turn:
-    """The turn to write to one database file. One thread holds it at a time, of all processes."""
+    """The turn to write to one database file. One thread holds it at a time, of all processes.
+
+    Of each process one thread at most stands before the files. The first file is held by whoever
+    is next, so that a process with many writers does not pass by another's.
+    """
 
     def __init__(self, path: str) -> None:
-        self._path = path
-        self._threads = threading.Lock()
-        self._file: int | None = None
+        self._paths = (f"{path}.next", f"{path}.turn")
+        self._files: list[int] = []
+        self._queue = Queue()
 
     def take(self, seconds: float) -> None:
         """Raises OperationalError when it is not had within that time."""
         until = time.monotonic() + seconds
-        if not self._threads.acquire(timeout=seconds):
+        if not self._queue.acquire(seconds):
             raise OperationalError("database is locked")
         try:
-            self._take_from_other_processes(until)
-        except BaseException:
-            self._threads.release()
-            raise
-
-    def _take_from_other_processes(self, until: float) -> None:
-        if self._file is None:
-            self._file = _open(self._path)
-        while True:
+            self._files = self._files or [_open(path) for path in self._paths]
+            following, turn = self._files
+            _lock(following, until)
             try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise OperationalError("database is locked") from None
-                time.sleep(POLL_SECONDS)
-            else:
-                return
+                _lock(turn, until)
+            finally:
+                fcntl.flock(following, fcntl.LOCK_UN)
+        except BaseException:
+            self._queue.release()
+            raise
 
     def give_back(self) -> None:
         """For whoever holds it."""
-        if self._file is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        self._threads.release()
+        fcntl.flock(self._files[1], fcntl.LOCK_UN)
+        self._queue.release()
+
+
+def _lock(file: int, until: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise OperationalError("database is locked") from None
+            time.sleep(POLL_SECONDS)
 
 
 def _open(path: str) -> int:
@@ -126,7 +166,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         path = str(self.settings_dict["NAME"])
         if self._held or path.startswith((":memory:", "file:")):
             return  # in memory: no other process has it
-        turn = _turn(f"{path}.turn", os.getpid())
+        turn = _turn(path, os.getpid())
         turn.take(float(self.settings_dict["OPTIONS"].get("timeout", 5)))
         self._held = turn
 

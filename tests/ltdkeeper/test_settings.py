@@ -3,8 +3,10 @@
 import os
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -133,18 +135,18 @@ OF_BOTO3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Any:
+def read() -> Iterator[Any]:
     """Run the settings in an environment of their own; what they are."""
 
     def run(**changes: str) -> dict[str, Any]:
         for name in [*os.environ]:
             if name.startswith(("LTD_", "AWS_", "PROMETHEUS_", "DATABASE_URL")):
-                monkeypatch.delenv(name)
-        for name, value in (NEEDED | changes).items():
-            monkeypatch.setenv(name, value)
+                del os.environ[name]
+        os.environ.update(NEEDED | changes)
         return runpy.run_path(str(ROOT / "ltdkeeper" / "settings.py"))
 
-    return run
+    with mock.patch.dict(os.environ):  # the settings add to it what is in their file
+        yield run
 
 
 def lines_of(read: Any, **changes: str) -> list[str]:

@@ -4,6 +4,7 @@ import fcntl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from builds.models import Store
-from ltdkeeper.sqlite.base import Turn
+from ltdkeeper.sqlite.base import Queue, Turn
 
 pytestmark = pytest.mark.sqlite
 
@@ -26,7 +27,12 @@ sys.stdin.read()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """The file whose lock is the turn to write to `db`."""
     return tmp_path / "db.turn"
+
+
+def turn_of(path: Path) -> Turn:
+    return Turn(str(path.with_suffix("")))
 
 
 def is_taken(path: Path | str) -> bool:
@@ -40,7 +46,7 @@ def is_taken(path: Path | str) -> bool:
 
 
 def test_turn_is_had_and_given_back(path: Path) -> None:
-    turn = Turn(str(path))
+    turn = turn_of(path)
     for _ in range(2):
         turn.take(0)
         assert is_taken(path)
@@ -49,7 +55,7 @@ def test_turn_is_had_and_given_back(path: Path) -> None:
 
 
 def test_turn_of_another_thread_is_waited_for(path: Path) -> None:
-    turn, order = Turn(str(path)), []
+    turn, order = turn_of(path), []
     turn.take(0)
 
     def second() -> None:
@@ -65,8 +71,50 @@ def test_turn_of_another_thread_is_waited_for(path: Path) -> None:
     assert order == ["first", "second"]
 
 
+def test_threads_get_the_lock_in_the_order_in_which_they_came() -> None:
+    queue, order = Queue(), []
+    assert queue.acquire(0)
+
+    def wait(number: int) -> None:
+        assert queue.acquire(60)
+        order.append(number)
+        queue.release()
+
+    threads = []
+    for number in range(5):
+        threads.append(threading.Thread(target=wait, args=(number,)))
+        threads[-1].start()
+        while len(queue._waiting) <= number:
+            time.sleep(0.001)
+    queue.release()
+    for thread in threads:
+        thread.join()
+    assert order == [0, 1, 2, 3, 4]
+
+
+def test_thread_that_gave_up_is_not_called() -> None:
+    queue = Queue()
+    assert queue.acquire(0)
+    assert not queue.acquire(0.01)
+    queue.release()
+    assert queue.acquire(0)
+
+
+def test_process_that_is_next_is_not_passed_by(path: Path, holder: "subprocess.Popen[str]") -> None:
+    """Who waits before the turn holds the place before it, where others then wait."""
+    waiting = threading.Thread(target=lambda: turn_of(path).take(60))
+    waiting.start()
+    while not is_taken(path.with_suffix(".next")):
+        time.sleep(0.001)
+    with pytest.raises(OperationalError, match="database is locked"):
+        turn_of(path).take(0.01)
+    holder.kill()
+    waiting.join()
+    assert not is_taken(path.with_suffix(".next"))
+
+
 def test_turn_that_is_not_had_in_time_is_the_error_of_a_locked_database(path: Path) -> None:
-    turn = Turn(str(path))
+    turn = turn_of(path)
     turn.take(0)
     with pytest.raises(OperationalError, match="database is locked"):
         turn.take(0.01)
@@ -86,7 +134,7 @@ def holder(path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_turn_of_another_process_is_not_had(path: Path, holder: "subprocess.Popen[str]") -> None:
-    turn = Turn(str(path))
+    turn = turn_of(path)
     for _ in range(2):  # the lock between threads was given back the first time
         with pytest.raises(OperationalError, match="database is locked"):
             turn.take(0.01)
@@ -97,11 +145,11 @@ def test_process_that_is_killed_gives_the_turn_back(
 ) -> None:
     holder.kill()
     holder.wait()
-    Turn(str(path)).take(0)
+    turn_of(path).take(0)
 
 
 def test_file_that_cannot_be_opened_is_an_error_of_the_database(tmp_path: Path) -> None:
-    turn = Turn(str(tmp_path / "nowhere" / "db.turn"))
+    turn = Turn(str(tmp_path / "nowhere" / "db"))
     for _ in range(2):
         with pytest.raises(OperationalError, match=r"unable to open .*No such file"):
             turn.take(0)
