@@ -37,8 +37,8 @@ from ltdkeeper.settings import *  # noqa: E402, F403
 # As web processes use it.
 DATABASES["default"] = for_requests(DATABASES["default"], threads=LTD_WEB_THREADS)  # noqa: F405
 # However busy the machine is, whoever waits for its turn gets it.
-if DATABASES["default"]["ENGINE"] == "ltdkeeper.sqlite":
-    DATABASES["default"]["OPTIONS"]["timeout"] = 60
+if DATABASES["default"]["ENGINE"] == "ltdkeeper.sqlite":  # noqa: F405
+    DATABASES["default"]["OPTIONS"]["timeout"] = 60  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Emptied before each test.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
