@@ -6,6 +6,7 @@ Role ARNs of S3-compatible stores may have an empty account (Ceph: `arn:aws:iam:
 import re
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z", re.ASCII)
+_IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}\Z", re.ASCII)
 _ROLE_ARN = re.compile(r"arn:(aws[a-z-]*):iam::[\w-]*:role/[\w+=,.@/-]{1,190}\Z", re.ASCII)
 _KMS_KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[\w-]{1,64}\Z", re.ASCII)
 _PARTITION = re.compile(r"aws[a-z-]*\Z", re.ASCII)
@@ -13,8 +14,8 @@ _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z", re.ASCII)
 
 
 def is_bucket_name(text: str) -> bool:
-    """S3's rule for new buckets: 3 to 63 of `a-z0-9.-`, letters or digits at the ends."""
-    return _BUCKET.match(text) is not None and ".." not in text
+    """S3's rule for new buckets: 3 to 63 of `a-z0-9.-`, no IPv4 address, no `.` or `-` at the ends."""
+    return bool(_BUCKET.match(text)) and ".." not in text and not _IPV4.match(text)
 
 
 def is_role_arn(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address
 
 from django.core.exceptions import ValidationError
 
@@ -55,10 +56,23 @@ def validate_endpoint(value: str) -> None:
 LAST_PORT = 65_535
 
 _ADDRESS = re.compile(
-    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?\Z", re.ASCII
+    r"https?://(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
+    r"|\[(?P<six>[0-9A-Fa-f:.]+)\])(?::(?P<port>[0-9]{1,5}))?\Z",
+    re.ASCII,
 )
 
 
 def _is_bare_address(value: str) -> bool:
     match = _ADDRESS.match(value)
-    return match is not None and int(match.group(1) or 0) <= LAST_PORT
+    return (
+        match is not None
+        and 0 < int(match.group("port") or 1) <= LAST_PORT
+        and (_is_ipv6(match.group("six")) if match.group("six") else True)
+    )
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return bool(IPv6Address(text))
+    except ValueError:
+        return False

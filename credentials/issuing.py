@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from builds.errors import BuildClosed
@@ -23,7 +23,7 @@ from credentials.access.callers import Caller
 from credentials.access.models import Client
 from credentials.access.ownership import closable_build, owned_build
 from credentials.access.quotas import require_session
-from credentials.errors import PolicyTooLarge, SessionWithheld
+from credentials.errors import PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.isolation.requiring import require_isolation
 from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
 from credentials.scoping import duration_for, policy_for, scope_of
@@ -162,7 +162,13 @@ def issue_planned(
     row = _record(plan, origin, now, by_identity=bool(stand_in))
     with around_sts:
         assumed = stand_in(plan.seconds, now) if stand_in else _assume(row, plan, now, patience)
-    _complete(row, plan, assumed)
+    try:
+        _complete(row, plan, assumed)
+    except IntegrityError as err:
+        # The ledger takes no access key twice: what STS answered belongs to another session.
+        _record_failure(row, bad := StsBadAnswer())
+        log.error("session_not_recorded", session=row.pk, error=type(err).__name__)
+        raise bad from None
     return VendedSession(row=row, build=plan.build, assumed=assumed)
 
 

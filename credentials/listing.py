@@ -28,6 +28,8 @@ def listed_objects(s3: Any, build: Build) -> Iterator[Any]:
     last, count, empty = "", 0, 0
     for page in pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/"):
         entries = objects_on(page, build, after=last)
+        if page["IsTruncated"] and not page.get("NextContinuationToken"):
+            raise ListingUnusable
         count, empty = count + len(entries), 0 if entries else empty + 1
         if count > MOST_OBJECTS or empty > MOST_EMPTY_PAGES:
             raise ListingUnusable
@@ -37,6 +39,8 @@ def listed_objects(s3: Any, build: Build) -> Iterator[Any]:
 
 def objects_on(page: Any, build: Build, *, after: str = "") -> list[Any]:
     """The objects on one page, whose keys come after another. Raises as `listed_objects` does."""
+    if not isinstance(page.get("IsTruncated"), bool):
+        raise ListingUnusable  # no listing at all: botocore makes an empty one of any answer
     entries: list[Any] = page.get("Contents", [])
     if any(not entry.get("Key") or not _is_size(entry.get("Size")) for entry in entries):
         raise ListingUnusable

@@ -3,6 +3,7 @@
 And one that acts as the auditor, who reads where a session may not.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,8 +20,14 @@ if TYPE_CHECKING:
 SOMEBODY_WAITS = Patience(connect_seconds=0.5, read_seconds=1.5, attempts=1)
 NOBODY_WAITS = Patience(connect_seconds=5, read_seconds=30, attempts=4)
 
-# Shared for its loaded service models: a client of it costs a fraction of the first one.
-_boto_session = boto3.session.Session()
+
+@cache
+def _boto_session() -> boto3.session.Session:
+    """Shared for its loaded service models: a client of it costs a fraction of the first one.
+
+    Made when first needed, since it reads the AWS configuration of the service.
+    """
+    return boto3.session.Session()
 
 
 def s3_client(vended: VendedSession) -> "S3Client":
@@ -60,7 +67,7 @@ def _client(
     service: str, vended: VendedSession, patience: Patience = SOMEBODY_WAITS, **config: Any
 ) -> Any:
     store = vended.build.product.store
-    return _boto_session.client(  # type: ignore[call-overload]
+    return _boto_session().client(  # type: ignore[call-overload]
         service,
         region_name=store.region,
         endpoint_url=store.endpoint_url or None,

@@ -5,6 +5,7 @@ attempts; `max_attempts: 2` would be three (botocore's retry guide, and measured
 server).
 """
 
+import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError
 from django.conf import settings
 
 from builds.models import Store
+from builds.slugs import has_controls
 from credentials.cooldown import Cooldown
 from credentials.errors import StsBadAnswer, StsUnreachable
 from credentials.secret import Secret
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 EXPIRY_TOLERANCE = timedelta(minutes=1)
+# Some stores give longer sessions than were asked for. None gives more than 12 hours.
+LATEST_EXPIRY = timedelta(hours=12)
+# What the ledger has room for. AWS: key ids have 16 to 128 characters, role ids up to 193 with the
+# session's name; the packed size is a percentage.
+ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_.+/=-]{1,128}\Z", re.ASCII)
+LONGEST_ROLE_ID, LONGEST_REQUEST_ID, LARGEST_PACKED_SIZE = 193, 128, 1000
 
 log = structlog.get_logger(__name__)
 
@@ -116,24 +124,42 @@ def assume_role(
 def _read(answer: Any) -> AssumedSession:
     try:
         credentials = {name: value for name, value in answer["Credentials"].items() if value}
+        if not ACCESS_KEY_ID.match(credentials["AccessKeyId"]):
+            raise ValueError("not an access key id")
         return AssumedSession(
             access_key_id=credentials["AccessKeyId"],
             secret_access_key=Secret(credentials["SecretAccessKey"]),
             session_token=Secret(credentials["SessionToken"]),
             expires_at=credentials["Expiration"].astimezone(UTC),
-            assumed_role_id=answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""),
-            packed_policy_percent=answer.get("PackedPolicySize"),
-            request_id=answer.get("ResponseMetadata", {}).get("RequestId", ""),
+            assumed_role_id=_short(
+                answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""), LONGEST_ROLE_ID
+            ),
+            packed_policy_percent=_percent(answer.get("PackedPolicySize")),
+            request_id=_short(
+                answer.get("ResponseMetadata", {}).get("RequestId", ""), LONGEST_REQUEST_ID
+            ),
         )
     except UNREADABLE as err:
         log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")
         raise StsBadAnswer from None
 
 
+def _short(text: str, longest: int) -> str:
+    if len(text) > longest or has_controls(text):
+        raise ValueError("a name that is none")
+    return text
+
+
+def _percent(size: int | None) -> int | None:
+    if size is not None and not 0 <= size <= LARGEST_PACKED_SIZE:
+        raise ValueError("not a packed size")
+    return size
+
+
 def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> None:
-    if expires_at < asked_for - EXPIRY_TOLERANCE:
+    if not asked_for - EXPIRY_TOLERANCE <= expires_at <= asked_for + LATEST_EXPIRY:
         log.error(
-            "assume_role_short", store=store.name, expires_at=str(expires_at), asked=str(asked_for)
+            "assume_role_expiry", store=store.name, expires_at=str(expires_at), asked=str(asked_for)
         )
         raise StsBadAnswer
 

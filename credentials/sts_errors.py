@@ -75,7 +75,15 @@ NO_CREDENTIALS = (
 SERVER_ERROR = 500
 
 # What botocore raises, by itself or from within, about an answer that is not the one described.
-UNREADABLE = (ResponseParserError, LookupError, ValueError, TypeError, AttributeError)
+UNREADABLE = (
+    ResponseParserError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+)
 
 # Everything a call through botocore can raise about the other side. ResponseParserError is no
 # BotoCoreError, and its text is the answer it could not read: session token and all.

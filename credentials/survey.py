@@ -27,6 +27,7 @@ from credentials.listing import objects_on
 from credentials.models import Delivery
 from credentials.session_clients import s3_client
 from credentials.sts_errors import CALL_FAILED, error_code, loggable
+from credentials.sts_errors import UNREADABLE as NOT_READABLE
 from ltdkeeper.origins import Origin
 
 PAGE_KEYS = 1000
@@ -77,6 +78,9 @@ def _look(vended: VendedSession) -> Survey:
     except CALL_FAILED as err:
         log.warning("survey_failed", build=build.pk, error=loggable(err))
         return Survey(failure="store_unreachable")
+    except NOT_READABLE as err:
+        log.warning("survey_unreadable", build=build.pk, error=type(err).__name__)
+        return Survey(failure=UNREADABLE)
     try:
         survey = _read(page, build)
     except (ListingOutsideBuild, ListingUnusable) as err:
@@ -113,7 +117,7 @@ def look_at_types(
             head = client.head_object(Bucket=build.bucket_name, Key=key)
             if head.get("ContentType", "").partition(";")[0].strip().lower() in NO_TYPE:
                 return Types.UNTYPED
-    except CALL_FAILED as err:
+    except (*CALL_FAILED, *NOT_READABLE) as err:
         log.warning("types_not_seen", build=build.pk, error=loggable(err))
         return Types.UNSEEN
     return Types.TYPED

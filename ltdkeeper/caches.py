@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import environ
+import redis
 from django.core.cache.backends import db
 from django.db import Error, connections, router, transaction
 from django.db.backends.utils import CursorWrapper
@@ -33,6 +34,8 @@ def cache_settings(url: str, *, debug: bool) -> dict[str, Any]:
     Raises ValueError with what is wrong, without a password.
     """
     _require_shared(url, debug=debug)
+    if url.startswith("redis"):
+        _require_redis_options(url)
     config = dict(environ.Env.cache_url_config(url))
     options = dict(config.get("OPTIONS", {}))
     if config["BACKEND"].endswith(".RedisCache"):
@@ -57,6 +60,14 @@ def _require_shared(url: str, *, debug: bool) -> None:
         raise ValueError("what follows the host is not the number of a database")
     if not (parts.hostname if parts.netloc else parts.path.strip("/")):
         raise ValueError("the host is missing")
+
+
+def _require_redis_options(url: str) -> None:
+    """Raises ValueError for options of the address that no connection can be made with."""
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()  # which connects to nobody yet
+    except (TypeError, ValueError, redis.RedisError):
+        raise ValueError("an option after the ? is unknown or wrong") from None
 
 
 def trouble_with(err: Exception) -> str:

@@ -46,7 +46,7 @@ def database_settings(url: str) -> dict[str, Any]:
 
 
 def _sqlite(url: str) -> dict[str, Any]:
-    if url != "sqlite://:memory:" and not re.match(r"sqlite:///.", url):
+    if url != "sqlite://:memory:" and not re.match(r"sqlite:///(?!.*%00).", url):
         raise ValueError("no path; an absolute one has four slashes: sqlite:////var/lib/db.sqlite3")
     config = dict(environ.Env.db_url_config(url)) | {"ENGINE": "ltdkeeper.sqlite"}
     options = {
@@ -68,7 +68,8 @@ def _postgresql(url: str) -> dict[str, Any]:
     except (ValueError, ImproperlyConfigured):
         raise ValueError("not readable as an address") from None
     options = dict(config.get("OPTIONS", {}))
-    options.setdefault("connect_timeout", 2)
+    if not str(options.setdefault("connect_timeout", 2)).isdecimal():
+        raise ValueError("connect_timeout is not a whole number of seconds")
     options.setdefault("options", LOCK_TIMEOUT)
     return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
 

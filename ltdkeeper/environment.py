@@ -36,9 +36,20 @@ DEBUG_SECRET_KEY = "debug-only-" * 6
 AUDIENCE_LENGTH = 255
 # GitHub's own default: tokens that jobs ask for without naming an audience have it.
 ANYBODYS_AUDIENCE = "https://github.com/"
+# What jobs ask for to log in elsewhere: AWS, Azure, sigstore, PyPI, npm.
+AUDIENCES_OF_OTHERS = {
+    "sts.amazonaws.com",
+    "api://AzureADTokenExchange",
+    "sigstore",
+    "pypi",
+    "testpypi",
+    "npm:registry.npmjs.org",
+    "https://gitlab.com",
+}
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ENV_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
 _HOST = re.compile(r"(?:\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\Z", re.ASCII)
+_STORE_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}\Z", re.ASCII)
 _PASSWORD = re.compile(r"//.*@")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}\Z", re.ASCII)
 
@@ -151,7 +162,7 @@ class Environment:
     def require_right(self) -> None:
         """Raises SettingsError when a variable was wrong, or a name is not that of a setting."""
         for name in sorted(os.environ):
-            if name.startswith("LTD_") and name not in self._known:
+            if name.upper().startswith("LTD_") and name not in self._known:
                 self._judge_unknown(name)
         if self._wrong:
             raise SettingsError("\n".join(self._wrong.values()))
@@ -160,7 +171,8 @@ class Environment:
         """Of the environment only what looks mistyped is ours; all of `.env` is."""
         is_ours = name not in self._before
         cutoff = 0.0 if is_ours else ALIKE
-        nearest = difflib.get_close_matches(name, sorted(self._known), n=1, cutoff=cutoff)
+        nearest = [known for known in sorted(self._known) if _words(known) == _words(name)]
+        nearest += difflib.get_close_matches(name.upper(), sorted(self._known), 1, cutoff)
         if nearest and not name.startswith(OTHERS):
             self._wrong[name] = f"{name}: there is no such setting. Did you mean {nearest[0]}?"
 
@@ -179,6 +191,11 @@ class Environment:
             if line.strip() and not line.lstrip().startswith("#") and not _ENV_LINE.match(line):
                 self._wrong[f"line {number}"] = f"{file}, line {number}: not NAME=value."
         environ.Env.read_env(file)
+
+
+def _words(name: str) -> list[str]:
+    """What a name is made of, in whatever order somebody remembers it, and in whatever case."""
+    return sorted(re.findall("[A-Z0-9]+", name.upper().replace("REQUIRED", "REQUIRE")))
 
 
 def _printable(text: str) -> str:
@@ -224,7 +241,7 @@ def is_loopback(url: str) -> bool:
 def audience(text: str) -> None:
     """A rule: a word that is this service's own, in identity tokens."""
     one_word(AUDIENCE_LENGTH)(text)
-    if text.startswith(ANYBODYS_AUDIENCE):
+    if text.startswith(ANYBODYS_AUDIENCE) or text in AUDIENCES_OF_OTHERS:
         raise ValueError("a value that tokens for other services have too")
 
 
@@ -242,6 +259,12 @@ def _is_ipv6(host: str) -> bool:
         return host[:1] + host[-1:] == "[]" and bool(ipaddress.IPv6Address(host[1:-1]))
     except ValueError:
         return False
+
+
+def store_name(text: str) -> None:
+    """A rule: what a store may be called in the database."""
+    if not _STORE_NAME.match(text):
+        raise ValueError("not 1 to 50 letters, digits, - and _")
 
 
 def existing(kind: Callable[[Path], bool], what: str) -> Callable[[str], None]:

@@ -8,8 +8,6 @@ only under `LTD_DEBUG`, and that only on this machine.
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from django.core.validators import validate_slug
-
 from builds.validators import (
     validate_bucket,
     validate_endpoint,
@@ -29,6 +27,7 @@ from ltdkeeper.environment import (
     one_word,
     public_url,
     secret_key,
+    store_name,
 )
 from ltdkeeper.logs import LEVELS, logging_settings
 
@@ -69,7 +68,7 @@ LTD_WEB_THREADS = env.number("LTD_WEB_THREADS", 8, least=1, most=1000)
 LTD_MAX_BODY_BYTES = 1024 * 1024
 
 # --- the first store, made by `manage.py ensure_store` ----------------------------------------
-LTD_STORE_NAME = env.text("LTD_STORE_NAME", "default", rule=validate_slug, example="default")
+LTD_STORE_NAME = env.text("LTD_STORE_NAME", "default", rule=store_name, example="default")
 LTD_STORE_BUCKET = env.text("LTD_STORE_BUCKET", rule=validate_bucket, example="example-docs")
 LTD_STORE_REGION = env.text(
     "LTD_STORE_REGION", "us-east-1", rule=validate_region, example="eu-central-1"

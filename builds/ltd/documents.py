@@ -72,7 +72,9 @@ def read_build(document: Any) -> KeeperBuild:
         github_requester=_member(document, "github_requester", _text_or_none),
         surrogate_key=_member(document, "surrogate_key", _surrogate_key),
         created_at=_member(document, "date_created", _moment),
-        ended_at=_member(document, "date_ended", lambda value: value and _moment(value)),
+        ended_at=_member(
+            document, "date_ended", lambda value: None if value is None else _moment(value)
+        ),
     )
 
 

@@ -7,8 +7,8 @@ import structlog
 from botocore.exceptions import ClientError
 
 from builds.models import Build, BuildQuerySet
-from credentials.errors import StsError
-from credentials.sts_errors import CALL_FAILED, error_code, loggable
+from credentials.errors import ListingUnusable, StsError
+from credentials.sts_errors import CALL_FAILED, UNREADABLE, error_code, loggable
 from ltdkeeper.errors import DomainError
 
 AT_A_TIME = 100
@@ -56,6 +56,9 @@ def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterat
         except CALL_FAILED as err:
             log.warning("closed_build_failed", build=build.pk, error=loggable(err))
             yield _failed(build, "store_unreachable")
+        except UNREADABLE as err:
+            log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
+            yield _failed(build, ListingUnusable.code)
 
 
 def _one_by_one(builds: BuildQuerySet) -> Iterator[Build]:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 from builds.slugs import escape_controls
 from credentials.closed_builds.walking import Outcome
 from credentials.errors import AlreadyRunning
+from credentials.sts_errors import loggable
 from credentials.survey import Types
 from ltdkeeper.databases import trouble_with
 
@@ -222,6 +223,8 @@ def _as_command_error(err: BaseException) -> BaseException:
         return not_made(f"Broken off{by}. What was done stays; run it again for the rest.")
     elif isinstance(err, BrokenPipeError):
         return not_made("Broken off: nobody reads the output any more.")
+    elif isinstance(err, BotoCoreError):
+        return not_made(f"AWS's configuration or the store cannot be used: {loggable(err)}")
     elif isinstance(err, DatabaseError | InterfaceError):
         reason = (str(err).splitlines() or [type(err).__name__])[0]
         return not_made(trouble_with(err) or f"The database failed: {reason}")

@@ -15,6 +15,7 @@ from credentials.errors import (
     IsolationNotProven,
     PolicyTooLarge,
     ScopeChanged,
+    StsBadAnswer,
     StsThrottled,
 )
 from credentials.issuing import VendedSession
@@ -161,3 +162,14 @@ def test_failure_that_cannot_be_recorded_is_still_told(
         issue()
     assert IssuedSession.objects.get().status == "requested"
     assert "failure_not_recorded" in caplog.text
+
+
+def test_key_that_the_ledger_has_already_is_a_bad_answer(
+    issue: Issue, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.fake_sts.secrets.token_hex", lambda _bytes: "ab" * 8)
+    issue()
+    with pytest.raises(StsBadAnswer):
+        issue()
+    rows = IssuedSession.objects.order_by("pk").values_list("status", "failure_code")
+    assert list(rows) == [("issued", ""), ("failed", "sts_bad_answer")]

@@ -3,7 +3,7 @@
 import logging
 import traceback
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs
 
 import pytest
@@ -78,11 +78,12 @@ def test_answer_of_botocore_is_read(sent: list[AWSPreparedRequest], now: datetim
     assert session.request_id
 
 
+EXPIRES = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
 WHOLE = (
     '<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult>'
     "<Credentials><AccessKeyId>ASIAONLYFORTESTS</AccessKeyId>"
     "<SecretAccessKey>hidden-secret</SecretAccessKey><SessionToken>hidden-token</SessionToken>"
-    "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+    f"<Expiration>{EXPIRES}</Expiration></Credentials>"
     "<PackedPolicySize>7</PackedPolicySize></AssumeRoleResult></AssumeRoleResponse>"
 )
 UNREADABLE = {
@@ -92,7 +93,14 @@ UNREADABLE = {
     "nothing": b"",
     "another answer": WHOLE.replace("AssumeRole", "GetSessionToken").encode(),
     "no token": WHOLE.replace("hidden-token", "").encode(),
-    "no time at all": WHOLE.replace("2099-01-01T00:00:00Z", "hidden").encode(),
+    "no time at all": WHOLE.replace(EXPIRES, "hidden").encode(),
+    "a time out of this world": WHOLE.replace(EXPIRES, "9" * 20).encode(),
+    "a time before all others": WHOLE.replace(EXPIRES, "0001-01-01T00:00:00+23:00").encode(),
+    "a time far ahead": WHOLE.replace(EXPIRES, "9999-12-31T00:00:00Z").encode(),
+    "a size of 30 digits": WHOLE.replace(">7<", f">{'9' * 30}<").encode(),
+    "a size below nothing": WHOLE.replace(">7<", ">-5<").encode(),
+    "a long access key": WHOLE.replace("ASIAONLYFORTESTS", "A" * 5000).encode(),
+    "an access key that is none": WHOLE.replace("ASIAONLYFORTESTS", "ASIA hidden").encode(),
     "a size that is no number": WHOLE.replace(">7<", ">hidden<").encode(),
 }
 

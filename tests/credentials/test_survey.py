@@ -297,3 +297,11 @@ def test_clients_try_once_and_give_up_in_two_seconds(
     assert config.connect_timeout + config.read_timeout == 2.0
     assert config.retries["total_max_attempts"] == 1
     assert config.s3["addressing_style"] == "virtual"
+
+
+@pytest.mark.parametrize("error", [ValueError("no size"), RuntimeError("no timezone")])
+def test_answer_that_botocore_cannot_read_is_an_answer(
+    error: Exception, look: Look, s3: FakeS3
+) -> None:
+    s3.error = error
+    assert look() == Survey(failure="listing_unreadable")

@@ -86,7 +86,7 @@ def canned(sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedSts]
     """In place of the fake: botocore itself, with canned answers to AssumeRole and listings."""
     answers = CannedSts()
     monkeypatch.setattr("credentials.sts.client_for", lambda *_: answers.client)
-    with canned_listing(session_clients._boto_session.events):
+    with canned_listing(session_clients._boto_session().events):
         yield answers
 
 

@@ -73,7 +73,7 @@ PLACES = [
     "ltdkeeper.wire.AlwaysJSON.select_renderer",
     "ltdkeeper.wire.OrjsonRenderer.render",
     "credentials.access.authentication.authenticate",
-    "builds.views.BuildSerializer.to_representation",
+    "builds.views.render_build",
     "django.middleware.common.CommonMiddleware.process_request",
 ]
 

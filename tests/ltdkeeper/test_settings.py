@@ -30,6 +30,10 @@ ADDRESS = [
     "keeper.example.org",
     "ftp://keeper.example.org",
     "https://",
+    "https://-",
+    "https://a..b",
+    "https://[1:2]",
+    "https://example.org:0",
     "https://example.org/path",
     "https://example.org?x=1",
     "https://example.org#x",
@@ -41,6 +45,7 @@ ADDRESS = [
 ]
 ENDPOINT = ADDRESS, ["", "http://s3.internal:9000", "https://s3.example.org", "http://[::1]:9000"]
 NO_REDIS = ["redis:/h", "redis://", "redis://:pw@/0", "redis://h:x/0", "redis://h:0/0"]
+NO_REDIS += ["redis://h/0?foo=bar", "redis://h/0?max_connections=x", "rediss://h/0?ssl_cert_reqs=x"]
 
 # What each variable refuses, and what it takes.
 VALUES: dict[str, tuple[list[str], list[str]]] = {
@@ -62,7 +67,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_WEB_THREADS": ([*NUMBER, "0"], ["1", "64"]),
     "LTD_STORE_NAME": (["", "two words", "a/b"], ["frankfurt", "eu_1"]),
     "LTD_STORE_BUCKET": (
-        ["Docs", "a", "docs_bucket", "a..b", "s3://docs", "docs/x", "docs "],
+        ["192.168.0.1", "Docs", "a", "docs_bucket", "a..b", "s3://docs", "docs/x", "docs "],
         [""],
     ),
     "LTD_STORE_REGION": (["", "EU", "eu central", "eu_central_1"], ["eu-central-1", "default"]),
@@ -86,7 +91,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_SESSIONS_AN_HOUR": ([*NUMBER, "0"], ["1"]),
     "LTD_FAILURES_A_MINUTE": ([*NUMBER, "0"], ["1"]),
     "LTD_OIDC_AUDIENCE": (
-        ["docs keeper", "a" * 256, "https://github.com/octo-org", "tab\there"],
+        ["docs keeper", "a" * 256, "https://github.com/octo-org", "sts.amazonaws.com", "sigstore"],
         ["", "ltdkeeper"],
     ),
     "LTD_POST_LIFETIME": (SESSION, ["900", "43200"]),
@@ -107,6 +112,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
             *["postgres://u:sekret@h:x/y", "postgres://h:0/y", "postgres://h:65536/y"],
             *["postgres://u:sekret/x", "postgres://u:se#kret@h/x", "postgres://u:se/kret@h/x"],
             *["postgres://u:sekret@[::1/x", f"postgres://h/{'x' * 64}"],
+            *["postgres://u:sekret@h/x?connect_timeout=abc", "sqlite:////tmp/%00x"],
         ],
         [
             *["postgres://u:p%40w@h:5433/x", "postgresql://h/x?sslmode=require", "postgres:///x"],
@@ -228,6 +234,16 @@ TOGETHER: dict[str, tuple[dict[str, str], str]] = {
     "a letter too few": (
         {"LTD_REQUIRE_ISOLATION_CHEK": "true"},
         "LTD_REQUIRE_ISOLATION_CHEK: there is no such setting. "
+        "Did you mean LTD_REQUIRE_ISOLATION_CHECK?",
+    ),
+    "words in another order": (
+        {"LTD_ISOLATION_CHECK_REQUIRED": "true"},
+        "LTD_ISOLATION_CHECK_REQUIRED: there is no such setting. "
+        "Did you mean LTD_REQUIRE_ISOLATION_CHECK?",
+    ),
+    "small letters": (
+        {"LTD_require_isolation_check": "true"},
+        "LTD_require_isolation_check: there is no such setting. "
         "Did you mean LTD_REQUIRE_ISOLATION_CHECK?",
     ),
     "half a name": (

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
@@ -199,9 +200,6 @@ def test_write_that_stands_alone_waits_for_the_turn(name: str) -> None:
     errors: list[Exception] = []
 
     def write() -> None:
-        connection.settings_dict["OPTIONS"] = connection.settings_dict["OPTIONS"] | {
-            "timeout": 0.01
-        }
         try:
             WRITES[name]()
         except OperationalError as err:
@@ -209,7 +207,8 @@ def test_write_that_stands_alone_waits_for_the_turn(name: str) -> None:
         finally:
             connections.close_all()
 
-    with Path(turn_of_the_database()).open("a") as file:
+    impatient = mock.patch.dict(connection.settings_dict["OPTIONS"], timeout=0.01)
+    with Path(turn_of_the_database()).open("a") as file, impatient:
         fcntl.flock(file, fcntl.LOCK_EX)
         run(write)
     assert [str(error) for error in errors] == ["database is locked"]

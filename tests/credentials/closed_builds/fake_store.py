@@ -42,14 +42,17 @@ class FakeStore:
     def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:  # noqa: N803
         found = [self.entry(key) for key in self.objects if key.startswith(Prefix)]
         if Prefix in self.lies:
-            yield from ({"Contents": page} for page in self.lies[Prefix](Prefix, found))
+            yield from (
+                {"Contents": page, "IsTruncated": False}
+                for page in self.lies[Prefix](Prefix, found)
+            )
             return
         for start in range(0, len(found) or 1, PAGE_KEYS):
             self.during()
             if self.error:
                 raise self.error
             page = found[start : start + PAGE_KEYS]
-            yield {"Contents": page} if page else {}
+            yield {"IsTruncated": False} | ({"Contents": page} if page else {})
 
     def entry(self, key: str) -> dict[str, Any]:
         return {"Key": key, "Size": self.objects[key], "LastModified": self.written_at(key)}

@@ -103,6 +103,9 @@ AWAY = EndpointConnectionError(endpoint_url="https://s3.example.org")
 FAILURES = {
     "refused": (REFUSED, "store_refused: AccessDenied"),
     "away": (AWAY, "store_unreachable"),
+    "not a time": (ValueError("Invalid timestamp"), "listing_unusable"),
+    "a time out of this world": (RuntimeError("no timezone"), "listing_unusable"),
+    "a time before all others": (OverflowError("date value out of range"), "listing_unusable"),
 }
 
 
