@@ -14,7 +14,7 @@ _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z", re.ASCII)
 
 
 def is_bucket_name(text: str) -> bool:
-    """S3's rule for new buckets: 3 to 63 of `a-z0-9.-`, no IPv4 address, no `.` or `-` at the ends."""
+    """S3's rule for new buckets: 3 to 63 of `a-z0-9.-`, letters or digits at the ends; no IP."""
     return bool(_BUCKET.match(text)) and ".." not in text and not _IPV4.match(text)
 
 
