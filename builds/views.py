@@ -38,7 +38,7 @@ from credentials.presigning.serializers import (
 )
 from credentials.reusing.serving import forget_build
 from ltdkeeper.origins import origin_of
-from ltdkeeper.wire import NEVER_STORED, PublicCursorPagination, accepts
+from ltdkeeper.wire import NEVER_STORED, PublicCursorPagination, accepts, refuse_unknown
 
 PAGING = [
     OpenApiParameter("cursor", str, description="From `next` or `previous` of another page."),
@@ -79,6 +79,7 @@ class ProductView(APIView):
 
     @extend_schema(operation_id="read_product", responses=ProductSerializer)
     def get(self, request: Request, slug: str) -> Response:
+        refuse_unknown(request.query_params, ())
         return Response(ProductSerializer(_visible_product(request, slug)).data)
 
 
@@ -122,6 +123,7 @@ class BuildView(APIView):
 
     @extend_schema(operation_id="read_build", responses=BuildSerializer)
     def get(self, request: Request, build_id: int) -> Response:
+        refuse_unknown(request.query_params, ())
         return Response(render_build(_visible_build(request, build_id)))
 
     @extend_schema(operation_id="finish_build", request=FinishSerializer, responses=BuildSerializer)

@@ -120,6 +120,10 @@ class ServiceCommand(BaseCommand):
         for number in SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, _break_off)
+        for argument in argv:
+            if not _is_utf_8(argument):
+                self.stderr.write(f"Error: {_safe(ascii(argument))} is not UTF-8.")
+                sys.exit(ExitCode.WRONG_ARGUMENTS)
         try:
             super().run_from_argv(argv)
         except Exception:  # noqa: BLE001 - Python's own exit code for it would mean a finding
@@ -201,6 +205,14 @@ class ServiceCommand(BaseCommand):
                 self.stdout.flush()
             raise
         close()
+
+
+def _is_utf_8(argument: str) -> bool:
+    """Python keeps the other bytes of an argument as half characters."""
+    try:
+        return bool(argument.encode()) or not argument
+    except UnicodeEncodeError:
+        return False
 
 
 def _break_off(number: int, _frame: object) -> None:

@@ -18,6 +18,7 @@ from tests.http.endpoints import (
     LIST_BUILDS,
     LIST_PRODUCTS,
     PRESIGN_URLS,
+    READ_BUILD,
     READ_PRODUCT,
     REFRESH,
     REFRESH_OPEN_BUILD,
@@ -82,6 +83,8 @@ READ = [
     replace(TOKEN, path="/token?format=json&product=guide"),
     LIST_PRODUCTS,
     LIST_BUILDS,
+    READ_PRODUCT,
+    READ_BUILD,
     REFRESH,
     REFRESH_OPEN_BUILD,
 ]

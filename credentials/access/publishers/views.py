@@ -21,6 +21,7 @@ from credentials.access.publishers.serializers import (
 from credentials.handout.answers import HANDOUT_RESPONSES, handout_answer
 from credentials.handout.facts import StepDelivery
 from credentials.handout.serializers import JSON
+from ltdkeeper.wire import refuse_unknown
 
 REFUSED = (
     errors.InvalidIdentityToken,
@@ -43,7 +44,8 @@ class AudienceView(OpenView):
     """Whom identity tokens must be for."""
 
     @extend_schema(operation_id="oidc_audience", auth=[], responses=AudienceSerializer)
-    def get(self, _request: Request) -> Response:
+    def get(self, request: Request) -> Response:
+        refuse_unknown(request.query_params, ())
         return Response({"audience": settings.LTD_OIDC_AUDIENCE})
 
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from builds.services import find_product
+from builds.slugs import has_controls
 from credentials.access.clients import create_client
 from credentials.access.keys import command_line_user, make_api_key
 from credentials.access.models import Client
@@ -18,6 +19,7 @@ from credentials.secret import Secret
 from ltdkeeper.errors import DomainError
 
 MOST_DAYS = 3650
+LONGEST_LABEL = 64
 
 
 class Command(ServiceCommand):
@@ -50,6 +52,9 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        label = options["label"]
+        if len(label) > LONGEST_LABEL or has_controls(label):
+            raise wrong_argument(f"--label: at most {LONGEST_LABEL} characters, no controls.")
         try:
             client, made, secret = _make(options)
         except (DomainError, ValidationError) as err:

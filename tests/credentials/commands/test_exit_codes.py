@@ -60,6 +60,8 @@ WRONG = [
     ["create_client", "ci", "--expires-days=0"],
     ["create_client", "ci", "--product", "no-such-product"],
     ["create_client", "ci", "--network", "everywhere"],
+    ["create_client", "ci", "--label", "x" * 65],
+    ["create_client", "ci", "--label", "a\x1b[2J"],
     ["create_client", ""],
     ["withdraw_key", "000000000000"],
     ["purge_builds"],
@@ -97,6 +99,15 @@ def test_wrong_argument_is_2(arguments: list[str], store: Store) -> None:
     needed = NEEDED.get(arguments[0], []) if len(arguments) > 1 else []
     given = [*needed, *arguments[1:]] if arguments[1:2] != needed[:1] else arguments[1:]
     assert exit_code(arguments[0], *given) == ExitCode.WRONG_ARGUMENTS
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_argument_that_is_no_text_is_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = load_command_class(get_commands()[name], name)
+    with pytest.raises(SystemExit) as caught:
+        command.run_from_argv(["manage.py", name, "\udcff"])
+    assert caught.value.code == ExitCode.WRONG_ARGUMENTS
+    assert "is not UTF-8" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", OURS)
