@@ -48,7 +48,8 @@ def note_post_support(*, store: Store, scene: "Scene") -> None:
         return
     if found is not None:
         place = {name: getattr(store, name) for name in Store.PLACE}
-        Store.objects.filter(pk=store.pk, **place).update(post_support=found)
+        if Store.objects.filter(pk=store.pk, **place).update(post_support=found):
+            store.post_support = found
     scene.takes_posts = found is not Store.PostSupport.BROKEN
 
 

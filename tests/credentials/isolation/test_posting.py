@@ -108,8 +108,9 @@ def test_what_is_stored_decides(case: str, note: Callable[..., Any]) -> None:
     status, sizes, expected = CASES[case]
     bodies: list[bytes] = []
     with answering(status, bodies) as url:
-        note(url, Listing(sizes))
+        scene = note(url, Listing(sizes))
     assert Store.objects.get().post_support == expected
+    assert scene.store.post_support == expected, "what the command shows"
     assert BODY in bodies[0]
 
 
