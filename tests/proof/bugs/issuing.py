@@ -106,7 +106,10 @@ STS_BUGS = bugs_in(
     policy_omitted_from_AssumeRole=('        "Policy": policy,\n', ""),
     empty_policy_accepted=("    if not policy:\n", "    if False:\n"),
     external_id_not_sent=("    if store.external_id:\n", "    if False:\n"),
-    expiry_check_dropped=("if expires_at < asked_for - EXPIRY_TOLERANCE:", "if False:"),
+    expiry_check_dropped=(
+        "if not asked_for - EXPIRY_TOLERANCE <= expires_at <= asked_for + LATEST_EXPIRY:",
+        "if False:",
+    ),
     own_key_where_STS_gives_none=(
         'access_key_id=credentials["AccessKeyId"],',
         "access_key_id=credentials.get('AccessKeyId')"
