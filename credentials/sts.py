@@ -124,10 +124,11 @@ def assume_role(
 def _read(answer: Any) -> AssumedSession:
     try:
         credentials = {name: value for name, value in answer["Credentials"].items() if value}
-        if not ACCESS_KEY_ID.match(credentials["AccessKeyId"]):
+        access_key_id = credentials["AccessKeyId"]
+        if not ACCESS_KEY_ID.match(access_key_id):
             raise ValueError("not an access key id")
         return AssumedSession(
-            access_key_id=credentials["AccessKeyId"],
+            access_key_id=access_key_id,
             secret_access_key=Secret(credentials["SecretAccessKey"]),
             session_token=Secret(credentials["SessionToken"]),
             expires_at=credentials["Expiration"].astimezone(UTC),

@@ -111,9 +111,9 @@ STS_BUGS = bugs_in(
         "if False:",
     ),
     own_key_where_STS_gives_none=(
-        'access_key_id=credentials["AccessKeyId"],',
-        "access_key_id=credentials.get('AccessKeyId')"
-        " or boto3.session.Session().get_credentials().access_key,",
+        'access_key_id = credentials["AccessKeyId"]\n',
+        "access_key_id = (credentials.get('AccessKeyId')"
+        " or boto3.session.Session().get_credentials().access_key)\n",
     ),
     own_key_where_STS_refuses=(
         "        raise typed_error(err) from None\n",
