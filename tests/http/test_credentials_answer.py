@@ -106,7 +106,7 @@ def arrange(case: str, build: Build, sts: FakeSts) -> None:
     if case == "throttled":
         sts.fail_with("Throttling")
     if case == "bug":
-        sts.error = RuntimeError("bug")
+        sts.error = ZeroDivisionError("bug")
 
 
 @pytest.mark.parametrize("case", ERRORS)
