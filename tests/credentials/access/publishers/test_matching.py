@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credentials.access.publishers.issuers import IssuerKind
-from credentials.access.publishers.matching import Verdict, describe, judge, text_of
+from credentials.access.publishers.matching import Verdict, describe, judge, text_of, value_of
 from tests.oidc.identities import github, gitlab
 
 ISSUER = "https://ci.example.org"
@@ -104,3 +104,29 @@ def test_job_is_described_in_one_printable_line() -> None:
     assert line.startswith("ab[2J 999")
     assert len(line) == 255
     assert describe(IssuerKind.OTHER, {}) == ""
+
+
+AWS = "https://sts.amazonaws.com/"
+CLAIMS = {AWS: {"aws_account": "123", "a/b": "deep"}, "branch": "main", "list/": ["x"], "": {"": 1}}
+FOUND = {
+    "branch": "main",
+    AWS: CLAIMS[AWS],
+    f"{AWS}aws_account": "123",
+    f"{AWS}other": None,
+    f"{AWS}a/b": None,
+    "https://sts.amazonaws.com": None,
+    "list/x": None,
+    "branch/x": None,
+    "nowhere/aws_account": None,
+    "aws_account": None,
+    "nowhere": None,
+}
+
+
+@pytest.mark.parametrize("claim", FOUND)
+def test_claim_is_found_under_its_name_or_as_a_member(claim: str) -> None:
+    assert value_of(CLAIMS, claim) == FOUND[claim]
+
+
+def test_claim_that_is_signed_itself_wins_over_a_member() -> None:
+    assert value_of({"a/b": "itself", "a/": {"b": "member"}}, "a/b") == "itself"
