@@ -109,3 +109,13 @@ def test_what_is_no_address_is_refused(url: Any) -> None:
 @pytest.mark.parametrize("text", ["2000-01-01T00:00:00Z", "2199-12-31T23:59:59Z"])
 def test_first_and_last_credible_moments_are_taken(text: str) -> None:
     assert read_build(BUILD | {"date_created": text}).created_at == datetime.fromisoformat(text)
+
+
+def test_last_part_has_at_most_255_characters() -> None:
+    assert last_part(f"https://keeper.example.org/{'a' * 255}/") == "a" * 255
+    with pytest.raises(DocumentError, match=r"\Aan address in a list is not one\Z"):
+        last_part(f"https://keeper.example.org/{'a' * 256}")
+
+
+def test_last_part_of_one_character_is_one() -> None:
+    assert last_part("7") == "7"

@@ -5,6 +5,7 @@ import pytest
 from credentials.isolation.verdicts import (
     DOCTOR,
     IGNORES_POLICIES,
+    UNCHECKED_SOURCE,
     Line,
     Outcome,
     is_passed,
@@ -68,3 +69,24 @@ def test_refusal_by_the_role_does_not_hide_an_ignored_session_policy() -> None:
 def test_store_that_accepts_nothing_could_not_be_checked() -> None:
     told = summary([line(ACCEPTED, REFUSED), line(REFUSED, REFUSED)])
     assert told.startswith(f"Isolation could not be checked. {DOCTOR}")
+
+
+def test_each_call_that_went_wrong_and_each_leak_is_told() -> None:
+    wrong = [Line(call=name, expected=ACCEPTED, outcome=REFUSED, answer="403") for name in "ab"]
+    assert "What went wrong: a (403); b (403)." in summary(wrong)
+    leaks = [Line(call=name, expected=REFUSED, outcome=ACCEPTED, answer="200") for name in "ab"]
+    assert summary(leaks) == "Isolation does not hold: a session can a; b."
+
+
+def test_every_copy_in_parts_that_leaks_is_told() -> None:
+    leaks = [
+        Line(
+            call=f"copy {name} in parts into its root",
+            expected=REFUSED,
+            outcome=ACCEPTED,
+            answer="200",
+        )
+        for name in "ab"
+    ]
+    told = "copy a in parts into its root; copy b in parts into its root"
+    assert summary(leaks) == UNCHECKED_SOURCE.format(told)
