@@ -15,6 +15,7 @@ from builds.slugs import (
     PRODUCT_SLUG_PATTERN,
 )
 from builds.validators import validate_build_slug, validate_product_slug
+from credentials.presigning.serializers import NamesField, SignedPostSerializer
 from ltdkeeper.wire import (
     KnownFieldsOnly,
     StrictBooleanField,
@@ -241,3 +242,25 @@ def render_build(build: Build) -> dict[str, Any]:
 def _moment(moment: datetime | None) -> str | None:
     """ISO 8601 in UTC, ending in Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+class NewBuildWithPostsSerializer(NewBuildSerializer):
+    """`POST /products/<slug>/builds/` of clients that take presigned POSTs."""
+
+    directories = NamesField(required=False, allow_null=True, default=None)
+
+
+class RegisteredBuildSerializer(BuildSerializer):
+    """A build, and its presigned POSTs where directories were named."""
+
+    post_prefix_urls = serializers.DictField(child=SignedPostSerializer(), required=False)
+    post_dir_urls = serializers.DictField(child=SignedPostSerializer(), required=False)
+    post_expires_at = serializers.DateTimeField(required=False)
+
+    class Meta(BuildSerializer.Meta):
+        fields = (
+            *BuildSerializer.Meta.fields,
+            "post_prefix_urls",
+            "post_dir_urls",
+            "post_expires_at",
+        )

@@ -17,9 +17,11 @@ from builds.serializers import (
     BuildSerializer,
     FinishSerializer,
     NewBuildSerializer,
+    NewBuildWithPostsSerializer,
     NewProductSerializer,
     ProductListSerializer,
     ProductSerializer,
+    RegisteredBuildSerializer,
     build_url,
     product_url,
     render_build,
@@ -32,8 +34,6 @@ from credentials.access.rights import usable_products
 from credentials.finishing import finish_owned_build
 from credentials.presigning.posts import register_build_with_posts
 from credentials.presigning.serializers import (
-    NewBuildWithPostsSerializer,
-    RegisteredBuildSerializer,
     render_posts,
 )
 from credentials.reusing.serving import forget_build

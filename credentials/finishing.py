@@ -6,11 +6,11 @@ from builds.errors import BuildClosed
 from builds.models import Build
 from builds.services import finish_build
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import closable_build
 from credentials.errors import SessionWithheld
 from credentials.models import IssuedSession
 from credentials.survey import survey_build
-from ltdkeeper.origins import Origin
 
 
 def finish_owned_build(

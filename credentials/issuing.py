@@ -21,6 +21,7 @@ from builds.models import Build
 from credentials.access.build_rights import right_still_stands
 from credentials.access.callers import Caller
 from credentials.access.models import Client
+from credentials.access.origins import Origin
 from credentials.access.ownership import closable_build, owned_build
 from credentials.access.quotas import require_session
 from credentials.errors import PolicyTooLarge, SessionWithheld, StsBadAnswer
@@ -29,7 +30,6 @@ from credentials.models import INSIDE, Delivery, IssuedSession, new_ledger_id
 from credentials.scoping import duration_for, policy_for, scope_of
 from credentials.sts import USUAL, AssumedSession, Patience, assume_role
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 
 SESSION_NAME_LENGTH = 64
 AGENT_LENGTH = 255

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from builds.models import Build
 from builds.services import Survey
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.errors import ListingOutsideBuild, ListingUnusable, PolicyTooLarge, StsError
 from credentials.issuing import VendedSession, issue_session
 from credentials.listing import objects_on
@@ -28,7 +29,6 @@ from credentials.models import Delivery
 from credentials.session_clients import s3_client
 from credentials.sts_errors import CALL_FAILED, error_code, loggable
 from credentials.sts_errors import UNREADABLE as NOT_READABLE
-from ltdkeeper.origins import Origin
 
 PAGE_KEYS = 1000
 PAGES_LOOKED_AT = 3

@@ -2,12 +2,12 @@
 
 from django.urls import path
 
-from credentials import views
+from credentials import token_views, views
 from credentials.access.publishers import views as publishers
 from credentials.presigning import views as presigning
 
 urlpatterns = [
-    path("token", views.TokenView.as_view(), name="token"),
+    path("token", token_views.TokenView.as_view(), name="token"),
     path("oidc/token", publishers.IdentityTokenView.as_view(), name="oidc-token"),
     path("oidc/audience", publishers.AudienceView.as_view(), name="oidc-audience"),
     path("credentials", views.OpenBuildCredentialsView.as_view(), name="credentials"),

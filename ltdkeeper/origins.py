@@ -1,18 +1,10 @@
 """Where a request came from."""
 
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """The address and the user agent that the ledger keeps."""
-
-    address: str = ""
-    agent: str = ""
+from credentials.access.origins import Origin
 
 
 def origin_of(request: Request) -> Origin:

@@ -17,6 +17,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from builds.slugs import has_controls
 
@@ -176,3 +177,15 @@ def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
     """Raises ValidationError for the first name that is not known."""
     if unknown := sorted(name for name in sent if name not in known):
         raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
+
+
+class IssuingView(APIView):
+    """A view whose GET makes something: HEAD is refused, and no answer is ever stored."""
+
+    http_method_names = ["get", "post", "options"]
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        for name, value in NEVER_STORED.items():
+            response[name] = value
+        return response

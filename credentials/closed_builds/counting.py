@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from builds.models import Build, BuildQuerySet
 from builds.services import Count, record_count
+from credentials.access.origins import Origin
 from credentials.closed_builds.sessions import issue_inside_session
 from credentials.closed_builds.walking import Outcome, each_build
 from credentials.errors import ListingUnusable
@@ -18,7 +19,6 @@ from credentials.listing import listed_objects
 from credentials.models import Delivery
 from credentials.session_clients import auditor_s3_client, patient_s3_client
 from credentials.survey import Types, look_at_types, pages_to_look_at
-from ltdkeeper.origins import Origin
 
 INSIDE = Origin(agent="ltdkeeper count_builds")
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from builds.models import Build, BuildQuerySet, Store
 from builds.services import record_purge
+from credentials.access.origins import Origin
 from credentials.closed_builds.sessions import issue_inside_session
 from credentials.closed_builds.walking import Outcome, each_build
 from credentials.errors import ObjectsRemain, SessionsAlive
@@ -20,7 +21,6 @@ from credentials.issuing import VendedSession
 from credentials.listing import listed_objects
 from credentials.models import Delivery, IssuedSession
 from credentials.session_clients import patient_s3_client
-from ltdkeeper.origins import Origin
 
 INSIDE = Origin(agent="ltdkeeper purge_builds")
 # Sessions for this live 900 s: as many single deletes as fit in that on a slow store.

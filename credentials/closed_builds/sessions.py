@@ -10,11 +10,11 @@ from datetime import datetime
 from builds.models import Build
 from builds.services import find_build, lock_build
 from credentials.access.callers import INTERNAL_TOKEN_NAME
+from credentials.access.origins import Origin
 from credentials.errors import BuildInUse
 from credentials.issuing import PlannedSession, VendedSession, issue_planned
 from credentials.models import Delivery
 from credentials.scoping import duration_for, policy_for
-from ltdkeeper.origins import Origin
 
 
 def issue_inside_session(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 from django.utils import timezone
 
+from credentials.access.origins import Origin
 from credentials.doctor.commands import aws
 from credentials.doctor.findings import Finding, Severity
 from credentials.doctor.obstacles import (
@@ -28,7 +29,6 @@ from credentials.models import Delivery
 from credentials.session_clients import s3_client
 from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggable
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 
 INSIDE = Origin(agent="ltdkeeper doctor")
 BODY = b"ltdkeeper doctor"

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.models import Build, Store
+from credentials.access.origins import Origin
 from credentials.isolation.calls import CALLS, NOT_STORED, PAGE, Call, Scene, parts_of
 from credentials.isolation.canaries import Canaries, delete_canaries, register_canaries
 from credentials.isolation.models import IsolationRun
@@ -19,7 +20,6 @@ from credentials.models import Delivery
 from credentials.session_clients import s3_client, sts_client
 from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggable
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 
 FORBIDDEN, NOT_FOUND = 403, 404
 # How a bucket that takes no ACLs refuses one, with 400 (AWS S3 user guide, object ownership).

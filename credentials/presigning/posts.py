@@ -12,6 +12,7 @@ from builds.models import Build, Product, Store
 from builds.services import delete_build
 from builds.slugs import ULID_LENGTH, build_root
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import owned_build, register_owned_build
 from credentials.issuing import VendedSession
 from credentials.models import Delivery
@@ -24,7 +25,6 @@ from credentials.presigning.sessions import session_to_sign
 from credentials.presigning.signing import Signer
 from credentials.presigning.support import identity_for_posts
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 
 CLOSED = "The build that was just registered is deleted: register again."
 WAITS = "The build is registered: register it again with the same slug, and this job gets it."

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import owned_build
 from credentials.models import Delivery
 from credentials.presigning.errors import BadFile
@@ -12,7 +13,6 @@ from credentials.presigning.headers import WantedFile, put_headers
 from credentials.presigning.keys import BadNameError, check_files
 from credentials.presigning.posts import signer_of, terms_of
 from credentials.presigning.sessions import session_to_sign
-from ltdkeeper.origins import Origin
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from builds.serializers import BuildSerializer, NewBuildSerializer
 from credentials.presigning.headers import WantedFile
 from credentials.presigning.keys import MAX_FILES
 from credentials.presigning.posts import SignedPosts
@@ -51,12 +50,6 @@ class PresignedPostsRequestSerializer(KnownFieldsOnly):
     """`POST /builds/<id>/presigned-posts`."""
 
     directories = NamesField(help_text="`/` for the root itself, others as `a/` or `a/b/`.")
-
-
-class NewBuildWithPostsSerializer(NewBuildSerializer):
-    """`POST /products/<slug>/builds/` of clients that take presigned POSTs."""
-
-    directories = NamesField(required=False, allow_null=True, default=None)
 
 
 class FileSerializer(KnownFieldsOnly):
@@ -110,22 +103,6 @@ class PresignedPostsSerializer(_PostMapsSerializer):
     """The answer to `POST /builds/<id>/presigned-posts`."""
 
     session_id = serializers.CharField()
-
-
-class RegisteredBuildSerializer(BuildSerializer):
-    """A build, and its presigned POSTs where directories were named."""
-
-    post_prefix_urls = serializers.DictField(child=SignedPostSerializer(), required=False)
-    post_dir_urls = serializers.DictField(child=SignedPostSerializer(), required=False)
-    post_expires_at = serializers.DateTimeField(required=False)
-
-    class Meta(BuildSerializer.Meta):
-        fields = (
-            *BuildSerializer.Meta.fields,
-            "post_prefix_urls",
-            "post_dir_urls",
-            "post_expires_at",
-        )
 
 
 class SignedPutSerializer(serializers.Serializer[Any]):

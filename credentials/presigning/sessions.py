@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.quotas import require_session
 from credentials.errors import SessionWithheld
 from credentials.issuing import PlannedSession, VendedSession, issue_planned
@@ -23,7 +24,6 @@ from credentials.reusing.serving import (
     plan_to_serve,
     session_key,
 )
-from ltdkeeper.origins import Origin
 
 
 def session_to_sign(

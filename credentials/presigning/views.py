@@ -16,8 +16,8 @@ from credentials.presigning.serializers import (
     render_posts,
     render_puts,
 )
-from credentials.views import IssuingView
 from ltdkeeper.origins import origin_of
+from ltdkeeper.wire import IssuingView
 
 
 class PresignedPostsView(IssuingView):

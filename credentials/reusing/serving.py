@@ -21,6 +21,7 @@ from django.utils import timezone
 from builds.errors import BuildClosed
 from builds.fixed_sql import Columns, fetch
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.durations import REFRESHING_FLOOR
 from credentials.errors import SessionWithheld, StsUnreachable
 from credentials.issuing import PlannedSession, VendedSession, issue_planned, plan_session
@@ -29,7 +30,6 @@ from credentials.models import Delivery, IssuedSession
 from credentials.reusing.flights import Flights, StillUnderWayError, TooManyUnderWayError
 from credentials.reusing.kept import KeptSessions, SessionKey
 from credentials.sts import ONE_LONG_ATTEMPT, AssumedSession
-from ltdkeeper.origins import Origin
 
 ANSWER_SECONDS = 1.6
 SERVING_IS_NOTED_EVERY = timedelta(minutes=1)

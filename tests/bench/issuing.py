@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from builds.models import Product
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import register_owned_build
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
-from ltdkeeper.origins import Origin
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.timing import measure, show
 from tests.fake_sts import FakeSts

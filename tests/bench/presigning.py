@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import register_owned_build
 from credentials.models import Delivery
 from credentials.presigning.forms import file_form
@@ -20,7 +21,6 @@ from credentials.presigning.posts import presign_posts, signer_of, terms_of
 from credentials.presigning.puts import presign_puts
 from credentials.presigning.serializers import render_posts
 from credentials.presigning.sessions import session_to_sign
-from ltdkeeper.origins import Origin
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.timing import Times, measure, show
 from tests.fake_sts import FakeSts

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from builds.models import Build
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 

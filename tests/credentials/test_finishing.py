@@ -13,11 +13,11 @@ from builds.services import Survey, delete_build
 from credentials import finishing
 from credentials.access.callers import Caller
 from credentials.access.models import Grant
+from credentials.access.origins import Origin
 from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
 from credentials.finishing import finish_owned_build
 from credentials.issuing import issue_session
 from credentials.models import Delivery
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)

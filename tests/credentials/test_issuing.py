@@ -15,6 +15,7 @@ from credentials import issuing
 from credentials.access.callers import Caller
 from credentials.access.keys import command_line_user, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant, Registration
+from credentials.access.origins import Origin
 from credentials.errors import (
     DurationOutOfRange,
     NotYourBuild,
@@ -26,7 +27,6 @@ from credentials.errors import (
 from credentials.finishing import finish_build
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,10 +12,10 @@ from builds.models import Build, Product, Store
 from credentials.access.callers import Caller, authenticate
 from credentials.access.keys import start_key_session
 from credentials.access.models import KeySession
+from credentials.access.origins import Origin
 from credentials.errors import SessionWithheld
 from credentials.issuing import VendedSession
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.origins import Origin
 from tests.credentials.cells import cells
 from tests.fake_sts import FakeSts
 from tests.http.leaks import found

@@ -14,12 +14,12 @@ from builds.models import Build, Store
 from builds.services import Survey, delete_build
 from credentials.access.callers import Caller
 from credentials.access.models import Grant, Registration
+from credentials.access.origins import Origin
 from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
 from credentials.session_clients import s3_client, sts_client
 from credentials.survey import survey_build
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.access.ownership import delete_owned_build, open_build, register_owned_build
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 ROUNDS, THREADS = 20, 6

@@ -13,12 +13,12 @@ from django.utils import timezone
 
 from builds.models import Build, Product, Store
 from builds.services import record_purge
+from credentials.access.origins import Origin
 from credentials.closed_builds import purging
 from credentials.closed_builds.purging import purge_build, purge_builds, purgeable_builds
 from credentials.errors import ObjectsRemain
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.origins import Origin
 from tests.credentials.closed_builds.conftest import LIES, MakeBuild
 from tests.credentials.closed_builds.fake_store import FakeStore
 from tests.fake_sts import FakeSts

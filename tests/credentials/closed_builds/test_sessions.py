@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from builds.models import Build, Store
 from builds.services import delete_build
+from credentials.access.origins import Origin
 from credentials.closed_builds.sessions import issue_inside_session
 from credentials.errors import BuildInUse, ScopeChanged, SessionWithheld, StsThrottled
 from credentials.issuing import VendedSession
 from credentials.models import WRITING, Delivery, IssuedSession
-from ltdkeeper.origins import Origin
 from tests.credentials.closed_builds.conftest import MakeBuild
 from tests.fake_sts import FakeSts
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.models import ApiKey
+from credentials.access.origins import Origin
 from credentials.finishing import finish_owned_build
 from credentials.issuing import issue_session
 from credentials.models import Delivery
-from ltdkeeper.origins import Origin
 from tests.credentials.ledger_rows import requested_row
 from tests.fake_sts import FakeSts
 from tests.http.fake_s3 import FakeS3

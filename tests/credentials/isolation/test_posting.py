@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.models import Build, Store
+from credentials.access.origins import Origin
 from credentials.isolation.posting import BODY, note_post_support
 from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback]

@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from builds.models import Build, Store
 from credentials.access.callers import Caller
+from credentials.access.origins import Origin
 from credentials.errors import IsolationNotProven
 from credentials.isolation.checking import attempt, request_check, run_check
 from credentials.isolation.models import IsolationRun, last_verdicts
@@ -25,7 +26,6 @@ from credentials.isolation.verdicts import (
 )
 from credentials.issuing import issue_session
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.origins import Origin
 from tests.credentials.isolation.enforcing_store import enforce
 from tests.fake_sts import FakeSts
 

@@ -14,6 +14,7 @@ from builds.services import delete_build
 from credentials.access.callers import Caller
 from credentials.access.keys import command_line_user, make_api_key, withdraw_api_key
 from credentials.access.models import ApiKey, Client, Grant, Registration
+from credentials.access.origins import Origin
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
@@ -29,7 +30,6 @@ from credentials.reusing.serving import kept_sessions
 from credentials.secret import Secret
 from credentials.sts import AssumedSession
 from ltdkeeper.errors import DomainError
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)

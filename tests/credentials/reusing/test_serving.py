@@ -16,6 +16,7 @@ from builds.models import Build, Product, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller
 from credentials.access.models import ApiKey, Client, Grant, JobToken
+from credentials.access.origins import Origin
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
@@ -29,7 +30,6 @@ from credentials.issuing import VendedSession
 from credentials.models import Delivery, IssuedSession, Registration
 from credentials.reusing import serving
 from credentials.reusing.flights import StillUnderWayError, TooManyUnderWayError
-from ltdkeeper.origins import Origin
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db
