@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from credentials.access.authentication import shown_token
 from credentials.access.ending import end_token
@@ -20,10 +21,10 @@ from credentials.handout.serializers import JSON, HandoutRequestSerializer
 from credentials.serializers import (
     TokenSerializer,
 )
-from ltdkeeper.wire import IssuingView
+from ltdkeeper.wire import NeverStored
 
 
-class TokenView(IssuingView):
+class TokenView(NeverStored, APIView):
     """A key session: as good as the key that was shown, for some hours. Or a job token."""
 
     http_method_names = ["get", "delete", "options"]

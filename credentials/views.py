@@ -5,6 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from credentials.access.authentication import TokenAuthentication
 from credentials.access.ownership import open_build
@@ -20,10 +21,10 @@ from credentials.serializers import (
     render_credentials,
 )
 from ltdkeeper.origins import origin_of
-from ltdkeeper.wire import IssuingView
+from ltdkeeper.wire import NeverStored
 
 
-class RefreshingView(IssuingView):
+class RefreshingView(NeverStored, APIView):
     """Credentials for exactly one build, to SDKs that come back: served again while they last."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
@@ -65,7 +66,9 @@ class OpenBuildCredentialsView(RefreshingView):
 
 
 class BuildCredentialsView(RefreshingView):
-    """Credentials for a build by its id."""
+    """Credentials for a build by its id. GET makes something too: HEAD is refused."""
+
+    http_method_names = ["get", "post", "options"]
 
     @extend_schema(
         operation_id="issue_credentials",

@@ -17,7 +17,6 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from builds.slugs import has_controls
 
@@ -179,13 +178,11 @@ def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
         raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
 
 
-class IssuingView(APIView):
-    """A view whose GET makes something: HEAD is refused, and no answer is ever stored."""
-
-    http_method_names = ["get", "post", "options"]
+class NeverStored:
+    """For views whose answers hold secrets: no cache may store one."""
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(*args, **kwargs)
+        response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
         for name, value in NEVER_STORED.items():
             response[name] = value
         return response

@@ -4,6 +4,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from credentials.access.permissions import caller_of
 from credentials.presigning.posts import presign_posts
@@ -17,10 +18,10 @@ from credentials.presigning.serializers import (
     render_puts,
 )
 from ltdkeeper.origins import origin_of
-from ltdkeeper.wire import IssuingView
+from ltdkeeper.wire import NeverStored
 
 
-class PresignedPostsView(IssuingView):
+class PresignedPostsView(NeverStored, APIView):
     """POSTs that need no other credentials, for the directories of one build."""
 
     http_method_names = ["post", "options"]
@@ -44,7 +45,7 @@ class PresignedPostsView(IssuingView):
         return Response({**render_posts(posts), "session_id": posts.session_id})
 
 
-class PresignedUrlsView(IssuingView):
+class PresignedUrlsView(NeverStored, APIView):
     """PUTs that need no other credentials, for single files of one build."""
 
     http_method_names = ["post", "options"]
