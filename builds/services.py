@@ -18,7 +18,7 @@ from builds.errors import (
 )
 from builds.fixed_sql import insert
 from builds.models import Build, Product, Store
-from builds.slugs import ULID_LENGTH, build_root, is_product_slug, new_build_slug
+from builds.names import ULID_LENGTH, build_root, is_product_slug, new_build_slug
 
 SURROGATE_KEY_BYTES = 16
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from builds import views
+from ltdkeeper.api import builds as views
 
 urlpatterns = [
     path("products/", views.ProductsView.as_view(), name="products"),

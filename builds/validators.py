@@ -6,8 +6,15 @@ from ipaddress import IPv6Address
 
 from django.core.exceptions import ValidationError
 
-from builds.arns import is_bucket_name, is_kms_key_arn, is_region, is_role_arn
-from builds.slugs import has_controls, is_build_slug, is_product_slug
+from builds.names import (
+    has_controls,
+    is_bucket_name,
+    is_build_slug,
+    is_kms_key_arn,
+    is_product_slug,
+    is_region,
+    is_role_arn,
+)
 
 
 def _require(is_legal: Callable[[str], bool], value: str, message: str) -> None:

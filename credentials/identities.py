@@ -2,7 +2,7 @@
 
 The vendor may assume the upload role and nothing else. The upload role reaches the builds of its
 bucket, under a permissions boundary that says the same, and is narrowed further by every session's
-own policy (`credentials/policy.py`). Whoever sets a store up applies these documents as they are:
+own policy (`credentials/rules/policy.py`). Whoever sets a store up applies these documents as they are:
 compact JSON, since Ceph's gateway reads no other.
 
 `*` crosses `/` in ARNs, so `BUCKET/*/builds/*` is every key below any product's builds (AWS IAM
@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from builds.arns import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
-from credentials.policy import (
+from builds.names import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
+from credentials.rules.policy import (
     KMS_ACTIONS,
     POLICY_VERSION,
     SYNC_ACTIONS,

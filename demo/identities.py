@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.bootstrap import bootstrap_store
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.outcomes import Status

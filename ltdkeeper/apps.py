@@ -13,4 +13,4 @@ class KeeperConfig(AppConfig):
 class KeeperAdminConfig(AdminConfig):
     """Django's admin on a site whose front page shows the ledger's figures."""
 
-    default_site = "credentials.dashboard.KeeperAdminSite"
+    default_site = "ltdkeeper.admin.site.KeeperAdminSite"

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 
-from builds.slugs import has_controls
+from builds.names import has_controls
 
 Event = MutableMapping[str, Any]
 

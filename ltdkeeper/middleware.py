@@ -14,9 +14,9 @@ from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
 from ulid import ULID
 
-from builds.slugs import has_controls
-from ltdkeeper.origins import caller_address
-from ltdkeeper.problems import problem_response
+from builds.names import has_controls
+from ltdkeeper.api.origins import caller_address
+from ltdkeeper.api.problems import problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 

@@ -283,14 +283,14 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # --- API --------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["credentials.access.authentication.TokenAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["credentials.access.permissions.IsCaller"],
-    "DEFAULT_PARSER_CLASSES": ["ltdkeeper.wire.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["ltdkeeper.wire.OrjsonRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ltdkeeper.wire.AlwaysJSON",
-    "DEFAULT_PAGINATION_CLASS": "ltdkeeper.wire.PublicCursorPagination",
-    "DEFAULT_SCHEMA_CLASS": "ltdkeeper.schema.ProblemAwareSchema",
-    "EXCEPTION_HANDLER": "ltdkeeper.problems.exception_handler",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["ltdkeeper.api.authentication.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["ltdkeeper.api.authentication.IsCaller"],
+    "DEFAULT_PARSER_CLASSES": ["ltdkeeper.api.wire.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["ltdkeeper.api.wire.OrjsonRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ltdkeeper.api.wire.AlwaysJSON",
+    "DEFAULT_PAGINATION_CLASS": "ltdkeeper.api.wire.PublicCursorPagination",
+    "DEFAULT_SCHEMA_CLASS": "ltdkeeper.api.schema.ProblemAwareSchema",
+    "EXCEPTION_HANDLER": "ltdkeeper.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

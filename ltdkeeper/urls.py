@@ -4,10 +4,10 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from ltdkeeper import health
-from ltdkeeper.metrics import MetricsView
-from ltdkeeper.schema import OpenApiView
-from ltdkeeper.views import ApiPage, NotFoundView, RootView
+from ltdkeeper.api import health
+from ltdkeeper.api.health import MetricsView
+from ltdkeeper.api.root import ApiPage, NotFoundView, RootView
+from ltdkeeper.api.schema import OpenApiView
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),
@@ -18,11 +18,11 @@ urlpatterns = [
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("", include("credentials.urls")),
+    path("", include("ltdkeeper.api.urls")),
     path("", include("builds.urls")),
     re_path("", NotFoundView.as_view()),
 ]
 
-handler400 = "ltdkeeper.problems.bad_request"
-handler404 = "ltdkeeper.problems.not_found"
-handler500 = "ltdkeeper.problems.server_error"
+handler400 = "ltdkeeper.api.problems.bad_request"
+handler404 = "ltdkeeper.api.problems.not_found"
+handler500 = "ltdkeeper.api.problems.server_error"

@@ -56,7 +56,7 @@ def _start() -> WSGIHandler:
 
 
 def _warm_up() -> Error | None:
-    from credentials.sts import warm_up  # noqa: PLC0415 - models load with the application
+    from credentials.vending.sts import warm_up  # noqa: PLC0415 - models load with the application
 
     try:
         warm_up()

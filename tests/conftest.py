@@ -12,15 +12,14 @@ from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product, Store
-from credentials.access import brakes
+from credentials.access import throttling as brakes
 from credentials.access.callers import Caller
-from credentials.access.clients import create_client
-from credentials.access.keys import command_line_user, make_api_key
-from credentials.access.models import ApiKey, Client
-from credentials.access.ownership import register_owned_build
-from credentials.reusing import serving
-from credentials.reusing.flights import Flights
-from credentials.sts import cooldown
+from credentials.access.clients import command_line_user, create_client, make_api_key
+from credentials.access.rights import register_owned_build
+from credentials.models import ApiKey, Client
+from credentials.vending import serving
+from credentials.vending.memory import Flights
+from credentials.vending.sts import cooldown
 from tests.fake_sts import FakeSts
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
@@ -164,7 +163,7 @@ def api_for(raw_token: str) -> APIClient:
 def sts(monkeypatch: pytest.MonkeyPatch) -> FakeSts:
     """STS as a function of this process: answers, fails or does something in the middle."""
     fake = FakeSts()
-    monkeypatch.setattr("credentials.sts.client_for", lambda *_: fake)
+    monkeypatch.setattr("credentials.vending.sts.client_for", lambda *_: fake)
     return fake
 
 

@@ -10,8 +10,8 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from ltdkeeper.errors import DomainError
-from ltdkeeper.problems import CODES
+from builds.errors import DomainError
+from ltdkeeper.api.problems import CODES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("builds", "credentials", "ltdkeeper")

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from builds.models.products import Product
-from builds.slugs import BUILD_SLUG_LENGTH, BUILD_SLUG_PATTERN, PRODUCT_SLUG_LENGTH
+from builds.names import BUILD_SLUG_LENGTH, BUILD_SLUG_PATTERN, PRODUCT_SLUG_LENGTH
 from builds.validators import validate_build_slug
 
 FOREIGN = (

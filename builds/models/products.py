@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from builds.errors import StoreWithoutSync
 from builds.models.stores import Store
-from builds.slugs import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
+from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
 from builds.validators import refuse_controls, validate_product_slug
 
 SESSION_SECONDS_MINIMUM, SESSION_SECONDS_MAXIMUM = 900, 43_200

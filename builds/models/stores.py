@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from builds.arns import partition_of
+from builds.names import partition_of
 from builds.validators import (
     validate_bucket,
     validate_endpoint,

@@ -12,10 +12,10 @@ from django.db import OperationalError
 from django.db.models import Q
 
 from builds.fixed_sql import Columns, fetch
-from credentials.access.models import ApiKey, Client, JobToken, KeySession, TrustedPublisher
-from credentials.access.networks import is_within
-from credentials.access.tokens import PresentedToken, TokenKind, digest, matches, parse_token
 from credentials.errors import InvalidCredentials
+from credentials.models import ApiKey, Client, JobToken, KeySession, TrustedPublisher
+from credentials.rules.networks import is_within
+from credentials.rules.tokens import PresentedToken, TokenKind, digest, matches, parse_token
 
 # Compared with when there is no such token. Nothing has this digest.
 NO_DIGEST = "0" * 64
@@ -193,3 +193,14 @@ FIND = {
         as_caller=_of_job_token,
     ),
 }
+
+
+# Where a caller came from.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The address and the user agent that the ledger keeps."""
+
+    address: str = ""
+    agent: str = ""

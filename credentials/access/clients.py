@@ -1,15 +1,42 @@
 """Making clients, granting them products, and asking what they may."""
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
 from builds.errors import SlugReserved, UnknownProduct
-from builds.models import Product
+from builds.models import Product, Store
+from builds.names import is_product_slug
 from builds.services import create_product, find_product
-from builds.slugs import is_product_slug
-from credentials.access.build_rights import right_to_product
 from credentials.access.callers import Caller
-from credentials.access.models import Client, Grant
-from credentials.errors import MayNotCreateProducts, ProductNotGranted
+from credentials.access.rights import right_to_product, usable_products
+from credentials.errors import (
+    KeyIsNotEnded,
+    LifeOutOfRange,
+    MayNotCreateProducts,
+    NoProductNamed,
+    ProductNotGranted,
+    SeveralStores,
+)
+from credentials.job_environment.variables import Step, StepDelivery, StorePlace
+from credentials.models import (
+    ApiKey,
+    Client,
+    Grant,
+    JobGrant,
+    JobToken,
+    KeySession,
+    TrustedPublisher,
+)
+from credentials.models.tokens import IDENTITY_LENGTH
+from credentials.models.validators import validate_networks
+from credentials.rules.secret import Secret
+from credentials.rules.tokens import TokenKind, new_token
 
 # Checks of isolation use products of this name; a client that made one could mislead them.
 CANARY_PREFIX = "isolation-check-"
@@ -72,3 +99,263 @@ def create_granted_product(
         )
         Grant.objects.create(client=caller.client, product=product)
         return product
+
+
+# Making and withdrawing API keys, and the key sessions they give.
+#
+# Both are written to the admin log here, so that the admin and the commands cannot differ in it.
+
+COMMAND_LINE_USER = "command-line"
+
+# What Django calls `request.user`; the admin lets nobody in who is not a User.
+Actor = User | AnonymousUser
+
+
+def make_api_key(
+    *,
+    client: Client,
+    actor: Actor,
+    label: str = "",
+    expires_at: datetime | None = None,
+    products: Collection[Product] | None = None,
+    networks: Sequence[str] = (),
+) -> tuple[ApiKey, Secret]:
+    """A new key of a client, and its text, which cannot be had again.
+
+    It opens the client's products, or of those only `products`; it is taken from everywhere, or
+    from `networks` (CIDR) only. Raises ProductNotGranted, ValidationError for what is no network.
+    """
+    validate_networks(list(networks))
+    token = new_token(TokenKind.API_KEY)
+    with transaction.atomic():
+        _require_grants(client, products or ())
+        key = ApiKey.objects.create(
+            client=client,
+            label=label,
+            public_id=token.public_id,
+            secret_sha256=token.digest,
+            expires_at=expires_at,
+            all_products=products is None,
+            networks=list(networks),
+        )
+        key.products.set(products or ())
+        _log(key, actor, ADDITION, f"Made a key for {client.name}.")
+    return key, token.text
+
+
+def _require_grants(client: Client, products: Collection[Product]) -> None:
+    """A key for what its client may not have is a mistake: it would open nothing there."""
+    if client.grants.filter(product__in=products).count() < len(set(products)):
+        raise ProductNotGranted
+
+
+def withdraw_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
+    """End a key for good, with the tokens it gave. Withdrawing again changes nothing."""
+    with transaction.atomic():
+        locked = ApiKey.objects.select_for_update().get(pk=key.pk)
+        if locked.withdrawn_at is None:
+            locked.withdrawn_at = now
+            locked.save(update_fields=["withdrawn_at"])
+            _log(locked, actor, CHANGE, "Withdrawn.")
+        return locked
+
+
+def start_key_session(*, caller: Caller, now: datetime) -> Secret:
+    """The token of a new key session, which ends after `LTD_KEY_SESSION_SECONDS` at the latest.
+
+    It never outlives the key or the key session that asked for it: sessions are not prolonged.
+    Expired sessions of the same key are removed on the way, so the table follows the traffic.
+    """
+    if caller.api_key is None:
+        raise TypeError("only an API key gives a key session")
+    token = new_token(TokenKind.KEY_SESSION)
+    longest = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
+    with transaction.atomic():
+        caller.api_key.sessions.filter(expires_at__lte=now).delete()
+        KeySession.objects.create(
+            api_key=caller.api_key,
+            public_id=token.public_id,
+            secret_sha256=token.digest,
+            created_at=now,
+            expires_at=min(longest, caller.expires_at or longest),
+        )
+    return token.text
+
+
+def command_line_user() -> User:
+    """The user that commands act as in the admin log. It cannot log in."""
+    user, made = User.objects.get_or_create(
+        username=COMMAND_LINE_USER, defaults={"is_active": False}
+    )
+    if made:
+        user.set_unusable_password()
+        user.save(update_fields=["password"])
+    return user
+
+
+def _log(key: ApiKey, actor: Actor, flag: int, message: str) -> None:
+    LogEntry.objects.log_actions(
+        int(actor.pk or 0), [key], flag, change_message=message, single_object=True
+    )
+
+
+# The tokens of CI jobs: making one, ending one.
+
+LONGEST_SECONDS = 12 * 3600
+SHORTEST_SECONDS = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class MintedToken:
+    """A job token, its text, and the products that it opens, the leading one first."""
+
+    row: JobToken
+    text: Secret
+    products: Sequence[Product]
+
+
+def start_job_token(
+    *,
+    client: Client,
+    products: Sequence[Product],
+    now: datetime,
+    api_key: ApiKey | None = None,
+    publisher: TrustedPublisher | None = None,
+    identity: str = "",
+    life_seconds: int | None = None,
+    not_after: datetime | None = None,
+) -> tuple[JobToken, Secret]:
+    """A new job token for some of a client's products, and its text, which cannot be had again.
+
+    Exactly one of `api_key` and `publisher` is where it comes from; it dies with that. It lives
+    `life_seconds` (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`.
+    Whether the products are granted is the caller's to check. Raises LifeOutOfRange.
+    """
+    require_legal_life(life_seconds)
+    seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
+    expires_at = now + timedelta(seconds=seconds)
+    token = new_token(TokenKind.JOB_TOKEN)
+    with transaction.atomic():
+        row = JobToken.objects.create(
+            client=client,
+            api_key=api_key,
+            publisher=publisher,
+            identity=identity[:IDENTITY_LENGTH],
+            public_id=token.public_id,
+            secret_sha256=token.digest,
+            created_at=now,
+            expires_at=min(expires_at, not_after or expires_at),
+        )
+        JobGrant.objects.bulk_create(
+            JobGrant(job_token=row, product=product) for product in products
+        )
+    return row, token.text
+
+
+def require_legal_life(life_seconds: int | None) -> None:
+    """Refuse a life that no job token can have; None is the usual one. Raises LifeOutOfRange."""
+    if life_seconds is not None and not SHORTEST_SECONDS <= life_seconds <= LONGEST_SECONDS:
+        raise LifeOutOfRange
+
+
+def end_job_token(*, job_token: JobToken, now: datetime) -> None:
+    """End a job token for good, at its next call. Ending it again changes nothing."""
+    with transaction.atomic():
+        locked = JobToken.objects.select_for_update(no_key=True).get(pk=job_token.pk)
+        if locked.ended_at is None:
+            locked.ended_at = now
+            locked.save(update_fields=["ended_at"])
+
+
+# Ending the token that a caller showed, before its time.
+
+
+def end_token(*, caller: Caller, now: datetime) -> None:
+    """End a job token or a key session at its next call. Raises KeyIsNotEnded for a bare key."""
+    if caller.job_token:
+        end_job_token(job_token=caller.job_token, now=now)
+    elif caller.key_session:
+        caller.key_session.delete()
+    else:
+        raise KeyIsNotEnded
+
+
+# Where the store of some products is, for an environment that holds one region and endpoint.
+
+
+def require_one_place(products: Sequence[Product]) -> StorePlace:
+    """Where the products' store is: a step's environment holds one region and one endpoint.
+
+    Raises SeveralStores when they lie in stores that differ in these.
+    """
+    places = {_place(product.store) for product in products}
+    if len(places) > 1:
+        raise SeveralStores
+    return places.pop()
+
+
+def _place(store: Store) -> StorePlace:
+    return StorePlace(
+        region=store.region,
+        endpoint_url=store.client_endpoint_url,
+        addressing=store.addressing,
+    )
+
+
+# A job token for what a caller asks, and what one CI step needs around it.
+
+
+def hand_out_job_token(
+    *,
+    caller: Caller,
+    shown: Secret,
+    product_slugs: Sequence[str],
+    now: datetime,
+    life_seconds: int | None = None,
+    for_a_step: bool = False,
+) -> MintedToken:
+    """A new job token of an API key or key session, which it never outlives.
+
+    A job token, `shown`, is handed out again as it is; without slugs, for all its products.
+    Raises NoProductNamed, UnknownProduct, ProductNotGranted, LifeOutOfRange; and for a step, what
+    `require_one_place` raises. Nothing is made then.
+    """
+    products = _products(caller, product_slugs)
+    if for_a_step:
+        require_one_place(products)
+    if caller.job_token:
+        return MintedToken(row=caller.job_token, text=shown, products=products)
+    row, text = start_job_token(
+        client=caller.client,
+        api_key=caller.api_key,
+        products=products,
+        now=now,
+        life_seconds=life_seconds,
+        not_after=caller.expires_at,
+    )
+    return MintedToken(row=row, text=text, products=products)
+
+
+def step_of(minted: MintedToken, *, host: str, delivery: StepDelivery) -> Step:
+    """What the lines for one CI step are made of. `host` is this service's public address.
+
+    Raises as `require_one_place` does.
+    """
+    return Step(
+        host=host,
+        client_name=minted.row.client.name,
+        token=minted.text,
+        product_slugs=tuple(product.slug for product in minted.products),
+        store=require_one_place(minted.products),
+        delivery=delivery,
+    )
+
+
+def _products(caller: Caller, slugs: Sequence[str]) -> list[Product]:
+    """The products that were named; for a job token that names none, all that it opens."""
+    products = [granted_product(caller=caller, slug=slug) for slug in dict.fromkeys(slugs)]
+    if caller.job_token and not slugs:
+        products = list(usable_products(caller).select_related("store").order_by("slug"))
+    if not products:
+        raise NoProductNamed
+    return products

@@ -7,7 +7,7 @@ from credentials.doctor.commands import aws, fragment
 from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding, Severity
 from credentials.doctor.principals import kind_of, name_of
-from credentials.isolation.verdicts import Outcome
+from credentials.rules.verdicts import Outcome
 from credentials.stores.documents import vendor_denial
 
 S3_CHECK, IAM_CHECK = "vendor-s3", "vendor-iam"

@@ -6,11 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from credentials.doctor.bucket_policies import judge_bucket_policy
-from credentials.doctor.bucket_settings import (
-    judge_lifecycle,
-    judge_ownership,
-    judge_public_access,
-)
+from credentials.doctor.bucket_settings import judge_lifecycle, judge_ownership, judge_public_access
 from credentials.doctor.findings import Finding
 from credentials.doctor.keys import judge_encryption, judge_key, judge_key_arn
 from credentials.doctor.obstacles import NoBucket, NotSupported

@@ -15,7 +15,7 @@ from credentials.doctor.obstacles import NotSupported, Obstacle, Unclear, Whose
 from credentials.doctor.scene import Scene
 from credentials.doctor.statements import UnreadableDocumentError
 from credentials.identities import UnsafeIdentityError
-from credentials.isolation.canaries import delete_canaries, register_canaries
+from credentials.operations.isolation.checking import delete_canaries, register_canaries
 
 # A policy that is none, a name that no policy is made of, an answer without what it should have.
 UNREADABLE = (UnreadableDocumentError, UnsafeIdentityError, KeyError)

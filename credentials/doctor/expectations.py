@@ -2,8 +2,8 @@
 
 from django.conf import settings
 
-from builds.arns import is_role_arn
 from builds.models import Store
+from builds.names import is_role_arn
 from credentials.doctor.expected import Expected
 
 

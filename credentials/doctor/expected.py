@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from builds.arns import partition_of
+from builds.names import partition_of
 from credentials.doctor.principals import account_of, name_of
 from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from credentials.doctor.expected import Expected
 from credentials.doctor.obstacles import KeyRefused, Unclear, Unreachable, Whose
 from credentials.doctor.refusals import action_of, obstacle_of, resource_of
-from credentials.sts_errors import CALL_FAILED, UNREACHABLE, loggable
+from credentials.vending.store_errors import CALL_FAILED, UNREACHABLE, loggable
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

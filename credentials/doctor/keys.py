@@ -7,7 +7,7 @@ rights of the caller's (AWS S3 user guide, SSE-KMS).
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from builds.arns import is_kms_key_arn
+from builds.names import is_kms_key_arn
 from credentials.doctor.commands import aws
 from credentials.doctor.expected import Expected
 from credentials.doctor.findings import Finding

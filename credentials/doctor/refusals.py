@@ -16,7 +16,7 @@ from credentials.doctor.obstacles import (
     Whose,
 )
 from credentials.stores.setting import NOT_FOUND, is_unsupported
-from credentials.sts_errors import VENDOR_REFUSED, error_code, http_status
+from credentials.vending.store_errors import VENDOR_REFUSED, error_code, http_status
 
 FORBIDDEN = {401, 403}
 NO_ACLS = frozenset({"AccessControlListNotSupported"})

@@ -14,7 +14,7 @@ from credentials.doctor.patterns import covers
 from credentials.doctor.statements import Statement, allows_of
 from credentials.doctor.subjects import Subject
 from credentials.identities import READING
-from credentials.policy import SYNC_ACTIONS, WRITE_ACTIONS
+from credentials.rules.policy import SYNC_ACTIONS, WRITE_ACTIONS
 
 PREFIX = "s3:prefix"
 BUCKET_ACTIONS = {"s3:listbucket", "s3:getbucketlocation"}

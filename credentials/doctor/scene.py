@@ -11,8 +11,8 @@ from credentials.doctor.obstacles import NotLookedAt, NotSupported, Obstacle
 from credentials.doctor.principals import identity_of, is_session, kind_of
 from credentials.doctor.statements import UnreadableDocumentError
 from credentials.doctor.strangers import exact_principals
-from credentials.isolation.canaries import Canaries
-from credentials.issuing import VendedSession
+from credentials.operations.isolation.checking import Canaries
+from credentials.vending.issuing import VendedSession
 
 
 @dataclass(kw_only=True)

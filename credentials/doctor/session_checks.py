@@ -5,17 +5,11 @@ from collections.abc import Iterator
 from botocore.exceptions import ClientError
 from django.utils import timezone
 
-from credentials.access.origins import Origin
+from builds.errors import DomainError
+from credentials.access.callers import Origin
 from credentials.doctor.commands import aws
 from credentials.doctor.findings import Finding, Severity
-from credentials.doctor.obstacles import (
-    KeyRefused,
-    NoBucket,
-    NotLookedAt,
-    Obstacle,
-    Unclear,
-    Whose,
-)
+from credentials.doctor.obstacles import KeyRefused, NoBucket, NotLookedAt, Obstacle, Unclear, Whose
 from credentials.doctor.refusals import NO_BUCKET
 from credentials.doctor.scene import Scene
 from credentials.errors import (
@@ -24,11 +18,10 @@ from credentials.errors import (
     VendorCredentialsMissing,
     VendorCredentialsRefused,
 )
-from credentials.issuing import VendedSession, issue_session
 from credentials.models import Delivery
-from credentials.session_clients import s3_client
-from credentials.sts_errors import CALL_FAILED, error_code, http_status, loggable
-from ltdkeeper.errors import DomainError
+from credentials.vending.issuing import VendedSession, issue_session
+from credentials.vending.session_clients import s3_client
+from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
 INSIDE = Origin(agent="ltdkeeper doctor")
 BODY = b"ltdkeeper doctor"

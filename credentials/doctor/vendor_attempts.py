@@ -8,7 +8,7 @@ from credentials.doctor.findings import Finding
 from credentials.doctor.obstacles import NotPermitted, NotSupported, Obstacle, Unclear
 from credentials.doctor.scene import Scene
 from credentials.doctor.session_checks import BODY, page_of
-from credentials.isolation.verdicts import Outcome
+from credentials.rules.verdicts import Outcome
 
 Calls = Mapping[str, Callable[[], Any]]
 

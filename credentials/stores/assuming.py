@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from credentials.policy import POLICY_VERSION
-from credentials.secret import Secret
+from credentials.rules.policy import POLICY_VERSION
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.plan import Plan
 from credentials.stores.setting import FORBIDDEN, told
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient

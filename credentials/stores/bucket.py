@@ -9,7 +9,7 @@ from credentials.stores.outcomes import Outcome, Status
 from credentials.stores.plan import Plan
 from credentials.stores.public_access import settle_public_access
 from credentials.stores.setting import NOT_FOUND, Setting, settle
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

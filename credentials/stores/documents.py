@@ -7,9 +7,9 @@ same reason as there.
 import json
 import re
 
-from builds.arns import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
+from builds.names import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
 from credentials.identities import UnsafeIdentityError, is_principal_arn
-from credentials.policy import POLICY_VERSION, Statement
+from credentials.rules.policy import POLICY_VERSION, Statement
 
 # `s3:GetBucket*` is every setting of a bucket but these two, and reads no object (AWS service
 # authorization reference, Amazon S3).

@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from builds.arns import partition_of
+from builds.names import partition_of
 from credentials.identities import boundary_policy, trust_policy, upload_policy, vendor_policy
 from credentials.stores.documents import auditor_policy, revoker_policy
 

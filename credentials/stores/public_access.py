@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from credentials.stores.outcomes import Outcome, Status
 from credentials.stores.plan import Plan
 from credentials.stores.setting import FORBIDDEN, Setting, settle
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

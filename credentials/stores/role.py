@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from credentials.stores.plan import Plan
 from credentials.stores.setting import NOT_FOUND, Setting
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.stores.outcomes import Outcome, Status
-from credentials.sts_errors import (
+from credentials.vending.store_errors import (
     UNSUPPORTED_CODES,
     UNSUPPORTED_STATUSES,
     error_code,

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 from credentials.stores.outcomes import Outcome, Status
 from credentials.stores.plan import Plan
 from credentials.stores.setting import NOT_FOUND, Setting, settle, told
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

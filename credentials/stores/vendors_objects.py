@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from credentials.policy import POLICY_VERSION
+from credentials.rules.policy import POLICY_VERSION
 from credentials.stores.documents import vendor_denial
 from credentials.stores.outcomes import Outcome
 from credentials.stores.plan import Plan
 from credentials.stores.setting import NOT_FOUND, Setting, settle
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -16,9 +16,9 @@ from django.conf import global_settings
 from django.test import Client, client, override_settings
 from jwt.utils import base64url_encode
 
-from credentials.access.models import OidcIssuer
-from credentials.access.publishers import verifying
-from credentials.access.tokens import TokenKind, new_token
+from credentials.access import identity_tokens as verifying
+from credentials.models import OidcIssuer
+from credentials.rules.tokens import TokenKind, new_token
 from ltdkeeper.middleware import GuardedRequest
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.timing import measure, show

@@ -15,10 +15,14 @@ from django.utils import timezone
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import start_job_token
-from credentials.access.keys import command_line_user, make_api_key, start_key_session
-from credentials.access.tokens import TokenKind, new_token
+from credentials.access.clients import (
+    command_line_user,
+    make_api_key,
+    start_job_token,
+    start_key_session,
+)
 from credentials.errors import InvalidCredentials
+from credentials.rules.tokens import TokenKind, new_token
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.distinguishing import area_between
 from tests.bench.timing import Times, show

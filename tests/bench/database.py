@@ -8,8 +8,7 @@ from django.db import connection
 
 from builds.models import Product, Store
 from credentials.access.callers import Caller
-from credentials.access.clients import create_client
-from credentials.access.keys import command_line_user, make_api_key
+from credentials.access.clients import command_line_user, create_client, make_api_key
 
 
 @contextmanager

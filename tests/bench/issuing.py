@@ -9,11 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from builds.models import Product
-from credentials.access.callers import Caller
-from credentials.access.origins import Origin
-from credentials.access.ownership import register_owned_build
-from credentials.issuing import VendedSession, issue_session
+from credentials.access.callers import Caller, Origin
+from credentials.access.rights import register_owned_build
 from credentials.models import Delivery
+from credentials.vending.issuing import VendedSession, issue_session
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.timing import measure, show
 from tests.fake_sts import FakeSts
@@ -47,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500, help="sessions to issue")
     options = parser.parse_args()
-    with fresh_database(), mock.patch("credentials.sts.client_for", return_value=FakeSts()):
+    with fresh_database(), mock.patch("credentials.vending.sts.client_for", return_value=FakeSts()):
         issue = issuing(*caller_of_a_product())
         times = measure("issue_session", issue, count=options.count)
         words = statements_of(issue)

@@ -11,16 +11,13 @@ import orjson
 from django.utils import timezone
 
 from builds.models import Build, Product
-from credentials.access.callers import Caller
-from credentials.access.origins import Origin
-from credentials.access.ownership import register_owned_build
+from credentials.access.callers import Caller, Origin
+from credentials.access.rights import register_owned_build
 from credentials.models import Delivery
-from credentials.presigning.forms import file_form
-from credentials.presigning.headers import WantedFile
-from credentials.presigning.posts import presign_posts, signer_of, terms_of
-from credentials.presigning.puts import presign_puts
-from credentials.presigning.serializers import render_posts
-from credentials.presigning.sessions import session_to_sign
+from credentials.rules.presigned_forms import WantedFile, file_form
+from credentials.vending.presigning import presign_posts, presign_puts, signer_of, terms_of
+from credentials.vending.serving import session_to_sign
+from ltdkeeper.api.presigned import render_posts
 from tests.bench.database import caller_of_a_product, fresh_database
 from tests.bench.timing import Times, measure, show
 from tests.fake_sts import FakeSts
@@ -107,7 +104,7 @@ def main() -> None:
     parser.add_argument("--directories", type=int, default=1000)
     parser.add_argument("--batches", type=int, default=10)
     options = parser.parse_args()
-    with fresh_database(), mock.patch("credentials.sts.client_for", return_value=FakeSts()):
+    with fresh_database(), mock.patch("credentials.vending.sts.client_for", return_value=FakeSts()):
         caller, product = caller_of_a_product()
         build = build_of(caller, product)
         single = one_signature(caller, build, options.count)

@@ -15,7 +15,7 @@ from typing import Any
 
 import urllib3
 
-from credentials.policy import Scope, session_policy
+from credentials.rules.policy import Scope, session_policy
 from credentials.stores.operator import AccessKey
 from tests.bench.timing import Times, measure, show
 from tests.store.documents import ANYBODY, EVERYTHING

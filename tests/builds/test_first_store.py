@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from builds.models import Build, Product, Store
-from credentials.management.outcomes import ExitCode
 from demo.service import procfile_command
+from ltdkeeper.management.outcomes import ExitCode
 
 pytestmark = pytest.mark.django_db
 

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from pytest_django import DjangoAssertNumQueries
 
 from builds.models import Build, Product, Store
-from builds.serializers import BuildSerializer, render_build
+from ltdkeeper.api.builds import BuildSerializer, render_build
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 BEFORE, AFTER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)

@@ -10,12 +10,12 @@ from ulid import ULID
 
 from builds.errors import SlugTaken
 from builds.models import Build, Product
+from builds.names import ULID_LENGTH
 from builds.services import delete_build
-from builds.slugs import ULID_LENGTH
-from credentials.access import ownership
+from credentials.access import rights as ownership
 from credentials.access.callers import Caller
-from credentials.access.models import KeySession, Registration
-from tests.builds.names import HOSTILE
+from credentials.models import KeySession, Registration
+from tests.builds.name_samples import HOSTILE
 
 Register = Callable[..., Build]
 

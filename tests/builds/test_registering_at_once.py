@@ -9,7 +9,7 @@ from django.db import connection
 
 from builds.errors import SlugTaken
 from builds.models import Build
-from credentials.access.models import Registration
+from credentials.models import Registration
 
 Register = Callable[..., Build]
 THREADS = 8

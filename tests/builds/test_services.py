@@ -28,7 +28,7 @@ from builds.services import (
     lock_build,
     new_surrogate_key,
 )
-from tests.builds.names import HOSTILE
+from tests.builds.name_samples import HOSTILE
 
 FOUND = Survey(object_count=3, byte_count=70, has_objects=True)
 NOTHING = Survey(object_count=0, byte_count=0, has_objects=False)

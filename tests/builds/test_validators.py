@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from builds import validators
-from tests.builds.names import HOSTILE
+from tests.builds.name_samples import HOSTILE
 
 Validator = Callable[[str], None]
 

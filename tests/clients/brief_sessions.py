@@ -4,7 +4,7 @@
 seconds. Only a test's child process runs with them.
 """
 
-from credentials import durations
+from credentials.rules import durations
 
 SCALE = 300
 durations.REFRESHING_MINIMUM = 1800 // SCALE

@@ -7,10 +7,9 @@ import pytest
 from django.utils import timezone
 
 from builds.models import Build
-from credentials.access.callers import Caller
-from credentials.access.origins import Origin
-from credentials.issuing import VendedSession, issue_session
+from credentials.access.callers import Caller, Origin
 from credentials.models import Delivery
+from credentials.vending.issuing import VendedSession, issue_session
 from tests.fake_sts import FakeSts
 
 

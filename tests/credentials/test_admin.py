@@ -14,13 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Build, Product, Store
-from credentials.access.callers import Caller
-from credentials.access.models import ApiKey
-from credentials.access.origins import Origin
-from credentials.isolation.checking import request_check
-from credentials.isolation.models import IsolationRun
-from credentials.issuing import issue_session
-from credentials.models import Delivery, IssuedSession
+from credentials.access.callers import Caller, Origin
+from credentials.models import ApiKey, Delivery, IssuedSession
+from credentials.models.runs import IsolationRun
+from credentials.operations.isolation.checking import request_check
+from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)

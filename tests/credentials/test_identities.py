@@ -14,7 +14,7 @@ from credentials.identities import (
     upload_policy,
     vendor_policy,
 )
-from credentials.policy import Scope, session_policy
+from credentials.rules.policy import Scope, session_policy
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
 VENDOR = "arn:aws:iam::123456789012:user/vendor"

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey
+from credentials.models import ApiKey
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from credentials.cooldown import COOLDOWN_SECONDS
+from credentials.rules.cooldown import COOLDOWN_SECONDS
 from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 

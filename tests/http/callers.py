@@ -10,16 +10,17 @@ from django.test import Client as Browser
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import create_client
-from credentials.access.jobs import end_job_token, start_job_token
-from credentials.access.keys import (
+from credentials.access.clients import (
     command_line_user,
+    create_client,
+    end_job_token,
     make_api_key,
+    start_job_token,
     start_key_session,
     withdraw_api_key,
 )
-from credentials.access.models import Client
-from credentials.access.ownership import register_owned_build
+from credentials.access.rights import register_owned_build
+from credentials.models import Client
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product
-from credentials import session_clients
 from credentials.access.callers import Caller
+from credentials.vending import session_clients
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
 from tests.http.canned_sts import CannedSts, canned_listing
@@ -77,7 +77,7 @@ def refused(send: Send, sts: FakeSts) -> Refused:
 def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     """The store as the listing at finish sees it: empty, until a test fills or breaks it."""
     fake = FakeS3()
-    monkeypatch.setattr("credentials.survey.s3_client", fake.client_of)
+    monkeypatch.setattr("credentials.vending.finishing.s3_client", fake.client_of)
     return fake
 
 
@@ -85,7 +85,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
 def canned(sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedSts]:
     """In place of the fake: botocore itself, with canned answers to AssumeRole and listings."""
     answers = CannedSts()
-    monkeypatch.setattr("credentials.sts.client_for", lambda *_: answers.client)
+    monkeypatch.setattr("credentials.vending.sts.client_for", lambda *_: answers.client)
     with canned_listing(session_clients._boto_session().events):
         yield answers
 

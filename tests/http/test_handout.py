@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Product, Store
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey, JobToken, KeySession
+from credentials.models import ApiKey, JobToken, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint

@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.jobs import start_job_token
-from credentials.access.models import ApiKey, Client, Grant, JobToken, KeySession
+from credentials.access.clients import start_job_token
+from credentials.models import ApiKey, Client, Grant, JobToken, KeySession
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts
 from tests.http.conftest import basic

@@ -9,9 +9,13 @@ from django.utils import timezone
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.jobs import start_job_token
-from credentials.access.keys import command_line_user, make_api_key, withdraw_api_key
-from credentials.access.models import ApiKey, Client, Grant
+from credentials.access.clients import (
+    command_line_user,
+    make_api_key,
+    start_job_token,
+    withdraw_api_key,
+)
+from credentials.models import ApiKey, Client, Grant
 from tests.http.conftest import Send
 from tests.http.endpoints import (
     CREATE_PRODUCT,

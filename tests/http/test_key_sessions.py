@@ -11,8 +11,8 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.keys import command_line_user, withdraw_api_key
-from credentials.access.models import ApiKey, Client, KeySession
+from credentials.access.clients import command_line_user, withdraw_api_key
+from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import ENDPOINTS, LIST_PRODUCTS, TOKEN, Endpoint

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey
+from credentials.models import ApiKey
 from tests.http.conftest import Send
 from tests.http.endpoints import LIST_PRODUCTS, TOKEN
 

@@ -20,8 +20,8 @@ from urllib3 import HTTPResponse
 
 from builds.models import Build
 from credentials.access.callers import Caller
+from ltdkeeper.api.schema import made_document
 from ltdkeeper.middleware import GuardedRequest
-from ltdkeeper.schema import made_document
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
 from tests.http.fake_s3 import FakeS3

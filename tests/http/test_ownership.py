@@ -7,7 +7,7 @@ import pytest
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.keys import command_line_user, make_api_key, start_key_session
+from credentials.access.clients import command_line_user, make_api_key, start_key_session
 from credentials.models import ApiKey, IssuedSession, Registration
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts

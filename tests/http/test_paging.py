@@ -8,7 +8,7 @@ import pytest
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.models import Grant
+from credentials.models import Grant
 from tests.conftest import api_for, raw_key
 from tests.http.conftest import Send
 from tests.http.endpoints import LIST_BUILDS, LIST_PRODUCTS

@@ -291,7 +291,7 @@ def test_build_is_deleted_when_signing_fails(
     def fail(*_: object) -> None:
         raise RuntimeError("bug")
 
-    monkeypatch.setattr("credentials.presigning.signing.Signer.sign_post", fail)
+    monkeypatch.setattr("credentials.vending.signing.Signer.sign_post", fail)
     assert register_with(["/"], slug="v1").status_code == 500
     assert Build.objects.get(slug="v1").deleted_at is not None
 

@@ -8,9 +8,8 @@ import pytest
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.keys import start_key_session
-from credentials.access.models import Grant
-from credentials.models import IssuedSession
+from credentials.access.clients import start_key_session
+from credentials.models import Grant, IssuedSession
 from tests.conftest import raw_key
 from tests.http.conftest import Send
 from tests.http.endpoints import ENDPOINTS

@@ -11,9 +11,8 @@ from rest_framework.test import APIClient
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.jobs import start_job_token
-from credentials.access.models import Client
-from credentials.models import IssuedSession
+from credentials.access.clients import start_job_token
+from credentials.models import Client, IssuedSession
 from tests.conftest import api_for, raw_key
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts

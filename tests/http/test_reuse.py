@@ -11,20 +11,18 @@ from rest_framework.test import APIClient
 
 from builds.models import Product, Store
 from credentials.access.callers import Caller
-from credentials.access.jobs import end_job_token, start_job_token
-from credentials.access.keys import command_line_user, start_key_session, withdraw_api_key
-from credentials.access.models import ApiKey, Client, JobToken, KeySession
-from credentials.models import IssuedSession
+from credentials.access.clients import (
+    command_line_user,
+    end_job_token,
+    start_job_token,
+    start_key_session,
+    withdraw_api_key,
+)
+from credentials.models import ApiKey, Client, IssuedSession, JobToken, KeySession
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send
-from tests.http.endpoints import (
-    DELETE_BUILD,
-    FINISH_BUILD,
-    ISSUE,
-    REFRESH,
-    REFRESH_OPEN_BUILD,
-)
+from tests.http.endpoints import DELETE_BUILD, FINISH_BUILD, ISSUE, REFRESH, REFRESH_OPEN_BUILD
 from tests.http.fake_s3 import FakeS3
 from tests.http.problem import assert_problem
 

@@ -84,7 +84,7 @@ def fail_with_what_is_at_hand(vended: Any) -> None:
 def test_bug_that_prints_the_session_prints_no_secret(
     flows: Flows, logs: StringIO, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("credentials.views.render_credentials", fail_with_what_is_at_hand)
+    monkeypatch.setattr("ltdkeeper.api.credentials.render_credentials", fail_with_what_is_at_hand)
     assert flows.call(ISSUE).status_code == 500
     left = places(flows, logs, browser)
     assert "fail_with_what_is_at_hand" in logs.getvalue()

@@ -18,18 +18,18 @@ pytestmark = pytest.mark.django_db
 
 INSIDE = "inner words: arn:aws:iam::123456789012:user/vendor in /srv/ltdkeeper/db.sqlite3"
 SERVICES = {
-    "token": "credentials.views.start_key_session",
-    "list products": "builds.views.PublicCursorPagination.paginate_queryset",
-    "create product": "builds.views.create_granted_product",
-    "read product": "builds.views.granted_product",
-    "list builds": "builds.views.granted_product",
-    "register build": "builds.views.register_owned_build",
-    "read build": "builds.views.granted_build",
-    "finish build": "builds.views.finish_owned_build",
-    "delete build": "builds.views.delete_owned_build",
-    "issue credentials": "credentials.views.issue_session",
-    "refresh credentials": "credentials.views.serve_session",
-    "refresh open build": "credentials.views.open_build",
+    "token": "ltdkeeper.api.credentials.start_key_session",
+    "list products": "ltdkeeper.api.builds.PublicCursorPagination.paginate_queryset",
+    "create product": "ltdkeeper.api.builds.create_granted_product",
+    "read product": "ltdkeeper.api.builds.granted_product",
+    "list builds": "ltdkeeper.api.builds.granted_product",
+    "register build": "ltdkeeper.api.builds.register_owned_build",
+    "read build": "ltdkeeper.api.builds.granted_build",
+    "finish build": "ltdkeeper.api.builds.finish_owned_build",
+    "delete build": "ltdkeeper.api.builds.delete_owned_build",
+    "issue credentials": "ltdkeeper.api.credentials.issue_session",
+    "refresh credentials": "ltdkeeper.api.credentials.serve_session",
+    "refresh open build": "ltdkeeper.api.credentials.open_build",
 }
 BUGS = [
     RuntimeError,
@@ -70,10 +70,10 @@ def test_bug_of_any_kind_is_a_bare_500(
 
 PLACES = [
     "ltdkeeper.middleware.caller_address",
-    "ltdkeeper.wire.AlwaysJSON.select_renderer",
-    "ltdkeeper.wire.OrjsonRenderer.render",
-    "credentials.access.authentication.authenticate",
-    "builds.views.render_build",
+    "ltdkeeper.api.wire.AlwaysJSON.select_renderer",
+    "ltdkeeper.api.wire.OrjsonRenderer.render",
+    "ltdkeeper.api.authentication.authenticate",
+    "ltdkeeper.api.builds.render_build",
     "django.middleware.common.CommonMiddleware.process_request",
 ]
 

@@ -6,13 +6,7 @@ from typing import Any
 import pytest
 
 from tests.http.conftest import Refused, Send
-from tests.http.endpoints import (
-    DELETE_BUILD,
-    ENDPOINTS,
-    OF_A_BUILD,
-    REGISTER_BUILD,
-    Endpoint,
-)
+from tests.http.endpoints import DELETE_BUILD, ENDPOINTS, OF_A_BUILD, REGISTER_BUILD, Endpoint
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller
-from credentials.access.models import Client, Grant
+from credentials.models import Client, Grant
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, expire
 from tests.http.endpoints import (

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from builds.models import Build
-from credentials.access.models import OidcIssuer
+from credentials.models import OidcIssuer
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),  # PostgreSQL ends a transaction at its first error

@@ -20,10 +20,9 @@ from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, resolve, reverse
 
 from builds.models import Build, Store
-from credentials.access.jobs import start_job_token
-from credentials.access.models import ApiKey, Client, OidcIssuer, TrustedPublisher
-from credentials.isolation.checking import request_check
-from credentials.models import IssuedSession
+from credentials.access.clients import start_job_token
+from credentials.models import ApiKey, Client, IssuedSession, OidcIssuer, TrustedPublisher
+from credentials.operations.isolation.checking import request_check
 
 pytestmark = pytest.mark.django_db
 

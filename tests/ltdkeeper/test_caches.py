@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from credentials.access.brakes import Brake, count_failure
+from credentials.access.throttling import Brake, count_failure
 from ltdkeeper.caches import IN_PROCESS, TABLE, cache_settings
 
 THREADS = 16  # as many as answer at once by default, two processes with 8 each
@@ -125,7 +125,7 @@ def test_of_120_wrong_passwords_at_once_at_most_ten_reach_the_hash(
 
     with (
         patch.object(User, "check_password", lambda _user, raw: hashed.append(raw)),
-        patch("credentials.access.login.timezone.now", lambda: NOW),
+        patch("ltdkeeper.admin.site.timezone.now", lambda: NOW),
         ThreadPoolExecutor(THREADS) as pool,
     ):
         answers = list(pool.map(guess, range(120)))

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 import builds.errors
-import credentials.access.publishers.errors
 import credentials.errors
-import credentials.presigning.errors
-from ltdkeeper.errors import DomainError
+from builds.errors import DomainError
 
 
 def kinds(kind: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
@@ -23,9 +21,9 @@ ERRORS = [kind for kind in kinds() if kind is not credentials.errors.StsError]
 SAID_LATER = {
     credentials.errors.DurationOutOfRange,
     credentials.errors.PolicyTooLarge,
-    credentials.presigning.errors.BadDirectory,
-    credentials.presigning.errors.BadFile,
-    credentials.access.publishers.errors.InvalidIdentityToken,
+    credentials.errors.BadDirectory,
+    credentials.errors.BadFile,
+    credentials.errors.InvalidIdentityToken,
 }
 
 

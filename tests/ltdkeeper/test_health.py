@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from builds.models import Store
-from ltdkeeper.health import HealthView, LiveView, ReadyView
+from ltdkeeper.api.health import HealthView, LiveView, ReadyView
 
 
 def ask(view: type[HealthView], **headers: str) -> Response:

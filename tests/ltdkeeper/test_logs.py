@@ -38,7 +38,7 @@ def test_secret_part_of_a_token_is_masked(case: str) -> None:
 @pytest.mark.parametrize("name", LIBRARIES + TELL_TALES)
 def test_libraries_stay_at_info_when_everything_is_at_debug(name: str) -> None:
     with log_at("DEBUG") as lines:
-        logging.getLogger("credentials.sts").debug("ours")
+        logging.getLogger("credentials.vending.sts").debug("ours")
         logging.getLogger(name).debug("SecretAccessKey")
         logging.getLogger(name).info("told")
     assert [line["event"] for line in lines()] == ["ours", "told"]

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from credentials.metrics import refreshes
+from credentials.vending.serving import refreshes
 
 TOKEN = "only-for-tests-of-metrics"
 COUNTED = """
 import django, sys
 django.setup()
-from credentials.metrics import refreshes
+from credentials.vending.serving import refreshes
 refreshes.labels(source="memory").inc(2)
 if sys.argv[1:]:
-    from ltdkeeper.metrics import _registry, generate_latest
+    from ltdkeeper.api.health import _registry, generate_latest
     print(generate_latest(_registry()).decode())
 """
 

@@ -5,8 +5,8 @@ from pytest_django import Settings
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from credentials.access.origins import Origin
-from ltdkeeper.origins import caller_address, origin_of
+from credentials.access.callers import Origin
+from ltdkeeper.api.origins import caller_address, origin_of
 
 PEER, CALLER, PROXY, CLAIMED = "192.0.2.1", "198.51.100.7", "192.0.2.9", "203.0.113.66"
 

@@ -11,10 +11,10 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Product, Store
-from credentials.access.build_rights import right_still_stands
 from credentials.access.callers import Caller
-from credentials.access.jobs import start_job_token
-from credentials.access.models import Client, Grant, OidcIssuer, TrustedPublisher
+from credentials.access.clients import start_job_token
+from credentials.access.rights import right_still_stands
+from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
 from tests.conftest import api_for
 
 pytestmark = pytest.mark.django_db(transaction=True)

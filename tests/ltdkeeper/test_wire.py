@@ -15,9 +15,9 @@ from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from builds.slugs import has_controls
-from credentials.secret import Secret
-from ltdkeeper.wire import (
+from builds.names import has_controls
+from credentials.rules.secret import Secret
+from ltdkeeper.api.wire import (
     AlwaysJSON,
     KnownFieldsOnly,
     OrjsonRenderer,

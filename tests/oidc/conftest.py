@@ -9,9 +9,9 @@ import trustme
 from rest_framework.test import APIClient
 
 from builds.models import Product
+from credentials.access import identity_tokens as jwks
 from credentials.access.callers import Caller
-from credentials.access.models import OidcIssuer, TrustedPublisher
-from credentials.access.publishers import jwks
+from credentials.models import OidcIssuer, TrustedPublisher
 from tests.oidc.identities import github, gitlab
 from tests.oidc.issuer import JWKS_PATH, Issuer, TlsServer, write_authority
 

@@ -25,7 +25,7 @@ import sys, django
 django.setup()
 from builds.models import Product, Store
 from credentials.access.clients import create_client
-from credentials.access.models import Client, OidcIssuer, TrustedPublisher
+from credentials.models import Client, OidcIssuer, TrustedPublisher
 product = Product.objects.create(slug="guide", store=Store.objects.get(), surrogate_key="a" * 32)
 client, _ = create_client(name="docs", product_slugs=["guide"], may_create_products=False)
 issuer = OidcIssuer.objects.create(kind="github", issuer=sys.argv[1], jwks_url=sys.argv[2])

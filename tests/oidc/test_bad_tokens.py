@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credentials.access.models import JobToken, TrustedPublisher, UsedIdentityToken
+from credentials.models import JobToken, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
 from tests.http.test_fuzz import TEXTS, VALUES, fuzzed, is_answered
 from tests.oidc.bad_tokens import BAD_TOKENS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credentials.access.models import TrustedPublisher
+from credentials.models import TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show
 from tests.oidc.issuer import Issuer, send

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from builds.models import Product, Store
-from credentials.access.models import JobToken, TrustedPublisher, UsedIdentityToken
+from credentials.models import JobToken, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show, Trust
 

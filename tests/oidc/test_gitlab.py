@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher
+from credentials.models import JobToken, OidcIssuer, TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show, Trust
 from tests.oidc.identities import AUDIENCE, gitlab

@@ -11,8 +11,8 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher
-from credentials.access.publishers import jwks
+from credentials.access import identity_tokens as jwks
+from credentials.models import JobToken, OidcIssuer, TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show
 from tests.oidc.issuer import JWKS_PATH, Issuer, TlsServer, send, write_authority

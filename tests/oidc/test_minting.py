@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from credentials.access.models import JobToken, TrustedPublisher
+from credentials.models import JobToken, TrustedPublisher
 from tests.conftest import api_for
 from tests.fake_sts import FakeSts
 from tests.oidc.conftest import Show

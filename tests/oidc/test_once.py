@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.utils import timezone
 
 from builds.models import Product
-from credentials.access.models import JobToken, OidcIssuer, TrustedPublisher, UsedIdentityToken
+from credentials.models import JobToken, OidcIssuer, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show
 from tests.oidc.identities import github

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.models import OidcIssuer, TrustedPublisher, UsedIdentityToken
+from credentials.models import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show
 from tests.oidc.identities import (

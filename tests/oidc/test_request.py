@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from credentials.access.models import JobToken, TrustedPublisher
+from credentials.models import JobToken, TrustedPublisher
 from tests.conftest import api_for
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show

@@ -7,7 +7,7 @@ import pytest
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.models import Client, Grant, JobToken, TrustedPublisher
+from credentials.models import Client, Grant, JobToken, TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show, Trust
 from tests.oidc.issuer import seconds_from_now

@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from builds.models import Product
-from credentials.access.models import Client, Grant, JobToken, TrustedPublisher
+from credentials.models import Client, Grant, JobToken, TrustedPublisher
 from tests.conftest import api_for
 from tests.fake_sts import FakeSts
 from tests.oidc.conftest import Show

@@ -17,7 +17,7 @@ CLAIM = re.compile(r"\bPure\b(?! but)")
 
 # module, or package with a dot behind it -> why its mutants are not made
 NOT_MUTATED = {
-    "credentials.reusing.flights": "threads that wait for each other in real time: its mutants "
+    "credentials.vending.memory": "threads that wait for each other in real time: its mutants "
     "hang rather than fail, and each takes long to do so",
     "credentials.handout.": "judged by the shells and programs that read what it writes, started "
     "for each case: some of its bugs are among the named ones instead",
@@ -25,7 +25,7 @@ NOT_MUTATED = {
     "a planted fault and a healthy account in tests/credentials/doctor, on a started store",
 }
 # Tests beside the mirroring ones.
-MORE_JUDGES = ("tests/credentials/test_policy_length.py", "tests/proof/test_details.py")
+MORE_JUDGES = ("tests/credentials/rules/test_policy_length.py", "tests/proof/test_details.py")
 
 
 def pure_modules() -> list[str]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from builds.slugs import build_root
+from builds.names import build_root
 from credentials.identities import boundary_policy, upload_policy
-from credentials.policy import Scope, session_policy
+from credentials.rules.policy import Scope, session_policy
 from tests.proof.evaluators import Question
 from tests.proof.worlds import kms_key
 

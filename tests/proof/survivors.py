@@ -7,19 +7,19 @@ _ASCII = "every name in it was checked to be ASCII, so nothing is left to escape
 
 SURVIVORS = {
     (
-        "builds.slugs.x_is_build_root",
+        "builds.names.x_is_build_root",
         'product_slug, _, build_slug = text.rpartition("/builds/")',
     ): "where the two differ, one of the slugs is empty or holds a slash: refused either way",
     (
-        "credentials.policy.x__document",
+        "credentials.rules.policy.x__document",
         'text = json.dumps(document, separators=(",", ":"), ensure_ascii=None)',
     ): _ASCII,
     (
-        "credentials.policy.x__document",
+        "credentials.rules.policy.x__document",
         'text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)',
     ): _ASCII,
     (
-        "credentials.policy.x__document",
+        "credentials.rules.policy.x__document",
         'text = json.dumps(document, separators=(",", ":"), )',
     ): _DEFAULT,
     (
@@ -43,24 +43,24 @@ SURVIVORS = {
         'account = role_arn.rpartition(":role/")[0]',
     ): _ONCE,
     (
-        "credentials.access.publishers.conditions.x_with_usual_events",
+        "credentials.rules.publishers.x_with_usual_events",
         "known = claims_of(kind, )",
     ): _EVENTS,
     (
-        "credentials.access.publishers.matching.x_judge",
+        "credentials.rules.publishers.x_judge",
         "legal: Conditions = with_usual_events(kind, conditions, )",
     ): _EVENTS,
     (
-        "credentials.access.publishers.reading.x__read_object",
+        "credentials.access.identity_tokens.x__read_object",
         'text = base64.urlsafe_b64decode(encoded + "=" * (+len(encoded) % 4)).decode()',
     ): "three characters get three `=` in place of one, and the decoder overlooks those too many; "
     "with one character it refuses either way",
     (
-        "credentials.access.networks.x_counted_network",
+        "credentials.rules.networks.x_counted_network",
         "return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=None))",
     ): "None is as false as False",
     (
-        "credentials.reusing.kept.xǁKeptSessionsǁkeep",
+        "credentials.vending.memory.xǁKeptSessionsǁkeep",
         "self._kept.popitem(last=None)",
     ): "None is as false as False",
     (
@@ -68,7 +68,7 @@ SURVIVORS = {
         'return self.role_arn.rpartition(":role/")[0]',
     ): _ONCE,
     (
-        "credentials.access.tokens.x_digest",
+        "credentials.rules.tokens.x_digest",
         'return hashlib.sha256(secret.reveal().encode("ASCII")).hexdigest()',
     ): "the names of encodings are not case-sensitive",
 }

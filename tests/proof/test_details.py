@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from builds.arns import partition_of
-from builds.slugs import build_root
+from builds.names import build_root, partition_of
 from credentials.identities import (
     boundary_policy,
     post_signer_policy,
@@ -16,9 +15,9 @@ from credentials.identities import (
     upload_policy,
     vendor_policy,
 )
-from credentials.isolation.verdicts import Line, Outcome, summary
-from credentials.policy import Scope
-from credentials.secret import Secret
+from credentials.rules.policy import Scope
+from credentials.rules.secret import Secret
+from credentials.rules.verdicts import Line, Outcome, summary
 from credentials.stores.documents import auditor_policy
 
 ROLE = "arn:aws:iam::123456789012:role/upload"

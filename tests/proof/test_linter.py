@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from builds.slugs import build_root
+from builds.names import build_root
 from credentials.identities import (
     boundary_policy,
     post_signer_policy,
@@ -18,7 +18,7 @@ from credentials.identities import (
     upload_policy,
     vendor_policy,
 )
-from credentials.policy import (
+from credentials.rules.policy import (
     Scope,
     cleaning_policy,
     listing_policy,

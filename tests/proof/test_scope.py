@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from credentials.policy import SYNC_ACTIONS, WRITE_ACTIONS
-from tests.builds.names import buckets, build_slugs, product_slugs
+from credentials.rules.policy import SYNC_ACTIONS, WRITE_ACTIONS
+from tests.builds.name_samples import buckets, build_slugs, product_slugs
 from tests.proof.actions import EVERY_ACTION
 from tests.proof.evaluators import Evaluator, Question
 from tests.proof.worlds import World, keys_near, kms_key, worlds

@@ -6,9 +6,9 @@ from functools import cached_property
 
 from hypothesis import strategies as st
 
-from builds.slugs import build_root, new_build_slug
+from builds.names import build_root, new_build_slug
 from credentials.identities import boundary_policy, upload_policy
-from credentials.policy import (
+from credentials.rules.policy import (
     KMS_ACTIONS,
     SYNC_ACTIONS,
     WRITE_ACTIONS,
@@ -18,7 +18,7 @@ from credentials.policy import (
     presigning_policy,
     session_policy,
 )
-from tests.builds.names import buckets, build_slugs, product_slugs
+from tests.builds.name_samples import buckets, build_slugs, product_slugs
 from tests.proof.evaluators import Question
 
 PARTITIONS = ["aws", "aws-cn", "aws-us-gov", "aws-iso-b", "aws-eusc"]

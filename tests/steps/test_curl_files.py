@@ -12,10 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credentials.handout.files import credentials_curl
-from credentials.handout.quoting import curl_value
-from credentials.secret import Secret
-from tests.credentials.handout.steps import TOKEN, step
+from credentials.job_environment.variables import credentials_curl, curl_value
+from credentials.rules.secret import Secret
+from tests.credentials.job_environment.steps import TOKEN, step
 
 pytestmark = [
     pytest.mark.loopback,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.credentials.handout.test_github import later_environment
+from tests.credentials.job_environment.test_github import later_environment
 from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 from tests.shells import SHELLS

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 from botocore.exceptions import ClientError
 
-from credentials.sts_errors import error_code
+from credentials.vending.store_errors import error_code
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ TAGS = "Tags in a header pass with s3:PutObject alone. Nothing here gives a tag 
 REDIRECT = "The condition key of the redirect header never matches: the denial is for AWS."
 EMPTY_IS_NONE = (
     "An empty policy is taken for none, and the session has the whole role. The service refuses to "
-    "call STS without a policy (credentials/sts.py)."
+    "call STS without a policy (credentials/vending/sts.py)."
 )
 
 MINISTACK = [

@@ -2,7 +2,7 @@
 
 import os
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 from demo.store import REGION
 from tests.store.under_test import StoreUnderTest, User

@@ -10,7 +10,7 @@ from typing import Any
 import requests
 
 from credentials.identities import post_signer_policy
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 from demo.service import Service
 from tests.store.answers import Answer

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from credentials.stores.operator import Operator
 from credentials.stores.plan import Plan
 from credentials.stores.setting import NOT_FOUND, is_unsupported
-from credentials.sts_errors import http_status
+from credentials.vending.store_errors import http_status
 
 KINDS = ("vendor", "auditor", "revoker", "signer")
 

@@ -3,7 +3,7 @@
 Only a test's child process runs with them: production reads no setting that lowers the floor.
 """
 
-from credentials import durations
+from credentials.rules import durations
 
 durations.SESSION_MINIMUM = 1
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
-from credentials.sts_errors import loggable, typed_error
+from credentials.vending.store_errors import loggable, typed_error
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to
 from tests.store.differences import Expectations
 from tests.store.places import assert_untouched, prepare

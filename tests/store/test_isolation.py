@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credentials.isolation.calls import CALLS
+from credentials.operations.isolation.calls import CALLS
 from demo.service import Service
 from tests.store.differences import Expectations
 from tests.store.stage import isolation_of, prepared_account, service_for

@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 
 TIMEOUT_SECONDS = 20.0

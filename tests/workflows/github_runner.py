@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.credentials.handout.test_github import later_environment
+from tests.credentials.job_environment.test_github import later_environment
 from tests.oidc.issuer import send
 from tests.workflows.project import copy, programs, run_script, write_project
 

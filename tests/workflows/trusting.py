@@ -15,7 +15,7 @@ django.setup()
 
 from builds.services import create_product  # noqa: E402
 from credentials.access.clients import create_client  # noqa: E402
-from credentials.access.models import OidcIssuer, TrustedPublisher  # noqa: E402
+from credentials.models import OidcIssuer, TrustedPublisher  # noqa: E402
 
 CONDITIONS = {
     "github": {"repository_id": ["74"], "repository_owner_id": ["65"]},

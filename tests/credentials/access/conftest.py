@@ -7,7 +7,7 @@ import pytest
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import start_job_token
+from credentials.access.clients import start_job_token
 
 MakeJob = Callable[..., Caller]
 

@@ -8,8 +8,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from credentials.access.authentication import TokenAuthentication
 from credentials.access.callers import Caller
+from ltdkeeper.api.authentication import TokenAuthentication
 from tests.conftest import raw_key
 
 

@@ -7,9 +7,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from credentials.access.callers import Caller, authenticate
-from credentials.access.keys import command_line_user, start_key_session, withdraw_api_key
-from credentials.access.models import ApiKey, Client, KeySession
+from credentials.access.clients import command_line_user, start_key_session, withdraw_api_key
 from credentials.errors import InvalidCredentials
+from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
 
 Show = Callable[..., Caller]

@@ -8,13 +8,12 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from builds.errors import DomainError
 from builds.models import Build, Product
-from credentials.access.callers import Caller
-from credentials.access.origins import Origin
-from credentials.access.ownership import delete_owned_build, open_build, register_owned_build
-from credentials.issuing import issue_session
+from credentials.access.callers import Caller, Origin
+from credentials.access.rights import delete_owned_build, open_build, register_owned_build
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.errors import DomainError
+from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts
 
 ROUNDS, THREADS = 20, 6

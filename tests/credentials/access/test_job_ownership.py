@@ -11,15 +11,14 @@ from builds.errors import SlugTaken
 from builds.models import Build, Product
 from builds.services import delete_build
 from credentials.access.callers import Caller
-from credentials.access.models import Grant, JobGrant, JobToken, Registration
-from credentials.access.ownership import (
+from credentials.access.rights import (
     closable_build,
     granted_build,
     open_build,
     owned_build,
     register_owned_build,
+    usable_products,
 )
-from credentials.access.rights import usable_products
 from credentials.errors import (
     JobFinished,
     NoOpenBuild,
@@ -28,6 +27,7 @@ from credentials.errors import (
     SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
+from credentials.models import Grant, JobGrant, JobToken, Registration
 from tests.credentials.access.conftest import MakeJob
 
 Register = Callable[..., Build]

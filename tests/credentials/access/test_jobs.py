@@ -7,10 +7,10 @@ from django.db import IntegrityError, transaction
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import end_job_token, start_job_token
-from credentials.access.models import ApiKey, Client, JobGrant, JobToken
+from credentials.access.clients import end_job_token, start_job_token
 from credentials.errors import InvalidCredentials, LifeOutOfRange
-from credentials.secret import Secret
+from credentials.models import ApiKey, Client, JobGrant, JobToken
+from credentials.rules.secret import Secret
 from tests.credentials.access.conftest import MakeJob
 
 SIX_HOURS = 6 * 3600

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 
 from builds.models import Product
 from credentials.access.callers import Caller
-from credentials.access.keys import command_line_user, make_api_key
-from credentials.access.models import ApiKey, Grant
+from credentials.access.clients import command_line_user, make_api_key
 from credentials.access.rights import usable_products
 from credentials.errors import ProductNotGranted
+from credentials.models import ApiKey, Grant
 
 MakeKey = Callable[..., ApiKey]
 

@@ -10,13 +10,13 @@ from django.contrib.auth.models import User
 from django.db import OperationalError
 
 from credentials.access.callers import Caller
-from credentials.access.keys import (
+from credentials.access.clients import (
     command_line_user,
     make_api_key,
     start_key_session,
     withdraw_api_key,
 )
-from credentials.access.models import ApiKey, Client, KeySession
+from credentials.models import ApiKey, Client, KeySession
 from tests.credentials.cells import cells
 
 MINUTE = timedelta(minutes=1)

@@ -14,10 +14,10 @@ from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build
-from credentials.access.build_rights import right_still_stands
 from credentials.access.callers import Caller, authenticate
-from credentials.access.keys import start_key_session
-from credentials.access.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.access.clients import start_key_session
+from credentials.access.rights import right_still_stands
+from credentials.models import ApiKey, Client, Grant, KeySession, Registration
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

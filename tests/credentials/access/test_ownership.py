@@ -10,9 +10,9 @@ from pytest_django import DjangoAssertNumQueries
 from builds.errors import UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.models import Grant, Registration
-from credentials.access.ownership import delete_owned_build, granted_build, owned_build
+from credentials.access.rights import delete_owned_build, granted_build, owned_build
 from credentials.errors import NotYourBuild, ProductNotGranted
+from credentials.models import Grant, Registration
 
 MakeCaller = Callable[..., Caller]
 

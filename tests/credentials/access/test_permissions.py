@@ -7,13 +7,8 @@ from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from credentials.access.callers import Caller
-from credentials.access.models import ApiKey, Client
-from credentials.access.permissions import (
-    IsCaller,
-    IsCallerOrPublicRead,
-    caller_of,
-    reader_of,
-)
+from credentials.models import ApiKey, Client
+from ltdkeeper.api.authentication import IsCaller, IsCallerOrPublicRead, caller_of, reader_of
 
 CALLER = Caller(client=Client(name="ci"), api_key=ApiKey())
 READING = ["GET", "HEAD", "OPTIONS"]

@@ -7,9 +7,9 @@ import pytest
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import start_job_token
-from credentials.access.models import Grant, OidcIssuer, TrustedPublisher
+from credentials.access.clients import start_job_token
 from credentials.access.rights import usable_products
+from credentials.models import Grant, OidcIssuer, TrustedPublisher
 from tests.credentials.access.conftest import MakeJob
 
 MakeProduct = Callable[..., Product]

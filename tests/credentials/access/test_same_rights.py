@@ -9,16 +9,19 @@ import pytest
 from django.db import transaction
 
 from builds.models import Build, Product
-from credentials.access.build_rights import (
+from credentials.access.callers import Caller, authenticate
+from credentials.access.clients import start_job_token, start_key_session
+from credentials.access.rights import (
     BuildRight,
+    closable_registrations,
+    owned_registrations,
     right_still_stands,
     right_to_build,
     right_to_product,
+    usable_products,
+    with_rights,
 )
-from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import start_job_token
-from credentials.access.keys import start_key_session
-from credentials.access.models import (
+from credentials.models import (
     ApiKey,
     Client,
     Grant,
@@ -29,8 +32,6 @@ from credentials.access.models import (
     Registration,
     TrustedPublisher,
 )
-from credentials.access.ownership import closable_registrations, owned_registrations, with_rights
-from credentials.access.rights import usable_products
 
 SAMPLES = 60
 

@@ -10,13 +10,13 @@ from django.db import connection
 from django.db.models import Model
 from pytest_django import DjangoAssertNumQueries
 
-from credentials.access import callers, tokens
+from credentials.access import callers
 from credentials.access.callers import Caller, authenticate
-from credentials.access.jobs import start_job_token
-from credentials.access.keys import start_key_session
-from credentials.access.models import ApiKey, JobToken, KeySession
-from credentials.access.tokens import PresentedToken
+from credentials.access.clients import start_job_token, start_key_session
 from credentials.errors import InvalidCredentials
+from credentials.models import ApiKey, JobToken, KeySession
+from credentials.rules import tokens
+from credentials.rules.tokens import PresentedToken
 from tests.conftest import raw_key
 
 

@@ -11,12 +11,10 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from builds.models import Build
-from credentials.access.callers import Caller
-from credentials.access.models import ApiKey
-from credentials.access.origins import Origin
-from credentials.finishing import finish_owned_build
-from credentials.issuing import issue_session
-from credentials.models import Delivery
+from credentials.access.callers import Caller, Origin
+from credentials.models import ApiKey, Delivery
+from credentials.vending.finishing import finish_owned_build
+from credentials.vending.issuing import issue_session
 from tests.credentials.ledger_rows import requested_row
 from tests.fake_sts import FakeSts
 from tests.http.fake_s3 import FakeS3
@@ -122,7 +120,7 @@ def test_good_uploads_are_no_finding(
 ) -> None:
     """Six builds, each with sessions of its own, finished one after the other."""
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(days=1))
-    monkeypatch.setattr("credentials.survey.s3_client", FakeS3(sizes=[1]).client_of)
+    monkeypatch.setattr("credentials.vending.finishing.s3_client", FakeS3(sizes=[1]).client_of)
     for _ in range(6):
         build = register()
         for delivery in (Delivery.JSON, Delivery.CONTAINER):

@@ -16,22 +16,22 @@ from django.db import IntegrityError
 
 from builds.models import Build, Store
 from credentials.audit.rules import Finding, Rule
-from credentials.closed_builds.walking import Outcome
 from credentials.doctor.findings import Finding as DoctorFinding
 from credentials.doctor.findings import Result, Verdict
 from credentials.errors import AlreadyRunning
-from credentials.isolation.models import IsolationRun
-from credentials.isolation.verdicts import Line
-from credentials.isolation.verdicts import Outcome as Answer
-from credentials.management.commands import (
+from credentials.models import Lease
+from credentials.models.runs import IsolationRun
+from credentials.operations.closed_builds import Outcome
+from credentials.rules.verdicts import Line
+from credentials.rules.verdicts import Outcome as Answer
+from ltdkeeper.management.commands import (
     audit_sessions,
     check_isolation,
     count_builds,
     doctor,
     purge_builds,
 )
-from credentials.management.outcomes import BrokenOff
-from credentials.models import Lease
+from ltdkeeper.management.outcomes import BrokenOff
 from tests.credentials.commands.test_exit_codes import FORMATS, NEEDED
 from tests.ltdkeeper.test_command_line import ENVIRONMENT, ROOT
 
@@ -191,7 +191,7 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "ltdkeeper.settings"
 import django
 django.setup()
 from credentials.audit.rules import Finding, Rule
-from credentials.management.commands import audit_sessions
+from ltdkeeper.management.commands import audit_sessions
 FOUND = Finding(rule=Rule.STUCK, subject="one", message="x" * 1000)
 
 def waiting(**_):
@@ -279,9 +279,9 @@ import os, sys
 os.environ["DJANGO_SETTINGS_MODULE"] = "ltdkeeper.settings"
 import django
 django.setup()
-from credentials.closed_builds.walking import Outcome
+from credentials.operations.closed_builds import Outcome
 from credentials.errors import AlreadyRunning
-from credentials.leases import only_run
+from credentials.operations.leases import only_run
 print("ready", flush=True)
 sys.stdin.readline()
 try:

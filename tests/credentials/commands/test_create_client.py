@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Product
 from credentials.access.callers import authenticate
-from credentials.access.models import ApiKey, Client
+from credentials.models import ApiKey, Client
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEY = re.compile(r"ltdk_[a-z0-9]{12}_[0-9a-f]{64}")

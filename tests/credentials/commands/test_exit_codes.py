@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.db import OperationalError
 
 from builds.models import Build, Store
-from credentials.management.outcomes import ExitCode, ServiceCommand
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 
 OURS = sorted(
     name

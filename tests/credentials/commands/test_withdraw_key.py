@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from credentials.access.callers import Caller, authenticate
-from credentials.access.models import ApiKey
 from credentials.errors import InvalidCredentials
+from credentials.models import ApiKey
 from tests.conftest import raw_key
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -29,7 +29,7 @@ def account(embedded: EmbeddedStore, monkeypatch: pytest.MonkeyPatch) -> Account
     for name, value in made.vendor_key.items():
         monkeypatch.setenv(name.upper(), value)
     # Clients are shared by endpoint, and this endpoint has another vendor in every test.
-    monkeypatch.setattr("credentials.sts._clients", {})
+    monkeypatch.setattr("credentials.vending.sts._clients", {})
     monkeypatch.setattr("botocore.session.create_loader", lambda *_args: LOADER)
     return made
 

@@ -2,15 +2,9 @@
 
 import pytest
 
-from credentials.doctor.attempts import (
-    IAM_CHECK,
-    S3_CHECK,
-    Attempt,
-    judge_attempts,
-    only_assuming,
-)
+from credentials.doctor.attempts import IAM_CHECK, S3_CHECK, Attempt, judge_attempts, only_assuming
 from credentials.doctor.findings import Severity
-from credentials.isolation.verdicts import Outcome
+from credentials.rules.verdicts import Outcome
 from tests.credentials.doctor.aws_account import ROLE, expected
 
 ACCEPTED, REFUSED, UNCLEAR = Outcome.ACCEPTED, Outcome.REFUSED, Outcome.UNCLEAR

@@ -4,11 +4,7 @@ from typing import Any
 
 import pytest
 
-from credentials.doctor.bucket_settings import (
-    judge_lifecycle,
-    judge_ownership,
-    judge_public_access,
-)
+from credentials.doctor.bucket_settings import judge_lifecycle, judge_ownership, judge_public_access
 from credentials.doctor.findings import Severity
 from tests.credentials.doctor.aws_account import expected
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from credentials.doctor.needs import judge_needs
-from credentials.policy import WRITE_ACTIONS
+from credentials.rules.policy import WRITE_ACTIONS
 from tests.credentials.doctor.aws_account import (
     BUCKET,
     BUILDS,

@@ -177,7 +177,7 @@ def test_assuming_that_fails_otherwise_is_told(
     def disabled(**_: object) -> object:
         raise RegionDisabled
 
-    monkeypatch.setattr("credentials.issuing.assume_role", disabled)
+    monkeypatch.setattr("credentials.vending.issuing.assume_role", disabled)
     results = examine()
     assert finding_ids(results) == {"assuming.failed"}
     assert next(r.note for r in results if r.check == "writing") == (

@@ -22,7 +22,7 @@ from credentials.doctor.obstacles import (
     Whose,
 )
 from credentials.doctor.scene import Scene
-from credentials.isolation.canaries import Canaries
+from credentials.operations.isolation.checking import Canaries
 from tests.credentials.doctor.aws_account import ACCOUNT, KEY, ROLE, VENDOR, expected, policy
 
 STATUS = {"NotImplemented": 501, "MethodNotAllowed": 405, "AccessDenied": 403, "404": 404}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.assuming import TRIES_ON_AWS, Again, try_assuming_again
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.plan import Plan

@@ -168,7 +168,7 @@ def _no_api(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
     session.events.register("before-send", not_implemented)
     monkeypatch.setattr(
-        "credentials.management.commands.bootstrap_store.Session", lambda **_: session
+        "ltdkeeper.management.commands.bootstrap_store.Session", lambda **_: session
     )
 
 

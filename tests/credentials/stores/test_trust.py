@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores import trust as trust_module
 from credentials.stores.assuming import Again, Trial
 from credentials.stores.operator import AccessKey, Operator

@@ -13,13 +13,13 @@ REGISTERING = "tests/builds/test_registering.py"
 
 OWNERSHIP_BUGS = (
     bugs_in(
-        "credentials/access/ownership.py",
+        "credentials/access/rights.py",
         OWNERSHIP,
         key_mints_for_any_build_of_its_products=("    if not right.owned:\n", "    if False:\n"),
         key_mints_for_any_product=("    if not right.granted:\n", "    if False:\n"),
     )
     | bugs_in(
-        "credentials/access/ownership.py",
+        "credentials/access/rights.py",
         SAME_RIGHTS,
         registration_of_any_build_will_do=(
             'Registration.objects.filter(build=OuterRef("pk"))',
@@ -31,7 +31,7 @@ OWNERSHIP_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/access/build_rights.py",
+        "credentials/access/rights.py",
         JOB_OWNERSHIP,
         job_mints_for_any_build_of_its_client=(
             "owned = is_clients and owner_job_id == job_id",
@@ -43,7 +43,7 @@ OWNERSHIP_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/access/build_rights.py",
+        "credentials/access/rights.py",
         SAME_RIGHTS,
         grant_of_any_client_will_do=(
             "g.product_id = p.id AND g.client_id = %s",
@@ -89,13 +89,13 @@ OWNERSHIP_BUGS = (
 
 WITHDRAWING_BUGS = (
     bugs_in(
-        "credentials/access/keys.py",
+        "credentials/access/clients.py",
         "tests/credentials/access/test_keys.py",
         withdrawing_does_nothing=("locked.withdrawn_at = now\n", "pass\n"),
         key_session_outlives_its_key=("min(longest, caller.expires_at or longest)", "longest"),
     )
     | bugs_in(
-        "credentials/access/jobs.py",
+        "credentials/access/clients.py",
         "tests/credentials/access/test_jobs.py",
         ending_a_job_token_does_nothing=("locked.ended_at = now\n", "pass\n"),
         job_token_outlives_what_it_is_told=(
@@ -118,12 +118,12 @@ WITHDRAWING_BUGS = (
         key_taken_from_any_network=("        or not caller.may_come_from(address)\n", ""),
     )
     | bugs_in(
-        "credentials/access/models/keys.py",
+        "credentials/models/tokens.py",
         "tests/credentials/access/test_callers.py",
         withdrawn_key_is_usable=("return self.withdrawn_at is None and (", "return ("),
     )
     | bugs_in(
-        "credentials/access/models/jobs.py",
+        "credentials/models/tokens.py",
         "tests/credentials/access/test_jobs.py",
         ended_job_token_is_usable=("return self.ended_at is None and ", "return "),
     )

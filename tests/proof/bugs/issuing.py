@@ -2,10 +2,10 @@
 
 from tests.proof.bugs.bug import bugs_in
 
-ISSUING = "tests/credentials/test_issuing.py"
-DETAILS = "tests/credentials/test_issuing_details.py"
-FAILURES = "tests/credentials/test_issuing_failures.py"
-STS = "tests/credentials/test_sts.py"
+ISSUING = "tests/credentials/vending/test_issuing.py"
+DETAILS = "tests/credentials/vending/test_issuing_details.py"
+FAILURES = "tests/credentials/vending/test_issuing_failures.py"
+STS = "tests/credentials/vending/test_sts.py"
 
 # Steps of issuing whose order matters.
 RECORD = "    row = _record(plan, origin, now, by_identity=bool(stand_in))\n"
@@ -17,12 +17,12 @@ PLAN = (
 )
 
 ORDER_BUGS = bugs_in(
-    "credentials/issuing.py",
+    "credentials/vending/issuing.py",
     ISSUING,
     minted_before_the_scope_was_validated=(
         f"    {PLAN}",
         "    from unittest.mock import patch\n"
-        "    from credentials.policy import Scope, session_policy\n"
+        "    from credentials.rules.policy import Scope, session_policy\n"
         "    def trusted(build, delivery):\n"
         "        return session_policy(Scope(partition='aws', bucket=build.bucket_name,\n"
         "            root=build.root, may_list_bare_root=True))\n"
@@ -48,7 +48,7 @@ ORDER_BUGS = bugs_in(
         "    except DomainError:\n",
     ),
 ) | bugs_in(
-    "credentials/access/build_rights.py",
+    "credentials/access/rights.py",
     "tests/credentials/access/test_build_rights.py",
     grant_not_checked_again=(
         '            "JOIN credentials_grant g ON g.client_id = c.id '
@@ -62,7 +62,7 @@ ORDER_BUGS = bugs_in(
 
 SCOPING_BUGS = (
     bugs_in(
-        "credentials/scoping.py",
+        "credentials/vending/scope.py",
         ISSUING,
         scope_not_recomputed=(
             "!= (build.bucket_name, build.root):",
@@ -82,7 +82,7 @@ SCOPING_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/scoping.py",
+        "credentials/vending/scope.py",
         DETAILS,
         every_build_lists_its_bare_root=("=build.server_made,", "=True,"),
         every_product_syncs=(
@@ -91,7 +91,7 @@ SCOPING_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/scoping.py",
+        "credentials/vending/scope.py",
         FAILURES,
         unsafe_scope_is_a_crash=(
             "except UnsafeScopeError as err:",
@@ -101,7 +101,7 @@ SCOPING_BUGS = (
 )
 
 STS_BUGS = bugs_in(
-    "credentials/sts.py",
+    "credentials/vending/sts.py",
     STS,
     policy_omitted_from_AssumeRole=('        "Policy": policy,\n', ""),
     empty_policy_accepted=("    if not policy:\n", "    if False:\n"),
@@ -126,7 +126,7 @@ STS_BUGS = bugs_in(
 )
 
 ANSWER_BUGS = bugs_in(
-    "credentials/serializers.py",
+    "ltdkeeper/api/credentials.py",
     "tests/http/test_credentials_answer.py",
     expiry_missing_from_the_answer=(
         '        "Expiration": _with_z(vended.assumed.expires_at),\n',

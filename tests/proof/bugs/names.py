@@ -3,8 +3,8 @@
 from tests.proof.bugs.bug import bugs_in
 
 NAME_BUGS = bugs_in(
-    "builds/slugs.py",
-    "tests/builds/test_slugs.py",
+    "builds/names.py",
+    "tests/builds/names/test_slugs.py",
     wildcard_in_a_build_slug=('r"^[a-zA-Z0-9._-]+\\Z"', 'r"^[a-zA-Z0-9._*-]+\\Z"'),
     question_mark_in_a_build_slug=('r"^[a-zA-Z0-9._-]+\\Z"', 'r"^[a-zA-Z0-9._?-]+\\Z"'),
     policy_variable_in_a_build_slug=('r"^[a-zA-Z0-9._-]+\\Z"', 'r"^[a-zA-Z0-9._${}:-]+\\Z"'),
@@ -24,8 +24,8 @@ NAME_BUGS = bugs_in(
     reordering_in_a_text=("\\u2066-\\u2069", ""),
     case_of_server_made_slugs=(".lower()", ""),
 ) | bugs_in(
-    "builds/arns.py",
-    "tests/builds/test_arns.py",
+    "builds/names.py",
+    "tests/builds/names/test_arns.py",
     line_feed_behind_a_bucket=("[a-z0-9]\\Z", "[a-z0-9]$"),
     wildcard_in_a_bucket=("[a-z0-9.-]{1,61}", "[a-z0-9.*-]{1,61}"),
     dots_in_a_bucket=(' and ".." not in text', ""),

@@ -3,8 +3,8 @@
 from tests.proof.bugs.bug import bugs_in
 
 POLICY_BUGS = bugs_in(
-    "credentials/policy.py",
-    "tests/credentials/test_policy.py",
+    "credentials/rules/policy.py",
+    "tests/credentials/rules/test_policy.py",
     sibling_prefix_is_writable=(
         '"Action": actions, "Resource": [root, f"{root}/*"]',
         '"Action": actions, "Resource": [root, f"{root}*"]',
@@ -39,7 +39,7 @@ POLICY_BUGS = bugs_in(
     key_not_validated=("if self.kms_key_arn and not is_kms_key", "if False and not is_kms_key"),
     too_long_policy_is_sent=("if len(text) > MAX_POLICY_LENGTH:", "if False:"),
 ) | bugs_in(
-    "credentials/policy.py",
-    "tests/credentials/test_policy_length.py",
+    "credentials/rules/policy.py",
+    "tests/credentials/rules/test_policy_length.py",
     longer_than_STS_takes=("MAX_POLICY_LENGTH = 2048", "MAX_POLICY_LENGTH = 4096"),
 )

@@ -3,8 +3,8 @@
 from tests.proof.bugs.bug import bugs_in
 
 TOKEN_BUGS = bugs_in(
-    "credentials/access/tokens.py",
-    "tests/credentials/access/test_tokens.py",
+    "credentials/rules/tokens.py",
+    "tests/credentials/rules/test_tokens.py",
     token_stored_in_clear=(
         'hashlib.sha256(secret.reveal().encode("ascii")).hexdigest()',
         "secret.reveal()",
@@ -17,32 +17,32 @@ TOKEN_BUGS = bugs_in(
     line_feed_behind_a_token=("{64})\\Z", "{64})$"),
     secret_of_any_length=("_([0-9a-f]{64})\\Z", "_([0-9a-f]+)\\Z"),
 ) | bugs_in(
-    "credentials/secret.py",
-    "tests/credentials/test_secret.py",
+    "credentials/rules/secret.py",
+    "tests/credentials/rules/test_secret.py",
     secret_in_its_repr=('return "Secret(***)"', "return self._text"),
     secret_in_its_text=('return "***"', "return self._text"),
 )
 
 LEFT_BEHIND_BUGS = (
     bugs_in(
-        "credentials/sts.py",
-        "tests/credentials/test_issuing_details.py",
+        "credentials/vending/sts.py",
+        "tests/credentials/vending/test_issuing_details.py",
         answer_of_STS_logged=(
             "    session = _read(answer)\n",
             '    session = _read(answer)\n    log.info("assumed", answer=str(answer))\n',
         ),
     )
     | bugs_in(
-        "credentials/sts.py",
-        "tests/credentials/test_sts.py",
+        "credentials/vending/sts.py",
+        "tests/credentials/vending/test_sts.py",
         unreadable_answer_logged=(
             'log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")',
             'log.warning("assume_role_incomplete", error=str(answer))',
         ),
     )
     | bugs_in(
-        "credentials/issuing.py",
-        "tests/credentials/test_issuing_details.py",
+        "credentials/vending/issuing.py",
+        "tests/credentials/vending/test_issuing_details.py",
         session_token_in_the_ledger=(
             "row.sts_request_id = assumed.request_id",
             "row.sts_request_id = assumed.session_token.reveal()[:64]",
@@ -53,7 +53,7 @@ LEFT_BEHIND_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/access/keys.py",
+        "credentials/access/clients.py",
         "tests/credentials/access/test_keys.py",
         key_in_the_admin_log=(
             'f"Made a key for {client.name}."',

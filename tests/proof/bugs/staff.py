@@ -9,7 +9,7 @@ STALE = "tests/ltdkeeper/test_stale_pages.py"
 
 STAFF_BUGS = (
     bugs_in(
-        "builds/admin.py",
+        "ltdkeeper/admin/builds.py",
         ACTIONS,
         anybody_requests_a_check=(
             '"Request a check of isolation", permissions=["change"]',
@@ -21,7 +21,7 @@ STAFF_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/admin.py",
+        "ltdkeeper/admin/clients.py",
         ACTIONS,
         anybody_withdraws_keys=(
             '"Withdraw selected API keys", permissions=["change"]',
@@ -29,7 +29,7 @@ STAFF_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/access/admin.py",
+        "ltdkeeper/admin/clients.py",
         ACTIONS,
         anybody_ends_job_tokens=(
             '"End selected job tokens", permissions=["change"]',
@@ -37,7 +37,7 @@ STAFF_BUGS = (
         ),
     )
     | bugs_in(
-        "credentials/admin.py",
+        "ltdkeeper/admin/clients.py",
         f"{RIGHTS}::test_each_address_opens_to_these_permissions_and_to_no_others",
         clients_are_deleted=(
             "delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:\n"
@@ -47,7 +47,7 @@ STAFF_BUGS = (
         ),
     )
     | bugs_in(
-        "ltdkeeper/admin.py",
+        "ltdkeeper/admin/records.py",
         RIGHTS,
         staff_make_themselves_superusers=("(*fields, *RIGHTS)", "fields"),
         passwords_of_superusers_are_set=(" or not holds_more(obj, request)", " or obj"),
@@ -63,13 +63,13 @@ STAFF_BUGS = (
         anybody_claims_https=("if LTD_TRUSTED_PROXIES:\n", "if True:\n"),
     )
     | bugs_in(
-        "ltdkeeper/admin.py",
+        "ltdkeeper/admin/records.py",
         STALE,
         old_page_enables_again=('(*fields, "is_active") if obj else fields', "fields"),
         old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
     )
     | bugs_in(
-        "credentials/access/login.py",
+        "ltdkeeper/admin/site.py",
         "tests/ltdkeeper/test_caches.py",
         passwords_are_hashed_before_they_are_counted=(
             "        if self.seconds_to_wait:\n",

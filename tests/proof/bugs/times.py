@@ -3,8 +3,8 @@
 from tests.proof.bugs.bug import bugs_in
 
 TIME_BUGS = bugs_in(
-    "credentials/durations.py",
-    "tests/credentials/test_durations.py",
+    "credentials/rules/durations.py",
+    "tests/credentials/rules/test_durations.py",
     shorter_than_STS_takes=("SESSION_MINIMUM = 900", "SESSION_MINIMUM = 899"),
     refreshing_storm=("REFRESHING_MINIMUM = 1800", "REFRESHING_MINIMUM = 900"),
     beyond_the_role_s_maximum=(
@@ -13,7 +13,7 @@ TIME_BUGS = bugs_in(
     ),
 ) | bugs_in(
     "credentials/audit/rules.py",
-    "tests/credentials/audit/test_rules.py",
+    "tests/credentials/operations/audit/test_rules.py",
     stuck_rows_go_unseen=("STUCK_AFTER = timedelta(minutes=2)", "STUCK_AFTER = timedelta(days=2)"),
     long_sessions_go_unseen=(
         "EXPIRY_TOLERANCE = timedelta(minutes=1)",

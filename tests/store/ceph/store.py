@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import boto3
 
-from credentials.secret import Secret
+from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 from demo.service import free_port
 from demo.store import CLIENT_CONFIG, REGION

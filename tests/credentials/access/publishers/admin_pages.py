@@ -6,7 +6,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Product
-from credentials.access.models import Client, OidcIssuer
+from credentials.models import Client, OidcIssuer
 
 RULES = "admin:credentials_trustedpublisher"
 ISSUERS = "admin:credentials_oidcissuer"

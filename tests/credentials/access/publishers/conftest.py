@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 
 from builds.models import Product
-from credentials.access.models import Client, OidcIssuer, TrustedPublisher
+from credentials.models import Client, OidcIssuer, TrustedPublisher
 from tests.credentials.access.publishers.admin_pages import NUMBERS, add_rule
 
 

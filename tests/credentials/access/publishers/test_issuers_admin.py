@@ -4,7 +4,7 @@ import pytest
 from django.test import Client as Browser
 from django.urls import reverse
 
-from credentials.access.models import OidcIssuer, TrustedPublisher
+from credentials.models import OidcIssuer, TrustedPublisher
 from tests.credentials.access.publishers.admin_pages import ISSUERS, add_issuer
 
 pytestmark = pytest.mark.django_db

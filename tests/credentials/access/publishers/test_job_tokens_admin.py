@@ -11,14 +11,9 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Product
-from credentials.access.jobs import start_job_token
-from credentials.access.models import ApiKey, JobToken, TrustedPublisher
-from tests.credentials.access.publishers.admin_pages import (
-    ISSUERS,
-    RULES,
-    TOKENS,
-    page,
-)
+from credentials.access.clients import start_job_token
+from credentials.models import ApiKey, JobToken, TrustedPublisher
+from tests.credentials.access.publishers.admin_pages import ISSUERS, RULES, TOKENS, page
 
 pytestmark = pytest.mark.django_db
 

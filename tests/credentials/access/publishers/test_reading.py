@@ -8,11 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credentials.access.publishers.reading import (
-    MAX_TOKEN_LENGTH,
-    Unreadable,
-    read_token,
-)
+from credentials.access.identity_tokens import MAX_TOKEN_LENGTH, Unreadable, read_token
 
 HEADER = {"alg": "RS256", "kid": "k"}
 CLAIMS = {"iss": "https://ci.example.org"}

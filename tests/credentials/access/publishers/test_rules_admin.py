@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Product
-from credentials.access.models import Client, OidcIssuer, TrustedPublisher
+from credentials.models import Client, OidcIssuer, TrustedPublisher
 from tests.credentials.access.publishers.admin_pages import (
     NUMBERS,
     RULES,

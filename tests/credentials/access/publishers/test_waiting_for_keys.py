@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from credentials.access.publishers import jwks
-from credentials.access.publishers.jwks import IssuerKeys, KeysUnavailable
+from credentials.access import identity_tokens as jwks
+from credentials.access.identity_tokens import IssuerKeys, KeysUnavailable
 
 URL = "https://issuer.example.org/keys"
 

@@ -1,0 +1,110 @@
+"""How often an address failed to authenticate, counted in the cache that all processes share.
+
+Only failures are counted, and of the API's calls only failing ones are told to wait: a right
+secret is looked at first, so its caller notices nothing of what others do from its address. Nobody
+is slowed by sleeping, which would occupy a thread that could answer somebody else.
+
+Counting is one step of the cache, so that calls at once cannot pass between reading and writing
+the number. A password is counted before it is looked at, since hashing it takes long, and what
+was right is taken back.
+
+Counting stops at the limit: a flood from one address costs one read a call and no writing. The
+limit is one of minutes by the clock. A cache that is away counts nothing and refuses nobody; a
+table that is only busy does not count either, but has logins wait.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import OperationalError
+
+from credentials.rules.cooldown import Cooldown
+from credentials.rules.networks import counted_network
+
+WINDOW_SECONDS = 60
+# No counter ends, and begins anew, within its minute.
+KEPT_SECONDS = 2 * WINDOW_SECONDS
+CACHE = "cache"
+ATTEMPTS = 3
+BUSY_SECONDS = 1
+NO_TABLE = "no such table"  # SQLite says so in the words of a passing error
+
+log = structlog.get_logger(__name__)
+
+# A cache that hangs is left alone for two seconds, instead of each failing call waiting for it.
+cooldown = Cooldown()
+
+
+class Brake(StrEnum):
+    """What failed. Counted apart: a CI job with an old key must not keep the administrators
+    behind the same address from logging in.
+    """
+
+    TOKEN = "token"  # noqa: S105 - a name
+    LOGIN = "login"
+
+
+def count_failure(*, brake: Brake, address: str, now: datetime) -> int | None:
+    """Count a failure from an address (IPv6: from its /64), unless there are too many already.
+
+    In that case the seconds until failures are counted anew, 1 to 60; else None.
+    """
+    return _asking_the_cache(brake, lambda: _count(brake, counted_network(address), now))
+
+
+def take_back(*, brake: Brake, address: str, now: datetime) -> None:
+    """Count one less: what `count_failure` counted at `now` turned out to be right."""
+    _asking_the_cache(brake, lambda: _take_back(_key(brake, counted_network(address), now)))
+
+
+def _asking_the_cache(brake: Brake, ask: Callable[[], int | None]) -> int | None:
+    """None where the cache is away. A table that is only busy has logins wait: whoever makes it
+    so must not guess passwords uncounted.
+    """
+    is_login = brake is Brake.LOGIN
+    if cooldown.is_on(CACHE) and not is_login:
+        return None
+    try:
+        return ask()
+    except Exception as err:  # noqa: BLE001 - every cache has errors of its own
+        cooldown.begin(CACHE)
+        log.warning("failures_not_counted", error=repr(err))
+        is_busy = isinstance(err, OperationalError) and NO_TABLE not in str(err)
+        return BUSY_SECONDS if is_login and is_busy else None
+
+
+def _count(brake: Brake, network: str, now: datetime) -> int | None:
+    key, most = _key(brake, network, now), settings.LTD_FAILURES_A_MINUTE
+    if cache.get(key, 0) >= most:
+        return _seconds_left(now)
+    failures = _add_one(key)
+    if failures == most:
+        log.warning("too_many_failures", brake=brake.value, network=network)
+    return _seconds_left(now) if failures > most else None
+
+
+def _add_one(key: str) -> int:
+    """The number with this one. A busy table does not say whether it added the first."""
+    for _ in range(ATTEMPTS):
+        with suppress(ValueError):
+            return cache.incr(key)
+        if cache.add(key, 1, timeout=KEPT_SECONDS):
+            return 1
+    raise OperationalError("the table of failures is busy")
+
+
+def _take_back(key: str) -> None:
+    cache.decr(key)
+
+
+def _key(brake: Brake, network: str, now: datetime) -> str:
+    return f"failures:{brake}:{network}:{int(now.timestamp()) // WINDOW_SECONDS}"
+
+
+def _seconds_left(now: datetime) -> int:
+    return WINDOW_SECONDS - int(now.timestamp()) % WINDOW_SECONDS

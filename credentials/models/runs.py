@@ -1,0 +1,110 @@
+"""Runs of the check of isolation, kept as evidence."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, OuterRef, Q, Subquery
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.rules.verdicts import Outcome
+
+# What a verdict is about.
+JUDGED = (*Store.PLACE, "with_sync")
+
+
+class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
+    """Runs, read as adjectives."""
+
+    def requested(self) -> "IsolationRunQuerySet":
+        return self.filter(finished_at=None)
+
+    def finished(self) -> "IsolationRunQuerySet":
+        return self.exclude(finished_at=None)
+
+    def current(self) -> "IsolationRunQuerySet":
+        """Finished, of stores that are still as they were when they were checked."""
+        return self.finished().filter(**{name: F(f"store__{name}") for name in JUDGED})
+
+    def last_of(self, store: Store) -> "IsolationRun | None":
+        return self.current().filter(store=store).order_by("-finished_at").first()
+
+
+class IsolationRun(models.Model):
+    """One check of one store: asked for, then finished with a verdict.
+
+    Bucket, endpoint and role are those that were checked, and so is whether the role may read for
+    sync products: a store that is changed afterwards is another one, of which the verdict says
+    nothing. `with_sync` is None where copies in parts were not tried yet. `lines` holds one object
+    a call: `call`, `expected`, `outcome`, `answer`.
+    """
+
+    store = models.ForeignKey(Store, on_delete=models.CASCADE, related_name="isolation_runs")
+    requested_at = models.DateTimeField()
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    bucket = models.CharField(max_length=63, blank=True)
+    endpoint_url = models.CharField(max_length=255, blank=True)
+    role_arn = models.CharField(max_length=255, blank=True)
+    with_sync = models.BooleanField("sync products", null=True)
+    finished_at = models.DateTimeField(null=True)
+    passed = models.BooleanField(null=True)
+    summary = models.TextField(blank=True)
+    lines = models.JSONField(default=list)
+
+    objects = IsolationRunQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "isolation check"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["store", "-finished_at"], name="isolation_last")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(finished_at=None, passed=None)
+                | Q(finished_at__isnull=False, passed__isnull=False),
+                name="isolation_finished_has_verdict",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.store} {self.verdict}"
+
+    def finish(
+        self, *, passed: bool, summary: str = "", lines: list[dict[str, object]] | None = None
+    ) -> None:
+        """Store the verdict, with what it is about."""
+        self.lines, self.passed, self.summary = lines or [], passed, summary
+        for name in JUDGED:
+            setattr(self, name, getattr(self.store, name))
+        self.finished_at = timezone.now()
+        self.save(update_fields=[*JUDGED, "lines", "passed", "summary", "finished_at"])
+
+    @property
+    def verdict(self) -> str:
+        """`requested`, `passed`, `failed`, or `unchecked` where nothing could be shown."""
+        if self.finished_at is None:
+            return "requested"
+        if self.passed:
+            return "passed"
+        return "unchecked" if self.lines and not self.has_leak else "failed"
+
+    @property
+    def has_leak(self) -> bool:
+        """Whether a session did what it must not be able to do."""
+        leak = (Outcome.REFUSED, Outcome.ACCEPTED)
+        return any((line["expected"], line["outcome"]) == leak for line in self.lines)
+
+    def age_seconds(self, now: datetime) -> int | None:
+        """Since when the verdict stands."""
+        return int((now - self.finished_at).total_seconds()) if self.finished_at else None
+
+
+def last_verdicts() -> list[tuple[Store, IsolationRun | None]]:
+    """Every store with its last current run: two queries, however many stores and runs."""
+    of_store = IsolationRun.objects.current().filter(store=OuterRef("store"))
+    newest = of_store.order_by("-finished_at").values("pk")[:1]
+    runs = {run.store_id: run for run in IsolationRun.objects.filter(pk=Subquery(newest))}
+    return [(store, runs.get(store.pk)) for store in Store.objects.order_by("name")]

@@ -1,0 +1,216 @@
+"""The ledger: one row for every session that was ever asked of STS, everything but the secret.
+
+The models of who may ask are in `credentials/access/models.py`.
+"""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from ulid import ULID
+
+from builds.models import ROOT_LENGTH, Build, Store
+from credentials.models import (
+    ApiKey,
+    Client,
+    Grant,
+    JobGrant,
+    JobToken,
+    KeySession,
+    OidcIssuer,
+    Registration,
+    TrustedPublisher,
+    UsedIdentityToken,
+)
+from credentials.models.runs import IsolationRun
+from credentials.operations.leases import Lease
+from credentials.rules.durations import REFRESHING_FLOOR
+
+__all__ = [
+    "ApiKey",
+    "Client",
+    "Grant",
+    "IsolationRun",
+    "IssuedSession",
+    "JobGrant",
+    "JobToken",
+    "KeySession",
+    "Lease",
+    "OidcIssuer",
+    "Registration",
+    "TrustedPublisher",
+    "UsedIdentityToken",
+]
+
+
+def new_ledger_id() -> str:
+    """A ULID in lower case; it also begins the session's name at the store."""
+    return str(ULID()).lower()
+
+
+class Delivery(models.TextChoices):
+    """Why or how a session left."""
+
+    JSON = "json", "JSON answer"
+    CONTAINER = "container", "container credentials"
+    PROCESS = "process", "credential_process"
+    POST = "post", "presigned POSTs"
+    URL = "url", "presigned URLs"
+    LIST = "list", "inside: listing"
+    PROBE = "probe", "inside: check of isolation"
+    CLEAN = "clean", "inside: removing"
+
+
+WRITING = (
+    Delivery.JSON,
+    Delivery.CONTAINER,
+    Delivery.PROCESS,
+    Delivery.POST,
+    Delivery.URL,
+)
+INSIDE = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
+
+
+class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
+    """Ledger rows, read as adjectives."""
+
+    def issued(self) -> "IssuedSessionQuerySet":
+        return self.filter(status=IssuedSession.Status.ISSUED)
+
+    def active(self, now: datetime) -> "IssuedSessionQuerySet":
+        return self.issued().filter(expires_at__gt=now)
+
+    def reusable(self, now: datetime) -> "IssuedSessionQuerySet":
+        """Those that may be served again: whatever ends a session early takes it out of here."""
+        return self.active(now + timedelta(seconds=REFRESHING_FLOOR))
+
+    def failed(self) -> "IssuedSessionQuerySet":
+        return self.filter(status=IssuedSession.Status.FAILED)
+
+    def requested(self) -> "IssuedSessionQuerySet":
+        return self.filter(status=IssuedSession.Status.REQUESTED)
+
+    def since(self, moment: datetime) -> "IssuedSessionQuerySet":
+        return self.filter(requested_at__gte=moment)
+
+    def writing(self) -> "IssuedSessionQuerySet":
+        return self.filter(delivery__in=WRITING)
+
+    def for_build(self, build: Build) -> "IssuedSessionQuerySet":
+        return self.filter(build=build)
+
+
+class IssuedSession(models.Model):
+    """One AssumeRole call. The row is committed before STS is asked, and outlives what it names.
+
+    `requested` -> `issued` (handed out), `withheld` (dropped: the right ended meanwhile) or
+    `failed` (STS gave nothing). A row that stays `requested` is a crash; the audit reports it.
+    """
+
+    class Status(models.TextChoices):
+        REQUESTED = "requested"
+        ISSUED = "issued"
+        FAILED = "failed"
+        WITHHELD = "withheld"
+
+    id = models.CharField(
+        "ledger id", primary_key=True, max_length=26, default=new_ledger_id, editable=False
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.REQUESTED)
+    failure_code = models.CharField(max_length=64, blank=True)
+    delivery = models.CharField(max_length=10, choices=Delivery)
+
+    store = models.ForeignKey(Store, null=True, on_delete=models.SET_NULL, related_name="+")
+    build = models.ForeignKey(
+        Build, null=True, on_delete=models.SET_NULL, related_name="issued_sessions"
+    )
+    client = models.ForeignKey(
+        Client, null=True, on_delete=models.SET_NULL, related_name="issued_sessions"
+    )
+    store_name = models.CharField(max_length=50)
+    product_slug = models.CharField(max_length=63)
+    build_slug = models.CharField(max_length=64)
+    client_name = models.CharField(max_length=64)
+    token_name = models.CharField(max_length=64)
+
+    bucket_name = models.CharField(max_length=63)
+    root = models.CharField(max_length=ROOT_LENGTH)
+    policy = models.TextField()
+    duration_seconds = models.PositiveIntegerField()
+    role_arn = models.CharField("role ARN", max_length=255)
+    session_name = models.CharField(max_length=64)
+
+    signed_by_identity = models.BooleanField(
+        default=False,
+        help_text="Not a session: the store's POST-signing identity signed, with the key named "
+        "here. What it signed cannot be revoked one by one, only with that key.",
+    )
+    access_key_id = models.CharField("access key id", max_length=128, blank=True)
+    assumed_role_id = models.CharField("assumed-role id", max_length=193, blank=True)
+    packed_policy_percent = models.PositiveIntegerField("packed policy size (%)", null=True)
+    sts_request_id = models.CharField("STS request id", max_length=128, blank=True)
+
+    caller_address = models.CharField(max_length=45, blank=True)
+    caller_agent = models.CharField(max_length=255, blank=True)
+
+    requested_at = models.DateTimeField()
+    completed_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    last_served_at = models.DateTimeField(
+        null=True, help_text="When it was last served again from memory, right to the minute."
+    )
+
+    objects = IssuedSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["access_key_id"], name="session_access_key"),
+            models.Index(fields=["session_name"], name="session_name"),
+            models.Index(fields=["product_slug", "-id"], name="session_of_product"),
+            models.Index(fields=["client_name", "-id"], name="session_of_client"),
+            models.Index(fields=["client", "requested_at"], name="session_client_recent"),
+            models.Index(fields=["status", "expires_at"], name="session_by_expiry"),
+            models.Index(fields=["requested_at", "status"], name="session_by_request"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(status__in=["requested", "issued", "failed", "withheld"]),
+                name="session_status_known",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="issued")
+                | (~Q(access_key_id="") & Q(expires_at__isnull=False)),
+                name="session_issued_has_key_and_expiry",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="failed") ^ Q(failure_code=""), name="session_failure_has_code"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="requested") ^ Q(completed_at__isnull=False),
+                name="session_completed_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(policy="") & ~Q(root="") & ~Q(bucket_name=""),
+                name="session_has_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(duration_seconds__range=(900, 43_200)), name="session_duration"
+            ),
+            models.CheckConstraint(
+                condition=Q(session_name__startswith=F("id")), name="session_named_by_id"
+            ),
+            models.CheckConstraint(
+                condition=Q(signed_by_identity=False) | Q(delivery="post"),
+                name="session_identity_signs_posts",
+            ),
+            models.UniqueConstraint(
+                fields=["access_key_id"],
+                condition=~Q(access_key_id="") & Q(signed_by_identity=False),
+                name="session_access_key_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.session_name

@@ -1,0 +1,274 @@
+"""Remove the objects of deleted builds from their store. The rows stay, and so do the roots' names.
+
+Objects are deleted one by one: Ceph refuses `DeleteObjects` to sessions whose policy is limited to
+a prefix.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import boto3
+import structlog
+from botocore.exceptions import ClientError
+from django.utils import timezone
+
+from builds.errors import DomainError
+from builds.models import Build, BuildQuerySet, Store
+from builds.services import Count, find_build, lock_build, record_count, record_purge
+from credentials.access.callers import INTERNAL_TOKEN_NAME, Origin
+from credentials.errors import BuildInUse, ListingUnusable, ObjectsRemain, SessionsAlive, StsError
+from credentials.models import Delivery, IssuedSession
+from credentials.vending.finishing import Types, look_at_types, pages_to_look_at
+from credentials.vending.issuing import PlannedSession, VendedSession, issue_planned
+from credentials.vending.listing import listed_objects
+from credentials.vending.scope import duration_for, policy_for
+from credentials.vending.session_clients import auditor_s3_client, patient_s3_client
+from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code, loggable
+
+# Sessions for the service's own work on closed builds: to count what is there, to clean up.
+#
+# They are no weaker way to a session that writes: only the policies that list or delete are made
+# here, and only for builds that nobody may have credentials for any more. Each has its ledger
+# row, like every other.
+
+
+def issue_inside_session(
+    *, build_id: int, delivery: Delivery, origin: Origin, now: datetime
+) -> VendedSession:
+    """A session that may list a finished or deleted build, or clean a deleted one.
+
+    `delivery` is LIST or CLEAN, else ValueError. The session is nobody's: it counts for no client.
+    Raises UnknownBuild, BuildInUse, ScopeChanged, PolicyTooLarge, an StsError, SessionWithheld.
+    """
+    if delivery not in {Delivery.LIST, Delivery.CLEAN}:
+        raise ValueError("only sessions that list or clean are issued for closed builds")
+    build = find_build(build_id=build_id)
+    if not _may_be_used(build, delivery):
+        raise BuildInUse
+    plan = PlannedSession(
+        build=build,
+        delivery=delivery,
+        policy=policy_for(build, delivery),
+        seconds=duration_for(build, delivery, None),
+        client=None,
+        client_name=INTERNAL_TOKEN_NAME,
+        token_name=INTERNAL_TOKEN_NAME,
+        still_stands=lambda _now, *, lock: _may_be_used(  # noqa: ARG005 - always locked
+            lock_build(build_id=build_id), delivery
+        ),
+    )
+    return issue_planned(plan=plan, origin=origin, now=now)
+
+
+def _may_be_used(build: Build, delivery: Delivery) -> bool:
+    """Deleting is final, and so is finishing: neither ever gives a build back to its owner."""
+    is_deleted = build.deleted_at is not None
+    return is_deleted or (delivery is Delivery.LIST and build.finished_at is not None)
+
+
+# Do something with many builds, one after the other: what fails is told, and the rest goes on.
+
+AT_A_TIME = 100
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of one build. `failure` is a stable code, empty when it went well. `left` is
+    the code of why nothing was to be done with it. `types` is what a look at its pages showed (see
+    `credentials.vending.finishing.Types`), empty when there was none.
+    """
+
+    build: int
+    root: str
+    objects: int = 0
+    bytes: int = 0
+    failure: str = ""
+    left: str = ""
+    types: str = ""
+
+
+def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:
+    """The outcomes of `act`, oldest build first, in memory that does not grow with them.
+
+    A store that gives no sessions is not asked again: its builds fail with the same code.
+    """
+    without: dict[int, str] = {}
+    for build in _one_by_one(builds):
+        store_id = build.product.store_id
+        if code := without.get(store_id):
+            yield _failed(build, code)
+            continue
+        try:
+            yield act(build)
+        except StsError as err:
+            without[store_id] = err.code
+            yield _failed(build, err.code)
+        except DomainError as err:
+            yield _failed(build, err.code)
+        except ClientError as err:
+            log.warning("closed_build_refused", build=build.pk, error=loggable(err))
+            yield _failed(build, f"store_refused: {error_code(err)}")
+        except CALL_FAILED as err:
+            log.warning("closed_build_failed", build=build.pk, error=loggable(err))
+            yield _failed(build, "store_unreachable")
+        except UNREADABLE as err:
+            log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
+            yield _failed(build, ListingUnusable.code)
+
+
+def _one_by_one(builds: BuildQuerySet) -> Iterator[Build]:
+    last = 0
+    ordered = builds.with_store().order_by("pk")
+    while page := list(ordered.filter(pk__gt=last)[:AT_A_TIME]):
+        yield from page
+        last = page[-1].pk
+
+
+def _failed(build: Build, code: str) -> Outcome:
+    return Outcome(build=build.pk, root=build.root, failure=code)
+
+
+PURGING = Origin(agent="ltdkeeper purge_builds")
+# Sessions for this live 900 s: as many single deletes as fit in that on a slow store.
+A_SESSION_S_WORK = 5000
+
+
+def purgeable_builds(*, deleted_before: datetime, store: Store | None) -> BuildQuerySet:
+    """Builds that were deleted before a moment and have objects still, which are theirs alone."""
+    builds = Build.objects.filter(
+        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=False
+    )
+    return builds.filter(product__store=store) if store else builds
+
+
+def left_builds(*, deleted_before: datetime, store: Store | None) -> Iterator[Outcome]:
+    """Those that are left since another build has objects at their root, each with its reason."""
+    builds = Build.objects.filter(
+        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=True
+    )
+    for build in (builds.filter(product__store=store) if store else builds).order_by("pk"):
+        yield Outcome(build=build.pk, root=build.root, left="root_is_shared")
+
+
+def purge_builds(builds: BuildQuerySet, *, apply: bool) -> Iterator[Outcome]:
+    """Remove what lies in each of them, or, without `apply`, only count it."""
+    return each_build(builds, purge_build if apply else weigh_build)
+
+
+def weigh_build(build: Build) -> Outcome:
+    """What purging would remove; nothing is changed. Raises as `purge_build` does."""
+    _require_no_live_session(build)
+    return _add_up(build, _objects(build))
+
+
+def purge_build(build: Build) -> Outcome:
+    """Remove all that lies at and below the root of a deleted build, then note when.
+
+    Safe to repeat after it stopped half-way. Raises SessionsAlive, ObjectsRemain, and what
+    `issue_inside_session` and `listed_objects` raise.
+    """
+    _require_no_live_session(build)
+    total, first = _add_up(build, ()), ""
+    while part := list(islice(_objects(build), A_SESSION_S_WORK)):
+        if part[0]["Key"] == first:
+            raise ObjectsRemain
+        first = part[0]["Key"]
+        _remove(build, [entry["Key"] for entry in part])
+        total = _add_up(build, part, total)
+    _remove(build, [build.root])  # old uploaders put an object there; it is no part of a listing
+    record_purge(build_id=build.pk, now=timezone.now())
+    return total
+
+
+def _require_no_live_session(build: Build) -> None:
+    """What a session writes after the purge would stay for ever."""
+    if IssuedSession.objects.for_build(build).writing().active(timezone.now()).exists():
+        raise SessionsAlive
+
+
+def _objects(build: Build) -> Iterator[Any]:
+    return listed_objects(patient_s3_client(_session(build, Delivery.LIST)), build)
+
+
+def _remove(build: Build, keys: list[str]) -> None:
+    s3 = patient_s3_client(_session(build, Delivery.CLEAN))
+    for key in keys:
+        s3.delete_object(Bucket=build.bucket_name, Key=key)
+
+
+def _session(build: Build, delivery: Delivery) -> VendedSession:
+    return issue_inside_session(
+        build_id=build.pk, delivery=delivery, origin=PURGING, now=timezone.now()
+    )
+
+
+def _add_up(build: Build, entries: Iterable[Any], before: Outcome | None = None) -> Outcome:
+    objects, size = (before.objects, before.bytes) if before else (0, 0)
+    for entry in entries:
+        objects += 1
+        size += entry["Size"]
+    return Outcome(build=build.pk, root=build.root, objects=objects, bytes=size)
+
+
+# Count all that lies below a finished build: at finish, only one page was looked at.
+
+COUNTING = Origin(agent="ltdkeeper count_builds")
+
+
+def uncounted_builds() -> BuildQuerySet:
+    """Builds that are finished and not deleted, and were never counted as a whole."""
+    return Build.objects.exclude(finished_at=None).filter(deleted_at=None, counted_at=None)
+
+
+def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outcome]:
+    """Count each of them with a ledgered session that may only list it.
+
+    With an auditor, the types of some pages are looked at too: in stores without sync, no session
+    may read.
+    """
+    return each_build(uncounted_builds(), partial(count_build, auditor=auditor))
+
+
+def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:
+    """Count one build and store the figures; memory does not grow with it.
+
+    Two at once count the same, and the first one's figures stay. Raises what
+    `issue_inside_session` and `listed_objects` raise.
+    """
+    vended = issue_inside_session(
+        build_id=build.pk, delivery=Delivery.LIST, origin=COUNTING, now=timezone.now()
+    )
+    count, pages = _figures(build, listed_objects(patient_s3_client(vended), build))
+    types = ""
+    if auditor:
+        types = look_at_types(lambda: auditor_s3_client(auditor, build.product.store), build, pages)
+        count = replace(count, has_untyped_pages=types == Types.UNTYPED)
+    record_count(build_id=build.pk, count=count, now=timezone.now())
+    return Outcome(
+        build=build.pk,
+        root=build.root,
+        objects=count.object_count,
+        bytes=count.byte_count,
+        types=types,
+    )
+
+
+def _figures(build: Build, entries: Iterator[Any]) -> tuple[Count, list[str]]:
+    """The figures, and the pages to look at."""
+    objects, size = 0, 0
+    pages: list[str] = []
+    newest: datetime | None = None
+    for entry in entries:
+        objects += 1
+        size += entry["Size"]
+        pages = pages_to_look_at(build, [*pages, entry["Key"]])
+        if not (written_at := entry.get("LastModified")):
+            raise ListingUnusable
+        newest = max(newest or written_at, written_at)
+    return Count(object_count=objects, byte_count=size, newest_object_at=newest), pages

@@ -1,0 +1,245 @@
+"""Check on the configured store that one build's credentials reach that build and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+import structlog
+from botocore.exceptions import ClientError
+from django.db import transaction
+from django.utils import timezone
+
+from builds.errors import DomainError
+from builds.models import Build, Product, Store
+from builds.services import create_product, delete_build
+from credentials.access.callers import Caller, Origin
+from credentials.access.clients import CANARY_PREFIX
+from credentials.access.rights import register_owned_build
+from credentials.errors import CanaryElsewhere, CanaryHasKeys
+from credentials.models import Client, Delivery, Grant
+from credentials.models.runs import IsolationRun
+from credentials.operations.isolation.calls import CALLS, NOT_STORED, PAGE, Call, Scene, parts_of
+from credentials.operations.isolation.posting import BODY, note_post_support
+from credentials.rules.verdicts import Line, Outcome, is_passed, summary
+from credentials.vending.issuing import VendedSession, issue_session
+from credentials.vending.session_clients import s3_client, sts_client
+from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
+
+# The builds that a check is made with: a product of its own in each store, made when needed.
+
+CLIENT_NAME = "isolation-check"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canaries:
+    """Two open builds of one product, one of another, and their client, which has no key."""
+
+    caller: Caller
+    own: Build
+    sibling: Build
+    other: Build
+
+    @property
+    def builds(self) -> tuple[Build, Build, Build]:
+        return self.own, self.sibling, self.other
+
+
+def product_slugs(store: Store) -> tuple[str, str]:
+    """The slugs of a store's canary products."""
+    return f"{CANARY_PREFIX}{store.pk}", f"{CANARY_PREFIX}{store.pk}-other"
+
+
+def register_canaries(*, store: Store, now: datetime) -> Canaries:
+    """Fresh builds of the store's canary products. Raises CanaryElsewhere, CanaryHasKeys."""
+    with transaction.atomic():
+        client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
+        product, another = (_canary_product(store, slug) for slug in product_slugs(store))
+        for each in (product, another):
+            Grant.objects.get_or_create(client=client, product=each)
+    if client.api_keys.exists():
+        raise CanaryHasKeys
+    caller = Caller(client=client)
+    own, sibling, other = (_register(caller, each, now) for each in (product, product, another))
+    return Canaries(caller=caller, own=own, sibling=sibling, other=other)
+
+
+def delete_canaries(*, canaries: Canaries, now: datetime) -> None:
+    """Close the builds; their rows stay, as every build's do."""
+    for build in canaries.builds:
+        delete_build(build_id=build.pk, now=now)
+
+
+def _canary_product(store: Store, slug: str) -> Product:
+    if found := Product.objects.select_related("store").filter(slug=slug).first():
+        if found.store != store:
+            raise CanaryElsewhere
+        return found
+    return create_product(slug=slug, store_name=store.name, title="Checks of isolation")
+
+
+def _register(caller: Caller, product: Product, now: datetime) -> Build:
+    return register_owned_build(
+        caller=caller,
+        product=product,
+        slug=None,
+        git_refs=["isolation-check"],
+        github_requester="",
+        now=now,
+    )
+
+
+FORBIDDEN, NOT_FOUND = 403, 404
+# How a bucket that takes no ACLs refuses one, with 400 (AWS S3 user guide, object ownership).
+REFUSALS = {"AccessControlListNotSupported", NOT_STORED}
+INSIDE = Origin(agent="ltdkeeper check_isolation")
+CLEAN_UP = "clean up afterwards"
+
+log = structlog.get_logger(__name__)
+
+
+def run_check(*, run: IsolationRun, on_line: Callable[[Line], None]) -> IsolationRun:
+    """Perform a requested run and store its verdict. `on_line` hears each line as it is known."""
+    lines: list[Line] = []
+
+    def tell(line: Line) -> None:
+        lines.append(line)
+        on_line(line)
+
+    _perform(run.store, tell)
+    run.finish(
+        lines=[asdict(line) for line in lines], passed=is_passed(lines), summary=summary(lines)
+    )
+    return run
+
+
+def request_check(*, store: Store, now: datetime, actor_id: int | None = None) -> IsolationRun:
+    """Note that a store is to be checked; `manage.py check_isolation --requested` does it."""
+    return IsolationRun.objects.create(store=store, requested_at=now, requested_by_id=actor_id)
+
+
+def _perform(store: Store, tell: Callable[[Line], None]) -> None:
+    canaries = register_canaries(store=store, now=timezone.now())
+    try:
+        scene = _scene(canaries)
+        note_post_support(store=store, scene=scene)
+        for call in CALLS:
+            tell(_line(call, scene))
+        tell(_clean_up(canaries, scene))
+    except (DomainError, *CALL_FAILED) as err:
+        log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
+        tell(_stopped(err))
+    finally:
+        delete_canaries(canaries=canaries, now=timezone.now())
+
+
+def _scene(canaries: Canaries) -> Scene:
+    """The session, and in each neighbour a page and an upload begun, with its own credentials."""
+    own = _issue(canaries, canaries.own, Delivery.PROBE)
+    scene = Scene(
+        session=own,
+        s3=s3_client(own),
+        sts=sts_client(own),
+        store=canaries.own.product.store,
+        own=canaries.own,
+        sibling=canaries.sibling,
+        other=canaries.other,
+    )
+    for build in (canaries.sibling, canaries.other):
+        s3 = s3_client(_issue(canaries, build, Delivery.PROBE))
+        page, parts = f"{build.root}/{PAGE}", parts_of(build)
+        scene.written.append(page)
+        s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
+        begun = s3.create_multipart_upload(Bucket=build.bucket_name, Key=parts)
+        scene.neighbours[build.root], scene.uploads[build.root] = s3, begun["UploadId"]
+    return scene
+
+
+def _issue(canaries: Canaries, build: Build, delivery: Delivery) -> VendedSession:
+    return issue_session(
+        caller=canaries.caller,
+        build_id=build.pk,
+        delivery=delivery,
+        origin=INSIDE,
+        now=timezone.now(),
+    )
+
+
+def _line(call: Call, scene: Scene) -> Line:
+    outcome, answer = attempt(lambda: call.act(scene))
+    if call.may_be_missing and answer.startswith(str(NOT_FOUND)):
+        outcome = Outcome.REFUSED
+    return Line(
+        call=call.title,
+        expected=call.expected,
+        outcome=outcome,
+        answer=answer,
+        probes_session_policy=call.probes_session_policy(scene.store),
+    )
+
+
+def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
+    """What the store did: a 403 is a refusal, almost anything else that fails is unclear."""
+    try:
+        act()
+    except ClientError as err:
+        refused = http_status(err) == FORBIDDEN or error_code(err) in REFUSALS
+        return Outcome.REFUSED if refused else Outcome.UNCLEAR, _answer(err)
+    except CALL_FAILED as err:
+        return Outcome.UNCLEAR, _answer(err)
+    return Outcome.ACCEPTED, "200"
+
+
+def _answer(err: Exception) -> str:
+    """A store's status and code, or what went wrong instead of an answer."""
+    if isinstance(err, ClientError):
+        return f"{http_status(err)} {error_code(err)}"
+    return str(getattr(err, "code", type(err).__name__))
+
+
+def _clean_up(canaries: Canaries, scene: Scene) -> Line:
+    """Remove every key that may have been written, each with a session that may remove it."""
+    outcome, answer = attempt(lambda: _remove_all(canaries, scene))
+    return Line(call=CLEAN_UP, expected=Outcome.ACCEPTED, outcome=outcome, answer=answer)
+
+
+def _remove_all(canaries: Canaries, scene: Scene) -> None:
+    cleaners = {
+        build.root: s3_client(_issue(canaries, build, Delivery.CLEAN)) for build in canaries.builds
+    }
+    for key in set(scene.written):
+        inside = [root for root in cleaners if key == root or key.startswith(f"{root}/")]
+        if inside:
+            cleaners[inside[0]].delete_object(Bucket=scene.bucket, Key=key)
+        else:
+            _remove_stray(scene, key)
+    for root, upload_id in scene.uploads.items():
+        _end_upload(scene, root, upload_id)
+
+
+def _end_upload(scene: Scene, root: str, upload_id: str) -> None:
+    """Unless the intruder could, its own session aborts it."""
+    try:
+        scene.neighbours[root].abort_multipart_upload(
+            Bucket=scene.bucket, Key=f"{root}/parts", UploadId=upload_id
+        )
+    except ClientError as err:
+        if http_status(err) != NOT_FOUND:
+            raise
+
+
+def _remove_stray(scene: Scene, key: str) -> None:
+    """Only a store that let the intruder write lets it remove its traces; else there are none."""
+    try:
+        scene.s3.delete_object(Bucket=scene.bucket, Key=key)
+    except ClientError:
+        log.debug("isolation_left_no_stray", key=key)
+
+
+def _stopped(err: Exception) -> Line:
+    """A check that could not be made proves nothing."""
+    return Line(
+        call="prepare the check",
+        expected=Outcome.ACCEPTED,
+        outcome=Outcome.UNCLEAR,
+        answer=_answer(err),
+    )

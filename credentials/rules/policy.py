@@ -1,0 +1,144 @@
+"""Build -> least-privilege session policy. Pure.
+
+STS intersects this with the upload role's own policy. Only Allow statements: what must be denied
+whatever a session says (public ACLs, website redirects) stands in the role's policy
+(`credentials/identities.py`), because as Denies it would not fit here.
+
+Sources: AssumeRole takes at most 2,048 characters of policy, and a missing or empty policy means
+the whole role (AWS STS API reference, AssumeRole). Multipart create, upload and complete are
+`s3:PutObject` (AWS S3 user guide, multipart permissions).
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from builds.names import is_bucket_name, is_build_root, is_kms_key_arn, is_partition
+
+MAX_POLICY_LENGTH = 2048
+POLICY_VERSION = "2012-10-17"
+
+WRITE_ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+SYNC_ACTIONS = ("s3:GetObject", "s3:DeleteObject")
+KMS_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
+
+Statement = dict[str, Any]
+
+
+class UnsafeScopeError(ValueError):
+    """A scope from which no policy is made: something in it is not a legal name."""
+
+
+class PolicyTooLongError(ValueError):
+    """The policy exceeds 2,048 characters; the message names the longest name in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What a session may reach: one build's root in one bucket.
+
+    `partition` is the ARN partition; `root` has no slash at either end. `may_list_bare_root`
+    is for roots that are never a prefix of another (server-made slugs): old uploaders list the
+    root without a slash. `may_sync` adds reading and deleting. `may_look` lets the session that
+    lists the build also read it, to see how it is stored. `kms_key_arn` may be empty.
+    Raises UnsafeScopeError for names that are not legal, wildcards and policy variables included.
+    """
+
+    partition: str
+    bucket: str
+    root: str
+    may_list_bare_root: bool
+    may_sync: bool = False
+    may_look: bool = False
+    kms_key_arn: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_partition(self.partition):
+            raise UnsafeScopeError("the partition is not one")
+        if not is_bucket_name(self.bucket):
+            raise UnsafeScopeError("the bucket's name is not legal")
+        if not is_build_root(self.root):
+            raise UnsafeScopeError("the root is not that of a build")
+        if self.kms_key_arn and not is_kms_key_arn(self.kms_key_arn):
+            raise UnsafeScopeError("the KMS key's ARN is not legal")
+
+    @property
+    def bucket_arn(self) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket}"
+
+    @property
+    def longest_name(self) -> str:
+        """Which of its names takes most room, for the error that says so."""
+        product, _, build = self.root.split("/")
+        names = {"product": product, "build": build, "bucket": self.bucket}
+        kind = max(names, key=lambda name: len(names[name]))
+        return f"{kind} {names[kind]!r} ({len(names[kind])} characters)"
+
+
+def session_policy(scope: Scope) -> str:
+    """The policy of a session that uploads: write below the root, list it, nothing else."""
+    statements = [_objects(scope), _listing(scope), _location(scope)]
+    if scope.kms_key_arn:
+        statements.append(_kms(scope))
+    return _document(scope, statements)
+
+
+def presigning_policy(scope: Scope) -> str:
+    """The policy of a session that signs POSTs and PUTs: write at or below the root, no more.
+
+    Encrypting with the store's key needs a data key for each object.
+    """
+    root = f"{scope.bucket_arn}/{scope.root}"
+    writing = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": [root, f"{root}/*"]}
+    statements: list[Statement] = [writing]
+    if scope.kms_key_arn:
+        action, key = "kms:GenerateDataKey", scope.kms_key_arn
+        statements.append({"Effect": "Allow", "Action": action, "Resource": key})
+    return _document(scope, statements)
+
+
+def listing_policy(scope: Scope) -> str:
+    """The policy of a session that only counts, or looks at, what lies below the root."""
+    below = f"{scope.bucket_arn}/{scope.root}/*"
+    looking = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": below}
+    return _document(scope, [_listing(scope), *([looking] if scope.may_look else [])])
+
+
+def cleaning_policy(scope: Scope) -> str:
+    """The policy of a session that only removes what lies at or below the root."""
+    root = f"{scope.bucket_arn}/{scope.root}"
+    deleting = {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": [root, f"{root}/*"]}
+    return _document(scope, [deleting])
+
+
+def _objects(scope: Scope) -> Statement:
+    actions = [*WRITE_ACTIONS, *(SYNC_ACTIONS if scope.may_sync else ())]
+    root = f"{scope.bucket_arn}/{scope.root}"
+    return {"Effect": "Allow", "Action": actions, "Resource": [root, f"{root}/*"]}
+
+
+def _listing(scope: Scope) -> Statement:
+    below = [f"{scope.root}/*"]
+    prefixes = [scope.root, *below] if scope.may_list_bare_root else below
+    return {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": scope.bucket_arn,
+        "Condition": {"StringLike": {"s3:prefix": prefixes}},
+    }
+
+
+def _location(scope: Scope) -> Statement:
+    return {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": scope.bucket_arn}
+
+
+def _kms(scope: Scope) -> Statement:
+    return {"Effect": "Allow", "Action": list(KMS_ACTIONS), "Resource": scope.kms_key_arn}
+
+
+def _document(scope: Scope, statements: list[Statement]) -> str:
+    document = {"Version": POLICY_VERSION, "Statement": statements}
+    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+    if len(text) > MAX_POLICY_LENGTH:
+        raise PolicyTooLongError(f"The longest name in it is the {scope.longest_name}.")
+    return text

@@ -1,0 +1,174 @@
+"""Finish a build: look at what arrived, hold it against the ledger, close it."""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from heapq import nsmallest
+from typing import Any
+
+import structlog
+from botocore.exceptions import ClientError
+
+from builds.errors import BuildClosed
+from builds.models import Build
+from builds.services import Survey, finish_build
+from credentials.access.callers import Caller, Origin
+from credentials.access.rights import closable_build
+from credentials.errors import (
+    ListingOutsideBuild,
+    ListingUnusable,
+    PolicyTooLarge,
+    SessionWithheld,
+    StsError,
+)
+from credentials.models import Delivery, IssuedSession
+from credentials.vending.issuing import VendedSession, issue_session
+from credentials.vending.listing import objects_on
+from credentials.vending.session_clients import s3_client
+from credentials.vending.store_errors import CALL_FAILED, error_code, loggable
+from credentials.vending.store_errors import UNREADABLE as NOT_READABLE
+
+# What lies below a build's root, seen with a session that may only list it.
+#
+# One page of at most 1,000 keys within about 2 s. The store being away is an answer, not an
+# error: finishing a build must not depend on it. In a store with sync, where the upload role may
+# read at all, the types of some pages are looked at too, begun within a second and never waited
+# for longer than for the listing.
+
+PAGE_KEYS = 1000
+PAGES_LOOKED_AT = 3
+LOOKING_BEGINS_WITHIN = 1.0
+# What stores say of an object that was put without a type (S3: the second).
+NO_TYPE = {"", "application/octet-stream", "binary/octet-stream"}
+
+UNREADABLE = "listing_unreadable"
+
+
+class Types(StrEnum):
+    """What a look at some pages showed. Where there are no pages, none lacks a type."""
+
+    TYPED = "typed"
+    UNTYPED = "untyped"
+    UNSEEN = "unseen"
+
+
+log = structlog.get_logger(__name__)
+
+
+def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:
+    """Count the first page below the build's root, with a ledgered session of its own.
+
+    Raises what `issue_session` raises about the right to the build (409, 403), and nothing
+    about the store.
+    """
+    try:
+        vended = issue_session(
+            caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=origin, now=now
+        )
+    except (StsError, PolicyTooLarge) as err:
+        return Survey(failure=err.code)
+    return _look(vended)
+
+
+def _look(vended: VendedSession) -> Survey:
+    build, client = vended.build, s3_client(vended)
+    until = time.monotonic() + LOOKING_BEGINS_WITHIN
+    try:
+        page = client.list_objects_v2(
+            Bucket=build.bucket_name, Prefix=f"{build.root}/", MaxKeys=PAGE_KEYS
+        )
+    except ClientError as err:
+        log.warning("survey_refused", build=build.pk, error=loggable(err))
+        return Survey(failure=f"listing_refused: {error_code(err)}"[:64])
+    except CALL_FAILED as err:
+        log.warning("survey_failed", build=build.pk, error=loggable(err))
+        return Survey(failure="store_unreachable")
+    except NOT_READABLE as err:
+        log.warning("survey_unreadable", build=build.pk, error=type(err).__name__)
+        return Survey(failure=UNREADABLE)
+    try:
+        survey = _read(page, build)
+    except (ListingOutsideBuild, ListingUnusable) as err:
+        return Survey(failure=err.code)
+    if survey.failure == UNREADABLE or not build.product.store.with_sync:
+        return survey
+    pages = pages_to_look_at(build, [entry["Key"] for entry in page.get("Contents", [])])
+    types = look_at_types(lambda: client, build, pages, until=until)
+    return replace(survey, has_untyped_pages=types is Types.UNTYPED)
+
+
+def pages_to_look_at(build: Build, keys: Iterable[str]) -> list[str]:
+    """The front page first, then those nearest to it: what an uploader does, it does to all."""
+    root = f"{build.root}/"
+    pages = (key for key in keys if key.startswith(root) and key.endswith(".html"))
+    return nsmallest(
+        PAGES_LOOKED_AT, pages, key=lambda key: (key != f"{root}index.html", len(key), key)
+    )
+
+
+def look_at_types(
+    client_of: Callable[[], Any], build: Build, pages: list[str], *, until: float = math.inf
+) -> Types:
+    """Whether one of the pages lies there without a type, as far as the store says in time.
+
+    `client_of` makes the client that may read them: credentials that cannot be had are an answer
+    too.
+    """
+    try:
+        client = client_of()
+        for key in pages:
+            if time.monotonic() >= until:
+                return Types.UNSEEN
+            head = client.head_object(Bucket=build.bucket_name, Key=key)
+            if head.get("ContentType", "").partition(";")[0].strip().lower() in NO_TYPE:
+                return Types.UNTYPED
+    except (*CALL_FAILED, *NOT_READABLE) as err:
+        log.warning("types_not_seen", build=build.pk, error=loggable(err))
+        return Types.UNSEEN
+    return Types.TYPED
+
+
+def _read(page: Any, build: Build) -> Survey:
+    if "IsTruncated" not in page:
+        return Survey(failure=UNREADABLE)
+    objects = objects_on(page, build)
+    if page["IsTruncated"]:
+        return Survey(failure="more_than_one_page", has_objects=True)
+    return Survey(
+        object_count=len(objects),
+        byte_count=sum(entry["Size"] for entry in objects),
+        has_objects=bool(objects),
+    )
+
+
+def finish_owned_build(
+    *, caller: Caller, build_id: int, empty_allowed: bool, origin: Origin, now: datetime
+) -> Build:
+    """Close the caller's build as complete; finishing it again gives the same answer.
+
+    Raises as `closable_build` does, BuildClosed, EmptyBuild. A build with objects for which no
+    session that can write was ever issued is marked: other credentials wrote them, most likely
+    static keys in the uploader's environment, which win silently over ours.
+    """
+    build = closable_build(caller=caller, build_id=build_id)
+    if build.state(now) is Build.State.FINISHED:
+        return build
+    try:
+        survey = survey_build(caller=caller, build=build, origin=origin, now=now)
+    except (BuildClosed, SessionWithheld):
+        # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
+        build = closable_build(caller=caller, build_id=build_id)
+        if build.state(now) is Build.State.FINISHED:
+            return build
+        raise
+    written = IssuedSession.objects.for_build(build).issued().writing().exists()
+    return finish_build(
+        build_id=build_id,
+        survey=survey,
+        empty_allowed=empty_allowed,
+        written_without_session=survey.has_objects is True and not written,
+        now=now,
+    )

@@ -1,0 +1,224 @@
+"""Signature version 4 for POSTs and PUTs, with botocore's own signers and no client.
+
+A client per build's session costs milliseconds, one signature tens of microseconds
+(`tests/bench/presigning.py`). Nothing here calls a store.
+"""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+import structlog
+from botocore.auth import S3SigV4PostAuth, S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
+
+from builds.models import Store
+from credentials.errors import (
+    PostNotSupported,
+    PostSignerUnusable,
+    PostSupportUnknown,
+    VendorCredentialsMissing,
+)
+from credentials.rules.presigned_forms import Form
+from credentials.rules.secret import Secret
+from credentials.vending.sts import AssumedSession
+
+UNESCAPED = "/-_.~"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signer:
+    """Who signs, for which region, until when. `bucket_url` is where the bucket is reached.
+
+    The secrets stay in `session`; what was signed holds the session's token, by which the store
+    knows whose signature it is.
+    """
+
+    session: AssumedSession
+    region: str
+    bucket_url: str
+    expires_at: datetime
+
+    def sign_post(self, form: Form) -> dict[str, str]:
+        """The fields of a form with the policy and its signature."""
+        request = AWSRequest(method="POST", url=self.bucket_url)
+        request.context["s3-presign-post-fields"] = dict(form.fields)
+        request.context["s3-presign-post-policy"] = {
+            "expiration": f"{self.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "conditions": list(form.conditions),
+        }
+        S3SigV4PostAuth(self._credentials, "s3", self.region).add_auth(request)
+        fields: dict[str, str] = request.context["s3-presign-post-fields"]
+        return fields
+
+    def sign_url(
+        self, *, key: str, headers: Mapping[str, str], now: datetime, method: str = "PUT"
+    ) -> str:
+        """The address to which a request with exactly these headers may be sent."""
+        url = f"{self.bucket_url.rstrip('/')}/{quote(key, safe=UNESCAPED)}"
+        request = AWSRequest(method=method, url=url, headers=dict(headers))
+        seconds = int((self.expires_at - now).total_seconds())
+        S3SigV4QueryAuth(self._credentials, "s3", self.region, expires=seconds).add_auth(request)
+        return str(request.url)
+
+    @property
+    def _credentials(self) -> ReadOnlyCredentials:
+        return ReadOnlyCredentials(
+            self.session.access_key_id,
+            self.session.secret_access_key.reveal(),
+            self.session.session_token.reveal() or None,
+        )
+
+
+# The identity that signs POSTs for stores that take none of a session: a profile's own key.
+#
+# Such a signature reaches what its policy says and the identity may: one directory of one build.
+# Whoever held the key itself would reach every build of the bucket, so it never leaves this
+# process.
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigningIdentity:
+    """A key of its own that stands in for a session."""
+
+    access_key_id: str
+    secret_access_key: Secret
+
+    def stand_in(self, seconds: int, now: datetime) -> AssumedSession:
+        """The key, to sign with for so many seconds: as a session without a token."""
+        return AssumedSession(
+            access_key_id=self.access_key_id,
+            secret_access_key=self.secret_access_key,
+            session_token=Secret(""),
+            expires_at=now + timedelta(seconds=seconds),
+            assumed_role_id="",
+            packed_policy_percent=None,
+            request_id="",
+        )
+
+
+def post_signer(store: Store) -> SigningIdentity:
+    """The store's POST-signing identity, as its profile gives it.
+
+    Raises PostSignerUnusable where the profile gives no key; where it gives a session's, which may
+    end at any time; and where it gives the vendor's, which may do more. VendorCredentialsMissing
+    where that cannot be compared.
+    """
+    found = _key_of(store.post_signer_profile)
+    if found is None or found.token:
+        raise _unusable(store, "it is missing or temporary")
+    vendor = _key_of(None)
+    if vendor is None:
+        raise VendorCredentialsMissing
+    if found.access_key == vendor.access_key:
+        raise _unusable(store, "it is the vendor's")
+    return SigningIdentity(
+        access_key_id=found.access_key, secret_access_key=Secret(found.secret_key)
+    )
+
+
+def _key_of(profile: str | None) -> Any:
+    """What boto3 finds, frozen; None when it finds nothing or cannot read it."""
+    try:
+        credentials = _boto_session(profile).get_credentials()
+        return credentials.get_frozen_credentials() if credentials else None
+    except BotoCoreError as err:
+        log.warning("credentials_not_found", profile=profile, error=type(err).__name__)
+        return None
+
+
+@lru_cache(maxsize=32)
+def _boto_session(profile: str | None) -> boto3.session.Session:
+    """Shared, since finding credentials costs tens of milliseconds. As the vendor's key, one that
+    was replaced in its file is found when the process starts anew.
+    """
+    return boto3.session.Session(profile_name=profile)
+
+
+def _unusable(store: Store, reason: str) -> PostSignerUnusable:
+    profile = store.post_signer_profile
+    log.error("post_signer_unusable", store=store.name, profile=profile, reason=reason)
+    return PostSignerUnusable()
+
+
+# Who signs a store's POSTs: a session of the build, or an identity of the store's, or nobody.
+
+
+def identity_for_posts(store: Store) -> SigningIdentity | None:
+    """None where a session signs. Raises PostNotSupported, PostSignerUnusable.
+
+    AWS takes what a session signed. Any other store has to have shown it: there are some that
+    answer 204 and store nothing, so that an upload would seem to have gone well.
+    """
+    if store.post_support == Store.PostSupport.WORKS:
+        return None
+    if store.post_support == Store.PostSupport.UNKNOWN:
+        if store.endpoint_url:
+            raise PostSupportUnknown
+        return None
+    if not store.post_signer_profile:
+        raise PostNotSupported
+    return post_signer(store)
+
+
+# Where a store's bucket is reached by those who hold a presigned POST or PUT.
+
+# Only the address is wanted, and botocore makes none without a key to sign with.
+NOBODY = "nobody"
+
+_unsigned = boto3.session.Session()
+_addresses: "dict[BucketPlace, str]" = {}
+_making = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketPlace:
+    """What decides a bucket's address."""
+
+    bucket: str
+    region: str
+    endpoint_url: str
+    addressing: str
+
+
+def bucket_url(store: Store, *, endpoint_url: str) -> str:
+    """The address of the store's bucket at an endpoint (empty: AWS), as SDKs have it.
+
+    On AWS, `automatic` is the virtual host in the bucket's own region: botocore's choice for
+    presigned requests is the global host, which answers with a redirect for a while after a
+    bucket was made, and uploaders do not follow it (botocore, `_should_use_global_endpoint`).
+    """
+    is_aws, style = not endpoint_url, store.addressing
+    place = BucketPlace(
+        bucket=store.bucket,
+        region=store.region,
+        endpoint_url=endpoint_url,
+        addressing="virtual" if is_aws and style == Store.Addressing.AUTO else style,
+    )
+    if (url := _addresses.get(place)) is None:
+        with _making:
+            url = _addresses[place] = _make(place)
+    return url
+
+
+def _make(place: BucketPlace) -> str:
+    config: Any = {"addressing_style": place.addressing}
+    client = _unsigned.client(
+        "s3",
+        region_name=place.region,
+        endpoint_url=place.endpoint_url or None,
+        aws_access_key_id=NOBODY,
+        aws_secret_access_key=NOBODY,
+        config=Config(signature_version="s3v4", s3=config),
+    )
+    return str(client.generate_presigned_post(place.bucket, NOBODY)["url"])

@@ -1,0 +1,215 @@
+"""The one place that calls STS: a shared client per store and process, time-outs, typed errors.
+
+How long is waited, and how often is tried, is said by a `Patience`. `total_max_attempts` counts
+attempts; `max_attempts: 2` would be three (botocore's retry guide, and measured against a hanging
+server).
+"""
+
+import re
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import structlog
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+from django.conf import settings
+
+from builds.models import Store
+from builds.names import has_controls
+from credentials.errors import StsBadAnswer, StsUnreachable
+from credentials.rules.cooldown import Cooldown
+from credentials.rules.secret import Secret
+from credentials.vending.store_errors import (
+    CALL_FAILED,
+    TIMED_OUT,
+    UNREADABLE,
+    loggable,
+    typed_error,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+EXPIRY_TOLERANCE = timedelta(minutes=1)
+# Some stores give longer sessions than were asked for. None gives more than 12 hours.
+LATEST_EXPIRY = timedelta(hours=12)
+# What the ledger has room for. AWS: key ids have 16 to 128 characters, role ids up to 193 with the
+# session's name; the packed size is a percentage.
+ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_.+/=-]{1,128}\Z", re.ASCII)
+LONGEST_ROLE_ID, LONGEST_REQUEST_ID, LARGEST_PACKED_SIZE = 193, 128, 1000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """What makes two stores share a client."""
+
+    region: str
+    endpoint_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long a call waits to connect and for an answer, in seconds, and how often it is tried."""
+
+    connect_seconds: float
+    read_seconds: float
+    attempts: int
+
+
+USUAL = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
+# For whom the answer may come late: another attempt would be another session.
+ONE_LONG_ATTEMPT = Patience(connect_seconds=1.0, read_seconds=5.0, attempts=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssumedSession:
+    """An STS session as the store gave it. The secrets are here and nowhere else."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret
+    expires_at: datetime
+    assumed_role_id: str
+    packed_policy_percent: int | None
+    request_id: str
+
+
+_clients: "dict[tuple[Endpoint, Patience], STSClient]" = {}
+_making = threading.Lock()
+cooldown = Cooldown()
+
+
+def assume_role(
+    *,
+    store: Store,
+    session_name: str,
+    policy: str,
+    duration_seconds: int,
+    now: datetime,
+    patience: Patience = USUAL,
+) -> AssumedSession:
+    """Call AssumeRole once. `policy` is required: without one a session has the whole role.
+
+    Raises an StsError or PolicyTooLarge; ValueError when called without a policy.
+    """
+    if not policy:
+        raise ValueError("a session without a policy would have the whole role")
+    request: dict[str, Any] = {
+        "RoleArn": store.role_arn,
+        "RoleSessionName": session_name,
+        "DurationSeconds": duration_seconds,
+        "Policy": policy,
+    }
+    if store.external_id:
+        request["ExternalId"] = store.external_id
+    if cooldown.is_on(_endpoint(store)):
+        raise StsUnreachable
+    try:
+        answer = client_for(store, patience).assume_role(**request)
+    except CALL_FAILED as err:
+        if isinstance(err, TIMED_OUT):
+            cooldown.begin(_endpoint(store))
+        log.warning(
+            "assume_role_failed", store=store.name, session=session_name, error=loggable(err)
+        )
+        # `from None`: the cause may carry the store's answer, and tracebacks are logged.
+        raise typed_error(err) from None
+    except UNREADABLE as err:
+        log.warning("assume_role_unreadable", store=store.name, error=type(err).__name__)
+        raise StsBadAnswer from None
+    session = _read(answer)
+    _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
+    return session
+
+
+def _read(answer: Any) -> AssumedSession:
+    try:
+        credentials = {name: value for name, value in answer["Credentials"].items() if value}
+        access_key_id = credentials["AccessKeyId"]
+        if not ACCESS_KEY_ID.match(access_key_id):
+            raise ValueError("not an access key id")
+        return AssumedSession(
+            access_key_id=access_key_id,
+            secret_access_key=Secret(credentials["SecretAccessKey"]),
+            session_token=Secret(credentials["SessionToken"]),
+            expires_at=credentials["Expiration"].astimezone(UTC),
+            assumed_role_id=_short(
+                answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""), LONGEST_ROLE_ID
+            ),
+            packed_policy_percent=_percent(answer.get("PackedPolicySize")),
+            request_id=_short(
+                answer.get("ResponseMetadata", {}).get("RequestId", ""), LONGEST_REQUEST_ID
+            ),
+        )
+    except UNREADABLE as err:
+        log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")
+        raise StsBadAnswer from None
+
+
+def _short(text: str, longest: int) -> str:
+    if len(text) > longest or has_controls(text):
+        raise ValueError("a name that is none")
+    return text
+
+
+def _percent(size: int | None) -> int | None:
+    if size is not None and not 0 <= size <= LARGEST_PACKED_SIZE:
+        raise ValueError("not a packed size")
+    return size
+
+
+def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> None:
+    if not asked_for - EXPIRY_TOLERANCE <= expires_at <= asked_for + LATEST_EXPIRY:
+        log.error(
+            "assume_role_expiry", store=store.name, expires_at=str(expires_at), asked=str(asked_for)
+        )
+        raise StsBadAnswer
+
+
+def client_for(store: Store, patience: Patience = USUAL) -> "STSClient":
+    """The shared client of a store's endpoint; made once, then handed out without a lock."""
+    key = _endpoint(store), patience
+    if (client := _clients.get(key)) is None:
+        with _making:
+            client = _clients.get(key) or _make_client(*key)
+            _clients[key] = client
+    return client
+
+
+def _endpoint(store: Store) -> Endpoint:
+    """Where a store's STS is asked."""
+    return Endpoint(region=store.region, endpoint_url=store.endpoint_url)
+
+
+def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
+    config = Config(
+        connect_timeout=patience.connect_seconds,
+        read_timeout=patience.read_seconds,
+        retries={"mode": "standard", "total_max_attempts": patience.attempts},
+        max_pool_connections=max(10, settings.LTD_WEB_THREADS),
+    )
+    return boto3.session.Session().client(
+        "sts",
+        region_name=endpoint.region,
+        endpoint_url=endpoint.endpoint_url or None,
+        config=config,
+    )
+
+
+def warm_up() -> None:
+    """Make the clients of all stores before the first request needs one.
+
+    Raises the database's errors; the clients are then made when first used.
+    """
+    for store in Store.objects.all():
+        try:
+            for patience in (USUAL, ONE_LONG_ATTEMPT):
+                client_for(store, patience)
+        except (BotoCoreError, ValueError) as err:
+            # One store's mistake must not keep the others from being served.
+            log.error("store_not_warmed_up", store=store.name, error=str(err))

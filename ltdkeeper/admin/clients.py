@@ -1,0 +1,268 @@
+"""Clients, API keys and the ledger in the admin. Job tokens and publishers are elsewhere."""
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
+from django.views.decorators.debug import sensitive_variables
+
+from credentials.access.clients import end_job_token, make_api_key, withdraw_api_key
+from credentials.models import ApiKey, Client, Grant, JobToken
+from credentials.models.validators import validate_networks
+from credentials.rules.secret import Secret
+from ltdkeeper.admin import clients as _access  # noqa: F401 - registers its models
+from ltdkeeper.admin import ledger as _ledger  # noqa: F401 - registers its models
+from ltdkeeper.admin import publishers as _publishers  # noqa: F401 - the same
+from ltdkeeper.admin.records import EditForm, KeeperAdmin, RecordAdmin, SwitchedAdmin
+
+# The form that a key is made with in the admin. What it says cannot be changed afterwards.
+
+
+class NetworksField(forms.CharField):
+    """Networks as people write them: one a line, or with commas between."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "cols": 40, "spellcheck": "false"})
+    default_validators = [validate_networks]
+
+    def to_python(self, value: Any) -> Any:
+        return str(value or "").replace(",", " ").split()
+
+
+class NewKeyForm(EditForm):
+    """Refuses keys that could never open anything, and limits that contradict each other."""
+
+    networks = NetworksField(
+        required=False,
+        help_text="One a line, such as 192.0.2.0/24 or 2001:db8::/32: the key, and every token it "
+        "gives, is taken from there only. Empty: from everywhere.",
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("client", "label", "expires_at", "all_products", "products", "networks")
+
+    def clean_expires_at(self) -> datetime | None:
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at and expires_at <= timezone.now():
+            raise ValidationError("That is over. Choose a moment to come, or leave it empty.")
+        return expires_at
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or self.cleaned_data
+        if "products" in cleaned and "client" in cleaned:
+            self._check_products(cleaned)
+        return cleaned
+
+    def _check_products(self, cleaned: dict[str, Any]) -> None:
+        products = cleaned["products"]
+        if cleaned["all_products"] and products:
+            self.add_error("products", "Untick all products, or name none here.")
+        if not cleaned["all_products"] and not products:
+            self.add_error("products", "Name a product, or tick all products.")
+        foreign = products.exclude(grants__client=cleaned["client"])
+        if foreign:
+            names = ", ".join(product.slug for product in foreign)
+            self.add_error("products", f"The client is not granted: {names}. Grant it first.")
+
+
+class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
+    """The products a client may see and upload to."""
+
+    model = Grant
+    form = EditForm
+    extra = 0
+    autocomplete_fields = ("product",)
+
+
+class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
+    """A client's keys, to look at; they are made and withdrawn under API keys."""
+
+    model = ApiKey
+    fields = readonly_fields = (
+        "token_name",
+        "label",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "withdrawn_at",
+    )
+    verbose_name_plural = "API keys (make and withdraw them under API keys)"
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        return False
+
+
+@admin.register(Client)
+class ClientAdmin(SwitchedAdmin):
+    """Machines that ask. They are disabled, not deleted: the record refers to them."""
+
+    list_display = ("name", "is_active", "may_create_products", "created_at")
+    list_filter = ("is_active", "may_create_products")
+    search_fields = ("name",)
+    ordering = ("name",)
+    inlines = (GrantInline, ApiKeyInline)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        return False
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(KeeperAdmin):
+    """Keys: made (and shown) once, withdrawn for good, never changed."""
+
+    list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "withdrawn_at")
+    list_filter = ("withdrawn_at", "expires_at")
+    list_select_related = ("client",)
+    search_fields = ("public_id", "client__name", "label")
+    autocomplete_fields = ("client", "products")
+    actions = ("withdraw",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        chosen = {} if obj else {"form": NewKeyForm}
+        return super().get_form(request, obj, *args, **kwargs | chosen)
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        if obj is None:
+            return NewKeyForm.Meta.fields
+        about = ("token_name", "client", "label", "opens", "taken_from")
+        return (*about, "created_at", "expires_at", "last_used_at", "withdrawn_at")
+
+    @admin.display(description="opens")
+    def opens(self, key: ApiKey) -> str:
+        """Its products, in words."""
+        if key.all_products:
+            return "all products of the client"
+        granted = ", ".join(key.products.filter(clients=key.client).values_list("slug", flat=True))
+        return f"only {granted}" if granted else "nothing: the client lost its grants"
+
+    @admin.display(description="taken from")
+    def taken_from(self, key: ApiKey) -> str:
+        """Its networks, in words."""
+        return ", ".join(key.networks) or "everywhere"
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ApiKey | None = None
+    ) -> tuple[str, ...]:
+        return () if obj is None else self.get_fields(request, obj)
+
+    @sensitive_variables("secret")
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Adding goes through the service; nothing else is ever saved."""
+        key, secret = make_api_key(
+            client=obj.client,
+            actor=request.user,
+            label=obj.label,
+            expires_at=obj.expires_at,
+            products=None if obj.all_products else form.cleaned_data["products"],
+            networks=obj.networks,
+        )
+        obj.pk, obj.public_id, obj.shown_once = key.pk, key.public_id, secret
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+        """`make_api_key` has written the products."""
+
+    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
+        """`make_api_key` has written the entry."""
+        return LogEntry.objects.filter(object_id=str(obj.pk)).latest("pk")
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Show the key on this one page: not in a message, which would be stored."""
+        return self._show_once(request, obj, obj.shown_once)
+
+    def _show_once(self, request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "API key made",
+            "opts": self.opts,
+            "key": key,
+            "opens": self.opens(key),
+            "taken_from": self.taken_from(key),
+            "secret": secret.reveal(),
+        }
+        response = TemplateResponse(request, SHOWN_ONCE, context)
+        add_never_cache_headers(response)
+        return response
+
+    @admin.action(description="Withdraw selected API keys", permissions=["change"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> TemplateResponse | None:
+        """Ask first: it cannot be undone."""
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Withdraw API keys?",
+                "opts": self.opts,
+                "keys": queryset.select_related("client"),
+            }
+            return TemplateResponse(request, WITHDRAW, context)
+        for key in queryset:
+            withdraw_api_key(key=key, actor=request.user, now=timezone.now())
+        self.message_user(request, f"{len(queryset)} withdrawn.")
+        return None
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Whom Django lets change keys may withdraw them; a single one is only looked at."""
+        return obj is None and super().has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+
+SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
+WITHDRAW = "admin/credentials/apikey/withdraw.html"
+
+
+# Job tokens in the admin.
+
+
+@admin.register(JobToken)
+class JobTokenAdmin(RecordAdmin):
+    """What CI jobs hold, to look at, and to end before its time."""
+
+    list_display = (
+        "token_name",
+        "opens",
+        "expires_at",
+        "ended_at",
+        "client",
+        "origin",
+        "identity",
+        "created_at",
+    )
+    list_filter = ("expires_at", "ended_at", "client", "publisher")
+    search_fields = ("^public_id", "identity", "client__name")
+    search_help_text = "Begins with the public id; or holds a part of identity or client."
+    show_full_result_count = False
+    actions = ("end",)
+    fields = readonly_fields = list_display
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
+        tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")
+        return tokens.prefetch_related("products")
+
+    @admin.display(description="came from")
+    def origin(self, token: JobToken) -> str:
+        return str(token.publisher or token.api_key)
+
+    @admin.display(description="products")
+    def opens(self, token: JobToken) -> str:
+        return ", ".join(sorted(product.slug for product in token.products.all()))
+
+    @admin.action(description="End selected job tokens", permissions=["change"])
+    def end(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> None:
+        for token in queryset.filter(ended_at=None):
+            end_job_token(job_token=token, now=timezone.now())
+            self.log_change(request, token, "Ended.")
+        self.message_user(request, "Ended: the next call with them is refused.")

@@ -1,0 +1,130 @@
+"""The admin's site: its braked login, and a front page with what the ledger says about today."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import update_wrapper
+from http import HTTPStatus
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.core.exceptions import BadRequest, ValidationError
+from django.db.models import Count, Model, Q
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from credentials.access.throttling import Brake, count_failure, take_back
+from ltdkeeper.api.origins import caller_address
+
+# Logging into the admin, braked.
+#
+# A password can be guessed, an API key cannot. So unlike there, an address with too many failures
+# has to wait before its next password is looked at, right or not. Each is counted before it is
+# looked at: of any number at once, no more than the limit reach the slow hash.
+
+TOO_MANY = "Too many failed logins from your address. Try again in %(seconds)s seconds."
+
+
+class BrakedLoginForm(AdminAuthenticationForm):
+    """Django's form; `seconds_to_wait` is set where it did not look at the password."""
+
+    seconds_to_wait: int | None = None
+
+    def clean(self) -> dict[str, Any]:
+        now = timezone.now()
+        address = caller_address(self.request) if self.request else ""
+        self.seconds_to_wait = count_failure(brake=Brake.LOGIN, address=address, now=now)
+        if self.seconds_to_wait:
+            raise ValidationError(TOO_MANY, params={"seconds": self.seconds_to_wait})
+        cleaned = super().clean()
+        take_back(brake=Brake.LOGIN, address=address, now=now)
+        return cleaned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Sessions: alive now; issued, failed and withheld `since` midnight (UTC)."""
+
+    now: str
+    since: str
+    active: int
+    issued_today: int
+    failed_today: int
+    withheld_today: int
+
+
+def figures(now: datetime) -> Figures:
+    """One query over the ledger's newest rows; a session lives at most 12 hours."""
+    from credentials.models import IssuedSession  # noqa: PLC0415 - the site loads before models
+
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    status = IssuedSession.Status
+    today = Q(requested_at__gte=midnight)
+    recent = IssuedSession.objects.since(min(midnight, now - timedelta(hours=13)))
+    return Figures(
+        now=now.isoformat(),
+        since=midnight.isoformat(),
+        **recent.aggregate(
+            active=Count("pk", filter=Q(status=status.ISSUED, expires_at__gt=now)),
+            issued_today=Count("pk", filter=today & Q(status=status.ISSUED)),
+            failed_today=Count("pk", filter=today & Q(status=status.FAILED)),
+            withheld_today=Count("pk", filter=today & Q(status=status.WITHHELD)),
+        ),
+    )
+
+
+class KeeperAdminSite(AdminSite):
+    """Django's admin with a braked login and the ledger's figures on its front page."""
+
+    site_header = "ltdkeeper"
+    site_title = "ltdkeeper"
+    index_title = "Overview"
+    index_template = "admin/keeper_index.html"
+    enable_nav_sidebar = True
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The login page; 429 with `Retry-After` where a password was not looked at."""
+
+        self.login_form = BrakedLoginForm
+        response = super().login(request, extra_context)
+        form = getattr(response, "context_data", {}).get("form")
+        if isinstance(form, BrakedLoginForm) and form.seconds_to_wait:
+            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
+            response["Retry-After"] = str(form.seconds_to_wait)
+        return response
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Figures and verdicts are for those who may look at what they are about."""
+        from builds.models import Store  # noqa: PLC0415 - as above
+        from credentials.models import IssuedSession  # noqa: PLC0415
+        from credentials.models.runs import IsolationRun, last_verdicts  # noqa: PLC0415
+
+        may_see = self._may_see
+        sees_verdicts = may_see(request, Store) and may_see(request, IsolationRun)
+        context = {
+            "figures": figures(timezone.now()) if may_see(request, IssuedSession) else None,
+            "isolation": last_verdicts() if sees_verdicts else [],
+            **(extra_context or {}),
+        }
+        return super().index(request, context)
+
+    def _may_see(self, request: HttpRequest, model: type[Model]) -> bool:
+        return self.get_model_admin(model).has_view_permission(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere."""
+
+        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            values = (value for values in request.GET.lists() for value in (values[0], *values[1]))
+            if "\0" in request.path or any("\0" in value for value in values):
+                raise BadRequest("There is a NUL in the address.")
+            response: HttpResponse = view(request, *args, **kwargs)
+            return response
+
+        return super().admin_view(update_wrapper(without_nul, view), cacheable)

@@ -1,0 +1,117 @@
+"""The `Authorization` header -> a caller. Nothing else authenticates the API: no cookie does."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from credentials.access.callers import Caller, authenticate
+from credentials.access.throttling import Brake, count_failure
+from credentials.errors import InvalidCredentials, TooManyFailures
+from credentials.rules.secret import Secret
+from ltdkeeper.api.origins import caller_address
+
+REALM = 'Basic realm="ltdkeeper"'
+UNREADABLE = "The Authorization header is neither Basic nor Bearer as RFC 7617 and 6750 say."
+
+
+class TokenAuthentication(BaseAuthentication):
+    """Basic `name:key`, Basic `token:` with an empty password, or Bearer.
+
+    Without the header the request stays anonymous; with a wrong one it is 401, and 429 once
+    there were too many of those from its address. Not where AWS SDKs come to refresh
+    (`tells_to_wait=False`): they repeat a 429 whatever its Retry-After says.
+    """
+
+    def __init__(self, *, tells_to_wait: bool = True) -> None:
+        self.tells_to_wait = tells_to_wait
+
+    def authenticate(self, request: Request) -> tuple[Caller, Caller] | None:
+        header = request.META.get("HTTP_AUTHORIZATION", "")
+        if not header:
+            return None
+        try:
+            caller = _caller_of(header, caller_address(request), timezone.now())
+        except AuthenticationFailed as err:
+            too_many = too_many_failures(request)
+            if too_many and self.tells_to_wait:
+                raise too_many from err
+            raise
+        return caller, caller
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+def too_many_failures(request: Request) -> TooManyFailures | None:
+    """Count a request that failed to authenticate; what to tell it where there were too many."""
+    seconds = count_failure(brake=Brake.TOKEN, address=caller_address(request), now=timezone.now())
+    return TooManyFailures(retry_after=seconds) if seconds else None
+
+
+def shown_token(request: Request) -> Secret:
+    """The token that an authenticated request showed, as it was sent."""
+    return Secret(_read(request.META["HTTP_AUTHORIZATION"])[1])
+
+
+def _caller_of(header: str, address: str, now: datetime) -> Caller:
+    name, raw_token = _read(header)
+    try:
+        return authenticate(raw_token=raw_token, name=name, address=address, now=now)
+    except InvalidCredentials as err:
+        raise AuthenticationFailed(err.message) from err
+
+
+def _read(header: str) -> tuple[str | None, str]:
+    """The name (None where none was sent) and the token in a header."""
+    scheme, _, rest = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return None, rest.strip()
+    if scheme.lower() == "basic":
+        return _read_basic(rest.strip())
+    raise AuthenticationFailed(UNREADABLE)
+
+
+def _read_basic(encoded: str) -> tuple[str | None, str]:
+    try:
+        user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, ValueError) as err:
+        raise AuthenticationFailed(UNREADABLE) from err
+    return (user, password) if password else (None, user)
+
+
+# Who passes the door of the API. What a caller may do behind it, the services decide.
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller of a request that passed `IsCaller`. Raises TypeError for any other."""
+    if not isinstance(request.auth, Caller):
+        raise TypeError("the request has no caller")
+    return request.auth
+
+
+def reader_of(request: Request) -> Caller | None:
+    """Whose grants limit what a reading request sees; None where everybody may read."""
+    return None if settings.LTD_PUBLIC_READS else caller_of(request)
+
+
+class IsCaller(BasePermission):
+    """Only with a token."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.auth, Caller)
+
+
+class IsCallerOrPublicRead(IsCaller):
+    """The same, but reading is free where the operator chose `LTD_PUBLIC_READS`."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        is_free = settings.LTD_PUBLIC_READS and request.method in {"GET", "HEAD", "OPTIONS"}
+        return is_free or super().has_permission(request, view)

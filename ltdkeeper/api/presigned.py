@@ -1,0 +1,202 @@
+"""Presigned POSTs and PUTs over HTTP: parse, call one service, render."""
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from credentials.rules.object_names import MAX_FILES
+from credentials.rules.presigned_forms import WantedFile
+from credentials.vending.presigning import SignedPosts, SignedPuts, presign_posts, presign_puts
+from ltdkeeper.api.authentication import caller_of
+from ltdkeeper.api.origins import origin_of
+from ltdkeeper.api.wire import KnownFieldsOnly, NeverStored, StrictIntegerField, StrictListField
+
+# Requests for presigned POSTs and PUTs, and how they are answered.
+
+HEADER_LENGTH = 255
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]*[\x21-\x7e]\Z", re.ASCII)
+
+
+@extend_schema_field(str)
+class TextField(serializers.Field[str, str, str, Any]):
+    """JSON text as it is. What is wrong with it is said where its meaning is known."""
+
+    default_error_messages = {"not_text": "Must be text."}
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+class NamesField(serializers.ListField):
+    """A list of texts, of thousands perhaps: looked at at once, not through a field for each."""
+
+    child = TextField()
+    default_error_messages = {"not_texts": "Must be a list of text."}
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+            self.fail("not_texts")
+        return data
+
+
+class PresignedPostsRequestSerializer(KnownFieldsOnly):
+    """`POST /builds/<id>/presigned-posts`."""
+
+    directories = NamesField(help_text="`/` for the root itself, others as `a/` or `a/b/`.")
+
+
+class FileSerializer(KnownFieldsOnly):
+    """A file that is to be uploaded, with what the client knows of it."""
+
+    key = TextField(help_text="Relative to the root.")
+    size = StrictIntegerField(required=False, allow_null=True, default=None, min_value=0)
+    sha256 = TextField(required=False, allow_null=True, default=None)
+    content_type = TextField(required=False, allow_null=True, default=None)
+
+    def validate_size(self, value: int | None) -> int | None:
+        if value is not None and value > settings.LTD_POST_MAX_BYTES:
+            raise serializers.ValidationError(f"At most {settings.LTD_POST_MAX_BYTES} bytes.")
+        return value
+
+    def validate_sha256(self, value: str | None) -> str | None:
+        if value is not None and not _SHA256.match(value):
+            raise serializers.ValidationError("Must be 64 hexadecimal digits.")
+        return value
+
+    def validate_content_type(self, value: str | None) -> str | None:
+        if value is None or (len(value) <= HEADER_LENGTH and _MEDIA_TYPE.match(value)):
+            return value
+        raise serializers.ValidationError("Must be a media type such as text/html.")
+
+
+class PresignedUrlsRequestSerializer(KnownFieldsOnly):
+    """`POST /builds/<id>/presigned-urls`."""
+
+    files = StrictListField(child=FileSerializer(), limit=MAX_FILES)
+
+    def wanted(self) -> list[WantedFile]:
+        """The files of a valid request."""
+        return [WantedFile(**file) for file in self.validated_data["files"]]
+
+
+class SignedPostSerializer(serializers.Serializer[Any]):
+    """A presigned POST: send all fields as they are, for files `Content-Type`, then `file`."""
+
+    url = serializers.URLField()
+    fields = serializers.DictField(child=serializers.CharField())  # type: ignore[assignment]
+
+
+class _PostMapsSerializer(serializers.Serializer[Any]):
+    post_prefix_urls = serializers.DictField(child=SignedPostSerializer())
+    post_dir_urls = serializers.DictField(child=SignedPostSerializer())
+    post_expires_at = serializers.DateTimeField()
+
+
+class PresignedPostsSerializer(_PostMapsSerializer):
+    """The answer to `POST /builds/<id>/presigned-posts`."""
+
+    session_id = serializers.CharField()
+
+
+class SignedPutSerializer(serializers.Serializer[Any]):
+    """A presigned PUT: send every header as it is."""
+
+    method = serializers.CharField()
+    url = serializers.URLField()
+    headers = serializers.DictField(child=serializers.CharField())
+
+
+class PresignedUrlsSerializer(serializers.Serializer[Any]):
+    """The answer to `POST /builds/<id>/presigned-urls`."""
+
+    urls = serializers.DictField(child=SignedPutSerializer())
+    expires_at = serializers.DateTimeField()
+    session_id = serializers.CharField()
+
+
+def render_posts(posts: SignedPosts) -> dict[str, Any]:
+    """The two maps, by exactly the directories that were sent, and until when they are good."""
+    shown = {"post_prefix_urls": posts.files, "post_dir_urls": posts.directories}
+    maps = {
+        title: {name: {"url": post.url, "fields": post.fields} for name, post in by_name.items()}
+        for title, by_name in shown.items()
+    }
+    return {**maps, "post_expires_at": _moment(posts.expires_at)}
+
+
+def render_puts(puts: SignedPuts) -> dict[str, Any]:
+    """The PUTs by exactly the keys that were sent."""
+    return {
+        "urls": {
+            key: {"method": "PUT", "url": put.url, "headers": put.headers}
+            for key, put in puts.files.items()
+        },
+        "expires_at": _moment(puts.expires_at),
+        "session_id": puts.session_id,
+    }
+
+
+def _moment(value: Any) -> Any:
+    return serializers.DateTimeField().to_representation(value)
+
+
+class PresignedPostsView(NeverStored, APIView):
+    """POSTs that need no other credentials, for the directories of one build."""
+
+    http_method_names = ["post", "options"]
+
+    @extend_schema(
+        operation_id="presign_posts",
+        request=PresignedPostsRequestSerializer,
+        responses=PresignedPostsSerializer,
+    )
+    def post(self, request: Request, build_id: int) -> Response:
+        """Two for each directory: one for any file in it, one for the object it is named by."""
+        serializer = PresignedPostsRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        posts = presign_posts(
+            caller=caller_of(request),
+            build_id=build_id,
+            directories=serializer.validated_data["directories"],
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        return Response({**render_posts(posts), "session_id": posts.session_id})
+
+
+class PresignedUrlsView(NeverStored, APIView):
+    """PUTs that need no other credentials, for single files of one build."""
+
+    http_method_names = ["post", "options"]
+
+    @extend_schema(
+        operation_id="presign_urls",
+        request=PresignedUrlsRequestSerializer,
+        responses=PresignedUrlsSerializer,
+    )
+    def post(self, request: Request, build_id: int) -> Response:
+        """One for each file; size, SHA-256 and content type are held to where they are said."""
+        serializer = PresignedUrlsRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        puts = presign_puts(
+            caller=caller_of(request),
+            build_id=build_id,
+            files=serializer.wanted(),
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        return Response(render_puts(puts))

@@ -1,0 +1,188 @@
+"""How requests are read and answers written: strict JSON in, JSON out, absolute addresses.
+
+The strict fields exist because DRF's own accept numbers where text belongs and the other way
+round, and such a value may become part of an object key.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar
+
+import orjson
+from django.conf import settings
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound, ParseError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from builds.names import has_controls
+
+# The headers of answers that hold credentials, or what was signed with them.
+NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
+
+
+def public_url(path: str) -> str:
+    """The absolute address of a path of this service, from `LTD_PUBLIC_URL` alone."""
+    return f"{settings.LTD_PUBLIC_URL}{path}"
+
+
+def accepts(request: Request, media_type: str) -> bool:
+    """Whether the request's `Accept` header names a media type itself; `*/*` does not."""
+    named = str(request.META.get("HTTP_ACCEPT", "")).lower().split(",")
+    return media_type in {one.partition(";")[0].strip() for one in named}
+
+
+# A whole number in a query, which every database can hold.
+ID = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
+
+
+class StrictJSONParser(BaseParser):
+    """RFC 8259 JSON: no NaN, no lone surrogates, no recursion to exhaust."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return orjson.loads(stream.read())
+        except orjson.JSONDecodeError as err:
+            raise ParseError(f"The body is not JSON: {err}") from err
+
+
+class OrjsonRenderer(BaseRenderer):
+    """The only renderer of the API; the answer's media type is set by the view or the problem."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(self, data: Any, media_type: Any = None, context: Any = None) -> bytes:
+        return (
+            b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
+        )
+
+
+class AlwaysJSON(BaseContentNegotiation):
+    """No `Accept` header meets a 406 here: LTD clients send a media type of their own."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        sent = (request.content_type or "").split(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == sent), None)
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
+class PublicCursorPagination(CursorPagination):
+    """Newest first, in constant time whatever the table's size; links use the public address."""
+
+    page_size = 100
+    max_page_size = 1000
+    page_size_query_param = "page_size"
+    ordering = "-id"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        known = {self.cursor_query_param, self.page_size_query_param}
+        refuse_unknown(request.query_params, known)
+        page: Any = super().paginate_queryset(queryset, request, view)
+        self.base_url = public_url(request.get_full_path())
+        return page
+
+    def get_page_size(self, request: Request) -> int:
+        """Raises ValidationError for a size that would not be heeded."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return self.page_size
+        if not ID.match(asked) or not 1 <= int(asked) <= self.max_page_size:
+            sentence = f"1 to {self.max_page_size}, or leave it out for {self.page_size}."
+            raise serializers.ValidationError({self.page_size_query_param: [sentence]})
+        return int(asked)
+
+    def decode_cursor(self, request: Request) -> Any:
+        cursor: Any = super().decode_cursor(request)
+        if cursor and cursor.position is not None and not ID.match(cursor.position):
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
+
+    def links(self) -> dict[str, str | None]:
+        """Addresses of the neighbouring pages, None at an end."""
+        return {"next": self.get_next_link(), "previous": self.get_previous_link()}
+
+
+class StrictCharField(serializers.CharField):
+    """Text only: no number, no list, no control character."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {
+        "not_text": "Must be text.",
+        "unprintable": "Must not contain control characters.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        if has_controls(data):
+            self.fail("unprintable")
+        return str(super().to_internal_value(data))
+
+
+class StrictListField(serializers.ListField):
+    """A list that is refused for its length before its members are looked at."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"too_long": "At most {limit} members."}
+
+    def __init__(self, *, limit: int, **kwargs: Any) -> None:
+        self.limit = limit
+        super().__init__(**kwargs)
+
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if isinstance(data, list) and len(data) > self.limit:
+            self.fail("too_long", limit=self.limit)
+        return list(super().to_internal_value(data))
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A JSON integer: not text, not true, not 1.0."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if type(data) is not int:
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """JSON true or false, nothing else."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class KnownFieldsOnly(serializers.Serializer[Any]):
+    """Refuses members it does not know, so that a misspelt option is not silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        refuse_unknown(data, self.fields)
+        return value
+
+
+def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
+    """Raises ValidationError for the first name that is not known."""
+    if unknown := sorted(name for name in sent if name not in known):
+        raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
+
+
+class NeverStored:
+    """For views whose answers hold secrets: no cache may store one."""
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
+        for name, value in NEVER_STORED.items():
+            response[name] = value
+        return response

@@ -1,0 +1,107 @@
+"""`manage.py bootstrap_store`: the identities and the bucket settings that a store needs."""
+
+from argparse import ArgumentParser
+from contextlib import nullcontext
+from typing import Any
+
+from boto3.session import Session
+from botocore.exceptions import BotoCoreError, ProfileNotFound
+from django.conf import settings
+
+from builds.models import Store
+from credentials.identities import UnsafeIdentityError
+from credentials.operations.leases import only_run
+from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
+from credentials.stores.operator import Operator, key_of_profile
+from credentials.stores.report import json_document, text_lines
+from ltdkeeper.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    end,
+    not_made,
+    reason_of,
+    wrong_argument,
+)
+
+SET_AS_WELL = (
+    "Set LTD_STORE_WITH_SYNC=true as well, if LTD_STORE_* describes this store: ensure_store "
+    "compares them."
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Say what a store's account needs, or make it with your own credentials (boto3's usual "
+        "places, or --profile). Safe to repeat. Exit code 3 when a step failed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="needed where there are several")
+        parser.add_argument("--apply", action="store_true", help="do it; without, only look")
+        parser.add_argument(
+            "--with-sync",
+            action="store_true",
+            help="let the upload role read objects, for products with sync access",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument("--profile", default="", help="your own credentials")
+        parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
+        parser.add_argument("--vendor-profile", default="", help="its credentials, to try with")
+        parser.add_argument("--prefix", default="ltdkeeper", help="begins the users' names")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        try:
+            session = Session(profile_name=options["profile"] or None)
+            store = _store(options["store"])
+            plan = plan_for(
+                store,
+                with_sync=options["with_sync"],
+                vendor_arn=options["vendor_arn"],
+                prefix=options["prefix"],
+            )
+            vendor_profile = options["vendor_profile"]
+            vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
+            one_run = only_run(f"bootstrap_store of the store {store.name}")
+            with one_run if options["apply"] else nullcontext():
+                report = self._bootstrap(
+                    is_json=options["format"] == "json",
+                    operator=Operator.of(store, session=session),
+                    plan=plan,
+                    vendor_key=vendor_key,
+                    apply=options["apply"],
+                )
+        except (ProfileNotFound, UnsafeIdentityError) as err:
+            raise wrong_argument(str(err)) from err
+        except BotoCoreError as err:
+            raise not_made(str(err)) from err
+        if options["with_sync"] and report.applied and report.has_rights:
+            Store.objects.filter(pk=store.pk).update(with_sync=True)
+            if store.name == settings.LTD_STORE_NAME and not settings.LTD_STORE_WITH_SYNC:
+                self.stderr.write(SET_AS_WELL)
+        self._tell(report, is_json=options["format"] == "json")
+        is_made = report.has_api and not report.has_failed
+        end(ExitCode.NOTHING_FOUND if is_made else ExitCode.NOT_MADE)
+
+    def _bootstrap(self, *, is_json: bool, operator: Operator, apply: bool, **rest: Any) -> Report:
+        """Tells what was done also when the run breaks off, since new keys are shown only once."""
+        report = Report(store_name=operator.store_name, applied=apply)
+        try:
+            return bootstrap_store(operator=operator, apply=apply, report=report, **rest)
+        except BaseException as err:
+            if report.keys:
+                self._tell(report, is_json=is_json, error=reason_of(err))
+            raise
+
+    def _tell(self, report: Report, *, is_json: bool, **error: str) -> None:
+        if is_json:
+            self.write_json(json_document(report, **error))
+        else:
+            self.stdout.write("\n".join(text_lines(report)))
+
+
+def _store(name: str | None) -> Store:
+    stores = Store.objects.filter(name=name) if name else Store.objects.all()
+    if (found := list(stores[:2])) and len(found) == 1:
+        return found[0]
+    names = ", ".join(Store.objects.values_list("name", flat=True)) or "none"
+    raise wrong_argument(f"Name one store with --store. There are: {names}.")

@@ -1,0 +1,48 @@
+"""`manage.py count_builds`: what lies in the builds that were finished; meant for cron."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from builds.models import Store
+from credentials.operations.closed_builds import count_builds, uncounted_builds
+from credentials.operations.leases import only_run
+from ltdkeeper.management.outcomes import (
+    ServiceCommand,
+    add_profile_argument,
+    auditor_session,
+    end,
+    report_builds,
+    with_progress,
+)
+
+TYPES_NOT_LOOKED_AT = (
+    "Content types were not looked at in stores without sync: that takes the auditor's profile "
+    "(--profile, or LTD_AUDITOR_PROFILE)."
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Count objects and bytes of finished builds that were not counted as a whole yet, and with "
+        "the auditor's credentials look whether pages have content types. Safe to repeat and to "
+        "run twice at once. Exit code 3 when a build could not be counted."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_profile_argument(parser)
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_json = options["format"] == "json"
+        auditor = auditor_session(options["profile"])
+        with only_run("count_builds"):
+            outcomes = with_progress(count_builds(auditor), uncounted_builds().count())
+            totals = report_builds(self, outcomes, is_json=is_json)
+        if not is_json:
+            self.stdout.write(
+                f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
+                f"Failed: {totals.failed}."
+            )
+            if not auditor and Store.objects.filter(with_sync=False).exists():
+                self.stdout.write(TYPES_NOT_LOOKED_AT)
+        end(totals.exit_code)

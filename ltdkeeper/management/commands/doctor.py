@@ -1,0 +1,59 @@
+"""`manage.py doctor`: what must be right in a store's account before the first job fails."""
+
+from argparse import ArgumentParser
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
+
+from builds.models import Store
+from credentials.doctor.examining import examine_store
+from credentials.doctor.findings import Result, Severity, count
+from credentials.doctor.report import document, result_lines, summary_line
+from ltdkeeper.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    add_profile_argument,
+    auditor_session,
+    end,
+    wrong_argument,
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Look at a store's account with the auditor's credentials, and try with the service's own "
+        "what they must not do. Leaves nothing behind. Exit code 1 when there is an error."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        add_profile_argument(parser)
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_text = options["format"] == "text"
+        auditor = auditor_session(options["profile"])
+        stores = _stores(options["store"])
+        found: dict[str, list[Result]] = {}
+        with nullcontext() if is_text else self.json_at_end(partial(document, found)):
+            for store in stores:
+                results = found[store.name] = []
+                note = partial(self._print, results) if is_text else results.append
+                if is_text:
+                    self.stdout.write(f"Store {store.name}: {store.bucket}, {store.role_arn}")
+                examine_store(store=store, auditor=auditor, on_result=note)
+                if is_text:
+                    self.stdout.write(f"Store {store.name}: {summary_line(results)}")
+        has_error = any(count(results, Severity.ERROR) for results in found.values())
+        end(ExitCode.FINDINGS if has_error else ExitCode.NOTHING_FOUND)
+
+    def _print(self, results: list[Result], result: Result) -> None:
+        results.append(result)
+        self.stdout.write("\n".join(result_lines(result)))
+
+
+def _stores(name: str | None) -> list[Store]:
+    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
+    if found := list(stores):
+        return found
+    raise wrong_argument("There is no such store. The admin lists them.")

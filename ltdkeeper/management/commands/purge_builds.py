@@ -1,0 +1,77 @@
+"""`manage.py purge_builds`: remove the objects of builds that were deleted long enough ago."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.operations.closed_builds import left_builds, purge_builds, purgeable_builds
+from credentials.operations.leases import only_run
+from ltdkeeper.management.outcomes import (
+    ServiceCommand,
+    end,
+    report_builds,
+    with_progress,
+    wrong_argument,
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Say, or with --apply do: remove the objects of builds deleted before a day. Their rows "
+        "and roots stay. Safe to repeat. Exit code 3 when a build could not be purged."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--deleted-before",
+            type=_moment,
+            required=True,
+            metavar="DAY",
+            help="2026-10-31 (its beginning, UTC), or a number of days ago",
+        )
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        parser.add_argument("--apply", action="store_true", help="do it; without, only count")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        is_json, apply = options["format"] == "json", options["apply"]
+        store = _store(options["store"])
+        chosen = {"deleted_before": options["deleted_before"], "store": store}
+        builds = purgeable_builds(**chosen)
+        with only_run("purge_builds") if apply else nullcontext():
+            purged = with_progress(purge_builds(builds, apply=apply), builds.count())
+            found = chain(left_builds(**chosen), purged)
+            totals = report_builds(self, found, is_json=is_json)
+        if not is_json:
+            done = "Removed" if apply else "Nothing was changed; --apply removes"
+            self.stdout.write(
+                f"{done} {totals.objects} objects, {totals.bytes} bytes, of {totals.builds} "
+                f"builds. Failed: {totals.failed}."
+            )
+        end(totals.exit_code)
+
+
+def _moment(text: str) -> datetime:
+    """Raises ArgumentTypeError."""
+    try:
+        if text.isascii() and text.isdecimal():
+            return timezone.now() - timedelta(days=int(text))
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as err:
+        raise ArgumentTypeError(f"{text!r} is no day: write 2026-10-31, or 30 (days ago).") from err
+    if day > timezone.now():
+        raise ArgumentTypeError(f"{text} lies ahead: name a day that has begun.")
+    return day
+
+
+def _store(name: str | None) -> Store | None:
+    if name is None:
+        return None
+    if found := Store.objects.filter(name=name).first():
+        return found
+    raise wrong_argument("There is no such store. The admin lists them.")

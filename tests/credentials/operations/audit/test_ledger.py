@@ -1,0 +1,128 @@
+"""The audit finds what each rule is for, nothing else, and asks as many queries for many rows."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from builds.models import Build
+from credentials.audit.rules import Finding, Rule
+from credentials.models import ApiKey, Client, IssuedSession
+from credentials.operations.audit.ledger import audit_ledger
+from tests.credentials.ledger_rows import NOW, requested_row
+from tests.credentials.operations.audit.situations import (
+    FINDINGS,
+    HOUR,
+    QUIET,
+    SECOND,
+    key,
+    session,
+)
+
+
+def audit(grace: timedelta = timedelta(0)) -> list[Finding]:
+    return list(audit_ledger(now=NOW, grace=grace))
+
+
+@pytest.mark.parametrize("case", FINDINGS)
+def test_broken_rule_is_the_one_finding(case: str, build: Build, client: Client) -> None:
+    rule, arrange = FINDINGS[case]
+    arrange(build, client)
+    assert [finding.rule for finding in audit()] == [rule]
+
+
+@pytest.mark.parametrize("case", QUIET)
+def test_what_is_in_order_is_no_finding(case: str, build: Build, client: Client) -> None:
+    QUIET[case](build, client)
+    assert audit() == []
+
+
+def test_every_rule_has_a_finding_here() -> None:
+    assert {rule for rule, _ in FINDINGS.values()} == set(Rule)
+
+
+TOLD: dict[str, Callable[[Build], list[str]]] = {
+    "row without outcome": lambda build: [IssuedSession.objects.get().session_name, "own log"],
+    "longer than the role's": lambda build: ["14:00:00", "guide", "3600 seconds"],
+    "build finished": lambda build: [build.root, "11:59:59", "12:29:00"],
+    "client disabled": lambda build: ["Client ci", build.root, "12:29:00"],
+    "key without expiry": lambda build: ["key of ci", "withdraw"],
+    "key never used": lambda build: ["made 2026-08-25 11:59:59 UTC and never used", "Withdraw it"],
+    "key used long ago": lambda build: ["key of ci was last used 2026-08-25 11:59:59 UTC"],
+    "as many open builds as may be": lambda build: ["Has 1 open builds", "LTD_OPEN_BUILDS is 1"],
+    "as many sessions as may be": lambda build: ["for 2 sessions", "LTD_SESSIONS_AN_HOUR is 2"],
+    "build written without session": lambda build: ["static AWS keys", "Delete the build"],
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_finding_says_what_to_look_at(case: str, build: Build, client: Client) -> None:
+    FINDINGS[case][1](build, client)
+    [finding] = audit()
+    assert [part for part in TOLD[case](build) if part not in finding.message] == []
+
+
+def subject_of(rule: Rule, build: Build) -> str:
+    if rule in {Rule.KEY_WITHOUT_EXPIRY, Rule.KEY_UNUSED}:
+        return str(ApiKey.objects.get(public_id="0" * 12))
+    if rule is Rule.CLIENT_AT_LIMIT:
+        token = IssuedSession.objects.latest("pk").token_name
+        return f"ci/{token}" if "ltdj" in token else "ci"
+    return build.root if rule is Rule.FOREIGN_WRITE else IssuedSession.objects.get().pk
+
+
+@pytest.mark.parametrize("case", FINDINGS)
+def test_finding_names_its_row(case: str, build: Build, client: Client) -> None:
+    FINDINGS[case][1](build, client)
+    [finding] = audit()
+    assert finding.subject == subject_of(finding.rule, build)
+
+
+def test_session_may_break_several_rules(build: Build, client: Client) -> None:
+    Build.objects.update(finished_at=NOW - SECOND)
+    Client.objects.update(is_active=False)
+    session(build, client, expires_at=NOW + 9 * HOUR)
+    rules = [finding.rule for finding in audit()]
+    assert rules == [Rule.TOO_LONG, Rule.BUILD_CLOSED, Rule.CLIENT_DISABLED]
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(60, True), (61, False)])
+def test_grace_forgives_what_closed_just_now(
+    *, seconds: int, found: bool, build: Build, client: Client
+) -> None:
+    Build.objects.update(finished_at=NOW - timedelta(seconds=60))
+    session(build, client)
+    assert bool(audit(grace=timedelta(seconds=seconds))) is found
+
+
+def break_every_rule(build: Build, client: Client, count: int) -> None:
+    for number in range(count):
+        requested_row(requested_at=NOW - HOUR)
+        session(build, client, expires_at=NOW + 9 * HOUR)
+        key(client, number)
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_queries_do_not_grow_with_the_ledger(count: int, build: Build, client: Client) -> None:
+    break_every_rule(build, client, count)
+    with CaptureQueriesContext(connection) as captured:
+        findings = audit()
+    assert len(findings) == 3 * count
+    assert len(captured) == 6
+
+
+def test_audit_writes_nothing(build: Build, client: Client) -> None:
+    break_every_rule(build, client, 1)
+    with CaptureQueriesContext(connection) as captured:
+        audit()
+    assert {query["sql"].split()[0] for query in captured} <= {"SELECT", "DECLARE"}
+
+
+def test_audit_reads_only_when_asked_on(build: Build, client: Client) -> None:
+    break_every_rule(build, client, 1)
+    findings = audit_ledger(now=NOW)
+    with CaptureQueriesContext(connection) as captured:
+        next(findings)
+    assert len(captured) == 1

@@ -1,0 +1,41 @@
+"""Which claims a rule may name at each kind of issuer."""
+
+import pytest
+
+from credentials.rules.publishers import GITHUB, GITLAB, NEVER_CONDITIONS, IssuerKind, claims_of
+
+# kind of issuer, claim -> may be named
+NAMED = {
+    "identifying": (IssuerKind.GITHUB, "repository_id", True),
+    "further": (IssuerKind.GITHUB, "event_name", True),
+    "name that can be taken over": (IssuerKind.GITHUB, "repository", False),
+    "another kind's": (IssuerKind.GITHUB, "project_id", False),
+    "identifying at GitLab": (IssuerKind.GITLAB, "project_id", True),
+    "path that can be taken over": (IssuerKind.GITLAB, "project_path", False),
+    "any of another issuer": (IssuerKind.OTHER, "pipeline_id", True),
+    "with a namespace": (IssuerKind.OTHER, "https://example.org/pipeline", True),
+    "100 characters": (IssuerKind.OTHER, "c" * 100, True),
+    "101 characters": (IssuerKind.OTHER, "c" * 101, False),
+    "empty": (IssuerKind.OTHER, "", False),
+    "with a line feed": (IssuerKind.OTHER, "pipeline_id\n", False),
+    "with a space": (IssuerKind.OTHER, "pipeline id", False),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_claim_may_be_named_where_it_is_known(case: str) -> None:
+    kind, claim, expected = NAMED[case]
+    assert claims_of(kind, ["organization_id"]).may_be_named(claim) is expected
+
+
+@pytest.mark.parametrize("kind", IssuerKind)
+@pytest.mark.parametrize("claim", sorted(NEVER_CONDITIONS))
+def test_claims_that_are_always_checked_are_never_conditions(kind: IssuerKind, claim: str) -> None:
+    assert not claims_of(kind, [claim]).may_be_named(claim)
+
+
+def test_each_kind_has_its_own_claims() -> None:
+    assert claims_of(IssuerKind.GITHUB, ["x"]) is GITHUB
+    assert claims_of(IssuerKind.GITLAB, ["x"]) is GITLAB
+    assert claims_of(IssuerKind.OTHER, ["x", "y"]).identifying == ("x", "y")
+    assert claims_of(IssuerKind.OTHER).identifying == ()

@@ -1,0 +1,285 @@
+"""Which conditions are legal, as a table and as properties."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credentials.rules.publishers import (
+    GITHUB,
+    GITLAB,
+    MAX_VALUES,
+    NEVER_CONDITIONS,
+    IssuerKind,
+    problems,
+    warnings,
+    with_usual_events,
+)
+
+KINDS = list(IssuerKind)
+OF_GITHUB = {"repository_id": ["74"], "repository_owner_id": ["65"]}
+OF_GITLAB = {"project_id": ["20"]}
+OF_OTHER = {"organization/id": ["o"], "pipeline_id": ["p"]}
+IDENTIFYING = ("organization/id", "pipeline_id")
+LEGAL: dict[str, tuple[IssuerKind, dict[str, list[str]]]] = {
+    "GitHub, the least": (IssuerKind.GITHUB, OF_GITHUB),
+    "GitHub, everything": (
+        IssuerKind.GITHUB,
+        {
+            **OF_GITHUB,
+            "event_name": ["push", "pull_request_target"],
+            "ref": ["refs/heads/main", "refs/tags/v1"],
+            "ref_type": ["branch", "tag"],
+            "environment": ["Docs site"],
+            "job_workflow_ref": ["o/r/.github/workflows/x.yml@refs/heads/main"],
+        },
+    ),
+    "GitLab, the least": (IssuerKind.GITLAB, OF_GITLAB),
+    "GitLab, everything": (
+        IssuerKind.GITLAB,
+        {
+            **OF_GITLAB,
+            "pipeline_source": ["push"],
+            "ref": ["main"],
+            "ref_type": ["branch"],
+            "ref_protected": ["true"],
+            "environment": ["docs/site"],
+        },
+    ),
+    "another": (IssuerKind.OTHER, {**OF_OTHER, "oidc.example/x-y": ["1", "2"]}),
+}
+
+
+@pytest.mark.parametrize(("kind", "conditions"), LEGAL.values(), ids=LEGAL)
+def test_legal_conditions_have_no_problem(
+    kind: IssuerKind, conditions: dict[str, list[str]]
+) -> None:
+    assert problems(kind, conditions, IDENTIFYING) == []
+
+
+def changed(**changes: Any) -> dict[str, Any]:
+    return {**OF_GITHUB, **changes}
+
+
+ILLEGAL: dict[str, tuple[dict[str, Any], str]] = {
+    "owner missing": ({"repository_id": ["74"]}, "repository_owner_id"),
+    "repository missing": ({"repository_owner_id": ["65"]}, "repository_id"),
+    "a claim of GitLab": (changed(project_id=["20"]), "project_id"),
+    "name of the repository": (changed(repository=["octo/repo"]), "repository"),
+    "number in text": (changed(repository_id="74"), "repository_id"),
+    "number as number": (changed(repository_id=[74]), "repository_id"),
+    "two repositories": (changed(repository_id=["74", "75"]), "repository_id"),
+    "a name for the number": (changed(repository_id=["octo"]), "repository_id"),
+    "zero before the number": (changed(repository_id=["074"]), "repository_id"),
+    "digits of another script": (changed(repository_id=["٧٤"]), "repository_id"),
+    "line break behind the number": (changed(repository_id=["74\n"]), "repository_id"),
+    "no value": (changed(environment=[]), "environment"),
+    "empty value": (changed(environment=[""]), "environment"),
+    "space at the end": (changed(environment=["docs "]), "environment"),
+    "control character": (changed(environment=["a\x00b"]), "environment"),
+    "reordering character": (changed(environment=["a\u202eb"]), "environment"),
+    "256 characters": (changed(environment=["e" * 256]), "environment"),
+    "too many": (changed(environment=["e"] * (MAX_VALUES + 1)), "environment"),
+    "wildcard": (changed(environment=["docs-*"]), "environment"),
+    "null": (changed(environment=None), "environment"),
+    "event with a space": (changed(event_name=["pull request"]), "event_name"),
+    "event in capitals": (changed(event_name=["Push"]), "event_name"),
+    "ref without its type": (changed(ref=["refs/heads/main"]), "ref_type"),
+    "type that is none": (changed(ref_type=["heads"]), "ref_type"),
+    "ref of another type": (changed(ref=["refs/tags/v"], ref_type=["branch"]), "ref"),
+    "short ref": (changed(ref=["main"], ref_type=["branch"]), "ref"),
+    "ref of a pull request": (changed(ref=["refs/pull/1/merge"], ref_type=["branch"]), "ref"),
+}
+
+
+@pytest.mark.parametrize(("conditions", "claim"), ILLEGAL.values(), ids=ILLEGAL)
+def test_illegal_conditions_of_github_name_the_claim(
+    conditions: dict[str, Any], claim: str
+) -> None:
+    assert [problem.claim for problem in problems(IssuerKind.GITHUB, conditions)] == [claim]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("claim", sorted(NEVER_CONDITIONS))
+def test_sub_and_what_is_always_checked_is_never_a_condition(kind: IssuerKind, claim: str) -> None:
+    base = {**OF_GITHUB, **OF_GITLAB, **OF_OTHER}
+    found = problems(kind, {**base, claim: ["x"]}, (*IDENTIFYING, claim))
+    assert claim in {problem.claim for problem in found}
+
+
+def test_issuer_that_identifies_nothing_has_no_legal_rule() -> None:
+    assert [each.claim for each in problems(IssuerKind.OTHER, {"x": ["y"]}, ())] == [""]
+
+
+@pytest.mark.parametrize("conditions", [None, [], "x", 7, True, {1: ["x"]}])
+def test_what_is_not_an_object_is_a_problem(conditions: object) -> None:
+    for kind in KINDS:
+        assert [each.claim for each in problems(kind, conditions, IDENTIFYING)] == [""]
+
+
+ANY_JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(kind=st.sampled_from(KINDS), conditions=ANY_JSON, identifying=st.lists(st.text()))
+def test_no_json_breaks_it(kind: IssuerKind, conditions: Any, identifying: list[str]) -> None:
+    found = problems(kind, conditions, identifying)
+    assert all(each.sentence for each in found)
+    assert isinstance(warnings(kind, conditions), list)
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    conditions=st.dictionaries(
+        st.sampled_from([*OF_GITHUB, *OF_GITLAB, *OF_OTHER, "ref", "ref_type", "event_name"]),
+        st.lists(st.sampled_from(["1", "main", "branch", "refs/heads/main"]), max_size=2),
+    ),
+)
+def test_rule_without_every_identifying_claim_is_never_legal(
+    kind: IssuerKind, conditions: dict[str, list[str]]
+) -> None:
+    needed = {
+        IssuerKind.GITHUB: set(OF_GITHUB),
+        IssuerKind.GITLAB: set(OF_GITLAB),
+        IssuerKind.OTHER: set(IDENTIFYING),
+    }[kind]
+    if not problems(kind, conditions, IDENTIFYING):
+        assert needed <= set(conditions)
+        assert all(len(conditions[claim]) == 1 for claim in needed)
+
+
+def test_usual_events_stand_in_where_none_is_named() -> None:
+    assert with_usual_events(IssuerKind.GITHUB, OF_GITHUB)["event_name"] == [
+        "push",
+        "workflow_dispatch",
+        "schedule",
+        "release",
+    ]
+    assert with_usual_events(IssuerKind.GITLAB, OF_GITLAB)["pipeline_source"] == [
+        "push",
+        "schedule",
+        "web",
+    ]
+    assert with_usual_events(IssuerKind.OTHER, OF_OTHER) == OF_OTHER
+    named = changed(event_name=["create"])
+    assert with_usual_events(IssuerKind.GITHUB, named) == named
+
+
+@pytest.mark.parametrize("known", [GITHUB, GITLAB], ids=["GitHub", "GitLab"])
+def test_no_usual_event_is_one_that_strangers_start(known: Any) -> None:
+    assert set(known.usual_events).isdisjoint(known.risky_events)
+    assert set(known.other_events).isdisjoint(known.risky_events)
+
+
+def test_each_risky_event_has_its_warning() -> None:
+    for event, sentence in GITHUB.risky_events.items():
+        assert warnings(IssuerKind.GITHUB, changed(event_name=["push", event])) == [sentence]
+    assert warnings(IssuerKind.GITHUB, changed(event_name=["push"])) == []
+    assert warnings(IssuerKind.GITLAB, {"pipeline_source": ["merge_request_event"]}) != []
+    assert warnings(IssuerKind.OTHER, {"event_name": ["pull_request_target"]}) == []
+
+
+def refs(*names: str, ref_type: str) -> dict[str, list[str]]:
+    return {"ref": list(names), "ref_type": [ref_type]}
+
+
+NO_LIST = "A list of 1 to 50 values."
+NO_TEXT = "Each value is text of 1 to 255 characters."
+SIGNS = "GitLab signs short names: write main or v1."
+# kind, conditions -> each claim with its whole sentence
+SENTENCES: dict[str, tuple[IssuerKind, Any, list[tuple[str, str]]]] = {
+    "no object": (IssuerKind.GITHUB, [], [("", "Conditions map claims to lists of values.")]),
+    "missing": (
+        IssuerKind.GITLAB,
+        {},
+        [("project_id", "project_id is required: without it the rule would let strangers in.")],
+    ),
+    "ref alone": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref": ["main"]},
+        [("ref_type", "ref needs ref_type beside it: a tag can have the name of a branch.")],
+    ),
+    "another claim": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "namespace": ["x"]},
+        [("namespace", "namespace is not a claim that a rule may name.")],
+    ),
+    "two projects": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1", "2"]},
+        [("project_id", "project_id has one value: a rule is for one.")],
+    ),
+    "no list": (IssuerKind.GITLAB, {"project_id": "1"}, [("project_id", NO_LIST)]),
+    "no text": (IssuerKind.GITLAB, {"project_id": [1]}, [("project_id", NO_TEXT)]),
+    "space": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1 "]},
+        [("project_id", "A value holds no control character and no space at its ends.")],
+    ),
+    "wildcard": (
+        IssuerKind.GITLAB,
+        {"project_id": ["1*"]},
+        [("project_id", "There are no wildcards: each value is compared whole.")],
+    ),
+    "name for the number": (
+        IssuerKind.GITLAB,
+        {"project_id": ["group"]},
+        [("project_id", "project_id is a number, not a name.")],
+    ),
+    "event": (
+        IssuerKind.GITHUB,
+        changed(event_name=["Push"]),
+        [("event_name", "'Push' is not the name of an event.")],
+    ),
+    "type": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref_type": ["head"]},
+        [("ref_type", "ref_type is branch or tag.")],
+    ),
+    "protection": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, "ref_protected": ["yes"]},
+        [("ref_protected", "ref_protected is true or false.")],
+    ),
+    "short ref at GitHub": (
+        IssuerKind.GITHUB,
+        changed(**refs("main", ref_type="branch")),
+        [("ref", "'main' is no ref of these types: write refs/heads/main or refs/tags/v1.")],
+    ),
+    "ref of a type that is none": (
+        IssuerKind.GITHUB,
+        changed(**refs("-x", ref_type="head")),
+        [("ref_type", "ref_type is branch or tag.")],
+    ),
+    "long ref at GitLab": (
+        IssuerKind.GITLAB,
+        {**OF_GITLAB, **refs("refs/heads/main", ref_type="branch")},
+        [("ref", SIGNS)],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SENTENCES)
+def test_problem_is_told_in_one_sentence(case: str) -> None:
+    kind, conditions, expected = SENTENCES[case]
+    assert [(each.claim, each.sentence) for each in problems(kind, conditions)] == expected
+
+
+def test_issuer_that_identifies_nothing_says_what_to_do() -> None:
+    [problem] = problems(IssuerKind.OTHER, {"x": ["y"]})
+    assert problem.sentence == (
+        "The issuer does not say which claims identify a project. Name them there."
+    )
+
+
+@pytest.mark.parametrize("kept", [["e" * 255], ["e"] * 50])
+def test_most_and_longest_values_are_legal(kept: list[str]) -> None:
+    assert problems(IssuerKind.GITHUB, changed(environment=kept)) == []
+
+
+def test_unprotected_refs_may_be_named() -> None:
+    assert problems(IssuerKind.GITLAB, {**OF_GITLAB, "ref_protected": ["false", "true"]}) == []

@@ -1,0 +1,131 @@
+"""Claims against conditions: let in exactly when each claim is one of the values."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credentials.rules.publishers import IssuerKind, Verdict, describe, judge, text_of, value_of
+from tests.oidc.identities import github, gitlab
+
+ISSUER = "https://ci.example.org"
+GITHUB_RULE = {"repository_id": ["74"], "repository_owner_id": ["65"]}
+
+NAMES = st.sampled_from(["pipeline_id", "branch", "queue"])
+WORDS = st.sampled_from(["a", "A", "b", "a ", "1", "true"])
+SIGNED = st.one_of(
+    WORDS, st.integers(0, 1), st.booleans(), st.none(), st.lists(WORDS, max_size=1), st.floats(0, 1)
+)
+
+
+@given(
+    conditions=st.dictionaries(NAMES, st.lists(WORDS.filter(str.strip), min_size=1, max_size=3)),
+    claims=st.dictionaries(NAMES, SIGNED),
+)
+def test_let_in_exactly_when_every_condition_holds(
+    conditions: dict[str, list[str]], claims: dict[str, Any]
+) -> None:
+    verdict = judge(
+        kind=IssuerKind.OTHER,
+        conditions=conditions,
+        signed_claims=claims,
+        identifying=["pipeline_id"],
+    )
+    is_legal = len(conditions.get("pipeline_id", [])) == 1 and not any(
+        value.endswith(" ") for values in conditions.values() for value in values
+    )
+    holds = all(text_of(claims.get(claim)) in values for claim, values in conditions.items())
+    assert verdict.is_legal == is_legal
+    assert verdict.lets_in == (is_legal and holds)
+
+
+@given(more=st.dictionaries(st.sampled_from(["sub", "repository", "actor"]), st.text()))
+def test_names_and_sub_decide_nothing(more: dict[str, str]) -> None:
+    signed = {**github(ISSUER), **more}
+    assert judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed).lets_in
+
+
+@given(
+    claim=st.sampled_from(sorted(GITHUB_RULE)),
+    value=SIGNED | st.text() | st.integers(),
+)
+def test_no_other_number_is_let_in(claim: str, value: Any) -> None:
+    signed = {**github(ISSUER), claim: value}
+    verdict = judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed)
+    assert verdict.lets_in == (str(value) == GITHUB_RULE[claim][0] and type(value) in {int, str})
+
+
+@pytest.mark.parametrize("conditions", [{}, [], None, "x", {"event_name": ["push"]}])
+def test_empty_or_broken_rule_lets_nobody_in(conditions: Any) -> None:
+    verdict = judge(kind=IssuerKind.GITHUB, conditions=conditions, signed_claims=github(ISSUER))
+    assert (verdict.is_legal, verdict.lets_in) == (False, False)
+
+
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run", "create", "", None])
+def test_rule_that_names_no_event_means_the_usual_ones(event: str | None) -> None:
+    signed = {**github(ISSUER), "event_name": event}
+    verdict = judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed)
+    assert verdict.differing == ("event_name",)
+
+
+def test_project_is_identified_by_its_first_claim_alone() -> None:
+    def verdict(**changes: str) -> Verdict:
+        signed = {**github(ISSUER), **changes}
+        return judge(kind=IssuerKind.GITHUB, conditions=GITHUB_RULE, signed_claims=signed)
+
+    assert verdict(repository_owner_id="66").is_identified
+    assert not verdict(repository_id="75").is_identified
+
+
+def test_verdict_that_says_nothing_lets_nobody_in() -> None:
+    assert not Verdict().lets_in
+
+
+TEXTS = [("x", "x"), (7, "7"), (True, "true"), (False, "false"), (-1, "-1")]
+NO_TEXTS: list[object] = [None, 7.0, ["x"], {"x": 1}, []]
+
+
+@pytest.mark.parametrize(("value", "text"), TEXTS)
+def test_text_of_a_signed_value(value: object, text: str) -> None:
+    assert text_of(value) == text
+
+
+@pytest.mark.parametrize("value", NO_TEXTS)
+def test_value_that_equals_no_text(value: object) -> None:
+    assert text_of(value) is None
+
+
+def test_job_is_described_in_one_printable_line() -> None:
+    assert describe(IssuerKind.GITLAB, gitlab(ISSUER)) == "my-group/my-project push main 574 302"
+    odd = {"repository": "a\nb\x1b[2J", "ref": ["x"], "run_id": "9" * 300}
+    line = describe(IssuerKind.GITHUB, odd)
+    assert line.startswith("ab[2J 999")
+    assert len(line) == 255
+    assert describe(IssuerKind.OTHER, {}) == ""
+
+
+AWS = "https://sts.amazonaws.com/"
+CLAIMS = {AWS: {"aws_account": "123", "a/b": "deep"}, "branch": "main", "list/": ["x"], "": {"": 1}}
+FOUND = {
+    "branch": "main",
+    AWS: CLAIMS[AWS],
+    f"{AWS}aws_account": "123",
+    f"{AWS}other": None,
+    f"{AWS}a/b": None,
+    "https://sts.amazonaws.com": None,
+    "list/x": None,
+    "branch/x": None,
+    "nowhere/aws_account": None,
+    "aws_account": None,
+    "nowhere": None,
+}
+
+
+@pytest.mark.parametrize("claim", FOUND)
+def test_claim_is_found_under_its_name_or_as_a_member(claim: str) -> None:
+    assert value_of(CLAIMS, claim) == FOUND[claim]
+
+
+def test_claim_that_is_signed_itself_wins_over_a_member() -> None:
+    assert value_of({"a/b": "itself", "a/": {"b": "member"}}, "a/b") == "itself"

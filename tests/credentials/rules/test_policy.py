@@ -1,0 +1,207 @@
+"""The session policy, letter by letter, and that nothing but a legal scope makes one."""
+
+import json
+from typing import Any
+
+import pytest
+
+from credentials.rules import policy as policies
+from credentials.rules.policy import (
+    PolicyTooLongError,
+    Scope,
+    UnsafeScopeError,
+    cleaning_policy,
+    listing_policy,
+    presigning_policy,
+    session_policy,
+)
+from tests.builds.name_samples import HOSTILE
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ROOT = "guide/builds/v1"
+
+UPLOAD = (
+    '{"Version":"2012-10-17","Statement":['
+    '{"Effect":"Allow","Action":'
+    '["s3:PutObject","s3:AbortMultipartUpload","s3:ListMultipartUploadParts"],'
+    '"Resource":["arn:aws:s3:::docs/guide/builds/v1","arn:aws:s3:::docs/guide/builds/v1/*"]},'
+    '{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::docs",'
+    '"Condition":{"StringLike":{"s3:prefix":["guide/builds/v1","guide/builds/v1/*"]}}},'
+    '{"Effect":"Allow","Action":"s3:GetBucketLocation","Resource":"arn:aws:s3:::docs"}]}'
+)
+LISTING = (
+    '{"Version":"2012-10-17","Statement":['
+    '{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::docs",'
+    '"Condition":{"StringLike":{"s3:prefix":["guide/builds/v1","guide/builds/v1/*"]}}}]}'
+)
+CLEANING = (
+    '{"Version":"2012-10-17","Statement":['
+    '{"Effect":"Allow","Action":"s3:DeleteObject",'
+    '"Resource":["arn:aws:s3:::docs/guide/builds/v1","arn:aws:s3:::docs/guide/builds/v1/*"]}]}'
+)
+PRESIGNING = CLEANING.replace("s3:DeleteObject", "s3:PutObject")
+DATA_KEY = (
+    ',{"Effect":"Allow","Action":"kms:GenerateDataKey",'
+    '"Resource":"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}'
+)
+PARTS = '"s3:ListMultipartUploadParts"'
+BARE = '"s3:prefix":["guide/builds/v1","guide/builds/v1/*"]'
+KMS = (
+    ',{"Effect":"Allow","Action":["kms:GenerateDataKey","kms:Decrypt"],'
+    '"Resource":"arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}'
+)
+
+
+def scope(**changes: Any) -> Scope:
+    fields = {"partition": "aws", "bucket": "docs", "root": ROOT, "may_list_bare_root": True}
+    return Scope(**(fields | changes))
+
+
+DOCUMENTS: dict[str, tuple[dict[str, Any], str]] = {
+    "upload": ({}, UPLOAD),
+    "sync": (
+        {"may_sync": True},
+        UPLOAD.replace(PARTS, f'{PARTS},"s3:GetObject","s3:DeleteObject"'),
+    ),
+    "slug chosen by the client": (
+        {"may_list_bare_root": False},
+        UPLOAD.replace(BARE, '"s3:prefix":["guide/builds/v1/*"]'),
+    ),
+    "KMS": ({"kms_key_arn": KEY}, UPLOAD.replace("}]}", f"}}{KMS}]}}")),
+    "China": ({"partition": "aws-cn"}, UPLOAD.replace("arn:aws:", "arn:aws-cn:")),
+    "GovCloud": ({"partition": "aws-us-gov"}, UPLOAD.replace("arn:aws:", "arn:aws-us-gov:")),
+    "another root": ({"root": "b2/builds/V.1"}, UPLOAD.replace(ROOT, "b2/builds/V.1")),
+    "another bucket": ({"bucket": "b.2"}, UPLOAD.replace(":::docs", ":::b.2")),
+}
+
+
+@pytest.mark.parametrize("case", DOCUMENTS)
+def test_policy_is_exactly_this(case: str) -> None:
+    changes, expected = DOCUMENTS[case]
+    assert session_policy(scope(**changes)) == expected
+
+
+LISTINGS: dict[str, tuple[dict[str, Any], str]] = {
+    "server-made slug": ({}, LISTING),
+    "slug chosen by the client": (
+        {"may_list_bare_root": False},
+        LISTING.replace(BARE, '"s3:prefix":["guide/builds/v1/*"]'),
+    ),
+    "sync and KMS change nothing": ({"may_sync": True, "kms_key_arn": KEY}, LISTING),
+}
+
+
+@pytest.mark.parametrize("case", LISTINGS)
+def test_listing_policy_is_exactly_this(case: str) -> None:
+    changes, expected = LISTINGS[case]
+    assert listing_policy(scope(**changes)) == expected
+
+
+def test_listing_policy_that_may_look_also_reads_below_the_root() -> None:
+    reading = {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::docs/{ROOT}/*",
+    }
+    listing, looking = json.loads(listing_policy(scope(may_look=True)))["Statement"]
+    assert [listing] == json.loads(LISTING)["Statement"]
+    assert looking == reading
+
+
+@pytest.mark.parametrize("changes", [{}, {"may_sync": True, "kms_key_arn": KEY}])
+def test_cleaning_policy_is_exactly_this(changes: dict[str, Any]) -> None:
+    assert cleaning_policy(scope(**changes)) == CLEANING
+
+
+@pytest.mark.parametrize("changes", [{}, {"may_sync": True, "may_list_bare_root": False}])
+def test_presigning_policy_is_exactly_this(changes: dict[str, Any]) -> None:
+    assert presigning_policy(scope(**changes)) == PRESIGNING
+
+
+def test_presigning_policy_encrypts_with_the_store_s_key() -> None:
+    expected = PRESIGNING.replace("}]}", f"}}{DATA_KEY}]}}")
+    assert presigning_policy(scope(kms_key_arn=KEY)) == expected
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_no_scope_holds_a_hostile_name(case: str) -> None:
+    name = HOSTILE[case]
+    for changes in [
+        {"bucket": name},
+        {"root": name},
+        {"root": f"{name}/builds/v1"},
+        {"root": f"guide/builds/{name}"},
+        {"root": f"guide/{name}/v1"},
+    ]:
+        with pytest.raises(UnsafeScopeError):
+            scope(**changes)
+
+
+UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
+    "bucket with a key": ({"bucket": "docs/guide"}, "bucket"),
+    "whole bucket": ({"root": "*"}, "root"),
+    "any product": ({"root": "*/builds/v1"}, "root"),
+    "any build": ({"root": "guide/builds/*"}, "root"),
+    "root with a slash behind": ({"root": f"{ROOT}/"}, "root"),
+    "root with a slash in front": ({"root": f"/{ROOT}"}, "root"),
+    "product alone": ({"root": "guide"}, "root"),
+    "root below a build": ({"root": f"{ROOT}/x"}, "root"),
+    "edition": ({"root": "guide/v/main"}, "root"),
+    "any KMS key": ({"kms_key_arn": "*"}, "KMS"),
+    "KMS keys of an account": ({"kms_key_arn": "arn:aws:kms:eu-1:123456789012:key/*"}, "KMS"),
+    "KMS alias": ({"kms_key_arn": "arn:aws:kms:eu-1:123456789012:alias/docs"}, "KMS"),
+    "KMS key with a newline": ({"kms_key_arn": f"{KEY}\n"}, "KMS"),
+    "KMS key with a quote": ({"kms_key_arn": f'{KEY}"'}, "KMS"),
+}
+
+
+@pytest.mark.parametrize("case", UNSAFE)
+def test_unsafe_scope_is_refused(case: str) -> None:
+    changes, named = UNSAFE[case]
+    with pytest.raises(UnsafeScopeError, match=named):
+        scope(**changes)
+
+
+def test_scope_cannot_be_changed_after_it_was_checked() -> None:
+    with pytest.raises(AttributeError):
+        scope().root = "*"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("changes", [{}, {"may_sync": True, "kms_key_arn": KEY}])
+def test_policy_only_allows_and_names_whole_actions(changes: dict[str, Any]) -> None:
+    for statement in json.loads(session_policy(scope(**changes)))["Statement"]:
+        assert statement["Effect"] == "Allow"
+        assert "*" not in json.dumps(statement["Action"])
+        assert statement["Resource"] != "*"
+
+
+LONGEST_NAMES = {
+    "product": ("p" * 60, "b" * 59, "s" * 58, "product 'p{60}' \\(60 characters\\)"),
+    "bucket": ("p" * 50, "b" * 63, "s" * 58, "bucket 'b{63}' \\(63 characters\\)"),
+    "build": ("p" * 50, "b" * 63, "s" * 64, "build 's{64}' \\(64 characters\\)"),
+}
+
+
+@pytest.mark.parametrize(
+    "make_policy", [session_policy, listing_policy, cleaning_policy, presigning_policy]
+)
+@pytest.mark.parametrize("case", LONGEST_NAMES)
+def test_too_long_policy_names_the_longest_name(
+    case: str, make_policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product, bucket, slug, expected = LONGEST_NAMES[case]
+    monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", 300)
+    with pytest.raises(PolicyTooLongError, match=expected):
+        make_policy(scope(bucket=bucket, root=f"{product}/builds/{slug}"))
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(0, True), (-1, False)])
+def test_limit_is_met_to_the_character(
+    *, limit: int, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", len(UPLOAD) + limit)
+    if fits:
+        assert session_policy(scope()) == UPLOAD
+        return
+    with pytest.raises(PolicyTooLongError):
+        session_policy(scope())

@@ -1,0 +1,106 @@
+"""A secret is shown by `reveal` alone: no printing, logging, copying or storing gives it away."""
+
+import copy
+import io
+import json
+import logging
+import pickle
+import pprint
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import orjson
+import pytest
+import structlog
+
+from credentials.rules.secret import Secret
+
+TEXT = "wJalrXUtnFEMI-only-for-tests"
+
+
+@dataclass(frozen=True)
+class Holder:
+    name: str
+    secret: Secret
+
+
+def raised(secret: Secret) -> str:
+    try:
+        raise ValueError(secret)
+    except ValueError:
+        return traceback.format_exc()
+
+
+def logged(secret: Secret) -> str:
+    stream = io.StringIO()
+    logger = logging.Logger("secrets", logging.DEBUG)
+    logger.addHandler(logging.StreamHandler(stream))
+    logger.debug("%s %r %s", secret, secret, {"secret": secret})
+    return stream.getvalue()
+
+
+def structured(renderer: Callable[..., str | bytes]) -> Callable[[Secret], str]:
+    return lambda secret: str(renderer(None, "info", {"event": "x", "secret": secret}))
+
+
+SHOWN: dict[str, Callable[[Secret], str]] = {
+    "repr": repr,
+    "str": str,
+    "format": "{}".format,
+    "format with repr": "{!r}".format,
+    "f-string": lambda secret: f"{secret}",
+    "percent": lambda secret: f"%s %r {[secret]}" % (secret, secret),
+    "in a list": lambda secret: str([secret, {"a": secret}, (secret,)]),
+    "in a dataclass": lambda secret: repr(Holder("x", secret)),
+    "pretty-printed": lambda secret: pprint.pformat({"a": [secret]}),
+    "in an exception": raised,
+    "logged": logged,
+    "JSON with str": lambda secret: json.dumps({"a": secret}, default=str),
+    "orjson with str": lambda secret: orjson.dumps({"a": secret}, default=str).decode(),
+    "structlog as JSON": structured(structlog.processors.JSONRenderer()),
+    "structlog for people": structured(structlog.dev.ConsoleRenderer(colors=False)),
+    "structlog as pairs": structured(structlog.processors.KeyValueRenderer()),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_secret_shows_asterisks(case: str) -> None:
+    shown = SHOWN[case](Secret(TEXT))
+    assert TEXT not in shown
+    assert "***" in shown
+
+
+REFUSED: dict[str, Callable[[Secret], object]] = {
+    **{
+        f"pickle protocol {number}": lambda secret, number=number: pickle.dumps(secret, number)
+        for number in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+    "pickle inside something": lambda secret: pickle.dumps({"a": [secret]}),
+    "copy": copy.copy,
+    "deep copy": copy.deepcopy,
+    "dataclass as a dictionary": lambda secret: asdict(Holder("x", secret)),
+    "JSON": json.dumps,
+    "orjson": orjson.dumps,
+    "variables": vars,
+    "iteration": list,
+    "length": len,
+    "joining": lambda secret: "".join([secret]),
+    "adding": lambda secret: "a" + secret,
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_secret_is_neither_stored_nor_taken_for_text(case: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        REFUSED[case](Secret(TEXT))
+    assert TEXT not in str(caught.value)
+
+
+def test_secret_is_revealed_when_asked() -> None:
+    assert Secret(TEXT).reveal() == TEXT
+
+
+def test_secrets_are_not_compared_by_their_text() -> None:
+    assert Secret(TEXT) != Secret(TEXT)
+    assert Secret(TEXT) != TEXT

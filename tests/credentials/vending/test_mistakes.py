@@ -1,0 +1,67 @@
+"""Mistakes in one row or one argument stay what they are: a sentence, and nothing handed out."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from builds.models import Build, Store
+from builds.validators import validate_endpoint
+from credentials.access.callers import Caller
+from credentials.errors import CanaryHasKeys, ScopeChanged
+from credentials.operations.isolation.checking import register_canaries
+from credentials.rules.policy import Scope, UnsafeScopeError
+from credentials.vending.scope import scope_of
+from credentials.vending.sts import warm_up
+
+pytestmark = pytest.mark.django_db
+
+NOT_ENDPOINTS = [
+    "https://s3 .example.org",
+    "https://s3.example.org\n",
+    "https://s3.example.org?",
+    "https://@s3.example.org",
+    "https://:pw@s3.example.org",
+    "https://a\\b",
+    "https://s3.example.org:70000",
+]
+
+
+@pytest.mark.parametrize("text", NOT_ENDPOINTS)
+def test_endpoint_with_a_typing_error_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="Not an address"):
+        validate_endpoint(text)
+
+
+def test_store_with_a_wrong_endpoint_does_not_keep_the_service_from_starting(store: Store) -> None:
+    Store.objects.update(endpoint_url="https://s3 .example.org")
+    warm_up()
+
+
+@pytest.mark.parametrize("partition", ["*", "", "aws:iam", "AWS", "a"])
+def test_scope_needs_a_partition(partition: str) -> None:
+    with pytest.raises(UnsafeScopeError, match="partition"):
+        Scope(partition=partition, bucket="docs", root="guide/builds/v1", may_list_bare_root=True)
+
+
+EDITS: dict[str, Callable[[], object]] = {
+    "role": lambda: Store.objects.update(role_arn="arn:aws:iam::*:role/upload"),
+    "bucket": lambda: Store.objects.update(bucket="elsewhere"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_row_that_was_edited_into_nonsense_changes_the_scope(edit: str, build: Build) -> None:
+    EDITS[edit]()
+    with pytest.raises(ScopeChanged):
+        scope_of(Build.objects.with_store().get(pk=build.pk))
+
+
+def test_client_of_the_checks_must_have_no_key(
+    make_caller: Callable[..., Caller], store: Store
+) -> None:
+    make_caller("isolation-check")
+    with pytest.raises(CanaryHasKeys):
+        register_canaries(store=store, now=timezone.now())
+    assert not Build.objects.exists()

@@ -1,0 +1,213 @@
+"""The kept session signs again only while everything stands that it was issued for."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from builds.errors import BuildClosed, DomainError
+from builds.models import Build, Store
+from builds.services import delete_build
+from credentials.access.callers import Caller, Origin
+from credentials.access.clients import command_line_user, make_api_key, withdraw_api_key
+from credentials.errors import (
+    IsolationNotProven,
+    NotYourBuild,
+    ProductNotGranted,
+    ScopeChanged,
+    SessionWithheld,
+)
+from credentials.models import ApiKey, Client, Delivery, Grant, IssuedSession, Registration
+from credentials.rules.secret import Secret
+from credentials.vending.issuing import VendedSession
+from credentials.vending.serving import kept_sessions, session_to_sign
+from credentials.vending.signing import SigningIdentity
+from credentials.vending.sts import AssumedSession
+from tests.fake_sts import FakeSts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Ask = Callable[..., VendedSession]
+
+
+@pytest.fixture
+def ask(caller: Caller, build: Build, sts: FakeSts) -> Ask:
+    def call(**changes: Any) -> VendedSession:
+        arguments = {
+            "caller": caller,
+            "build_id": build.pk,
+            "delivery": Delivery.POST,
+            "origin": Origin(address="192.0.2.7", agent="uploader/1.0"),
+            "now": timezone.now(),
+        }
+        return session_to_sign(**(arguments | changes))
+
+    return call
+
+
+def test_second_call_is_served_from_memory(ask: Ask, sts: FakeSts) -> None:
+    first, second = ask(), ask()
+    assert second.assumed == first.assumed
+    assert second.row == first.row
+    assert len(sts.requests) == IssuedSession.objects.count() == 1
+
+
+def end_the_key() -> None:
+    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+
+
+REFUSED: dict[str, tuple[Callable[[], object], type[DomainError]]] = {
+    "deleted": (
+        lambda: delete_build(build_id=Build.objects.get().pk, now=timezone.now()),
+        BuildClosed,
+    ),
+    "out of time": (
+        lambda: Build.objects.update(
+            registered_at=timezone.now() - timedelta(hours=2), open_until=timezone.now()
+        ),
+        BuildClosed,
+    ),
+    "grant gone": (lambda: Grant.objects.all().delete(), ProductNotGranted),
+    "owner gone": (lambda: Registration.objects.all().delete(), NotYourBuild),
+    "key withdrawn": (end_the_key, SessionWithheld),
+    "client disabled": (lambda: Client.objects.update(is_active=False), SessionWithheld),
+    "bucket moved": (lambda: Store.objects.update(bucket="another-bucket"), ScopeChanged),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_kept_session_is_not_served_when_the_right_has_ended(
+    case: str, ask: Ask, sts: FakeSts
+) -> None:
+    change, error = REFUSED[case]
+    ask()
+    change()
+    with pytest.raises(error):
+        ask()
+    assert len(sts.requests) == 1
+
+
+def test_kept_session_is_not_served_where_isolation_is_required(ask: Ask, settings: Any) -> None:
+    ask()
+    settings.LTD_REQUIRE_ISOLATION_CHECK = True
+    with pytest.raises(IsolationNotProven):
+        ask()
+
+
+RENEWED: dict[str, Callable[[], object]] = {
+    "row not issued": lambda: IssuedSession.objects.update(status="withheld"),
+    "row gone": lambda: IssuedSession.objects.all().delete(),
+    "policy of the row differs": lambda: IssuedSession.objects.update(policy="{}"),
+    "another role": lambda: Store.objects.update(role_arn="arn:aws:iam::123456789012:role/new"),
+    "policy made now differs": lambda: Store.objects.update(
+        kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RENEWED)
+def test_session_that_would_be_issued_otherwise_is_issued_anew(
+    case: str, ask: Ask, sts: FakeSts
+) -> None:
+    first = ask()
+    RENEWED[case]()
+    second = ask()
+    assert second.assumed.access_key_id != first.assumed.access_key_id
+    assert len(sts.requests) == 2
+    assert ask().assumed == second.assumed
+
+
+@pytest.mark.parametrize(("seconds", "calls"), [(1790, 1), (1810, 2)])
+def test_session_is_renewed_when_half_of_its_life_is_over(
+    seconds: int, calls: int, ask: Ask, sts: FakeSts, now: datetime
+) -> None:
+    with time_machine.travel(now, tick=False):
+        ask()
+    with time_machine.travel(now + timedelta(seconds=seconds), tick=False):
+        ask()
+    assert len(sts.requests) == calls
+
+
+def test_every_purpose_has_its_own(ask: Ask, sts: FakeSts, register: Callable[..., Build]) -> None:
+    ask()
+    ask(delivery=Delivery.URL)
+    ask(build_id=register().pk)
+    assert len(sts.requests) == 3
+
+
+def test_another_key_of_the_client_is_not_served_it(ask: Ask, sts: FakeSts, caller: Caller) -> None:
+    other, _ = make_api_key(client=caller.client, actor=command_line_user())
+    first, second = ask(), ask(caller=Caller(client=caller.client, api_key=other))
+    assert first.row.token_name != second.row.token_name
+    assert len(sts.requests) == 2
+
+
+def test_withheld_session_is_not_kept(ask: Ask, sts: FakeSts, build: Build) -> None:
+    sts.during = lambda: delete_build(build_id=build.pk, now=timezone.now())
+    with pytest.raises(SessionWithheld):
+        ask()
+    Build.objects.update(deleted_at=None)
+    sts.during = lambda: None
+    assert ask().row.status == "issued"
+    assert len(sts.requests) == 2
+
+
+def test_serving_again_is_noted(ask: Ask, sts: FakeSts, now: datetime) -> None:
+    ask()
+    assert IssuedSession.objects.get().last_served_at is None
+    ask(now=now)
+    assert IssuedSession.objects.get().last_served_at == now
+
+
+def test_losing_the_memory_costs_one_session(ask: Ask, sts: FakeSts) -> None:
+    ask()
+    kept_sessions.clear()
+    ask()
+    assert len(sts.requests) == 2
+
+
+def identity(access_key_id: str) -> SigningIdentity:
+    return SigningIdentity(access_key_id=access_key_id, secret_access_key=Secret("secret"))
+
+
+def test_identity_signs_in_place_of_a_session_and_is_recorded(ask: Ask, sts: FakeSts) -> None:
+    vended = ask(identity=identity("AKIASIGNER"))
+    row = IssuedSession.objects.get()
+    assert sts.requests == []
+    assert (row.status, row.delivery, row.signed_by_identity) == ("issued", "post", True)
+    assert (row.access_key_id, row.role_arn) == ("AKIASIGNER", "")
+    assert row.expires_at == vended.assumed.expires_at
+    assert row.policy.count("s3:PutObject") == 1
+
+
+def test_identity_signs_for_many_builds(ask: Ask, register: Callable[..., Build]) -> None:
+    for _ in range(2):
+        ask(build_id=register().pk, identity=identity("AKIASIGNER"))
+    assert IssuedSession.objects.filter(access_key_id="AKIASIGNER").count() == 2
+
+
+def test_identity_is_held_to_the_right_to_the_build(ask: Ask, build: Build) -> None:
+    class Closing(SigningIdentity):
+        def stand_in(self, seconds: int, now: datetime) -> AssumedSession:
+            delete_build(build_id=build.pk, now=now)
+            return super().stand_in(seconds, now)
+
+    with pytest.raises(SessionWithheld):
+        ask(identity=Closing(access_key_id="AKIASIGNER", secret_access_key=Secret("secret")))
+    assert IssuedSession.objects.get().status == "withheld"
+
+
+SIGNERS = [None, "AKIAONE", "AKIATWO"]
+
+
+@pytest.mark.parametrize("second", SIGNERS)
+@pytest.mark.parametrize("first", SIGNERS)
+def test_what_another_signer_signed_with_is_not_served(
+    first: str | None, second: str | None, ask: Ask
+) -> None:
+    for signer in (first, second):
+        ask(identity=identity(signer) if signer else None)
+    assert IssuedSession.objects.count() == (1 if first == second else 2)
