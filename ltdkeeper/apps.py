@@ -1,7 +1,11 @@
-"""Application configurations: the service's templates and files, and the admin's front page."""
+"""Application configurations: the service's templates and files, and the admin's pages."""
+
+from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+
+PAGES = ("records", "builds", "clients", "publishers", "ledger")
 
 
 class KeeperConfig(AppConfig):
@@ -11,6 +15,11 @@ class KeeperConfig(AppConfig):
 
 
 class KeeperAdminConfig(AdminConfig):
-    """Django's admin on a site whose front page shows the ledger's figures."""
+    """Django's admin on a site whose front page shows the ledger's figures, with our pages."""
 
     default_site = "ltdkeeper.admin.site.KeeperAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        for page in PAGES:
+            import_module(f"ltdkeeper.admin.{page}")

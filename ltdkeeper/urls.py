@@ -4,22 +4,20 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from ltdkeeper.api import health
-from ltdkeeper.api.health import MetricsView
+from ltdkeeper.api.health import LiveView, MetricsView, ReadyView
 from ltdkeeper.api.root import ApiPage, NotFoundView, RootView
 from ltdkeeper.api.schema import OpenApiView
 
 urlpatterns = [
     path("", RootView.as_view(), name="root"),
-    path("livez", health.LiveView.as_view(), name="livez"),
-    path("readyz", health.ReadyView.as_view(), name="readyz"),
+    path("livez", LiveView.as_view(), name="livez"),
+    path("readyz", ReadyView.as_view(), name="readyz"),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("openapi.json", OpenApiView.as_view(), name="openapi"),
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("", include("ltdkeeper.api.urls")),
-    path("", include("builds.urls")),
     re_path("", NotFoundView.as_view()),
 ]
 

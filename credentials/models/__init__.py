@@ -1,7 +1,15 @@
-"""Who may ask, as rows: clients, their keys, the tokens of jobs, trusted publishers, ownership."""
+"""The rows of `credentials`: callers and their tokens, trusted publishers, the ledger, runs."""
 
 from credentials.models.clients import Client, Grant
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
+from credentials.models.runs import IsolationRun, Lease, last_verdicts
+from credentials.models.sessions import (
+    INSIDE,
+    WRITING,
+    Delivery,
+    IssuedSession,
+    new_ledger_id,
+)
 from credentials.models.tokens import (
     ApiKey,
     ApiKeyQuerySet,
@@ -12,15 +20,23 @@ from credentials.models.tokens import (
 )
 
 __all__ = [
+    "INSIDE",
+    "WRITING",
     "ApiKey",
     "ApiKeyQuerySet",
     "Client",
+    "Delivery",
     "Grant",
+    "IsolationRun",
+    "IssuedSession",
     "JobGrant",
     "JobToken",
     "KeySession",
+    "Lease",
     "OidcIssuer",
     "Registration",
     "TrustedPublisher",
     "UsedIdentityToken",
+    "last_verdicts",
+    "new_ledger_id",
 ]

@@ -108,3 +108,23 @@ def last_verdicts() -> list[tuple[Store, IsolationRun | None]]:
     newest = of_store.order_by("-finished_at").values("pk")[:1]
     runs = {run.store_id: run for run in IsolationRun.objects.filter(pk=Subquery(newest))}
     return [(store, runs.get(store.pk)) for store in Store.objects.order_by("name")]
+
+
+class Lease(models.Model):
+    """Who does the work of a name at the moment. `token` tells one holder from the next."""
+
+    name = models.CharField(max_length=128, primary_key=True)
+    token = models.CharField(max_length=26)
+    holder = models.CharField(max_length=255)
+    acquired_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("acquired_at")), name="lease_expires_later"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"

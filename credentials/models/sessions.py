@@ -1,7 +1,4 @@
-"""The ledger: one row for every session that was ever asked of STS, everything but the secret.
-
-The models of who may ask are in `credentials/access/models.py`.
-"""
+"""The ledger: one row for every session that was ever asked of STS, everything but the secret."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -11,37 +8,8 @@ from django.db.models import F, Q
 from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
-from credentials.models import (
-    ApiKey,
-    Client,
-    Grant,
-    JobGrant,
-    JobToken,
-    KeySession,
-    OidcIssuer,
-    Registration,
-    TrustedPublisher,
-    UsedIdentityToken,
-)
-from credentials.models.runs import IsolationRun
-from credentials.operations.leases import Lease
+from credentials.models.clients import Client
 from credentials.rules.durations import REFRESHING_FLOOR
-
-__all__ = [
-    "ApiKey",
-    "Client",
-    "Grant",
-    "IsolationRun",
-    "IssuedSession",
-    "JobGrant",
-    "JobToken",
-    "KeySession",
-    "Lease",
-    "OidcIssuer",
-    "Registration",
-    "TrustedPublisher",
-    "UsedIdentityToken",
-]
 
 
 def new_ledger_id() -> str:

@@ -9,41 +9,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import ClassVar
 
 import structlog
-from django.db import Error, IntegrityError, connection, models, transaction
-from django.db.models import F, Q
+from django.db import Error, IntegrityError, connection, transaction
 from django.utils import timezone
 from ulid import ULID
 
 from credentials.errors import AlreadyRunning
+from credentials.models import Lease
 
 # Whoever was killed holds a lease for as long; three renewals may fail before it is lost.
 LEASE_LIFE = timedelta(seconds=120)
 RENEWAL_SECONDS = 30.0
 
 log = structlog.get_logger(__name__)
-
-
-class Lease(models.Model):
-    """Who does the work of a name at the moment. `token` tells one holder from the next."""
-
-    name = models.CharField(max_length=128, primary_key=True)
-    token = models.CharField(max_length=26)
-    holder = models.CharField(max_length=255)
-    acquired_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(expires_at__gt=F("acquired_at")), name="lease_expires_later"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.holder}"
 
 
 @contextmanager

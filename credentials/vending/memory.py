@@ -1,4 +1,4 @@
-"""Work that many ask for at once and that is done once; who asks waits for it a bounded time. Pure.
+"""Work that many ask for at once and that is done once; who asks waits for it a bounded time.
 
 The work goes on when everybody who waited has left. What it leaves behind is its own affair.
 """
@@ -120,7 +120,7 @@ class Flights(Generic[Result]):
             del self._under_way[key]
 
 
-# Sessions in the memory of this process, to be served again. Pure.
+# Sessions in the memory of this process, to be served again.
 #
 # Nothing here is written down anywhere: losing it costs one call of STS per session. Whether a
 # kept session may still be served is for the database to say, every time.

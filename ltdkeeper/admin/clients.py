@@ -18,9 +18,6 @@ from credentials.access.clients import end_job_token, make_api_key, withdraw_api
 from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
-from ltdkeeper.admin import clients as _access  # noqa: F401 - registers its models
-from ltdkeeper.admin import ledger as _ledger  # noqa: F401 - registers its models
-from ltdkeeper.admin import publishers as _publishers  # noqa: F401 - the same
 from ltdkeeper.admin.records import EditForm, KeeperAdmin, RecordAdmin, SwitchedAdmin
 
 # The form that a key is made with in the admin. What it says cannot be changed afterwards.

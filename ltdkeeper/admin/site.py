@@ -102,8 +102,11 @@ class KeeperAdminSite(AdminSite):
     ) -> TemplateResponse:
         """Figures and verdicts are for those who may look at what they are about."""
         from builds.models import Store  # noqa: PLC0415 - as above
-        from credentials.models import IssuedSession  # noqa: PLC0415
-        from credentials.models.runs import IsolationRun, last_verdicts  # noqa: PLC0415
+        from credentials.models import (  # noqa: PLC0415
+            IsolationRun,
+            IssuedSession,
+            last_verdicts,
+        )
 
         may_see = self._may_see
         sees_verdicts = may_see(request, Store) and may_see(request, IsolationRun)

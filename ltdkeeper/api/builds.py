@@ -42,6 +42,7 @@ from ltdkeeper.api.wire import (
     StrictCharField,
     StrictListField,
     accepts,
+    in_json,
     public_url,
     refuse_unknown,
 )
@@ -50,11 +51,6 @@ from ltdkeeper.api.wire import (
 
 MAX_GIT_REFS = 100
 POSTS_MEDIA_TYPE = "application/vnd.ltdkeeper.v2+json"
-
-
-def in_json(pattern: str) -> str:
-    """A pattern as JSON Schema writes it, in which `$` is the end and nothing else."""
-    return pattern.replace(r"\Z", "$")
 
 
 def product_url(product: Product) -> str:

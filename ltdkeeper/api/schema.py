@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
-from ltdkeeper.api.builds import in_json
+from ltdkeeper.api.wire import in_json
 
 TAGS = ("builds", "credentials", "oidc", "products", "token")
 MEDIA_TYPE = "application/vnd.oai.openapi+json"

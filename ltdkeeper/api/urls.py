@@ -1,30 +1,24 @@
-"""Addresses of tokens and credentials."""
+"""Addresses of the API: products and builds where LTD Keeper has them, tokens, credentials."""
 
 from django.urls import path
 
-from ltdkeeper.api import credentials as views
-from ltdkeeper.api import presigned as presigning
-from ltdkeeper.api import tokens as publishers
-from ltdkeeper.api import tokens as token_views
+from ltdkeeper.api.builds import BuildsView, BuildView, ProductsView, ProductView
+from ltdkeeper.api.credentials import BuildCredentialsView, OpenBuildCredentialsView
+from ltdkeeper.api.presigned import PresignedPostsView, PresignedUrlsView
+from ltdkeeper.api.tokens import AudienceView, IdentityTokenView, TokenView
+
+BUILD = "builds/<int:build_id>"
 
 urlpatterns = [
-    path("token", token_views.TokenView.as_view(), name="token"),
-    path("oidc/token", publishers.IdentityTokenView.as_view(), name="oidc-token"),
-    path("oidc/audience", publishers.AudienceView.as_view(), name="oidc-audience"),
-    path("credentials", views.OpenBuildCredentialsView.as_view(), name="credentials"),
-    path(
-        "builds/<int:build_id>/credentials",
-        views.BuildCredentialsView.as_view(),
-        name="build-credentials",
-    ),
-    path(
-        "builds/<int:build_id>/presigned-posts",
-        presigning.PresignedPostsView.as_view(),
-        name="presigned-posts",
-    ),
-    path(
-        "builds/<int:build_id>/presigned-urls",
-        presigning.PresignedUrlsView.as_view(),
-        name="presigned-urls",
-    ),
+    path("products/", ProductsView.as_view(), name="products"),
+    path("products/<str:slug>", ProductView.as_view(), name="product"),
+    path("products/<str:slug>/builds/", BuildsView.as_view(), name="builds"),
+    path(BUILD, BuildView.as_view(), name="build"),
+    path("token", TokenView.as_view(), name="token"),
+    path("oidc/token", IdentityTokenView.as_view(), name="oidc-token"),
+    path("oidc/audience", AudienceView.as_view(), name="oidc-audience"),
+    path("credentials", OpenBuildCredentialsView.as_view(), name="credentials"),
+    path(f"{BUILD}/credentials", BuildCredentialsView.as_view(), name="build-credentials"),
+    path(f"{BUILD}/presigned-posts", PresignedPostsView.as_view(), name="presigned-posts"),
+    path(f"{BUILD}/presigned-urls", PresignedUrlsView.as_view(), name="presigned-urls"),
 ]

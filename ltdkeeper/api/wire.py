@@ -24,6 +24,11 @@ from builds.names import has_controls
 NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
 
 
+def in_json(pattern: str) -> str:
+    """A pattern as JSON Schema writes it, in which `$` is the end and nothing else."""
+    return pattern.replace(r"\Z", "$")
+
+
 def public_url(path: str) -> str:
     """The absolute address of a path of this service, from `LTD_PUBLIC_URL` alone."""
     return f"{settings.LTD_PUBLIC_URL}{path}"

@@ -51,17 +51,8 @@ SURVIVORS = {
         "legal: Conditions = with_usual_events(kind, conditions, )",
     ): _EVENTS,
     (
-        "credentials.access.identity_tokens.x__read_object",
-        'text = base64.urlsafe_b64decode(encoded + "=" * (+len(encoded) % 4)).decode()',
-    ): "three characters get three `=` in place of one, and the decoder overlooks those too many; "
-    "with one character it refuses either way",
-    (
         "credentials.rules.networks.x_counted_network",
         "return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=None))",
-    ): "None is as false as False",
-    (
-        "credentials.vending.memory.xǁKeptSessionsǁkeep",
-        "self._kept.popitem(last=None)",
     ): "None is as false as False",
     (
         "credentials.stores.plan.xǁPlanǁ_account_arn",

@@ -10,11 +10,7 @@ from django.db import OperationalError
 from builds.models import Build, Store
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 
-OURS = sorted(
-    name
-    for name, app in get_commands().items()
-    if str(app).split(".")[0] in {"builds", "credentials"}
-)
+OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
     *("doctor", "purge_builds"),

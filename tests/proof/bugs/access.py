@@ -82,7 +82,10 @@ OWNERSHIP_BUGS = (
     | bugs_in(
         "credentials/access/rights.py",
         "tests/credentials/access/test_rights.py",
-        job_token_opens_products_it_is_not_for=("    if caller.job_token:\n", "    if False:\n"),
+        job_token_opens_products_it_is_not_for=(
+            "    if caller.job_token:\n        asked_for",
+            "    if False:\n        asked_for",
+        ),
         rule_opens_every_product=("    if caller.publisher:\n", "    if False:\n"),
     )
 )

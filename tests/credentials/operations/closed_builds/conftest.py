@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from builds.models import Build
+from credentials.operations import closed_builds
 from credentials.vending import listing
 from tests.conftest import EPOCH
 from tests.credentials.operations.closed_builds.fake_store import FakeStore, Lie
@@ -61,8 +62,7 @@ def lie(
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, sts: FakeSts) -> FakeStore:
     store = FakeStore()
-    for name in ("counting", "purging"):
-        monkeypatch.setattr(f"credentials.closed_builds.{name}.patient_s3_client", store.client_of)
+    monkeypatch.setattr(closed_builds, "patient_s3_client", store.client_of)
     return store
 
 
