@@ -6,6 +6,7 @@ there is nothing to compare with.
 """
 
 import argparse
+import csv
 import json
 import os
 import platform
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="measures whose name contains this")
     parser.add_argument("--issues", type=int, default=3000, help="for the growth of memory")
     parser.add_argument("--json", type=Path, default=ROOT / ".build" / "bench.json")
+    parser.add_argument("--csv", type=Path, help="the table as docs/performance.rst shows it")
     options = parser.parse_args()
     databases = [options.database] if options.database else _available()
     document: dict[str, Any] = {"machine": _machine(), "before": options.before, "rows": {}}
@@ -46,6 +48,26 @@ def main() -> None:
         document["rows"][database] = [asdict(row) for row in rows]
     options.json.parent.mkdir(exist_ok=True)
     options.json.write_text(json.dumps(document, indent=1) + "\n")
+    if options.csv:
+        _write_table(options.csv, document["rows"])
+
+
+def _write_table(path: Path, rows: dict[str, list[dict[str, Any]]]) -> None:
+    """One line a measure: its goal, then for each database today's figure after the older one."""
+    figures = {(row["what"], database): _figure(row) for database in rows for row in rows[database]}
+    goals = {row["what"]: row["goal"] for found in rows.values() for row in found}
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["what", *rows, "to reach"])
+        for what, goal in goals.items():
+            table.writerow([what, *(figures.get((what, name), "") for name in rows), goal])
+
+
+def _figure(row: dict[str, Any]) -> str:
+    unit = "" if row["unit"] == "" else f" {row['unit']}"
+    before = "" if row["before"] is None else f"{row['before']:.1f} → "
+    note = f" ({row['note']})" if row["note"] else ""
+    return f"{before}{row['value']:.1f}{unit}{note}"
 
 
 def _available() -> list[str]:
