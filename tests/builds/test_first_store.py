@@ -87,7 +87,9 @@ def test_every_variable_of_the_store_is_compared() -> None:
 
 
 @pytest.mark.parametrize("field", CHANGES)
-def test_difference_is_named_and_nothing_is_changed(field: str, settings: Settings) -> None:
+def test_difference_is_named_and_applied_only_with_the_option(
+    field: str, settings: Settings
+) -> None:
     ensure()
     row = Store.objects.values().get()
     value, shown = CHANGES[field]
@@ -97,14 +99,8 @@ def test_difference_is_named_and_nothing_is_changed(field: str, settings: Settin
     assert f"\nLTD_STORE_{field.upper()}={shown}" in answer
     assert "Nothing was changed. `ensure_store --apply`" in answer
     assert Store.objects.values().get() == row
-
-
-@pytest.mark.parametrize("field", CHANGES)
-def test_difference_is_applied_when_told(field: str, settings: Settings) -> None:
-    ensure()
-    setattr(settings, f"LTD_STORE_{field.upper()}", CHANGES[field][0])
     assert ensure_with_code("--apply") == (0, f"Changed the store frankfurt: {field}.")
-    assert getattr(Store.objects.get(), field) == CHANGES[field][0]
+    assert getattr(Store.objects.get(), field) == value
     assert ensure_with_code("--apply") == (0, "Found the store frankfurt.")
 
 

@@ -33,21 +33,12 @@ STATES = {
 }
 
 
-def build_at(case: str) -> Build:
-    open_until, finished_at, deleted_at, _, _ = STATES[case]
-    return Build(open_until=open_until, finished_at=finished_at, deleted_at=deleted_at)
-
-
 @pytest.mark.parametrize("case", STATES)
-def test_state_follows_from_the_times(case: str) -> None:
-    build, state = build_at(case), STATES[case][3]
-    assert build.state(NOW) == state
+def test_state_and_end_follow_from_the_times(case: str) -> None:
+    open_until, finished_at, deleted_at, state, closed_at = STATES[case]
+    build = Build(open_until=open_until, finished_at=finished_at, deleted_at=deleted_at)
+    assert (build.state(NOW), build.closed_at(NOW)) == (state, closed_at)
     assert build.is_open(NOW) is (state == "open")
-
-
-@pytest.mark.parametrize("case", STATES)
-def test_build_closed_when_the_first_of_its_ends_came(case: str) -> None:
-    assert build_at(case).closed_at(NOW) == STATES[case][4]
 
 
 @pytest.mark.parametrize("case", STATES)

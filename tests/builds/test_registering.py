@@ -106,10 +106,10 @@ def test_slug_may_continue_a_server_made_one_of_another_product(
     assert register(f"{slug}-x").product.slug == "guide"
 
 
-@pytest.mark.parametrize("case", [case for case in HOSTILE if case != "empty"])
-def test_hostile_slug_is_never_registered(case: str, register: Register) -> None:
-    with pytest.raises(ValueError, match="not a legal"):
-        register(HOSTILE[case])
+def test_hostile_slug_is_never_registered(register: Register) -> None:
+    for name in filter(None, HOSTILE.values()):
+        with pytest.raises(ValueError, match="not a legal"):
+            register(name)
     assert not Build.objects.exists()
 
 

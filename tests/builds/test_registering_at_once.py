@@ -18,7 +18,7 @@ THREADS = 8
 def attempt(register: Register, barrier: Barrier, slug: str | None) -> str:
     """What one of several threads got; each has a connection of its own."""
     try:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=120)
         return register(slug).slug
     except SlugTaken:
         return "taken"
@@ -27,10 +27,7 @@ def attempt(register: Register, barrier: Barrier, slug: str | None) -> str:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("round_", range(5))
-def test_of_threads_that_register_one_slug_exactly_one_wins(
-    round_: int, register: Register
-) -> None:
+def test_of_threads_that_register_one_slug_exactly_one_wins(register: Register) -> None:
     barrier = Barrier(THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
         asked = [pool.submit(attempt, register, barrier, "v1") for _ in range(THREADS)]

@@ -16,12 +16,9 @@ pytestmark = pytest.mark.django_db
 PAGE = "<html><head><title>Gateway</title></head><body>arn:aws:iam::1:role/x</body></html>"
 BROKEN: dict[str, Callable[[CannedSts], Answer]] = {
     "nothing": lambda sts: (200, ""),
-    "a word": lambda sts: (200, "ok"),
     "JSON": lambda sts: (200, '{"Credentials": {}}'),
     "a page": lambda sts: (200, PAGE),
-    "a page with a doctype": lambda sts: (200, "<!DOCTYPE html>" + PAGE),
     "another answer": lambda sts: (200, "<GetCallerIdentityResponse/>"),
-    "no result": lambda sts: sts.without("AssumeRoleResult"),
     "no credentials": lambda sts: sts.without("Credentials"),
     "no access key": lambda sts: sts.without("AccessKeyId"),
     "no secret": lambda sts: sts.without("SecretAccessKey"),
@@ -33,39 +30,32 @@ BROKEN: dict[str, Callable[[CannedSts], Answer]] = {
     "empty expiry": lambda sts: sts.changed("Expiration", ""),
     "expiry that is no time": lambda sts: sts.changed("Expiration", "soon"),
     "expiry that has passed": lambda sts: sts.changed("Expiration", "2020-01-01T00:00:00Z"),
-    "expiry without a zone that has passed": lambda sts: sts.changed(
-        "Expiration", "2020-01-01T00:00:00"
-    ),
-    "expiry in 1970": lambda sts: sts.changed("Expiration", "0"),
+    "expiry as a number": lambda sts: sts.changed("Expiration", "0"),
     "cut off": lambda sts: sts.cut(),
 }
 PASSING = {
     "page of a balancer": (502, PAGE),
     "gateway timeout": (504, ""),
-    "AWS's own": (
-        500,
-        "<ErrorResponse><Error><Code>InternalFailure</Code></Error></ErrorResponse>",
-    ),
 }
 
 
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("endpoint", [ISSUE, REFRESH], ids=["issue", "refresh"])
 def test_answer_that_is_no_session_is_thrown_away(
-    endpoint: object, answer: Callable[[CannedSts], Answer], send: Send, canned: CannedSts
+    answer: Callable[[CannedSts], Answer], send: Send, canned: CannedSts
 ) -> None:
     canned.answer = lambda: answer(canned)
-    response = send(endpoint)
-    assert_problem(response, 502, "sts_bad_answer")
+    assert_problem(send(ISSUE), 502, "sts_bad_answer")
     row = IssuedSession.objects.get()
     assert (row.status, row.failure_code) == ("failed", "sts_bad_answer")
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_answer_that_is_no_session_does_not_stop_finishing(
-    answer: Callable[[CannedSts], Answer], send: Send, canned: CannedSts
-) -> None:
-    canned.answer = lambda: answer(canned)
+def test_refresh_throws_it_away_too(send: Send, canned: CannedSts) -> None:
+    canned.answer = canned.cut
+    assert_problem(send(REFRESH), 502, "sts_bad_answer")
+
+
+def test_answer_that_is_no_session_does_not_stop_finishing(send: Send, canned: CannedSts) -> None:
+    canned.answer = canned.cut
     assert send(FINISH_BUILD).status_code == 200
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from credentials.models import IssuedSession
 from tests.http.conftest import Send
-from tests.http.endpoints import ISSUE, REFRESH, Endpoint
+from tests.http.endpoints import ISSUE, REFRESH
 
 pytestmark = pytest.mark.django_db
 
@@ -17,14 +17,11 @@ SPOOFED = "203.0.113.66"
 CASES = {
     "no proxy, no header": (0, None, PEER),
     "no proxy, spoofed": (0, SPOOFED, PEER),
-    "no proxy, spoofed twice": (0, f"{SPOOFED}, {SPOOFED}", PEER),
     "one proxy, no header": (1, None, PEER),
     "one proxy": (1, "198.51.100.7", "198.51.100.7"),
-    "one proxy, spoofed": (1, f"{SPOOFED}, 198.51.100.7", "198.51.100.7"),
+    "one proxy, spoofed": (1, f"{SPOOFED}, " * 50 + "198.51.100.7", "198.51.100.7"),
     "one proxy, spoofed without spaces": (1, f"{SPOOFED},198.51.100.7", "198.51.100.7"),
-    "one proxy, spoofed many": (1, f"{SPOOFED}, " * 50 + "198.51.100.7", "198.51.100.7"),
     "one proxy, IPv6": (1, "2001:db8::7", "2001:db8::7"),
-    "one proxy, empty": (1, "", PEER),
     "one proxy, empty last": (1, f"{SPOOFED}, ", PEER),
     "two proxies": (2, "198.51.100.7, 10.0.0.1", "198.51.100.7"),
     "two proxies, spoofed": (2, f"{SPOOFED}, 198.51.100.7, 10.0.0.1", "198.51.100.7"),
@@ -33,21 +30,25 @@ CASES = {
 OTHERS = ["HTTP_X_REAL_IP", "HTTP_FORWARDED", "HTTP_CLIENT_IP", "HTTP_TRUE_CLIENT_IP"]
 
 
-@pytest.mark.parametrize("endpoint", [ISSUE, REFRESH], ids=["issue", "refresh"])
 @pytest.mark.parametrize("case", CASES)
 def test_address_is_taken_through_trusted_proxies_only(
-    case: str, endpoint: Endpoint, send: Send, settings: Any
+    case: str, send: Send, settings: Any
 ) -> None:
     settings.LTD_TRUSTED_PROXIES, header, expected = CASES[case]
     extra = {} if header is None else {"HTTP_X_FORWARDED_FOR": header}
-    send(endpoint, REMOTE_ADDR=PEER, **extra)
+    send(ISSUE, REMOTE_ADDR=PEER, **extra)
     assert IssuedSession.objects.get().caller_address == expected
 
 
-@pytest.mark.parametrize("name", OTHERS)
-def test_other_headers_about_addresses_are_ignored(name: str, send: Send, settings: Any) -> None:
+def test_address_of_a_refresh_is_taken_alike(send: Send, settings: Any) -> None:
     settings.LTD_TRUSTED_PROXIES = 1
-    send(ISSUE, REMOTE_ADDR=PEER, **{name: SPOOFED})
+    send(REFRESH, REMOTE_ADDR=PEER, HTTP_X_FORWARDED_FOR="198.51.100.7")
+    assert IssuedSession.objects.get().caller_address == "198.51.100.7"
+
+
+def test_other_headers_about_addresses_are_ignored(send: Send, settings: Any) -> None:
+    settings.LTD_TRUSTED_PROXIES = 1
+    send(ISSUE, REMOTE_ADDR=PEER, **dict.fromkeys(OTHERS, SPOOFED))
     assert IssuedSession.objects.get().caller_address == PEER
 
 
@@ -57,7 +58,7 @@ def test_agent_is_kept_as_far_as_it_fits(send: Send) -> None:
     assert (agent[:13], len(agent)) == ("uploader/1.0 ", 255)
 
 
-@pytest.mark.parametrize("agent", ["a\nb", "a\0b", "\x1b[31m", "\u202eevil"])
+@pytest.mark.parametrize("agent", ["a\0b", "\u202eevil"])
 def test_odd_agent_does_not_fail_the_request(agent: str, send: Send) -> None:
     assert send(ISSUE, HTTP_USER_AGENT=agent).status_code == 200
 

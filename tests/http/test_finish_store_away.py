@@ -1,7 +1,5 @@
 """Finishing while the store is away: always 200, and the reason for the missing count is kept."""
 
-from typing import Any
-
 import pytest
 from botocore import exceptions as botocore_errors
 from botocore.parsers import ResponseParserError
@@ -15,8 +13,6 @@ from tests.http.fake_s3 import FakeS3
 
 pytestmark = pytest.mark.django_db
 
-EMPTY_ALLOWED = b'{"uploaded": true, "empty": true}'
-
 
 def refusal(code: str, status: int) -> botocore_errors.ClientError:
     """What botocore raises for S3's answer."""
@@ -27,36 +23,29 @@ def refusal(code: str, status: int) -> botocore_errors.ClientError:
     return botocore_errors.ClientError(detail, "ListObjectsV2")  # type: ignore[arg-type]
 
 
-def away(kind: type[Exception], **details: Any) -> Exception:
-    return kind(endpoint_url="http://inside:9000", error="arn:aws:iam::1:role/x", **details)
+def away(kind: type[Exception]) -> Exception:
+    return kind(endpoint_url="http://inside:9000", error="arn:aws:iam::1:role/x")
 
 
 AWAY = {
     "refused connection": away(botocore_errors.EndpointConnectionError),
-    "connection timeout": away(botocore_errors.ConnectTimeoutError),
     "read timeout": away(botocore_errors.ReadTimeoutError),
-    "closed connection": away(botocore_errors.ConnectionClosedError),
     "TLS": away(botocore_errors.SSLError),
-    "proxy": away(botocore_errors.ProxyConnectionError, proxy_url="http://proxy"),
     "broken stream": botocore_errors.ResponseStreamingError(error="cut"),
     "unreadable answer": ResponseParserError("arn:aws:iam::1:role/x"),
     "anything else": botocore_errors.BotoCoreError(),
     "access denied": refusal("AccessDenied", 403),
-    "no such bucket": refusal("NoSuchBucket", 404),
-    "slow down": refusal("SlowDown", 503),
     "internal error": refusal("InternalError", 500),
-    "unknown": refusal("Unknown", 400),
     "code of 200 characters": refusal("X" * 200, 400),
 }
 
 
-@pytest.mark.parametrize("raw", [None, EMPTY_ALLOWED], ids=["", "empty"])
 @pytest.mark.parametrize("error", AWAY.values(), ids=AWAY)
 def test_store_that_is_away_does_not_stop_finishing(
-    error: Exception, raw: bytes | None, send: Send, s3: FakeS3
+    error: Exception, send: Send, s3: FakeS3
 ) -> None:
     s3.error = error
-    response = send(FINISH_BUILD, raw)
+    response = send(FINISH_BUILD)
     document = response.json()
     assert (response.status_code, document["state"]) == (200, "finished")
     assert (document["object_count"], document["written_without_session"]) == (None, False)
@@ -64,10 +53,13 @@ def test_store_that_is_away_does_not_stop_finishing(
     assert "arn:aws" not in response.content.decode()
 
 
-STS_CODES = ["Throttling", "InternalFailure", "AccessDenied", "ExpiredToken", "SomethingNew"]
+def test_store_that_is_away_does_not_stop_finishing_an_empty_build(send: Send, s3: FakeS3) -> None:
+    s3.error = AWAY["read timeout"]
+    document = send(FINISH_BUILD, b'{"uploaded": true, "empty": true}').json()
+    assert (document["state"], document["object_count"]) == ("finished", None)
 
 
-@pytest.mark.parametrize("code", [*STS_CODES, "RegionDisabledException", "PackedPolicyTooLarge"])
+@pytest.mark.parametrize("code", ["InternalFailure", "AccessDenied", "SomethingNew"])
 def test_sts_that_refuses_does_not_stop_finishing(
     code: str, send: Send, s3: FakeS3, sts: FakeSts
 ) -> None:
@@ -80,10 +72,7 @@ def test_sts_that_refuses_does_not_stop_finishing(
     assert s3.requests == []
 
 
-@pytest.mark.parametrize("kind", ["EndpointConnectionError", "ReadTimeoutError", "SSLError"])
-def test_sts_that_is_away_does_not_stop_finishing(
-    kind: str, send: Send, s3: FakeS3, sts: FakeSts
-) -> None:
-    sts.error = away(getattr(botocore_errors, kind))
+def test_sts_that_is_away_does_not_stop_finishing(send: Send, s3: FakeS3, sts: FakeSts) -> None:
+    sts.error = away(botocore_errors.EndpointConnectionError)
     assert send(FINISH_BUILD).status_code == 200
     assert Build.objects.get().survey_failure == "sts_unreachable"

@@ -15,7 +15,7 @@ from credentials.access.clients import command_line_user, withdraw_api_key
 from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
-from tests.http.endpoints import ENDPOINTS, LIST_PRODUCTS, TOKEN, Endpoint
+from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -38,24 +38,12 @@ SHOWN: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("header", SHOWN.values(), ids=SHOWN)
-def test_key_is_taken_in_every_form(
-    header: Callable[[str], str], send: Send, caller: Caller
+def test_key_and_key_session_are_taken_in_every_form(
+    header: Callable[[str], str], send: Send, caller: Caller, token: str
 ) -> None:
-    shown = header(raw_key(caller))
-    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 200
-
-
-@pytest.mark.parametrize("header", SHOWN.values(), ids=SHOWN)
-def test_key_session_is_taken_in_every_form(
-    header: Callable[[str], str], send: Send, token: str
-) -> None:
-    assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=header(token)).status_code == 200
-
-
-@pytest.mark.parametrize("name", ENDPOINTS)
-def test_key_session_opens_what_its_key_opens(name: str, send: Send, token: str) -> None:
-    response = send(ENDPOINTS[name], HTTP_AUTHORIZATION=basic(token, ""))
-    assert response.status_code in ({200, 409} if name == "finish build" else {200, 201})
+    for raw_token in (raw_key(caller), token):
+        response = send(LIST_PRODUCTS, HTTP_AUTHORIZATION=header(raw_token))
+        assert response.status_code == 200
 
 
 def test_each_asking_gives_another_token(send: Send, token: str) -> None:
@@ -80,9 +68,7 @@ def later() -> Iterator[Callable[[float], None]]:
         yield lambda seconds: traveller.shift(timedelta(seconds=seconds))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "status"), [(0, 200), (HALF_A_DAY - 1, 200), (HALF_A_DAY, 401), (10**6, 401)]
-)
+@pytest.mark.parametrize(("seconds", "status"), [(HALF_A_DAY - 1, 200), (HALF_A_DAY, 401)])
 def test_key_session_dies_at_its_expiry(
     later: Callable[[float], None], send: Send, seconds: int, status: int
 ) -> None:
@@ -144,13 +130,6 @@ def cookie() -> dict[str, str]:
     return {"HTTP_COOKIE": f"sessionid={browser.cookies['sessionid'].value}"}
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_cookie_of_the_admin_does_not_open_the_api(
-    endpoint: Endpoint, refused: Refused, cookie: dict[str, str]
-) -> None:
-    refused(endpoint, 401, "not_authenticated", HTTP_AUTHORIZATION="", **cookie)
-
-
 def test_key_counts_beside_a_cookie(send: Send, cookie: dict[str, Any]) -> None:
     response = send(LIST_PRODUCTS, **cookie)
     assert response.json()["products"] == ["https://keeper.example.org/products/guide"]
@@ -161,9 +140,7 @@ def test_wrong_key_is_not_made_right_by_a_cookie(refused: Refused, cookie: dict[
     refused(LIST_PRODUCTS, 401, "invalid_credentials", **shown)
 
 
-@pytest.mark.parametrize("parameter", ["token", "access_token", "api_key", "key"])
-def test_key_in_the_address_does_not_count(
-    parameter: str, refused: Refused, caller: Caller
-) -> None:
-    path = f"/products/?{parameter}={raw_key(caller)}"
+def test_key_in_the_address_does_not_count(refused: Refused, caller: Caller) -> None:
+    names = ("token", "access_token", "api_key", "key")
+    path = "/products/?" + "&".join(f"{name}={raw_key(caller)}" for name in names)
     refused(Endpoint(method="GET", path=path), 401, "not_authenticated", HTTP_AUTHORIZATION="")

@@ -34,19 +34,17 @@ def _behind_a_proxy(settings: Any) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_api_refuses_http(endpoint: Endpoint, refused: Refused) -> None:
-    response = refused(endpoint, 400, "https_required")
-    assert PUBLIC_URL in response.json()["message"]
-    assert "Location" not in response
+def test_api_refuses_http(refused: Refused) -> None:
+    for endpoint in ENDPOINTS.values():
+        response = refused(endpoint, 400, "https_required")
+        assert PUBLIC_URL in response.json()["message"]
+        assert "Location" not in response
 
 
 @pytest.mark.parametrize("headers", HTTP.values(), ids=HTTP)
-@pytest.mark.parametrize("path", ELSEWHERE)
-def test_everything_that_is_no_page_refuses_http(
-    path: str, headers: dict[str, str], refused: Refused
-) -> None:
-    refused(Endpoint(method="GET", path=path), 400, "https_required", **headers)
+def test_everything_that_is_no_page_refuses_http(headers: dict[str, str], refused: Refused) -> None:
+    for path in ELSEWHERE:
+        refused(Endpoint(method="GET", path=path), 400, "https_required", **headers)
 
 
 def test_credentials_are_not_looked_at(refused: Refused, settings: Any) -> None:
@@ -55,11 +53,11 @@ def test_credentials_are_not_looked_at(refused: Refused, settings: Any) -> None:
         refused(LIST_PRODUCTS, 400, "https_required", HTTP_AUTHORIZATION="Bearer ltdk_wrong")
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", PAGES)
-def test_pages_redirect_to_the_public_address(path: str, method: str, send: Send) -> None:
-    response = send(Endpoint(method=method, path=path))
-    assert (response.status_code, response["Location"]) == (301, PUBLIC_URL + path)
+def test_pages_redirect_to_the_public_address(path: str, send: Send) -> None:
+    for method in ("GET", "HEAD"):
+        response = send(Endpoint(method=method, path=path))
+        assert (response.status_code, response["Location"]) == (301, PUBLIC_URL + path)
 
 
 @pytest.mark.parametrize("path", ["/admin/login/", "/docs/"])
@@ -72,7 +70,5 @@ def test_health_is_answered_over_http(path: str, send: Send) -> None:
     assert send(Endpoint(method="GET", path=path)).status_code == 200
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_https_is_answered(endpoint: Endpoint, send: Send) -> None:
-    response = send(endpoint, HTTP_X_FORWARDED_PROTO="https")
-    assert b"https_required" not in response.content
+def test_https_is_answered(send: Send) -> None:
+    assert send(LIST_PRODUCTS, HTTP_X_FORWARDED_PROTO="https").status_code == 200

@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.models import IssuedSession
-from ltdkeeper.logs import NEVER_BELOW_INFO, logging_settings
+from ltdkeeper.logs import NEVER_BELOW_INFO
 from tests.conftest import raw_key
 from tests.http.canned_sts import CannedSts
 from tests.http.conftest import Send
@@ -101,17 +101,11 @@ def test_bug_outside_a_view_does_not_log_the_query(
     assert found(flows.secrets, {"logs": logs.getvalue().encode()}) == set()
 
 
-@pytest.mark.parametrize("level", ["DEBUG", "INFO", "WARNING", "NOTSET"])
-@pytest.mark.parametrize("library", NEVER_BELOW_INFO)
-def test_no_level_opens_the_libraries(level: str, library: str) -> None:
+@pytest.mark.parametrize("level", ["DEBUG", "NOTSET"])
+def test_no_level_opens_the_libraries(level: str) -> None:
     with logs_as_deployed(level=level, renderer="json"):
-        logger = logging.getLogger(f"{library}.parsers")
-        assert not logger.isEnabledFor(logging.DEBUG)
-
-
-def test_libraries_are_named_in_the_configuration() -> None:
-    loggers = logging_settings(level="DEBUG", renderer="json")["loggers"]
-    assert {loggers[name]["level"] for name in NEVER_BELOW_INFO} == {"INFO"}
+        loggers = [logging.getLogger(f"{library}.parsers") for library in NEVER_BELOW_INFO]
+        assert not any(logger.isEnabledFor(logging.DEBUG) for logger in loggers)
 
 
 # That the search can find something: without these, the tests above could be blind.
@@ -147,21 +141,7 @@ def test_leaked_secret_is_found(
     assert found([secret], places(flows, logs, browser)) == LEAKS[leak]
 
 
-@pytest.mark.parametrize("part", [slice(None), slice(0, 20), slice(-20, None)])
-def test_half_a_secret_is_found(part: slice) -> None:
-    secret = "abcdefghij" * 10 + "0123456789" * 10
-    assert found([secret], {"here": f"x{secret[part]}x".encode(), "there": b"x"}) == {"here"}
-
-
 def test_botocore_would_leak_if_it_were_let(flows: Flows, logs: StringIO) -> None:
     logging.getLogger("botocore").setLevel(logging.DEBUG)
     flows.issue()
     assert found(flows.store.secrets, {"logs": logs.getvalue().encode()}) == {"logs"}
-
-
-@pytest.mark.sqlite
-def test_deleted_row_is_still_found_in_the_file(flows: Flows) -> None:
-    flows.issue()
-    leak_to_the_database(flows.store.secrets[-1], flows)
-    IssuedSession.objects.all().delete()
-    assert found(flows.store.secrets, {"database": database_bytes()}) == {"database"}

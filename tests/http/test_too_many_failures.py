@@ -13,8 +13,7 @@ from builds.models import Build
 from credentials.access.callers import Caller
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send
-from tests.http.endpoints import ENDPOINTS, ISSUE, LIST_PRODUCTS, TOKEN, Endpoint
-from tests.http.fake_s3 import FakeS3
+from tests.http.endpoints import ENDPOINTS, ISSUE, LIST_PRODUCTS, TOKEN
 from tests.http.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -55,31 +54,24 @@ def test_after_the_wait_it_is_told_what_is_wrong_again(send: Send, flood: Any) -
         assert_problem(send(LIST_PRODUCTS, **WRONG), 401, "invalid_credentials")
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
-def test_right_key_is_answered_in_the_middle_of_a_flood(
-    name: str, send: Send, flood: Any, s3: FakeS3
-) -> None:
-    s3.sizes = [1]
+@pytest.mark.parametrize("name", ["list products", "issue credentials"])
+def test_right_key_is_answered_in_the_middle_of_a_flood(name: str, send: Send, flood: Any) -> None:
     flood(LIMIT + 5)
-    assert send(ENDPOINTS[name]).status_code in {200, 201}
+    assert send(ENDPOINTS[name]).status_code == 200
 
 
-@pytest.mark.parametrize("endpoint", BRAKED.values(), ids=BRAKED)
-def test_failing_call_is_told_to_wait_everywhere_else(
-    endpoint: Endpoint, refused: Refused, flood: Any
-) -> None:
+def test_failing_call_is_told_to_wait_everywhere_else(refused: Refused, flood: Any) -> None:
     flood()
-    refused(endpoint, 429, "too_many_failures", **WRONG)
+    for endpoint in BRAKED.values():
+        refused(endpoint, 429, "too_many_failures", **WRONG)
 
 
-@pytest.mark.parametrize("endpoint", NEVER_429.values(), ids=NEVER_429)
-def test_credential_endpoints_never_say_429(
-    endpoint: Endpoint, refused: Refused, flood: Any
-) -> None:
+def test_credential_endpoints_never_say_429(refused: Refused, flood: Any) -> None:
     flood(LIMIT + 5)
-    response = refused(endpoint, 401, "invalid_credentials", **WRONG)
-    assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
-    assert "Retry-After" not in response
+    for endpoint in NEVER_429.values():
+        response = refused(endpoint, 401, "invalid_credentials", **WRONG)
+        assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
+        assert "Retry-After" not in response
 
 
 def test_failures_at_the_credential_endpoints_count(send: Send, refused: Refused) -> None:

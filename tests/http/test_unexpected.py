@@ -31,16 +31,7 @@ SERVICES = {
     "refresh credentials": "ltdkeeper.api.credentials.serve_session",
     "refresh open build": "ltdkeeper.api.credentials.open_build",
 }
-BUGS = [
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AssertionError,
-    MemoryError,
-    RecursionError,
-    IntegrityError,
-]
+BUGS = [ValueError, KeyError, MemoryError, IntegrityError]
 
 
 def failing(error: Exception) -> Callable[..., Any]:
@@ -51,12 +42,15 @@ def failing(error: Exception) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_bug_in_a_service_is_a_bare_500(
+def test_bug_is_a_bare_500_and_a_database_that_is_away_comes_back(
     name: str, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(SERVICES[name], failing(RuntimeError(INSIDE)))
-    response = refused(ENDPOINTS[name], 500, "internal_error")
-    assert "inner words" not in response.content.decode()
+    bug = refused(ENDPOINTS[name], 500, "internal_error")
+    monkeypatch.setattr(SERVICES[name], failing(OperationalError(INSIDE)))
+    away = refused(ENDPOINTS[name], 503, "database_unavailable")
+    assert 1 <= int(away["Retry-After"]) <= 60
+    assert b"inner words" not in bug.content + away.content
 
 
 @pytest.mark.parametrize("error", BUGS)
@@ -88,15 +82,11 @@ def test_bug_outside_a_service_is_a_bare_500(
     assert "inner words" not in response.content.decode()
 
 
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-@pytest.mark.parametrize("name", SERVICES)
-def test_database_that_is_away_is_said_to_come_back(
-    name: str, error: type[Exception], refused: Refused, monkeypatch: pytest.MonkeyPatch
+def test_connection_that_broke_comes_back_too(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SERVICES[name], failing(error(INSIDE)))
-    response = refused(ENDPOINTS[name], 503, "database_unavailable")
-    assert 1 <= int(response["Retry-After"]) <= 60
-    assert "inner words" not in response.content.decode()
+    monkeypatch.setattr(SERVICES["issue credentials"], failing(InterfaceError(INSIDE)))
+    refused(ISSUE, 503, "database_unavailable")
 
 
 OTHERS = {
@@ -123,15 +113,11 @@ def test_suspicious_request_is_malformed(
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
-def test_health_needs_no_key(path: str, send: Send) -> None:
-    response = send(Endpoint(method="GET", path=path), HTTP_AUTHORIZATION="")
-    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
-
-
-@pytest.mark.parametrize("path", ["/livez", "/readyz"])
-@pytest.mark.parametrize("host", ["10.0.0.7:8000", "evil.example"])
-def test_health_is_told_by_any_name(path: str, host: str, send: Send) -> None:
-    assert send(Endpoint(method="GET", path=path), HTTP_HOST=host).status_code == 200
+def test_health_needs_no_key_and_no_name(path: str, send: Send) -> None:
+    health = Endpoint(method="GET", path=path)
+    for host in ("10.0.0.7:8000", "evil.example"):
+        response = send(health, HTTP_AUTHORIZATION="", HTTP_HOST=host)
+        assert (response.status_code, response["Content-Type"]) == (200, "application/json")
 
 
 def test_service_without_a_database_is_alive_but_not_ready(

@@ -4,6 +4,7 @@ A cell says the status, or the code of the refusal. No refusal asks STS or chang
 """
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -87,10 +88,12 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
     ),
     ("GET", "/credentials"): (None, row(NONE_OPEN, NONE_OPEN, "200", NONE_OPEN, NONE_OPEN)),
 }
-CELLS = [
-    (method, path, body, caller, cell)
+REFUSING = [endpoint for endpoint, row in TABLE.items() if row[1] is not OPEN]
+ACCEPTED = [
+    (method, path, body, caller, int(cell))
     for (method, path), (body, cells) in TABLE.items()
     for caller, cell in zip(CALLERS, cells, strict=True)
+    if cell.isdecimal() and cells is not OPEN
 ]
 
 
@@ -100,35 +103,56 @@ def world(product: Product, make_product: Any, now: datetime) -> World:
     return World(product=product, other_product=make_product("other"), client=client, now=now)
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "caller", "cell"),
-    CELLS,
-    ids=[f"{method} {path}, {caller}" for method, path, _, caller, _ in CELLS],
-)
-def test_endpoint_answers_the_caller(
-    method: str,
-    path: str,
-    body: Any,
-    caller: str,
-    cell: str,
-    world: World,
-    sts: FakeSts,
-    s3: FakeS3,
-) -> None:
+@pytest.fixture
+def ask(world: World, s3: FakeS3, sts: FakeSts, settings: Any) -> Callable[..., Any]:
+    """What a caller is answered; the build at hand is the "right job"'s."""
     s3.sizes = [1]
+    settings.LTD_FAILURES_A_MINUTE = len(CALLERS)
     job = world.job()
-    path = path.format(build=world.register(job).pk)
-    headers = CALLERS[caller](world, job)
-    before = every_row()
-    raw = "" if body is None else json.dumps(body)
-    response = APIClient(raise_request_exception=False).generic(
-        method, path, raw, content_type="application/json", **headers
-    )
-    if cell.isdecimal():
-        assert response.status_code == int(cell), response.content[:300]
-        return
-    assert_problem(response, response.status_code, cell)
-    assert (sts.requests, every_row()) == ([], before)
+    build = world.register(job)
+
+    def call(caller: str, method: str, path: str, body: Any) -> Any:
+        headers = CALLERS[caller](world, job)
+        before = every_row()
+        response = APIClient(raise_request_exception=False).generic(
+            method,
+            path.format(build=build.pk),
+            "" if body is None else json.dumps(body),
+            content_type="application/json",
+            **headers,
+        )
+        if response.status_code >= 400:
+            assert (sts.requests, every_row()) == ([], before)
+        return response
+
+    return call
+
+
+@pytest.mark.parametrize("endpoint", REFUSING, ids=" ".join)
+def test_endpoint_refuses_the_callers(endpoint: tuple[str, str], ask: Callable[..., Any]) -> None:
+    body, cells = TABLE[endpoint]
+    for caller, cell in zip(CALLERS, cells, strict=True):
+        if not cell.isdecimal():
+            response = ask(caller, *endpoint, body)
+            assert_problem(response, response.status_code, cell)
+
+
+@pytest.mark.parametrize("path", [path for (_, path), row in TABLE.items() if row[1] is OPEN])
+def test_open_endpoint_accepts_every_caller(path: str, ask: Callable[..., Any]) -> None:
+    answers = {caller: ask(caller, "GET", path, None).status_code for caller in CALLERS}
+    assert answers == dict.fromkeys(CALLERS, 200)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "caller", "status"),
+    ACCEPTED,
+    ids=[f"{method} {path}, {caller}" for method, path, _, caller, _ in ACCEPTED],
+)
+def test_endpoint_accepts_the_caller(
+    method: str, path: str, body: Any, caller: str, status: int, ask: Callable[..., Any]
+) -> None:
+    response = ask(caller, method, path, body)
+    assert response.status_code == status, response.content[:300]
 
 
 # A redirect, the catch-all for what does not exist, and what has a token of its own.

@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from tests.http.conftest import Refused, Send
-from tests.http.endpoints import DELETE_BUILD, ENDPOINTS, OF_A_BUILD, REGISTER_BUILD, Endpoint
+from tests.http.endpoints import (
+    DELETE_BUILD,
+    ENDPOINTS,
+    OF_A_BUILD,
+    OF_A_PRODUCT,
+    REGISTER_BUILD,
+    Endpoint,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +24,6 @@ NOWHERE = [
     "/products/guide/",
     "/products/guide/builds",
     "/products/guide/builds//",
-    "/products/guide/builds/1",
     "/products/%2e%2e/builds/1/",
     "/products/../builds/{build}",
     "/products/guide%2fx%2fbuilds/",
@@ -26,59 +32,43 @@ NOWHERE = [
     "/builds/",
     "/builds/x",
     "/builds/-1",
-    "/builds/+1",
     "/builds/1.0",
-    "/builds/1e3",
-    "/builds/0x1",
     "/builds/%20{build}",
     "/builds/{build}/",
     "/builds/{build}%0a",
-    "/builds/{build}%0d%0a",
     "/builds/{build}%00",
-    "/builds/{build}%20",
     "/builds/{build}.json",
     "/builds/{build};x=1",
     "/builds/%d9%a1",
-    "/builds/%ef%bc%91",
     "/builds/{build}/credentials/",
     "/builds/{build}/credentials%0a",
-    "/builds/{build}/credentials%00",
     "/builds/{build}/Credentials",
     "/builds/{build}/credentials/x",
     "/builds/" + "9" * 5_000,
     "/token/",
     "/token%0a",
     "/Token",
-    "/token;x",
     "/%ff%fe",
     "/%2e%2e/%2e%2e/etc/passwd",
     "/static/nothing.css",
     "/static/%2e%2e/%2e%2e/db.sqlite3",
     "/static/../../db.sqlite3",
-    "/db.sqlite3",
     "/.env",
     "/v2/products/",
     "/<script>alert(1)</script>",
     "/" + "a" * 10_000,
 ]
 NO_PRODUCTS = {
-    "dots": "..",
     "escaped dots": "%2e%2e",
     "star": "*",
-    "question mark": "%3f",
     "policy variable": "$%7baws:username%7d",
     "newline after": "guide%0a",
     "NUL after": "guide%00",
-    "space after": "guide%20",
     "upper case": "Guide",
-    "backslash": "guide%5c",
     "double escape": "guide%250a",
     "not UTF-8": "%ff",
     "surrogate": "%ed%a0%80",
-    "accent": "gu%c3%adde",
     "full width": "%ef%bd%87uide",
-    "zero width": "gu%e2%80%8bide",
-    "right-to-left override": "guide%e2%80%ae",
     "5,000 characters": "a" * 5_000,
 }
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -90,11 +80,11 @@ def test_address_that_leads_nowhere_is_not_found(path: str, refused: Refused) ->
 
 
 @pytest.mark.parametrize("key", ["", "Bearer wrong"], ids=["no key", "wrong key"])
-@pytest.mark.parametrize("method", METHODS)
-def test_unknown_address_is_not_found_by_any_method(method: str, key: str, send: Send) -> None:
-    response = send(Endpoint(method=method, path="/nothing"), HTTP_AUTHORIZATION=key)
-    assert response.status_code == 404
-    assert response["Content-Type"] == "application/problem+json"
+def test_unknown_address_is_not_found_by_any_method(key: str, send: Send) -> None:
+    for method in METHODS:
+        response = send(Endpoint(method=method, path="/nothing"), HTTP_AUTHORIZATION=key)
+        assert response.status_code == 404
+        assert response["Content-Type"] == "application/problem+json"
 
 
 def test_closing_slash_does_not_delete(refused: Refused) -> None:
@@ -102,30 +92,24 @@ def test_closing_slash_does_not_delete(refused: Refused) -> None:
 
 
 @pytest.mark.parametrize("slug", NO_PRODUCTS.values(), ids=NO_PRODUCTS)
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_illegal_slug_in_the_address_is_an_unknown_product(
-    method: str, slug: str, refused: Refused
-) -> None:
-    path = f"/products/{slug}/builds/"
-    refused(Endpoint(method=method, path=path, body=REGISTER_BUILD.body), 404, "unknown_product")
+def test_illegal_slug_in_the_address_is_an_unknown_product(slug: str, refused: Refused) -> None:
+    for endpoint in OF_A_PRODUCT.values():
+        path = endpoint.path.replace("guide", slug)
+        refused(replace(endpoint, path=path), 404, "unknown_product")
 
 
-@pytest.mark.parametrize("number", ["0", "2147483648", str(2**63 - 1), str(2**63), "9" * 400])
-@pytest.mark.parametrize("endpoint", OF_A_BUILD.values(), ids=OF_A_BUILD)
-def test_number_of_no_build_is_an_unknown_build(
-    endpoint: Endpoint, number: str, refused: Refused
-) -> None:
-    path = endpoint.path.replace("{build}", number)
-    refused(replace(endpoint, path=path), 404, "unknown_build")
+@pytest.mark.parametrize("number", ["0", "2147483648", str(2**63), "9" * 400])
+def test_number_of_no_build_is_an_unknown_build(number: str, refused: Refused) -> None:
+    for endpoint in OF_A_BUILD.values():
+        path = endpoint.path.replace("{build}", number)
+        refused(replace(endpoint, path=path), 404, "unknown_build")
 
 
 HOSTS = {
     "another": "evil.example",
     "ours as user": "keeper.example.org@evil.example",
     "ours as subdomain": "keeper.example.org.evil.example",
-    "space": "keeper.example.org evil.example",
     "port that is none": "keeper.example.org:x",
-    "markup": "<b>",
     "star": "*",
     "slash": "keeper.example.org/x",
     "two": "keeper.example.org, evil.example",
@@ -133,9 +117,13 @@ HOSTS = {
 
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_other_hosts_are_refused(endpoint: Endpoint, host: str, refused: Refused) -> None:
-    refused(endpoint, 400, "bad_request", HTTP_HOST=host)
+def test_other_hosts_are_refused(host: str, refused: Refused) -> None:
+    refused(REGISTER_BUILD, 400, "bad_request", HTTP_HOST=host)
+
+
+def test_other_hosts_are_refused_everywhere(refused: Refused) -> None:
+    for endpoint in ENDPOINTS.values():
+        refused(endpoint, 400, "bad_request", HTTP_HOST="evil.example")
 
 
 def test_forwarded_host_is_ignored(send: Send) -> None:

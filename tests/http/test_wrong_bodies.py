@@ -17,65 +17,57 @@ NOT_JSON: dict[str, bytes] = {
     "blank": b" ",
     "open object": b'{"git_refs": ["main"]',
     "two objects": b"{}{}",
-    "text after the object": b"{} x",
-    "single quotes": b"{'git_refs': ['main']}",
     "trailing comma": b'{"git_refs": ["main"],}',
-    "comment": b"{} // done",
     "NaN": b'{"duration_seconds": NaN}',
     "Infinity": b'{"duration_seconds": Infinity}',
     "number over the largest": b'{"duration_seconds": 1e999}',
     "number of 3,000 digits": b'{"duration_seconds": ' + b"9" * 3_000 + b"}",
-    "leading zero": b'{"duration_seconds": 0900}',
-    "hexadecimal": b'{"duration_seconds": 0x384}',
-    "name without quotes": b'{git_refs: ["main"]}',
     "number as a name": b'{1: "main"}',
-    "newline in a text": b'{"git_refs": ["ma\nin"]}',
     "NUL in a text": b'{"git_refs": ["ma\0in"]}',
     "NUL after the object": b"{}\0",
     "unknown escape": b'{"git_refs": ["\\x61"]}',
-    "short escape": b'{"git_refs": ["\\u00"]}',
     "lone high surrogate": b'{"git_refs": ["\\ud800"]}',
     "lone low surrogate": b'{"git_refs": ["\\udc00"]}',
-    "high surrogate twice": b'{"git_refs": ["\\ud800\\ud800"]}',
-    "surrogates the wrong way round": b'{"git_refs": ["\\udc00\\ud800"]}',
     "surrogate as UTF-8": b'{"git_refs": ["\xed\xa0\x80"]}',
     "not UTF-8": b'{"git_refs": ["\xff\xfe"]}',
     "overlong UTF-8": b'{"git_refs": ["\xc0\xaf"]}',
     "Latin-1": '{"git_refs": ["é"]}'.encode("latin-1"),
     "UTF-16": '{"git_refs": ["main"]}'.encode("utf-16"),
     "byte order mark": b'\xef\xbb\xbf{"git_refs": ["main"]}',
-    "100,000 lists": b"[" * 100_000,
-    "100,000 lists, closed": b"[" * 100_000 + b"]" * 100_000,
+    "100,000 lists": b"[" * 100_000 + b"]" * 100_000,
     "100,000 objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     "nested where a name belongs": b'{"git_refs": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     "form": b"git_refs=main&uploaded=true",
-    "XML": b'<?xml version="1.0"?><git_refs>main</git_refs>',
 }
 NO_OBJECT: dict[str, bytes] = {
     "list": b'[{"git_refs": ["main"], "uploaded": true, "slug": "fresh", "store": "main"}]',
     "empty list": b"[]",
-    "number": b"1",
     "zero": b"0",
     "text": b'"main"',
     "empty text": b'""',
-    "true": b"true",
     "false": b"false",
     "null": b"null",
 }
 
 
-@pytest.mark.parametrize("endpoint", WITH_A_BODY.values(), ids=WITH_A_BODY)
 @pytest.mark.parametrize("raw", NOT_JSON.values(), ids=NOT_JSON)
-def test_malformed_json_is_refused(raw: bytes, endpoint: Endpoint, refused: Refused) -> None:
-    refused(endpoint, 400, "malformed_json", raw)
+def test_malformed_json_is_refused(raw: bytes, refused: Refused) -> None:
+    refused(REGISTER_BUILD, 400, "malformed_json", raw)
+
+
+@pytest.mark.parametrize("raw", NO_OBJECT.values(), ids=NO_OBJECT)
+def test_body_that_is_no_object_is_refused(raw: bytes, refused: Refused) -> None:
+    refused(ISSUE, 400, "invalid_request", raw)
 
 
 @pytest.mark.parametrize("endpoint", WITH_A_BODY.values(), ids=WITH_A_BODY)
-@pytest.mark.parametrize("raw", NO_OBJECT.values(), ids=NO_OBJECT)
-def test_body_that_is_no_object_is_refused(
-    raw: bytes, endpoint: Endpoint, refused: Refused
-) -> None:
-    refused(endpoint, 400, "invalid_request", raw)
+def test_every_endpoint_reads_its_body_alike(endpoint: Endpoint, refused: Refused) -> None:
+    refused(endpoint, 400, "malformed_json", NOT_JSON["open object"])
+    refused(endpoint, 400, "invalid_request", NO_OBJECT["list"])
+    refused(endpoint, 400, "invalid_request", NO_OBJECT["null"])
+    refused(endpoint, 411, "length_required", HTTP_TRANSFER_ENCODING="chunked")
+    body = None if endpoint.body else b'{"duration_seconds": 900}'
+    refused(endpoint, 415, "unsupported_media_type", body, content_type="text/plain")
 
 
 @pytest.mark.parametrize("raw", [b"", b"{}"], ids=["no body", "empty object"])
@@ -100,13 +92,15 @@ def test_last_of_two_equal_members_counts(send: Send) -> None:
     assert not Build.objects.filter(slug="one").exists()
 
 
-@pytest.mark.parametrize("key", ["", "Bearer wrong", None], ids=["no key", "wrong key", "key"])
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_body_over_one_megabyte_is_refused(
-    endpoint: Endpoint, key: str | None, refused: Refused
-) -> None:
-    headers = {} if key is None else {"HTTP_AUTHORIZATION": key}
-    refused(endpoint, 413, "body_too_large", b" " * (MEGABYTE + 1), **headers)
+def test_body_over_one_megabyte_is_refused(refused: Refused) -> None:
+    for endpoint in ENDPOINTS.values():
+        refused(endpoint, 413, "body_too_large", b" " * (MEGABYTE + 1))
+
+
+@pytest.mark.parametrize("key", ["", "Bearer wrong"], ids=["no key", "wrong key"])
+def test_body_over_one_megabyte_is_refused_before_the_key(key: str, refused: Refused) -> None:
+    raw = b" " * (MEGABYTE + 1)
+    refused(REGISTER_BUILD, 413, "body_too_large", raw, HTTP_AUTHORIZATION=key)
 
 
 def padded(text: bytes) -> bytes:
@@ -123,7 +117,7 @@ def test_list_of_a_megabyte_is_refused_in_few_words(refused: Refused) -> None:
     assert len(response.content) < 2_000
 
 
-@pytest.mark.parametrize("length", ["abc", "1e3", "-1", "9" * 30, "9" * 4400, "\u0663"])
+@pytest.mark.parametrize("length", ["abc", "-1", "9" * 30, "9" * 4400, "\u0663"])
 def test_length_that_is_no_number_is_malformed(length: str, send: Send, sts: FakeSts) -> None:
     response = send(ISSUE, CONTENT_LENGTH=length)
     assert response.status_code == 400
@@ -131,19 +125,11 @@ def test_length_that_is_no_number_is_malformed(length: str, send: Send, sts: Fak
     assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
 
 
-@pytest.mark.parametrize("endpoint", WITH_A_BODY.values(), ids=WITH_A_BODY)
-def test_body_of_unknown_length_is_refused(endpoint: Endpoint, refused: Refused) -> None:
-    refused(endpoint, 411, "length_required", HTTP_TRANSFER_ENCODING="chunked")
-
-
 MEDIA_TYPES: dict[str, str] = {
     "form": "application/x-www-form-urlencoded",
     "multipart": "multipart/form-data; boundary=x",
     "text": "text/plain",
     "text that says JSON": "text/json",
-    "XML": "application/xml",
-    "HTML": "text/html",
-    "bytes": "application/octet-stream",
     "none": "",
     "anything": "*/*",
     "family": "application/*",
@@ -157,13 +143,9 @@ MEDIA_TYPES: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("endpoint", WITH_A_BODY.values(), ids=WITH_A_BODY)
 @pytest.mark.parametrize("media_type", MEDIA_TYPES.values(), ids=MEDIA_TYPES)
-def test_other_media_types_are_refused(
-    media_type: str, endpoint: Endpoint, refused: Refused
-) -> None:
-    body = None if endpoint.body else b'{"duration_seconds": 900}'
-    refused(endpoint, 415, "unsupported_media_type", body, content_type=media_type)
+def test_other_media_types_are_refused(media_type: str, refused: Refused) -> None:
+    refused(REGISTER_BUILD, 415, "unsupported_media_type", content_type=media_type)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -32,11 +33,8 @@ HEADERS: dict[str, Callable[[str], str]] = {
     "key alone": lambda key: key,
     "Bearer alone": lambda key: "Bearer",
     "Bearer and nothing": lambda key: "Bearer ",
-    "Bearer twice": lambda key: f"Bearer Bearer {key}",
     "two keys": lambda key: f"Bearer {key}, Bearer {key}",
     "other scheme": lambda key: f"Token {key}",
-    "Digest": lambda key: f'Digest username="ci", response="{key}"',
-    "AWS signature": lambda key: "AWS4-HMAC-SHA256 Credential=AKIA/20260101/us-east-1/sts",
     "wrong secret": lambda key: f"Bearer {last_digit_changed(key)}",
     "shorter": lambda key: f"Bearer {key[:-1]}",
     "longer": lambda key: f"Bearer {key}0",
@@ -44,15 +42,12 @@ HEADERS: dict[str, Callable[[str], str]] = {
     "NUL at the end": lambda key: f"Bearer {key}\0",
     "unknown id": lambda key: f"Bearer {OTHER_ID}{key[17:]}",
     "other kind": lambda key: f"Bearer ltds{key[4:]}",
-    "unknown kind": lambda key: f"Bearer ltdx{key[4:]}",
     "public id alone": lambda key: f"Bearer {key[:17]}",
     "secret alone": lambda key: f"Bearer {key[18:]}",
     "the secret's digits full width": lambda key: "Bearer " + key[:18] + "\uff11" * 64,
     "zero-width inside": lambda key: f"Bearer {key[:20]}\u200b{key[20:]}",
     "100,000 characters": lambda key: "Bearer " + "a" * 100_000,
-    "SQL": lambda key: "Bearer ' OR 1=1 --",
     "Basic alone": lambda key: "Basic",
-    "Basic and nothing": lambda key: "Basic ",
     "not base64": lambda key: "Basic !!!",
     "no padding": lambda key: "Basic " + b64("ci:x").rstrip("="),
     "not UTF-8": lambda key: "Basic " + base64.b64encode(b"\xff\xfe:x").decode(),
@@ -60,36 +55,34 @@ HEADERS: dict[str, Callable[[str], str]] = {
     "wrong name": lambda key: basic("another", key),
     "no name": lambda key: basic("", key),
     "name in another case": lambda key: basic("CI", key),
-    "name without password": lambda key: basic("ci", ""),
     "wrong password": lambda key: basic("ci", "hunter2"),
     "name and password swapped": lambda key: basic(key, "ci"),
-    "key twice": lambda key: basic(key, key),
     "newline after the key": lambda key: basic("ci", key + "\n"),
     "space before the key": lambda key: basic("ci", " " + key),
     "NUL in the name": lambda key: basic("ci\0", key),
 }
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_request_without_a_key_is_refused(endpoint: Endpoint, refused: Refused) -> None:
-    response = refused(endpoint, 401, "not_authenticated", HTTP_AUTHORIZATION="")
-    assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [("", "not_authenticated"), (f"Bearer {OTHER_ID}_{'0' * 64}", "invalid_credentials")],
+    ids=["no key", "unknown key"],
+)
+def test_every_endpoint_needs_a_key(
+    header: str, code: str, refused: Refused, settings: Any
+) -> None:
+    settings.LTD_FAILURES_A_MINUTE = 2 * len(ENDPOINTS)
+    for endpoint in ENDPOINTS.values():
+        response = refused(endpoint, 401, code, HTTP_AUTHORIZATION=header)
+        assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_request_with_an_unknown_key_is_refused(endpoint: Endpoint, refused: Refused) -> None:
-    header = f"Bearer {OTHER_ID}_{'0' * 64}"
-    response = refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
-    assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
-
-
-@pytest.mark.parametrize("endpoint", [ISSUE, TOKEN], ids=["issue", "token"])
 @pytest.mark.parametrize("make_header", HEADERS.values(), ids=HEADERS)
 def test_malformed_or_wrong_header_is_refused(
-    make_header: Callable[[str], str], endpoint: Endpoint, refused: Refused, caller: Caller
+    make_header: Callable[[str], str], refused: Refused, caller: Caller
 ) -> None:
     header = make_header(raw_key(caller))
-    response = refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
+    response = refused(ISSUE, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
     assert response["WWW-Authenticate"].startswith("Basic ")
 
 
@@ -108,23 +101,23 @@ def disable_the_client() -> None:
 ENDS = [withdraw, let_it_expire, disable_the_client]
 
 
-@pytest.mark.parametrize("shown", ["key", "key session"])
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("endpoint", [ISSUE, TOKEN], ids=["issue", "token"])
 def test_ended_key_is_refused_with_all_it_gave(
-    shown: str, end: Callable[[], None], endpoint: Endpoint, refused: Refused, caller: Caller
+    end: Callable[[], None], endpoint: Endpoint, refused: Refused, caller: Caller
 ) -> None:
     session = start_key_session(caller=caller, now=timezone.now()).reveal()
     end()
-    header = f"Bearer {raw_key(caller) if shown == 'key' else session}"
-    refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
+    for raw_token in (raw_key(caller), session):
+        header = f"Bearer {raw_token}"
+        refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
 
 
-@pytest.mark.parametrize("endpoint", [ISSUE, TOKEN], ids=["issue", "token"])
-def test_ended_key_session_is_refused(endpoint: Endpoint, refused: Refused, caller: Caller) -> None:
+def test_ended_key_session_is_refused(refused: Refused, caller: Caller) -> None:
     hours_ago = timezone.now() - timedelta(hours=13)
     token = start_key_session(caller=caller, now=hours_ago).reveal()
-    refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=f"Bearer {token}")
+    for endpoint in (ISSUE, TOKEN):
+        refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=f"Bearer {token}")
     assert KeySession.objects.count() == 1
 
 

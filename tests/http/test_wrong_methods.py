@@ -26,18 +26,17 @@ KNOWN = {
     "/livez": {"GET", "HEAD", "OPTIONS"},
     "/readyz": {"GET", "HEAD", "OPTIONS"},
 }
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY", "X"]
-WRONG = [
-    (path, method) for path, known in KNOWN.items() for method in METHODS if method not in known
-]
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY", "X"}
 HIDDEN = ["HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE"]
 
 
-@pytest.mark.parametrize(("path", "method"), WRONG, ids=[f"{m} {p}" for p, m in WRONG])
-def test_unknown_method_is_refused(path: str, method: str, refused: Refused) -> None:
+@pytest.mark.parametrize("path", KNOWN)
+def test_unknown_method_is_refused(path: str, refused: Refused) -> None:
     body = {"git_refs": ["main"], "uploaded": True}
-    response = refused(Endpoint(method=method, path=path, body=body), 405, "method_not_allowed")
-    assert set(response["Allow"].split(", ")) == KNOWN[path]
+    for method in METHODS - KNOWN[path]:
+        unknown = Endpoint(method=method, path=path, body=body)
+        response = refused(unknown, 405, "method_not_allowed")
+        assert set(response["Allow"].split(", ")) == KNOWN[path]
 
 
 @pytest.mark.parametrize("path", ["/token", "/builds/{build}/credentials"])
@@ -48,24 +47,24 @@ def test_head_never_issues(path: str, send: Send, sts: FakeSts) -> None:
     assert (sts.requests, every_row()) == ([], before)
 
 
-@pytest.mark.parametrize("path", [path for path, known in KNOWN.items() if "HEAD" in known])
-def test_head_answers_as_get_without_a_body(path: str, send: Send) -> None:
-    response = send(Endpoint(method="HEAD", path=path))
-    assert (response.status_code, response.content) == (200, b"")
+def test_head_answers_as_get_without_a_body(send: Send) -> None:
+    for path in (path for path, known in KNOWN.items() if "HEAD" in known):
+        response = send(Endpoint(method="HEAD", path=path))
+        assert (response.status_code, response.content) == (200, b""), path
 
 
-@pytest.mark.parametrize("path", [path for path, known in KNOWN.items() if "OPTIONS" in known])
-def test_options_change_nothing(path: str, send: Send, sts: FakeSts) -> None:
+def test_options_change_nothing(send: Send, sts: FakeSts) -> None:
     before = every_row()
-    response = send(Endpoint(method="OPTIONS", path=path))
-    assert response.status_code == 200
-    assert set(response["Allow"].split(", ")) == KNOWN[path]
+    for path in (path for path, known in KNOWN.items() if "OPTIONS" in known):
+        response = send(Endpoint(method="OPTIONS", path=path))
+        assert response.status_code == 200, path
+        assert set(response["Allow"].split(", ")) == KNOWN[path]
     assert (sts.requests, every_row()) == ([], before)
 
 
-@pytest.mark.parametrize("header", HIDDEN)
-def test_method_cannot_be_hidden_in_a_header(header: str, send: Send) -> None:
-    response = send(Endpoint(method="GET", path="/builds/{build}"), **{header: "DELETE"})
+def test_method_cannot_be_hidden_in_a_header(send: Send) -> None:
+    hidden = dict.fromkeys(HIDDEN, "DELETE")
+    response = send(Endpoint(method="GET", path="/builds/{build}"), **hidden)
     assert (response.status_code, response.json()["state"]) == (200, "open")
 
 

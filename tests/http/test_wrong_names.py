@@ -23,73 +23,30 @@ NOT_TEXT: dict[str, Any] = {
     "empty object": {},
     "object": {"name": "main"},
 }
+# Which texts are slugs at all: tests/builds/names/test_slugs.py.
 NEVER_A_SLUG: dict[str, str] = {
     "empty": "",
     "blank": " ",
-    "space inside": "a b",
     "space after": "ab ",
     "slash": "a/b",
-    "slash first": "/ab",
-    "slash last": "ab/",
-    "slash alone": "/",
-    "two slashes": "a//b",
-    "dot": ".",
     "dots": "..",
-    "parent inside": "a/../b",
-    "escaped dots": "%2e%2e",
     "escaped slash": "a%2fb",
-    "escaped NUL": "a%00",
     "backslash": "a\\b",
     "NUL": "ab\0",
     "newline after": "ab\n",
-    "newline before": "\nab",
-    "carriage return": "ab\r\n",
-    "tab": "a\tb",
-    "delete": "ab\x7f",
-    "next line": "ab\x85",
     "star": "*",
-    "star after": "ab*",
-    "question mark": "a?",
-    "dollar": "$",
     "policy variable": "${aws:username}",
-    "escaped wildcard": "${*}",
-    "template": "{build}",
-    "single quote": "a'b",
     "double quote": 'a"b',
-    "tag": "<b>",
-    "colon": "a:b",
-    "plus": "a+b",
-    "tilde": "~ab",
-    "at": "a@b",
-    "hash": "a#b",
     "right-to-left override": "a\u202eb",
     "zero-width space": "a\u200bb",
-    "byte order mark": "\ufeffab",
-    "line separator": "a\u2028b",
-    "soft hyphen": "a\u00adb",
-    "e acute, composed": "caf\u00e9",
     "e acute, decomposed": "cafe\u0301",
-    "above U+00FF": "\u0101b",
     "full width": "\uff41\uff42",
-    "full-width dots": "\uff0e\uff0e",
-    "full-width slash": "a\uff0fb",
     "digit of another script": "a\u0663",
-    "long s": "\u017fa",
-    "Kelvin sign": "a\u212a",
-    "dotless i": "\u0131a",
-    "emoji": "\U0001f600",
-    "256 characters": "a" * 256,
-    "1024 characters": "a" * 1024,
     "half a megabyte": "a" * 500_000,
 }
 NO_PRODUCT_SLUG = NEVER_A_SLUG | {
-    "one letter": "a",
     "upper case": "Guide",
-    "digit first": "1guide",
-    "hyphen first": "-guide",
     "hyphen last": "guide-",
-    "underscore": "gu_ide",
-    "dot inside": "gu.ide",
     "64 characters": "a" * 64,
 }
 NO_BUILD_SLUG = NEVER_A_SLUG | {"65 characters": "a" * 65}
@@ -97,18 +54,14 @@ UNPRINTABLE: dict[str, str] = {
     "NUL": "ma\0in",
     "newline after": "main\n",
     "newline before": "\nmain",
-    "carriage return": "main\r",
     "tab": "ma\tin",
-    "escape": "\x1b[31mmain",
-    "delete": "main\x7f",
     "C1 control": "main\x85",
     "right-to-left override": "main\u202e",
-    "isolate": "\u2066main",
     "line separator": "main\u2028",
     "256 characters": "a" * 256,
 }
 PRODUCT_TEXTS = ["title", "doc_repo", "root_domain"]
-LEGAL_SLUGS = ["a", "1", "v1.2.3", "A", "..a", "...", "-", "_", "a" * 64, "DM-1234_x.y-z"]
+LEGAL_SLUGS = ["1", "...", "-", "a" * 64, "DM-1234_x.y-z"]
 
 
 def product(**fields: Any) -> str:
@@ -119,29 +72,24 @@ def build(**fields: Any) -> str:
     return json.dumps({"git_refs": ["main"]} | fields)
 
 
-@pytest.mark.parametrize("value", NOT_TEXT.values(), ids=NOT_TEXT)
 @pytest.mark.parametrize("field", ["slug", "store", *PRODUCT_TEXTS])
-def test_product_text_must_be_text(field: str, value: Any, refused: Refused) -> None:
-    response = refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: value}))
-    assert list(response.json()["errors"]) == [field]
+def test_product_text_must_be_text(field: str, refused: Refused) -> None:
+    for value in (*NOT_TEXT.values(), None):
+        response = refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: value}))
+        assert list(response.json()["errors"]) == [field]
 
 
-@pytest.mark.parametrize("field", ["slug", "store", *PRODUCT_TEXTS])
-def test_product_text_must_not_be_null(field: str, refused: Refused) -> None:
-    refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: None}))
-
-
-@pytest.mark.parametrize("value", NOT_TEXT.values(), ids=NOT_TEXT)
 @pytest.mark.parametrize("field", ["slug", "github_requester"])
-def test_build_text_must_be_text(field: str, value: Any, refused: Refused) -> None:
-    response = refused(REGISTER_BUILD, 400, "invalid_request", build(**{field: value}))
-    assert list(response.json()["errors"]) == [field]
+def test_build_text_must_be_text(field: str, refused: Refused) -> None:
+    for value in NOT_TEXT.values():
+        response = refused(REGISTER_BUILD, 400, "invalid_request", build(**{field: value}))
+        assert list(response.json()["errors"]) == [field]
 
 
-@pytest.mark.parametrize("value", [*NOT_TEXT.values(), None, ""], ids=[*NOT_TEXT, "null", "empty"])
-def test_each_git_ref_must_be_text(value: Any, refused: Refused) -> None:
-    response = refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=["main", value]))
-    assert list(response.json()["errors"]) == ["git_refs"]
+def test_each_git_ref_must_be_text(refused: Refused) -> None:
+    for value in (*NOT_TEXT.values(), None, ""):
+        response = refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=["main", value]))
+        assert list(response.json()["errors"]) == ["git_refs"]
 
 
 NO_LIST = {"text": "main", "number": 1, "object": {"0": "main"}, "null": None, "true": True}
@@ -172,20 +120,10 @@ def test_illegal_build_slug_is_refused(slug: str, refused: Refused) -> None:
 
 
 @pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
-@pytest.mark.parametrize("field", ["store", *PRODUCT_TEXTS])
-def test_unprintable_or_long_product_text_is_refused(
-    field: str, text: str, refused: Refused
-) -> None:
-    refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: text}))
-
-
-@pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
-def test_unprintable_or_long_requester_is_refused(text: str, refused: Refused) -> None:
+def test_unprintable_or_long_text_is_refused(text: str, refused: Refused) -> None:
+    for field in ("store", *PRODUCT_TEXTS):
+        refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: text}))
     refused(REGISTER_BUILD, 400, "invalid_request", build(github_requester=text))
-
-
-@pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
-def test_unprintable_or_long_git_ref_is_refused(text: str, refused: Refused) -> None:
     refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=[text]))
 
 

@@ -10,20 +10,12 @@ import pytest
 from builds.models import Product
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send
-from tests.http.endpoints import (
-    FINISH_BUILD,
-    ISSUE,
-    LIST_BUILDS,
-    LIST_PRODUCTS,
-    REFRESH,
-    TOKEN,
-    Endpoint,
-)
+from tests.http.endpoints import FINISH_BUILD, ISSUE, LIST_BUILDS, LIST_PRODUCTS, REFRESH, TOKEN
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 1, 899, 3601, 43_200, 10**9, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("seconds", [0, -1, 899, 3601, 2**64 - 1])
 def test_duration_out_of_range_is_refused(seconds: int, refused: Refused) -> None:
     response = refused(
         ISSUE, 400, "duration_out_of_range", json.dumps({"duration_seconds": seconds})
@@ -36,7 +28,7 @@ def test_product_lowers_the_ceiling(refused: Refused) -> None:
     refused(ISSUE, 400, "duration_out_of_range", b'{"duration_seconds": 1201}')
 
 
-@pytest.mark.parametrize("seconds", [900, 1800, 3600])
+@pytest.mark.parametrize("seconds", [900, 3600])
 def test_duration_in_range_is_asked_of_the_store(seconds: int, send: Send, sts: FakeSts) -> None:
     assert send(ISSUE, json.dumps({"duration_seconds": seconds})).status_code == 200
     assert sts.requests[0]["DurationSeconds"] == seconds
@@ -49,10 +41,7 @@ NO_INTEGER = {
     "power of ten": b"9e2",
     "over 64 bits": b"9" * 30,
     "true": b"true",
-    "false": b"false",
     "list": b"[900]",
-    "object": b'{"seconds": 900}',
-    "empty text": b'""',
 }
 
 
@@ -62,16 +51,12 @@ def test_duration_that_is_no_integer_is_refused(value: bytes, refused: Refused) 
 
 
 UNKNOWN_FIELDS = {
-    "misspelt": {"duration": 900},
     "AWS's spelling": {"DurationSeconds": 900},
     "beside a known one": {"duration_seconds": 900, "policy": "{}"},
     "empty name": {"": 900},
-    "policy": {"Policy": ""},
     "role": {"role_arn": "arn:aws:iam::1:role/admin"},
     "root": {"root": "other/builds/1"},
     "invisible": {"duration_seconds\u200b": 900},
-    "case": {"Duration_Seconds": 900},
-    "proto": {"__proto__": {}, "constructor": 1},
     "non_field_errors": {"non_field_errors": 1},
 }
 
@@ -83,7 +68,7 @@ def test_unknown_field_of_a_request_for_credentials_is_refused(
     refused(ISSUE, 400, "invalid_request", json.dumps(body))
 
 
-@pytest.mark.parametrize("delivery", ["list", "probe", "json", "post", "url", "CONTAINER", "x%00"])
+@pytest.mark.parametrize("delivery", ["list", "probe", "post", "CONTAINER", "x%00"])
 def test_delivery_that_cannot_be_asked_for_is_refused(delivery: str, refused: Refused) -> None:
     refresh = replace(REFRESH, path=f"{REFRESH.path}?delivery={delivery}")
     refused(refresh, 400, "invalid_request")
@@ -95,11 +80,8 @@ WRONG_FINISHES = {
     "text": {"uploaded": "true"},
     "one": {"uploaded": 1},
     "null": {"uploaded": None},
-    "list": {"uploaded": [True]},
-    "object": {"uploaded": {}},
     "empty alone": {"empty": True},
     "empty as text": {"uploaded": True, "empty": "true"},
-    "empty as number": {"uploaded": True, "empty": 1},
     "empty as null": {"uploaded": True, "empty": None},
 }
 
@@ -112,7 +94,6 @@ def test_finish_that_does_not_say_so_is_refused(body: dict[str, Any], refused: R
 CURSORS = {
     "not ASCII": "%ff",
     "word": base64.b64encode(b"p=abc").decode(),
-    "fraction": base64.b64encode(b"p=1.5").decode(),
     "empty position": base64.b64encode(b"p=").decode(),
     "NUL position": base64.b64encode(b"p=%00").decode(),
     "negative offset": base64.b64encode(b"o=-1").decode(),
@@ -122,27 +103,23 @@ CURSORS = {
 }
 
 
-@pytest.mark.parametrize("endpoint", [LIST_BUILDS, LIST_PRODUCTS], ids=["builds", "products"])
 @pytest.mark.parametrize("cursor", CURSORS.values(), ids=CURSORS)
-def test_cursor_that_was_not_given_out_is_refused(
-    cursor: str, endpoint: Endpoint, send: Send
-) -> None:
-    response = send(replace(endpoint, path=f"{endpoint.path}?cursor={cursor}"))
-    assert response.status_code in {400, 404}
-    assert response["Content-Type"] == "application/problem+json"
+def test_cursor_that_was_not_given_out_is_refused(cursor: str, send: Send) -> None:
+    for endpoint in (LIST_BUILDS, LIST_PRODUCTS):
+        response = send(replace(endpoint, path=f"{endpoint.path}?cursor={cursor}"))
+        assert response.status_code in {400, 404}
+        assert response["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize(
-    "size", ["0", "-1", "1001", "abc", "", "1.5", "9" * 30, "9" * 4400, "%00", "٣"]
-)
+@pytest.mark.parametrize("size", ["0", "-1", "1001", "", "1.5", "9" * 4400, "%00", "٣"])
 def test_page_size_that_would_not_be_heeded_is_refused(size: str, refused: Refused) -> None:
     path = f"{LIST_BUILDS.path}?page_size={size}"
     response = refused(replace(LIST_BUILDS, path=path), 400, "invalid_request")
     assert "page_size: 1 to 1000, or leave it out for 100." in response.json()["message"]
 
 
-@pytest.mark.parametrize("endpoint", [TOKEN, LIST_BUILDS], ids=["token", "list"])
-def test_thousands_of_parameters_are_refused(endpoint: Endpoint, refused: Refused) -> None:
-    path = f"{endpoint.path}?{'a&' * 1000}a"
-    response = refused(replace(endpoint, path=path), 400, "bad_request")
-    assert response.json()["message"] == "The query or form has over 1000 fields."
+def test_thousands_of_parameters_are_refused(refused: Refused) -> None:
+    for endpoint in (TOKEN, LIST_BUILDS):
+        path = f"{endpoint.path}?{'a&' * 1000}a"
+        response = refused(replace(endpoint, path=path), 400, "bad_request")
+        assert response.json()["message"] == "The query or form has over 1000 fields."

@@ -111,9 +111,8 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize("address", OTHERS, ids=range(len(OTHERS)))
-def test_other_addresses_are_answered(address: str, browser: Browser, build: Build) -> None:
-    assert statuses(browser, f"/admin/{address}") == {}
+def test_other_addresses_are_answered(browser: Browser, build: Build) -> None:
+    assert statuses(browser, *(f"/admin/{address}" for address in OTHERS)) == {}
 
 
 FORMS = {
@@ -157,10 +156,10 @@ SECRETS = {
 
 
 @pytest.mark.parametrize("whose", SECRETS)
-@pytest.mark.parametrize("kind", ["", "__exact", "__startswith", "__gte", "__lt", "__regex"])
-def test_no_list_is_filtered_by_a_hash(whose: str, kind: str, browser: Browser) -> None:
+def test_no_list_is_filtered_by_a_hash(whose: str, browser: Browser) -> None:
     model, field = SECRETS[whose]
-    assert not filters(model, field + kind, browser)
+    kinds = ["", "__exact", "__startswith", "__gte", "__lt", "__regex"]
+    assert [kind for kind in kinds if filters(model, field + kind, browser)] == []
 
 
 def test_lists_offer_no_hash_to_filter_search_or_sort_by() -> None:

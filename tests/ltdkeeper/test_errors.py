@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-import pytest
-
 import builds.errors
 import credentials.errors
 from builds.errors import DomainError
@@ -27,14 +25,14 @@ SAID_LATER = {
 }
 
 
-@pytest.mark.parametrize("kind", ERRORS)
-def test_error_has_a_code_a_status_and_a_sentence(kind: type[DomainError]) -> None:
-    error = kind("It is so.") if kind in SAID_LATER else kind()
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", error.code)
-    assert error.code != DomainError.code
-    assert 400 <= error.status < 600
-    assert str(error) == error.message
-    assert error.message != DomainError.message
+def test_error_has_a_code_a_status_and_a_sentence() -> None:
+    for kind in ERRORS:
+        error = kind("It is so.") if kind in SAID_LATER else kind()
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", error.code)
+        assert error.code != DomainError.code
+        assert 400 <= error.status < 600
+        assert str(error) == error.message
+        assert error.message != DomainError.message
 
 
 def test_codes_are_told_apart() -> None:

@@ -17,7 +17,7 @@ TELL_TALES = ["botocore.parsers", "botocore.auth", "botocore.endpoint", "urllib3
 MASKED = {
     "key": (f"ltdk_{ID}_{SECRET}", f"ltdk_{ID}_***"),
     "key session": (f"ltds_{ID}_{SECRET}", f"ltds_{ID}_***"),
-    "another kind, to come": (f"ltdj_{ID}_{SECRET}", f"ltdj_{ID}_***"),
+    "job token": (f"ltdj_{ID}_{SECRET}", f"ltdj_{ID}_***"),
     "in a header": (f"Bearer ltdk_{ID}_{SECRET}", f"Bearer ltdk_{ID}_***"),
     "in an address": (f"https://ltdk_{ID}_{SECRET}@x/", f"https://ltdk_{ID}_***@x/"),
     "in quotes": (f"{{'key': 'ltdk_{ID}_{SECRET}'}}", f"{{'key': 'ltdk_{ID}_***'}}"),
@@ -35,20 +35,20 @@ def test_secret_part_of_a_token_is_masked(case: str) -> None:
     assert event == {"event": expected, "more": expected, "number": 7}
 
 
-@pytest.mark.parametrize("name", LIBRARIES + TELL_TALES)
-def test_libraries_stay_at_info_when_everything_is_at_debug(name: str) -> None:
+def test_libraries_stay_at_info_when_everything_is_at_debug() -> None:
     with log_at("DEBUG") as lines:
         logging.getLogger("credentials.vending.sts").debug("ours")
-        logging.getLogger(name).debug("SecretAccessKey")
-        logging.getLogger(name).info("told")
-    assert [line["event"] for line in lines()] == ["ours", "told"]
+        for name in LIBRARIES + TELL_TALES:
+            logging.getLogger(name).debug("SecretAccessKey")
+            logging.getLogger(name).info(name)
+    assert [line["event"] for line in lines()] == ["ours", *LIBRARIES, *TELL_TALES]
 
 
 def test_every_library_that_prints_secrets_is_named() -> None:
     assert set(LIBRARIES) == set(NEVER_BELOW_INFO)
 
 
-@pytest.mark.parametrize("level", ["INFO", "WARNING", "ERROR", "CRITICAL"])
+@pytest.mark.parametrize("level", ["INFO", "ERROR"])
 def test_libraries_are_not_louder_than_the_service(level: str) -> None:
     config = logging_settings(level=level, renderer="json")
     assert config["root"]["level"] == level

@@ -46,12 +46,10 @@ def test_others_are_refused(shown: str, ask: Any) -> None:
     assert b"refreshes" not in answer.content
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer ", "Bearer anything"])
-def test_without_a_token_in_the_settings_there_is_no_such_page(
-    shown: str, ask: Any, settings: Any
-) -> None:
+def test_without_a_token_in_the_settings_there_is_no_such_page(ask: Any, settings: Any) -> None:
     settings.LTD_METRICS_TOKEN = ""
-    assert ask(shown).status_code == 404
+    for shown in ("", "Bearer ", "Bearer anything"):
+        assert ask(shown).status_code == 404
 
 
 def test_processes_that_share_a_directory_are_added_up(tmp_path: Path) -> None:

@@ -161,25 +161,21 @@ def lines_of(read: Any, **changes: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
-WRONG = [(name, value) for name, (wrong, _) in VALUES.items() for value in wrong]
+@pytest.mark.parametrize("name", VALUES)
+def test_wrong_value_is_one_line_with_an_example(name: str, read: Any) -> None:
+    for value in VALUES[name][0]:
+        (line,) = lines_of(read, **{name: value})
+        shown = "" if name in SECRET else "=" + repr(value.replace("me:sekret", "***"))[1:-1][:100]
+        assert line.startswith(f"{name}{shown}")
+        assert re.search(rf": .+\. Example: {name}=.", line)
+        assert "sekret" not in line
+        assert name != "LTD_SECRET_KEY" or not value or value not in line
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG)
-def test_wrong_value_is_one_line_with_an_example(name: str, value: str, read: Any) -> None:
-    (line,) = lines_of(read, **{name: value})
-    shown = "" if name in SECRET else "=" + repr(value.replace("me:sekret", "***"))[1:-1][:100]
-    assert line.startswith(f"{name}{shown}")
-    assert re.search(rf": .+\. Example: {name}=.", line)
-    assert "sekret" not in line
-    assert name != "LTD_SECRET_KEY" or not value or value not in line
-
-
-RIGHT = [(name, value) for name, (_, right) in VALUES.items() for value in right]
-
-
-@pytest.mark.parametrize(("name", "value"), RIGHT)
-def test_right_value_is_taken(name: str, value: str, read: Any) -> None:
-    assert read(**{name: value})
+@pytest.mark.parametrize("name", VALUES)
+def test_right_value_is_taken(name: str, read: Any) -> None:
+    for value in VALUES[name][1]:
+        assert read(**{name: value}), value
 
 
 def test_every_variable_has_a_row() -> None:

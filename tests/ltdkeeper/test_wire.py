@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.request import Request
-from rest_framework.test import APIRequestFactory
 
 from builds.names import has_controls
 from credentials.rules.secret import Secret
 from ltdkeeper.api.wire import (
-    AlwaysJSON,
     KnownFieldsOnly,
     OrjsonRenderer,
     StrictBooleanField,
@@ -122,20 +119,14 @@ def test_body_that_is_no_object_is_refused(data: Any) -> None:
     assert not Example(data=data).is_valid()
 
 
+# What else is no JSON, and which media types and Accept headers there are: tests/http.
 NOT_JSON = {
     "nothing": b"",
     "half": b'{"a":',
-    "single quotes": b"{'a': 1}",
     "NaN": b'{"a": NaN}',
-    "infinity": b'{"a": Infinity}',
-    "trailing comma": b'{"a": 1,}',
-    "comment": b"{} // no",
     "lone surrogate": b'{"a": "\\ud800"}',
     "Latin-1": b'{"a": "caf\xe9"}',
-    "UTF-16": '{"a": 1}'.encode("utf-16"),
-    "byte order mark": b"\xef\xbb\xbf{}",
     "deep": b"[" * 100_000,
-    "two documents": b"{}{}",
 }
 
 
@@ -159,33 +150,6 @@ def test_answer_is_json_and_nothing_is_nothing() -> None:
 
 def test_answer_shows_asterisks_for_a_secret() -> None:
     assert OrjsonRenderer().render({"key": Secret("hidden")}) == b'{"key":"***"}'
-
-
-SENT = {
-    "JSON": ("application/json", True),
-    "with a charset": ("application/json; charset=utf-8", True),
-    "in capitals": ("Application/JSON", True),
-    "form": ("application/x-www-form-urlencoded", False),
-    "text": ("text/plain", False),
-    "JSON of another kind": ("application/vnd.ltdkeeper.v2+json", False),
-    "none": ("", False),
-}
-
-
-@pytest.mark.parametrize("case", SENT)
-def test_only_json_is_read(case: str) -> None:
-    media_type, is_read = SENT[case]
-    request = Request(APIRequestFactory().generic("POST", "/", b"{}", content_type=media_type))
-    parser = AlwaysJSON().select_parser(request, [StrictJSONParser()])
-    assert (parser is not None) is is_read
-
-
-@pytest.mark.parametrize("accept", ["", "*/*", "text/html", "application/vnd.ltdkeeper.v2+json"])
-def test_whatever_is_accepted_json_is_answered(accept: str) -> None:
-    request = Request(APIRequestFactory().get("/", HTTP_ACCEPT=accept))
-    renderer = OrjsonRenderer()
-    chosen = AlwaysJSON().select_renderer(request, [renderer])
-    assert chosen == (renderer, "application/json")
 
 
 def test_addresses_come_from_the_setting_alone(settings: Settings) -> None:

@@ -172,19 +172,3 @@ def test_no_kind_of_policy_is_left_out() -> None:
 
 def test_no_finding_is_accepted_in_the_policy_of_a_session() -> None:
     assert not any(kind.endswith("_policy") for kind, _ in ACCEPTED)
-
-
-OBJECT = "arn:aws:s3:::docs/guide/builds/v1"
-FAULTS = {
-    "unknown action": ("s3:PutObject", "s3:PutObjekt"),
-    "wrong resource": (f'"{OBJECT}","{OBJECT}/*"', '"arn:aws:s3:::docs"'),
-    "unknown condition": ("s3:prefix", "s3:prefixes"),
-    "not JSON": ("Statement", 'Statement"'),
-}
-
-
-@pytest.mark.parametrize("case", FAULTS)
-def test_linter_notices_a_fault(case: str) -> None:
-    old, new = FAULTS[case]
-    scope = Scope(partition="aws", bucket="docs", root="guide/builds/v1", may_list_bare_root=True)
-    assert lint({"policy": session_policy(scope).replace(old, new)})["policy"]

@@ -308,7 +308,7 @@ def test_only_the_host_that_was_named_is_asked(keeper: FakeKeeper) -> None:
     assert {f"/builds/{number}" for number in (101, 102, 103, 104)} <= set(keeper.asked)
 
 
-@pytest.mark.parametrize("url", ["", "keeper.example.org", "ftp://keeper.example.org", "https://"])
+@pytest.mark.parametrize("url", ["", "keeper.example.org", "ftp://keeper.example.org"])
 def test_what_is_no_address_is_refused(url: str, store: Store) -> None:
     with pytest.raises(CommandError, match="not an address such as"):
         call_command("import_ltd", "--from", url, "--store", "main")
@@ -347,18 +347,15 @@ SECONDS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("options", [[], ["--dry-run"]], ids=["apply", "dry run"])
 @pytest.mark.parametrize("case", SECONDS)
-def test_two_listed_builds_of_one_slug_are_never_the_same(
-    case: str, options: list[str], keeper: FakeKeeper
-) -> None:
+def test_two_listed_builds_of_one_slug_are_never_the_same(case: str, keeper: FakeKeeper) -> None:
     keeper.has_build("pipelines", 105, "2", **SECONDS[case])
-    for _ in range(2):
+    for options in (["--dry-run"], [], []):
         lines, code = run(keeper, *options)
         assert "pipelines, build 105: conflict. Another build of that slug is here." in lines
         assert code == 1
-    shared = ["pipelines/builds/2"] if not options else []
-    assert list(Build.objects.filter(root_is_shared=True).values_list("root", flat=True)) == shared
+        shared = Build.objects.filter(root_is_shared=True).values_list("root", flat=True)
+        assert list(shared) == ([] if options else ["pipelines/builds/2"])
 
 
 def test_root_that_two_builds_share_there_is_not_purged_until_somebody_says_so(
@@ -523,9 +520,8 @@ def test_build_that_no_database_takes_costs_itself_alone(case: str, keeper: Fake
     assert code in {1, 3}
 
 
-@pytest.mark.parametrize("member", ["title", "doc_repo", "root_domain"])
-def test_product_that_no_database_takes_costs_itself_alone(member: str, keeper: FakeKeeper) -> None:
-    keeper.documents["/products/pipelines"][member] = "a\0b"
+def test_product_that_no_database_takes_costs_itself_alone(keeper: FakeKeeper) -> None:
+    keeper.documents["/products/pipelines"]["title"] = "a\0b"
     lines, code = run(keeper)
     assert lines[0].startswith("pipelines: failed.")
     assert (Product.objects.get().slug, code) == ("guide", 3)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,27 +26,18 @@ MARKS = {"\u200e", "\u200f", "\u061c"}
 FORBIDDEN = re.compile(r"[^\x21-\x7e]|[/*?$%\\\"'{}]")
 
 
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_name_is_no_product_slug(case: str) -> None:
-    assert not is_product_slug(HOSTILE[case])
+@pytest.mark.parametrize("is_slug", [is_product_slug, is_build_slug])
+def test_hostile_name_is_no_slug(is_slug: Callable[[str], bool]) -> None:
+    assert [case for case, name in HOSTILE.items() if is_slug(name)] == []
 
 
-@pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_name_is_no_build_slug(case: str) -> None:
-    assert not is_build_slug(HOSTILE[case])
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_no_root_is_made_of_a_hostile_name(case: str) -> None:
-    for names in [(HOSTILE[case], "1"), ("guide", HOSTILE[case])]:
-        with pytest.raises(ValueError, match="not a legal product and build slug"):
-            build_root(*names)
-
-
-@pytest.mark.parametrize("case", HOSTILE)
-def test_text_with_a_hostile_name_is_no_root(case: str) -> None:
-    assert not is_build_root(f"{HOSTILE[case]}/builds/1")
-    assert not is_build_root(f"guide/builds/{HOSTILE[case]}")
+def test_no_root_is_made_of_a_hostile_name() -> None:
+    for name in HOSTILE.values():
+        assert not is_build_root(f"{name}/builds/1")
+        assert not is_build_root(f"guide/builds/{name}")
+        for names in [(name, "1"), ("guide", name)]:
+            with pytest.raises(ValueError, match="not a legal product and build slug"):
+                build_root(*names)
 
 
 WRITTEN_BY_PEOPLE = {
@@ -73,9 +65,8 @@ CONTROLS = [
 ]
 
 
-@pytest.mark.parametrize("text", WRITTEN_BY_PEOPLE.values(), ids=WRITTEN_BY_PEOPLE)
-def test_text_that_people_write_has_no_controls(text: str) -> None:
-    assert not has_controls(text)
+def test_text_that_people_write_has_no_controls() -> None:
+    assert [case for case, text in WRITTEN_BY_PEOPLE.items() if has_controls(text)] == []
 
 
 def test_control_character_is_found_wherever_it_is() -> None:
@@ -140,9 +131,8 @@ NO_ROOTS += ["guide/Builds/1", "guide/build/1", "guide//1", "guide/builds/a/b", 
 NO_ROOTS += ["guide/builds/../builds/1", "guide/builds/1\n", "\nguide/builds/1", "*/builds/*"]
 
 
-@pytest.mark.parametrize("text", NO_ROOTS)
-def test_other_text_is_no_root(text: str) -> None:
-    assert not is_build_root(text)
+def test_other_text_is_no_root() -> None:
+    assert [text for text in NO_ROOTS if is_build_root(text)] == []
 
 
 SIBLINGS = {
@@ -158,12 +148,6 @@ def test_sibling_root_lies_outside(case: str) -> None:
     first, second = (build_root(*names) for names in SIBLINGS[case])
     assert first != second
     assert not f"{second}/index.html".startswith(f"{first}/")
-
-
-def test_names_that_would_join_to_one_root_are_refused() -> None:
-    for names in [("a/b", "c"), ("a", "b/c"), ("a/builds", "c"), ("ab", "builds/c")]:
-        with pytest.raises(ValueError, match="not a legal"):
-            build_root(*names)
 
 
 @given(product=product_slugs, build=build_slugs)
@@ -243,6 +227,5 @@ IN_ROOT = {
 }
 
 
-@pytest.mark.parametrize("key", IN_ROOT)
-def test_only_the_root_and_what_lies_below_is_in_it(key: str) -> None:
-    assert is_in_root(key, "guide/builds/1") is IN_ROOT[key]
+def test_only_the_root_and_what_lies_below_is_in_it() -> None:
+    assert {key: is_in_root(key, "guide/builds/1") for key in IN_ROOT} == IN_ROOT
