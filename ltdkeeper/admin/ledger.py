@@ -7,8 +7,6 @@ from django.utils.safestring import SafeString, mark_safe
 
 from credentials.models import IssuedSession
 from credentials.models.runs import IsolationRun
-from ltdkeeper.admin import clients as _access  # noqa: F401 - registers its models
-from ltdkeeper.admin import publishers as _publishers  # noqa: F401 - the same
 from ltdkeeper.admin.records import RecordAdmin
 
 
