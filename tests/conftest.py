@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +22,29 @@ from credentials.vending import serving
 from credentials.vending.memory import Flights
 from credentials.vending.sts import cooldown
 from tests.fake_sts import FakeSts
+from tests.settings import DATABASE_URL
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
+FOLDER = Path(__file__).parent
+WITH_SERVERS = {"clients", "demo", "faults", "steps", "store", "workflows"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark folders whose tests start servers; on PostgreSQL, keep what touches the database."""
+    for item in items:
+        if item.path.relative_to(FOLDER).parts[0] in WITH_SERVERS:
+            item.add_marker(pytest.mark.loopback)
+            item.add_marker(pytest.mark.slow)
+    if DATABASE_URL:
+        others = [item for item in items if not _touches_the_database(item)]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return bool(item.get_closest_marker("django_db")) or "db" in fixtures
 
 
 @pytest.fixture(autouse=True)

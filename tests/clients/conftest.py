@@ -14,15 +14,12 @@ from tests.store.named import VARIABLE
 from tests.store.stage import Account, prepared_account
 from tests.store.started import store_under_test
 from tests.store.under_test import StoreUnderTest
-from tests.suites import leave_out_unless_asked
 
-FOLDER = Path(__file__).parent
 TESTED = pytest.StashKey[str]()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each way is tried on the stores that its row names."""
-    leave_out_unless_asked(config, items, FOLDER)
     rows, store = read_matrix(), os.environ.get(VARIABLE, "embedded")
     others = [
         item

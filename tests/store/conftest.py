@@ -15,34 +15,15 @@ from tests.store.differences import Expectations
 from tests.store.places import ORIGINAL, Surroundings
 from tests.store.posting import Desk, desk_for
 from tests.store.stage import Account, allow_sync, prepared_account, service_for
-from tests.store.started import is_store_named, store_under_test
+from tests.store.started import store_under_test
 from tests.store.under_test import StoreUnderTest
 from tests.store.uploader import RegisteredBuild, Uploader
 from tests.store.users import user_key
 
-FOLDER = Path(__file__).parent
 PRODUCT, OTHER_PRODUCT, SYNCED = "handbook", "payroll", "mirror"
 TESTED = pytest.StashKey[str]()
 
 HandOf = Callable[[RegisteredBuild], Hand]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The suite talks to servers, and takes too long to be part of every run of all tests.
-
-    It runs when a store is named, or when the suite itself is asked for.
-    """
-    suite = [item for item in items if FOLDER in item.path.parents]
-    for item in suite:
-        item.add_marker(pytest.mark.loopback)
-    if suite and not is_store_named() and not any(map(_is_of_suite, config.args)):
-        config.hook.pytest_deselected(items=suite)
-        items[:] = [item for item in items if item not in suite]
-
-
-def _is_of_suite(argument: str) -> bool:
-    path = Path(argument.partition("::")[0]).resolve()
-    return path == FOLDER or FOLDER in path.parents
 
 
 def pytest_terminal_summary(

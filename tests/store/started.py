@@ -18,11 +18,6 @@ from tests.store.under_test import StoreUnderTest, User
 SHORTEST_SECONDS = 3
 
 
-def is_store_named() -> bool:
-    """Whether the environment says which store is meant."""
-    return any(name in os.environ for name in (VARIABLE, f"{VARIABLE}_KIND"))
-
-
 @contextmanager
 def store_under_test() -> Iterator[StoreUnderTest]:
     """`LTD_TEST_STORE_KIND` names one that runs already; else `LTD_TEST_STORE` is started."""

@@ -13,21 +13,10 @@ from tests.oidc.identities import github, gitlab
 from tests.oidc.issuer import JWKS_PATH, Issuer, write_authority
 from tests.store.stage import Account, prepared_account, service_for
 from tests.store.started import store_under_test
-from tests.suites import leave_out_unless_asked
 
-FOLDER = Path(__file__).parent
-RUNS = ("test_runs.py", "test_recipes.py")
 TRUST = Path(__file__).with_name("trusting.py")
 
 IssuerOf = Callable[[str], Issuer]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What only reads the files is part of every run of all tests."""
-    runs = [item for item in items if item.path.name in RUNS and item.path.parent == FOLDER]
-    others = [item for item in items if item not in runs]
-    leave_out_unless_asked(config, runs, FOLDER)
-    items[:] = others + runs
 
 
 @pytest.fixture(scope="module")
