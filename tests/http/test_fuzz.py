@@ -21,7 +21,7 @@ from ltdkeeper.middleware import GuardedRequest
 from tests.http.conftest import Send, basic
 from tests.http.endpoints import ENDPOINTS, LIST_BUILDS, LIST_PRODUCTS, TOKEN, WITH_A_BODY, Endpoint
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("s3")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("s3"), pytest.mark.slow]
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 

@@ -83,6 +83,7 @@ def session(
     return session
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_answers_are_as_documented(name: str, session: requests.Session, build: Build) -> None:
     operation = OPERATIONS[name]

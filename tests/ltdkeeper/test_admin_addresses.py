@@ -12,6 +12,7 @@ from builds.models import Build
 from credentials.models import OidcIssuer
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.django_db(transaction=True),  # PostgreSQL ends a transaction at its first error
     pytest.mark.filterwarnings("ignore:.*received a naive datetime:RuntimeWarning"),
 ]

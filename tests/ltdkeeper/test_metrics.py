@@ -52,6 +52,7 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(ask: Any, setting
         assert ask(shown).status_code == 404
 
 
+@pytest.mark.slow
 def test_processes_that_share_a_directory_are_added_up(tmp_path: Path) -> None:
     env = {
         **os.environ,

@@ -16,7 +16,7 @@ import requests
 
 from demo.service import free_port, procfile_command
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 ROOT = Path(__file__).resolve().parents[2]
 # Far more than it may take, so that only a process that never ends is too slow.
@@ -91,7 +91,7 @@ def wait_until_it_answers(address: str) -> None:
     raise AssertionError("the server did not start")
 
 
-@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.7, 1.1, 1.5])
+@pytest.mark.parametrize("seconds", [0.1, 0.7, 1.5])
 def test_server_that_is_told_to_stop_while_it_starts_ends(
     seconds: float, environment: dict[str, str], tmp_path: Path
 ) -> None:
