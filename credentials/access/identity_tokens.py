@@ -1,7 +1,6 @@
 """From a raw identity token to claims that can be believed: who signed it, for whom, and when."""
 
 import base64
-import binascii
 import hashlib
 import http.client
 import json
@@ -11,11 +10,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
-from urllib.error import URLError
 
 import jwt
 import orjson
@@ -38,79 +37,60 @@ from credentials.models import OidcIssuer, UsedIdentityToken
 from credentials.rules.cooldown import Cooldown
 from credentials.rules.secret import Secret
 
-# An identity token as it was sent: taken apart strictly, with nothing in it believed yet. Pure.
+# An identity token as it was sent, with nothing in it believed yet.
 #
-# PyJWT takes it apart again when it verifies. This reading is stricter, so that the two cannot
-# see different tokens: names that occur twice, NaN, half characters (lone surrogates), and the
-# `crit` and `b64` headers are refused.
+# PyJWT reads it again when it verifies. This reading is stricter, so that the two cannot see
+# different tokens: names that occur twice, NaN, other encodings than UTF-8, half characters (lone
+# surrogates), and the `crit` and `b64` headers are refused.
 
 MAX_TOKEN_LENGTH = 16 * 1024
 ALGORITHMS = ("RS256", "ES256")
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
+COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 
 
-class Unreadable(ValueError):
-    """The text is not an identity token that could be verified. The message says why."""
+def read_unverified(raw_token: str) -> tuple[str, str]:
+    """The issuer and the key id that a well-formed token names.
 
-
-@dataclass(frozen=True, kw_only=True)
-class UnverifiedToken:
-    """A well-formed token. Only `issuer` and `key_id` are for use before it is verified."""
-
-    issuer: str
-    key_id: str
-    signing_input: str
-
-
-def read_token(raw_token: str) -> UnverifiedToken:
-    """The parts of an identity token. Raises Unreadable, whose words hold nothing of its text."""
+    Raises InvalidIdentityToken, whose words hold nothing of the token's text.
+    """
     if len(raw_token) > MAX_TOKEN_LENGTH:
-        raise Unreadable("It is longer than 16 KB.")
-    if not _COMPACT.match(raw_token):
-        raise Unreadable("It is not a signed JWT: three parts in base64url.")
-    signing_input = raw_token.rpartition(".")[0]
-    header, claims = (_read_object(part) for part in signing_input.split("."))
-    if "crit" in header or "b64" in header:
-        raise Unreadable("It has critical headers, which are not understood here.")
-    if header.get("alg") not in ALGORITHMS:
-        raise Unreadable("It is not signed with RS256 or ES256.")
-    return UnverifiedToken(
-        issuer=_text(claims, "iss"), key_id=_text(header, "kid"), signing_input=signing_input
-    )
+        raise InvalidIdentityToken("It is longer than 16 KB.")
+    if not COMPACT.match(raw_token):
+        raise InvalidIdentityToken("It is not a signed JWT: three parts in base64url.")
+    unverified_header, unverified_claims = map(_strict_object, raw_token.split(".")[:2])
+    if {"crit", "b64"} & unverified_header.keys():
+        raise InvalidIdentityToken("It has critical headers, which are not understood here.")
+    if unverified_header.get("alg") not in ALGORITHMS:
+        raise InvalidIdentityToken("It is not signed with RS256 or ES256.")
+    return _line_of_text(unverified_claims, "iss"), _line_of_text(unverified_header, "kid")
 
 
-def _text(members: dict[str, Any], name: str) -> str:
-    value = members.get(name)
-    if not isinstance(value, str) or not value:
-        raise Unreadable(f"It lacks `{name}`.")
-    if has_controls(value):
-        raise Unreadable(f"Its `{name}` holds control characters.")
-    return value
-
-
-def _read_object(encoded: str) -> dict[str, Any]:
-    try:
-        text = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-        read = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-        orjson.loads(text)  # takes no lone surrogates, which no database and no hash takes either
-    except Unreadable:
-        raise
-    except (binascii.Error, ValueError, RecursionError):
-        raise Unreadable("Header or claims are not JSON.") from None
-    if not isinstance(read, dict):
-        raise Unreadable("Header or claims are not a JSON object.")
-    return read
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise Unreadable("A name occurs twice in it.")
+def _strict_object(encoded: str) -> dict[str, Any]:
+    """A part of a token. orjson is strict in everything but names that occur twice."""
+    members = None
+    with suppress(ValueError, RecursionError):
+        text = base64.urlsafe_b64decode(encoded + "==")
+        orjson.loads(text)
+        members = json.loads(text, object_pairs_hook=_unique_names)
+    if not isinstance(members, dict):
+        raise InvalidIdentityToken(
+            "Its header and claims are not JSON objects in which each name occurs once."
+        )
     return members
 
 
-def _no_constant(name: str) -> Any:
-    raise Unreadable(f"It holds {name}, which is not JSON.")
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return members
+
+
+def _line_of_text(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str) or not value or has_controls(value):
+        raise InvalidIdentityToken(f"It lacks `{name}`, or that is not a line of text.")
+    return value
 
 
 # The public keys of an issuer: fetched from its one configured address, and kept for a while.
@@ -130,10 +110,6 @@ FAILED_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 cooldown = Cooldown(seconds=FAILED_SECONDS)
-
-
-class KeysUnavailable(Exception):
-    """The issuer's keys could not be fetched; trying again later may help."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -162,33 +138,33 @@ class IssuerKeys(PyJWKClient):
         https = urllib.request.HTTPSHandler(context=context)
         self._opener = urllib.request.build_opener(_NoRedirects(), https)
 
-    def find(self, key_id: str) -> PyJWK | None:
-        """The signing key of an id; None when the issuer has none. Raises KeysUnavailable."""
+    def find(self, key_id: str) -> PyJWK:
+        """The signing key of an id. Raises InvalidIdentityToken, JwksUnavailable."""
         if self._turn.locked() and cooldown.is_on(self.uri):
-            raise KeysUnavailable  # somebody waited for this fetch in vain already
+            raise JwksUnavailable  # another thread waited for this fetch in vain already
         if not self._turn.acquire(timeout=WAIT_FOR_OTHERS_SECONDS):
             cooldown.begin(self.uri)
-            raise KeysUnavailable
+            raise JwksUnavailable
         try:
             return self.get_signing_key(key_id)
         except PyJWTError:
-            return None
+            raise InvalidIdentityToken("Its issuer has no such key.") from None
         finally:
             self._turn.release()
 
     def fetch_data(self) -> PyJWKSet:
-        """The keys as they are at the address now. Raises KeysUnavailable."""
+        """The keys as they are at the address now. Raises JwksUnavailable."""
         if cooldown.is_on(self.uri):
-            raise KeysUnavailable
+            raise JwksUnavailable
         try:
-            found = PyJWKSet.from_dict(json.loads(self._answer()))
+            keys = PyJWKSet.from_dict(json.loads(self._answer()))
         except FETCH_FAILURES as err:
             cooldown.begin(self.uri)
             reason = getattr(err, "reason", err)
             log.warning("jwks_unavailable", url=self.uri, reason=type(reason).__name__)
-            raise KeysUnavailable from None
+            raise JwksUnavailable from None
         self._last_successful_fetch = time.monotonic()
-        return found
+        return keys
 
     def _answer(self) -> bytes:
         if not self.uri.startswith("https://"):
@@ -209,7 +185,6 @@ class IssuerKeys(PyJWKClient):
 
 # A document that cannot be read as keys raises any of the latter.
 FETCH_FAILURES = (
-    URLError,
     OSError,
     http.client.HTTPException,
     PyJWTError,
@@ -243,11 +218,11 @@ TIMES = ("iat", "exp", "nbf")
 
 @dataclass(frozen=True, kw_only=True)
 class VerifiedIdentity:
-    """What an issuer has signed. `signing_input` is the text that it signed."""
+    """What an issuer has signed. `one_time_id` is what the token is remembered by."""
 
     issuer: OidcIssuer
     signed_claims: Mapping[str, Any]
-    signing_input: str
+    one_time_id: str
     expires_at: datetime
 
 
@@ -258,33 +233,21 @@ def verify_identity_token(*, raw_token: Secret, now: datetime) -> VerifiedIdenti
     configured address. Raises InvalidIdentityToken, UnknownIssuer, JwksUnavailable,
     WrongAudience, IdentityTokenExpired.
     """
-    try:
-        unverified = read_token(raw_token.reveal())
-    except Unreadable as err:
-        raise InvalidIdentityToken(str(err)) from None
-    issuer = OidcIssuer.objects.filter(issuer=unverified.issuer).first()
-    if issuer is None or issuer.issuer != unverified.issuer or not issuer.is_active:
+    text = raw_token.reveal()
+    issuer_name, key_id = read_unverified(text)
+    issuer = OidcIssuer.objects.filter(issuer=issuer_name).first()
+    if issuer is None or issuer.issuer != issuer_name or not issuer.is_active:
         raise UnknownIssuer
-    signed_claims = _verified_claims(raw_token, issuer, _signing_key(issuer, unverified))
+    signed_claims = _verified_claims(text, issuer, keys_at(issuer.jwks_url).find(key_id))
     return VerifiedIdentity(
         issuer=issuer,
         signed_claims=signed_claims,
-        signing_input=unverified.signing_input,
+        one_time_id=_one_time_id(issuer, signed_claims, text),
         expires_at=_expiry(signed_claims, now),
     )
 
 
-def _signing_key(issuer: OidcIssuer, unverified: UnverifiedToken) -> jwt.PyJWK:
-    try:
-        key = keys_at(issuer.jwks_url).find(unverified.key_id)
-    except KeysUnavailable:
-        raise JwksUnavailable from None
-    if key is None:
-        raise InvalidIdentityToken("Its issuer has no such key.")
-    return key
-
-
-def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> dict[str, Any]:
+def _verified_claims(raw_token: str, issuer: OidcIssuer, key: jwt.PyJWK) -> dict[str, Any]:
     """What PyJWT makes of the token; its own words stay here.
 
     PyJWT takes a list of audiences in which ours is one of several; here it must be the only one,
@@ -293,7 +256,7 @@ def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> d
     ours = settings.LTD_OIDC_AUDIENCE
     try:
         claims = jwt.decode(
-            raw_token.reveal(),
+            raw_token,
             key=key,
             algorithms=ALGORITHMS,
             audience=ours,
@@ -317,20 +280,20 @@ def _verified_claims(raw_token: Secret, issuer: OidcIssuer, key: jwt.PyJWK) -> d
     except jwt.ExpiredSignatureError:
         raise IdentityTokenExpired from None
     except jwt.PyJWTError as err:
-        raise InvalidIdentityToken(_reason(err)) from None
+        reason = REASONS.get(type(err), "Its claims are not as they should be.")
+        raise InvalidIdentityToken(reason) from None
     if claims["aud"] not in (ours, [ours]):
         raise WrongAudience
     return claims
 
 
-def _reason(error: jwt.PyJWTError) -> str:
-    for kind, sentence in REASONS.items():
-        if isinstance(error, kind):
-            return sentence
-    return "Its claims are not as they should be."
+def _one_time_id(issuer: OidcIssuer, signed_claims: Mapping[str, Any], raw_token: str) -> str:
+    """Made of issuer and `jti`, or of the signed text where there is none."""
+    jti = signed_claims.get("jti")
+    unique = ("jti", jti) if jti else ("signed", raw_token.rpartition(".")[0])
+    return hashlib.sha256("\n".join((issuer.issuer, *unique)).encode()).hexdigest()
 
 
-# The first that fits is told.
 REASONS: dict[type[jwt.PyJWTError], str] = {
     jwt.InvalidSignatureError: "Its signature is wrong.",
     jwt.InvalidAlgorithmError: "Its algorithm is not that of its key.",
@@ -356,16 +319,8 @@ def _expiry(signed_claims: Mapping[str, Any], now: datetime) -> datetime:
 KEPT_LONGER = 2 * LEEWAY
 
 
-def one_time_id(identity: VerifiedIdentity) -> str:
-    """What a token is remembered by: issuer and `jti`, or the signed text where it has none."""
-    jti = identity.signed_claims.get("jti")
-    told = ("jti", jti) if jti else ("signed", identity.signing_input)
-    text = "\n".join((identity.issuer.issuer, *told))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def claim_identity(*, identity: VerifiedIdentity, now: datetime) -> None:
-    """Take a verified token, for good: committed when this returns. Raises ReusedToken.
+def use_up(*, identity: VerifiedIdentity, now: datetime) -> None:
+    """Take a verified token, permanently: committed when this returns. Raises ReusedToken.
 
     The unique index decides between two that come at once. Ids of tokens that have expired are
     removed on the way, so the table follows the traffic.
@@ -375,7 +330,7 @@ def claim_identity(*, identity: VerifiedIdentity, now: datetime) -> None:
     try:
         with transaction.atomic(durable=True):
             UsedIdentityToken.objects.create(
-                one_time_id=one_time_id(identity), expires_at=kept_until
+                one_time_id=identity.one_time_id, expires_at=kept_until
             )
     except IntegrityError:
         raise ReusedToken from None

@@ -13,14 +13,10 @@ from credentials.access.clients import (
     require_one_place,
     start_job_token,
 )
-from credentials.access.identity_tokens import (
-    VerifiedIdentity,
-    claim_identity,
-    verify_identity_token,
-)
+from credentials.access.identity_tokens import VerifiedIdentity, use_up, verify_identity_token
 from credentials.errors import NoMatchingPublisher, ProductsNotOpened, UnidentifiedProject
 from credentials.models import TrustedPublisher
-from credentials.rules.publishers import IssuerKind, claims_of, describe, judge, value_of
+from credentials.rules.publishers import IssuerKind, claims_of, describe_job, match_claims, value_of
 from credentials.rules.secret import Secret
 
 log = structlog.get_logger(__name__)
@@ -38,17 +34,17 @@ def mint_job_token(
 
     Of the rules that let it in, the oldest that opens all the products asked for; with None asked
     for, the oldest that opens any, and all that it opens. Raises what `verify_identity_token` and
-    `claim_identity` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened; and for one
+    `use_up` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened; and for one
     step's environment SeveralStores. A token that is refused for another reason than reuse is not
     used up.
     """
     require_legal_life(life_seconds)
     try:
         identity = verify_identity_token(raw_token=raw_token, now=now)
-        publisher, products = _choose(_publishers_for(identity), product_slugs)
+        publisher, products = _choose(_accepting_publishers(identity), product_slugs)
         if for_a_step:
             require_one_place(products)
-        claim_identity(identity=identity, now=now)
+        use_up(identity=identity, now=now)
     except DomainError as refusal:
         log.info("identity_token_refused", code=refusal.code, reason=refusal.message)
         raise
@@ -67,7 +63,7 @@ def _mint(
         products=products,
         now=now,
         publisher=publisher,
-        identity=describe(publisher.kind, identity.signed_claims),
+        identity=describe_job(IssuerKind(identity.issuer.kind), identity.signed_claims),
         life_seconds=life_seconds,
     )
     log.info(
@@ -81,36 +77,36 @@ def _mint(
     return MintedToken(row=row, text=text, products=products)
 
 
-def _publishers_for(identity: VerifiedIdentity) -> list[TrustedPublisher]:
-    """The active rules of active clients that let an identity in, oldest first.
+def _accepting_publishers(identity: VerifiedIdentity) -> list[TrustedPublisher]:
+    """The active rules of active clients that accept an identity, oldest first.
 
     Raises NoMatchingPublisher, which names claims only to who is identified by a rule: those that
     differ from the rule that comes closest. Raises UnidentifiedProject.
     """
-    identifying = claims_of(IssuerKind(identity.issuer.kind), identity.issuer.identifying_claims)
-    claims = identity.signed_claims
-    if lacking := [each for each in identifying.identifying if value_of(claims, each) is None]:
+    kind, identifying = IssuerKind(identity.issuer.kind), identity.issuer.identifying_claims
+    required = claims_of(kind, identifying).identifying
+    if lacking := [each for each in required if value_of(identity.signed_claims, each) is None]:
         raise UnidentifiedProject(lacking)
-    rules = TrustedPublisher.objects.select_related("client", "issuer").order_by("pk")
-    letting_in, nearly = [], []
+    accepting, nearly = [], []
     active = {"is_active": True, "issuer__is_active": True, "client__is_active": True}
-    for rule in rules.filter(issuer=identity.issuer, **active):
-        verdict = judge(
-            kind=rule.kind,
+    rules = TrustedPublisher.objects.filter(issuer=identity.issuer, **active)
+    for rule in rules.select_related("client").order_by("pk"):
+        match = match_claims(
+            kind=kind,
             conditions=rule.conditions,
             signed_claims=identity.signed_claims,
-            identifying=rule.issuer.identifying_claims,
+            identifying=identifying,
         )
-        if not verdict.is_legal:
+        if not match.is_legal:
             log.warning("publisher_not_legal", publisher=rule.pk)
-        elif verdict.lets_in:
-            letting_in.append(rule)
-        elif verdict.is_identified:
-            nearly.append(verdict.differing)
-            log.info("publisher_differs", publisher=rule.pk, claims=verdict.differing)
-    if not letting_in:
+        elif match.is_accepted:
+            accepting.append(rule)
+        elif match.is_identified:
+            nearly.append(match.differing)
+            log.info("publisher_differs", publisher=rule.pk, claims=match.differing)
+    if not accepting:
         raise NoMatchingPublisher(min(nearly, key=len, default=()))
-    return letting_in
+    return accepting
 
 
 def _choose(

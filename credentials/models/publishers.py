@@ -13,11 +13,11 @@ from credentials.models.validators import validate_claim_names
 from credentials.rules.publishers import (
     IssuerKind,
     claims_of,
+    condition_problems,
     default_issuer,
     default_jwks_url,
+    event_warnings,
     is_https_address,
-    problems,
-    warnings,
     with_usual_events,
 )
 
@@ -132,7 +132,7 @@ class TrustedPublisher(models.Model):
     @property
     def warnings(self) -> list[str]:
         """What an operator should know about the events that it names."""
-        return warnings(self.kind, self.conditions)
+        return event_warnings(self.kind, self.conditions)
 
     def clean(self) -> None:
         """Refuse illegal conditions; write down which events start the job where none is named."""
@@ -140,7 +140,7 @@ class TrustedPublisher(models.Model):
         if self.issuer_id is None:
             return  # the field says so
         identifying = self.issuer.identifying_claims
-        if found := problems(self.kind, self.conditions, identifying):
+        if found := condition_problems(self.kind, self.conditions, identifying):
             raise ValidationError(
                 [ValidationError(problem.sentence, code=problem.claim) for problem in found]
             )
@@ -150,7 +150,7 @@ class TrustedPublisher(models.Model):
     def identified_by(self) -> str:
         """The identifying part of the rule, for lists: `repository_id 74, ...`."""
         identifying = self.issuer.identifying_claims
-        if problems(self.kind, self.conditions, identifying):
+        if condition_problems(self.kind, self.conditions, identifying):
             return "not legal: lets nobody in"
         claims = claims_of(self.kind, identifying).identifying
         return ", ".join(f"{claim} {self.conditions[claim][0]}" for claim in claims)

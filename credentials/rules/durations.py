@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
+from credentials.errors import DurationOutOfRange
+
 SESSION_MINIMUM = 900
 # botocore refreshes from 15 minutes before the end on: with less than this, it asks at every call.
 REFRESHING_MINIMUM = 1800
 # Nor is one served again with this or less left: a minute above those 15.
 REFRESHING_FLOOR = 960
-
-
-class DurationError(ValueError):
-    """A duration that was asked for is out of range; the message says the range."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +41,11 @@ class DurationLimits:
         return max(SESSION_MINIMUM, min(wanted_seconds, self.longest))
 
     def choose(self, asked_seconds: int | None) -> int:
-        """The duration to ask of STS. Raises DurationError."""
+        """The duration to ask of STS. Raises DurationOutOfRange."""
         if asked_seconds is None:
             return self.usual
         if not SESSION_MINIMUM <= asked_seconds <= self.longest:
-            raise DurationError(f"duration_seconds must be {SESSION_MINIMUM} to {self.longest}.")
+            raise DurationOutOfRange(
+                f"duration_seconds must be {SESSION_MINIMUM} to {self.longest}."
+            )
         return asked_seconds

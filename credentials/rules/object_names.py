@@ -7,34 +7,37 @@ otherwise than it is stored, and stores disagree about `$` in a POST policy.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from builds.names import has_controls
+from credentials.errors import BadDirectory, BadFile
 
 MAX_DIRECTORIES = 5000
 MAX_FILES = 1000
 MAX_KEY_BYTES = 1024  # AWS S3 user guide, "Naming Amazon S3 objects"
-SHOWN = 100
+QUOTED_LENGTH = 100
 
 TOP = "/"
 # Wildcards and variables, which a POST policy could hold; a single key is signed as it is.
 PATTERNS = frozenset("*?$")
 
 
-class BadNameError(ValueError):
-    """The first name of a request that is refused; the message shows it and says why."""
-
-
 def check_directories(directories: Sequence[str], *, root_bytes: int) -> None:
     """Hold directories to the form in which LTD clients send them: `/`, or `name/`, `a/b/`.
 
-    `root_bytes` is the length of the root that they lie below. Raises BadNameError.
+    `root_bytes` is the length of the root that they lie below. Raises BadDirectory, which names
+    the first one that is refused and says why.
     """
-    _check_all(directories, MAX_DIRECTORIES, lambda name: _fault_of_directory(name, root_bytes))
+    fault_of = partial(_fault_of_directory, root_bytes=root_bytes)
+    if fault := _first_fault(directories, MAX_DIRECTORIES, fault_of):
+        raise BadDirectory(f"directories: {fault}")
 
 
 def check_files(keys: Sequence[str], *, root_bytes: int) -> None:
-    """Hold keys relative to the root to the form `name`, `a/b`. Raises BadNameError."""
-    _check_all(keys, MAX_FILES, lambda name: _fault_of_file(name, root_bytes))
+    """Hold keys relative to the root to the form `name`, `a/b`. Raises BadFile."""
+    fault_of = partial(_fault_of_file, root_bytes=root_bytes)
+    if fault := _first_fault(keys, MAX_FILES, fault_of):
+        raise BadFile(f"files: {fault}")
 
 
 def files_prefix(root: str, directory: str) -> str:
@@ -44,18 +47,20 @@ def files_prefix(root: str, directory: str) -> str:
 
 def directory_key(root: str, directory: str) -> str:
     """The key of the object that stands for a directory, without a slash at its end."""
-    return files_prefix(root, directory).rstrip("/")
+    return f"{root}/{directory}".rstrip("/")
 
 
-def _check_all(names: Sequence[str], limit: int, fault_of: Callable[[str], str]) -> None:
+def _first_fault(names: Sequence[str], limit: int, fault_of: Callable[[str], str]) -> str:
+    """A sentence about the first name that is refused; empty when none is."""
     if not names or len(names) > limit:
-        raise BadNameError(f"1 to {limit} may be asked for at a time; these are {len(names)}.")
+        return f"1 to {limit} may be asked for at a time; these are {len(names)}."
     for name in names:
         if fault := fault_of(name):
-            raise BadNameError(f"{_shown(name)} {fault}.")
+            return f"{_quoted(name)} {fault}."
     if len(set(names)) < len(names):
         twice = next(name for name, count in Counter(names).items() if count > 1)
-        raise BadNameError(f"{_shown(twice)} is there more than once.")
+        return f"{_quoted(twice)} is there more than once."
+    return ""
 
 
 def _fault_of_directory(name: str, root_bytes: int) -> str:
@@ -93,6 +98,6 @@ def _too_long(name: str, root_bytes: int) -> str:
     return f"is too long: keys have at most {MAX_KEY_BYTES} bytes" if is_too_long else ""
 
 
-def _shown(name: str) -> str:
+def _quoted(name: str) -> str:
     """A name in ASCII, quoted, not too long to read."""
-    return ascii(name if len(name) <= SHOWN else f"{name[:SHOWN]}...")
+    return ascii(name if len(name) <= QUOTED_LENGTH else f"{name[:QUOTED_LENGTH]}...")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from builds.names import is_bucket_name, is_build_root, is_kms_key_arn, is_partition
+from credentials.errors import PolicyTooLarge
 
 MAX_POLICY_LENGTH = 2048
 POLICY_VERSION = "2012-10-17"
@@ -25,14 +26,6 @@ KMS_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
 Statement = dict[str, Any]
 
 
-class UnsafeScopeError(ValueError):
-    """A scope from which no policy is made: something in it is not a legal name."""
-
-
-class PolicyTooLongError(ValueError):
-    """The policy exceeds 2,048 characters; the message names the longest name in it."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """What a session may reach: one build's root in one bucket.
@@ -41,7 +34,7 @@ class Scope:
     is for roots that are never a prefix of another (server-made slugs): old uploaders list the
     root without a slash. `may_sync` adds reading and deleting. `may_look` lets the session that
     lists the build also read it, to see how it is stored. `kms_key_arn` may be empty.
-    Raises UnsafeScopeError for names that are not legal, wildcards and policy variables included.
+    Raises ValueError for names that are not legal, wildcards and policy variables included.
     """
 
     partition: str
@@ -54,13 +47,13 @@ class Scope:
 
     def __post_init__(self) -> None:
         if not is_partition(self.partition):
-            raise UnsafeScopeError("the partition is not one")
+            raise ValueError("the partition is not one")
         if not is_bucket_name(self.bucket):
-            raise UnsafeScopeError("the bucket's name is not legal")
+            raise ValueError("the bucket's name is not legal")
         if not is_build_root(self.root):
-            raise UnsafeScopeError("the root is not that of a build")
+            raise ValueError("the root is not that of a build")
         if self.kms_key_arn and not is_kms_key_arn(self.kms_key_arn):
-            raise UnsafeScopeError("the KMS key's ARN is not legal")
+            raise ValueError("the KMS key's ARN is not legal")
 
     @property
     def bucket_arn(self) -> str:
@@ -140,5 +133,8 @@ def _document(scope: Scope, statements: list[Statement]) -> str:
     document = {"Version": POLICY_VERSION, "Statement": statements}
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
     if len(text) > MAX_POLICY_LENGTH:
-        raise PolicyTooLongError(f"The longest name in it is the {scope.longest_name}.")
+        raise PolicyTooLarge(
+            "The session policy would be over 2,048 characters. "
+            f"The longest name in it is the {scope.longest_name}."
+        )
     return text

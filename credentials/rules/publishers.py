@@ -2,14 +2,14 @@
 
 Conditions map a claim to the values it may have; all must hold. There are no patterns: a value is
 compared whole. What is refused here opens nothing either, even if a row was edited around the
-form: minting asks again.
+form: each identity token is checked against the conditions as they are then.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from builds.names import has_controls
@@ -162,15 +162,14 @@ _EVENT = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 Conditions = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong with a rule; `claim` is empty where it is the rule as a whole."""
 
     claim: str
     sentence: str
 
 
-def problems(
+def condition_problems(
     kind: IssuerKind, conditions: object, identifying: Sequence[str] = ()
 ) -> list[Problem]:
     """Everything that is wrong with conditions, which may be any JSON value; empty: legal.
@@ -178,7 +177,7 @@ def problems(
     `identifying` are the claims that identify a project at an issuer of kind OTHER.
     """
     if not isinstance(conditions, dict) or not all(isinstance(name, str) for name in conditions):
-        return [Problem(claim="", sentence="Conditions map claims to lists of values.")]
+        return [Problem("", "Conditions map claims to lists of values.")]
     known = claims_of(kind, identifying)
     found = [*_missing(known, conditions), *_illegal(known, conditions)]
     return found or list(_forms(kind, known, conditions))
@@ -193,7 +192,7 @@ def with_usual_events(
     return usual | {claim: list(values) for claim, values in conditions.items()}
 
 
-def warnings(kind: IssuerKind, conditions: object) -> list[str]:
+def event_warnings(kind: IssuerKind, conditions: object) -> list[str]:
     """What an operator should know about legal conditions: a sentence for each risky event."""
     known = claims_of(kind)
     named: Any = conditions.get(known.event, []) if isinstance(conditions, dict) else []
@@ -203,24 +202,24 @@ def warnings(kind: IssuerKind, conditions: object) -> list[str]:
 def _missing(known: KindClaims, conditions: Mapping[str, Any]) -> Iterator[Problem]:
     if not known.identifying:
         sentence = "The issuer does not say which claims identify a project. Name them there."
-        yield Problem(claim="", sentence=sentence)
+        yield Problem("", sentence)
     for claim in known.identifying:
         if claim not in conditions:
             sentence = f"{claim} is required: without it the rule would let strangers in."
-            yield Problem(claim=claim, sentence=sentence)
+            yield Problem(claim, sentence)
     if "ref" in conditions and "ref_type" not in conditions:
         sentence = "ref needs ref_type beside it: a tag can have the name of a branch."
-        yield Problem(claim="ref_type", sentence=sentence)
+        yield Problem("ref_type", sentence)
 
 
 def _illegal(known: KindClaims, conditions: Mapping[str, Any]) -> Iterator[Problem]:
     for claim, values in conditions.items():
         if not known.may_be_named(claim):
-            yield Problem(claim=claim, sentence=f"{claim} is not a claim that a rule may name.")
+            yield Problem(claim, f"{claim} is not a claim that a rule may name.")
         elif sentence := _illegal_values(values):
-            yield Problem(claim=claim, sentence=sentence)
+            yield Problem(claim, sentence)
         elif claim in known.identifying and len(values) != 1:
-            yield Problem(claim=claim, sentence=f"{claim} has one value: a rule is for one.")
+            yield Problem(claim, f"{claim} has one value: a rule is for one.")
 
 
 def _illegal_values(values: object) -> str:
@@ -242,13 +241,13 @@ def _forms(kind: IssuerKind, known: KindClaims, conditions: Conditions) -> Itera
         return
     for claim in known.identifying:
         if not _NUMBER.match(conditions[claim][0]):
-            yield Problem(claim=claim, sentence=f"{claim} is a number, not a name.")
+            yield Problem(claim, f"{claim} is a number, not a name.")
     for event in conditions.get(known.event, []):
         if not _EVENT.match(event):
-            yield Problem(claim=known.event, sentence=f"{event!r} is not the name of an event.")
+            yield Problem(known.event, f"{event!r} is not the name of an event.")
     for claim, allowed in (("ref_type", REF_TYPES), ("ref_protected", ("true", "false"))):
         if not set(conditions.get(claim, [])) <= set(allowed):
-            yield Problem(claim=claim, sentence=f"{claim} is {' or '.join(allowed)}.")
+            yield Problem(claim, f"{claim} is {' or '.join(allowed)}.")
     yield from _refs(kind, conditions)
 
 
@@ -257,9 +256,9 @@ def _refs(kind: IssuerKind, conditions: Conditions) -> Iterator[Problem]:
     for ref in conditions.get("ref", []):
         if kind is IssuerKind.GITHUB and not ref.startswith(heads):
             sentence = f"{ref!r} is no ref of these types: write refs/heads/main or refs/tags/v1."
-            yield Problem(claim="ref", sentence=sentence)
+            yield Problem("ref", sentence)
         if kind is IssuerKind.GITLAB and ref.startswith("refs/"):
-            yield Problem(claim="ref", sentence="GitLab signs short names: write main or v1.")
+            yield Problem("ref", "GitLab signs short names: write main or v1.")
 
 
 # Whether signed claims meet a rule's conditions, with the reason. Pure.
@@ -273,12 +272,12 @@ DESCRIBED_BY = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a rule says to an identity.
+class Match:
+    """How signed claims compare with a rule.
 
-    `is_legal` is False for a rule that lets nobody in, whatever it is shown. `is_identified` says
-    that the repository or project is the rule's own: only then may its owner be told what
-    differs. `differing` are the claims that do not meet the rule.
+    `is_legal` is False for a rule that accepts no claims at all. `is_identified` says that the
+    repository or project is the rule's own: only then may its owner learn what differs.
+    `differing` are the claims that do not meet the rule.
     """
 
     is_legal: bool = True
@@ -286,21 +285,21 @@ class Verdict:
     differing: tuple[str, ...] = ()
 
     @property
-    def lets_in(self) -> bool:
-        """Whether everything is met. A rule without conditions lets nobody in."""
+    def is_accepted(self) -> bool:
+        """Whether everything is met. A rule without conditions accepts nobody."""
         return self.is_legal and self.is_identified and not self.differing
 
 
-def judge(
+def match_claims(
     *,
     kind: IssuerKind,
     conditions: object,
     signed_claims: Mapping[str, Any],
     identifying: Sequence[str] = (),
-) -> Verdict:
+) -> Match:
     """Whether verified claims meet the conditions of a rule; illegal conditions are never met."""
-    if problems(kind, conditions, identifying) or not isinstance(conditions, dict):
-        return Verdict(is_legal=False)
+    if condition_problems(kind, conditions, identifying) or not isinstance(conditions, dict):
+        return Match(is_legal=False)
     legal: Conditions = with_usual_events(kind, conditions, identifying)
     differing = tuple(
         claim
@@ -308,7 +307,7 @@ def judge(
         if text_of(value_of(signed_claims, claim)) not in values
     )
     project = claims_of(kind, identifying).identifying[0]
-    return Verdict(is_identified=project not in differing, differing=differing)
+    return Match(is_identified=project not in differing, differing=differing)
 
 
 def value_of(signed_claims: Mapping[str, Any], claim: str) -> Any:
@@ -336,7 +335,7 @@ def text_of(value: object) -> str | None:
     return str(value) if isinstance(value, int) else None
 
 
-def describe(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> str:
+def describe_job(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> str:
     """What the provider calls the job, for people to read; nothing is decided by it."""
     words = (text_of(signed_claims.get(claim)) for claim in DESCRIBED_BY[kind])
     line = " ".join(word for word in words if word)

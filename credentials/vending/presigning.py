@@ -14,9 +14,8 @@ from builds.names import ULID_LENGTH, build_root
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
 from credentials.access.rights import owned_build, register_owned_build
-from credentials.errors import BadDirectory, BadFile
 from credentials.models import Delivery
-from credentials.rules.object_names import BadNameError, check_directories, check_files
+from credentials.rules.object_names import check_directories, check_files
 from credentials.rules.presigned_forms import (
     Form,
     Terms,
@@ -59,7 +58,7 @@ def presign_posts(
     Raises BadDirectory, PostNotSupported, PostSignerUnusable, and as `issue_session` does.
     """
     build = owned_build(caller=caller, build_id=build_id)
-    _check(directories, build.root)
+    check_directories(directories, root_bytes=len(build.root))
     identity = identity_for_posts(build.product.store)
     return _sign(caller, build, directories, origin, now, identity)
 
@@ -81,7 +80,8 @@ def register_build_with_posts(
 
     Raises as `register_owned_build` and `presign_posts` do.
     """
-    _check(directories, build_root(product.slug, slug or "x" * ULID_LENGTH))
+    root = build_root(product.slug, slug or "x" * ULID_LENGTH)
+    check_directories(directories, root_bytes=len(root))
     identity = identity_for_posts(product.store)
     build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
     waits = caller.job_token is not None and slug is not None
@@ -95,13 +95,6 @@ def register_build_with_posts(
             raise
         undo.pop_all()
     return build, posts
-
-
-def _check(directories: Sequence[str], root: str) -> None:
-    try:
-        check_directories(directories, root_bytes=len(root))
-    except BadNameError as err:
-        raise BadDirectory(f"directories: {err}") from err
 
 
 def _sign(
@@ -184,10 +177,7 @@ def presign_puts(
     Raises BadFile, and as `issue_session` does.
     """
     build = owned_build(caller=caller, build_id=build_id)
-    try:
-        check_files([file.key for file in files], root_bytes=len(build.root))
-    except BadNameError as err:
-        raise BadFile(f"files: {err}") from err
+    check_files([file.key for file in files], root_bytes=len(build.root))
     vended = session_to_sign(
         caller=caller, build_id=build_id, delivery=Delivery.URL, origin=origin, now=now
     )

@@ -9,13 +9,11 @@ from django.conf import settings
 
 from builds.models import Build
 from builds.names import build_root
-from credentials.errors import DurationOutOfRange, PolicyTooLarge, ScopeChanged
+from credentials.errors import ScopeChanged
 from credentials.models import INSIDE, Delivery
-from credentials.rules.durations import DurationError, DurationLimits
+from credentials.rules.durations import DurationLimits
 from credentials.rules.policy import (
-    PolicyTooLongError,
     Scope,
-    UnsafeScopeError,
     cleaning_policy,
     listing_policy,
     presigning_policy,
@@ -52,21 +50,12 @@ def duration_for(build: Build, delivery: Delivery, asked_seconds: int | None) ->
         return limits.refreshing
     if delivery in PRESIGNING:
         return limits.presigned(getattr(settings, PRESIGNING[delivery]))
-    try:
-        return limits.choose(asked_seconds)
-    except DurationError as err:
-        raise DurationOutOfRange(str(err)) from err
+    return limits.choose(asked_seconds)
 
 
 def policy_for(build: Build, delivery: Delivery) -> str:
     """The session policy, made anew. Raises PolicyTooLarge, ScopeChanged."""
-    try:
-        return MAKE_POLICY.get(delivery, session_policy)(scope_of(build))
-    except PolicyTooLongError as err:
-        raise PolicyTooLarge(f"The session policy would be over 2,048 characters. {err}") from err
-    except UnsafeScopeError as err:
-        log.error("scope_unsafe", build=build.pk, error=str(err))
-        raise ScopeChanged from err
+    return MAKE_POLICY.get(delivery, session_policy)(scope_of(build))
 
 
 def scope_of(build: Build) -> Scope:
@@ -77,19 +66,19 @@ def scope_of(build: Build) -> Scope:
     """
     product, store = build.product, build.product.store
     try:
-        root, partition = build_root(product.slug, build.slug), store.partition
+        scope = Scope(
+            partition=store.partition,
+            bucket=store.bucket,
+            root=build_root(product.slug, build.slug),
+            may_list_bare_root=build.server_made,
+            may_sync=store.with_sync and product.access == product.Access.SYNC,
+            may_look=store.with_sync,
+            kms_key_arn=store.kms_key_arn,
+        )
     except ValueError as err:
         log.error("scope_unsafe", build=build.pk, error=str(err))
         raise ScopeChanged from err
-    if (store.bucket, root) != (build.bucket_name, build.root):
+    if (scope.bucket, scope.root) != (build.bucket_name, build.root):
         log.error("scope_changed", build=build.pk, recorded=build.root, store=store.name)
         raise ScopeChanged
-    return Scope(
-        partition=partition,
-        bucket=build.bucket_name,
-        root=build.root,
-        may_list_bare_root=build.server_made,
-        may_sync=store.with_sync and product.access == product.Access.SYNC,
-        may_look=store.with_sync,
-        kms_key_arn=store.kms_key_arn,
-    )
+    return scope

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from credentials.access.identity_tokens import KeysUnavailable, keys_at
+from credentials.access.identity_tokens import keys_at
+from credentials.errors import JwksUnavailable
 from credentials.models import OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB, GITLAB, IssuerKind, KindClaims, claims_of
 from ltdkeeper.admin.records import EditForm, SwitchedAdmin
@@ -251,7 +252,7 @@ class OidcIssuerAdmin(SwitchedAdmin):
         for issuer in queryset:
             try:
                 count = len(keys_at(issuer.jwks_url).fetch_data().keys)
-            except KeysUnavailable:
+            except JwksUnavailable:
                 words = f"{issuer}: the keys cannot be had. The log says why."
                 self.message_user(request, words, messages.ERROR)
             else:

@@ -59,11 +59,8 @@ def test_key_limited_to_a_product_says_so(make_key: Callable[..., str], product:
 
 @pytest.mark.parametrize(
     "typed",
-    [
-        "192.0.2.0/24\n2001:db8::/32",
-        "192.0.2.0/24, 2001:db8::/32",
-        " 192.0.2.0/24\r\n\r\n2001:db8::/32 ",
-    ],
+    ["192.0.2.0/24, 2001:db8::/32", " 192.0.2.0/24\r\n\r\n2001:db8::/32 "],
+    ids=["commas", "lines"],
 )
 def test_networks_are_typed_as_people_do(typed: str, make_key: Callable[..., str]) -> None:
     shown = make_key(all_products="on", networks=typed)
@@ -76,7 +73,6 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "all and some": ({"all_products": "on", "products": "guide"}, "Untick all products"),
     "product of others": ({"products": "foreign"}, "The client is not granted: foreign."),
     "no network": ({"all_products": "on", "networks": "office"}, "is not a network: write"),
-    "host bits": ({"all_products": "on", "networks": "192.0.2.7/24"}, "is not a network"),
     "over already": (
         {"all_products": "on", "expires_at_0": "2020-01-01", "expires_at_1": "00:00"},
         "That is over.",

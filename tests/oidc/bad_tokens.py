@@ -32,28 +32,16 @@ AUDIENCE_WRONG = (400, "wrong_audience")
 
 FORMS: dict[str, Make] = {
     "nothing": lambda _: "",
-    "a word": lambda _: "token",
-    "an API key": lambda _: "ltdk_agi6bnwhrmvo_" + "0" * 64,
-    "two parts": lambda scene: scene.signed().rpartition(".")[0],
     "four parts": lambda scene: scene.signed() + ".AAAA",
     "padding": lambda scene: scene.signed() + "==",
-    "a space inside": lambda scene: scene.signed().replace(".", ". ", 1),
-    "JSON serialization": lambda scene: json.dumps({"payload": scene.signed()}),
     "over 16 KB": lambda scene: scene.signed(filler="x" * 16_384),
-    "claims that are a list": lambda scene: scene.by_hand(HEADER, "[]"),
-    "claims that are no JSON": lambda scene: scene.by_hand(HEADER, "claims"),
-    "claims nested without end": lambda scene: scene.by_hand(HEADER, "[" * 9000),
     "claims in UTF-16": lambda scene: scene.issuer.jws(
         HEADER.replace("KID", scene.issuer.kid).encode(),
         json.dumps(scene.claims()).encode("utf-16"),
     ),
     "NaN among the claims": lambda scene: scene.by_hand(HEADER, claims_text(scene, ',"x":NaN')),
     "half a character in the issuer": lambda scene: scene.signed(iss="\ud800"),
-    "half a character in another claim": lambda scene: scene.signed(jti="\udfff"),
-    "half a character in the name of a claim": lambda scene: scene.signed(**{"\ud800": 1}),
-    "half a character in the header": lambda scene: scene.issuer.sign(scene.claims(), x="\ud800"),
     "NUL in the issuer": lambda scene: scene.signed(iss=f"{scene.issuer.url}\0"),
-    "line break behind the issuer": lambda scene: scene.signed(iss=f"{scene.issuer.url}\n"),
     "NUL in the name of the key": lambda scene: scene.issuer.sign(scene.claims(), kid="a\0"),
     "a number of 4,400 digits": lambda scene: scene.by_hand(
         HEADER, claims_text(scene, f',"x":{"9" * 4400}')
@@ -64,7 +52,6 @@ FORMS: dict[str, Make] = {
     "a header twice": lambda scene: scene.by_hand(
         '{"alg":"none","alg":"RS256","kid":"KID"}', json.dumps(scene.claims())
     ),
-    "crit that nobody knows": lambda scene: scene.issuer.sign(scene.claims(), crit=["x"], x=1),
     "crit that PyJWT knows": lambda scene: scene.by_hand(
         '{"alg":"RS256","kid":"KID","crit":["b64"],"b64":true}', json.dumps(scene.claims())
     ),
@@ -75,31 +62,20 @@ FORMS: dict[str, Make] = {
 
 SIGNATURES: dict[str, Make] = {
     "alg none": unsigned,
-    "alg none with a signature": lambda scene: unsigned(scene, "AAAA"),
     "HS256 with the public key": hmac_with_public_key,
     "HS256 with a secret that is served": with_served_secret,
-    "RS512": lambda scene: scene.issuer.sign(scene.claims(), algorithm="RS512"),
     "RS512 with a key for it": with_rs512_key,
-    "PS256": lambda scene: scene.issuer.sign(scene.claims(), algorithm="PS256"),
     "ES384": with_served_key(ec.generate_private_key(ec.SECP384R1())),
     "RSA key of 1024 bits": with_served_key(SHORT_KEY),
     "key for encryption": with_served_key(STRANGERS_KEY, use="enc"),
     "unknown kid": lambda scene: scene.issuer.sign(scene.claims(), kid="nobody's"),
     "no kid": lambda scene: scene.issuer.sign(scene.claims(), kid=None),
-    "empty kid": lambda scene: scene.by_hand(
-        '{"alg":"RS256","kid":""}', json.dumps(scene.claims())
-    ),
-    "kid that is a number": lambda scene: scene.by_hand(
-        '{"alg":"RS256","kid":1}', json.dumps(scene.claims())
-    ),
     "a stranger's signature": lambda scene: scene.forged(),
     "flipped signature": flipped,
     "another token's signature": cut_and_pasted,
     "jku elsewhere": lambda scene: scene.forged(jku=scene.decoy.url),
-    "jku elsewhere, unknown kid": lambda scene: scene.forged(jku=scene.decoy.url, kid="x"),
     "x5u elsewhere": lambda scene: scene.forged(x5u=scene.decoy.url),
     "embedded jwk": lambda scene: scene.forged(jwk=public_jwk(STRANGERS_KEY, scene.issuer.kid)),
-    "kid that is an address": lambda scene: scene.forged(kid=scene.decoy.url),
 }
 
 CLAIMS: dict[str, Make] = {
@@ -118,15 +94,6 @@ CLAIMS: dict[str, Make] = {
     "exp without end": lambda scene: scene.by_hand(
         HEADER, json.dumps(scene.claims(exp=None))[:-1] + ',"exp":1e999}'
     ),
-    "iat without end": lambda scene: scene.by_hand(
-        HEADER, json.dumps(scene.claims(iat=None))[:-1] + ',"iat":1e999}'
-    ),
-    "nbf before all time": lambda scene: scene.by_hand(
-        HEADER, json.dumps(scene.claims())[:-1] + ',"nbf":-1e999}'
-    ),
-    "exp of 4,000 digits": lambda scene: scene.by_hand(
-        HEADER, json.dumps(scene.claims(exp=None))[:-1] + f',"exp":{"9" * 4000}}}'
-    ),
     "nbf of 400 digits before all time": lambda scene: scene.by_hand(
         HEADER, json.dumps(scene.claims())[:-1] + f',"nbf":-{"9" * 400}}}'
     ),
@@ -137,7 +104,6 @@ CLAIMS: dict[str, Make] = {
 
 ISSUERS: dict[str, Make] = {
     "an issuer that nobody configured": from_the_decoy,
-    "a slash behind the issuer": lambda scene: scene.signed(iss=scene.issuer.url + "/"),
     "the issuer in capitals": lambda scene: scene.signed(iss=scene.issuer.url.upper()),
     "a path behind the issuer": lambda scene: scene.signed(iss=scene.issuer.url + "/octo"),
     "a space before the issuer": lambda scene: scene.signed(iss=" " + scene.issuer.url),
@@ -166,19 +132,12 @@ STRANGERS: dict[str, Make] = {
     "the repository under another owner": lambda scene: scene.signed(repository_owner_id="66"),
     "no numbers at all": lambda scene: scene.signed(repository_id=None, repository_owner_id=None),
     "a list with the number": lambda scene: scene.signed(repository_id=["74"]),
-    "a number with a point": lambda scene: scene.signed(repository_id=74.0),
-    "a number with a space": lambda scene: scene.signed(repository_id="74 "),
     "a tag named main": lambda scene: scene.signed(ref="refs/tags/main", ref_type="tag"),
-    "a tag that says it is a branch": lambda scene: scene.signed(ref="refs/tags/main"),
     "another branch": lambda scene: scene.signed(ref="refs/heads/main2"),
-    "no ref": lambda scene: scene.signed(ref=None, ref_type=None),
     "pull_request_target": lambda scene: scene.signed(event_name="pull_request_target"),
     "pull_request": lambda scene: scene.signed(
         event_name="pull_request", ref="refs/pull/7/merge", head_ref="x", base_ref="main"
     ),
-    "workflow_run": lambda scene: scene.signed(event_name="workflow_run"),
-    "issue_comment": lambda scene: scene.signed(event_name="issue_comment"),
-    "an event in capitals": lambda scene: scene.signed(event_name="PUSH"),
     "no event": lambda scene: scene.signed(event_name=None),
 }
 

@@ -24,10 +24,10 @@ class Scene:
     issuer: Issuer
     decoy: TlsServer
 
-    def claims(self, **changes: Any) -> dict[str, Any]:
+    def claims(self, /, **changes: Any) -> dict[str, Any]:
         return github(self.issuer.url, **changes)
 
-    def signed(self, **changes: Any) -> str:
+    def signed(self, /, **changes: Any) -> str:
         return self.issuer.sign(self.claims(**changes))
 
     def forged(self, **headers: Any) -> str:

@@ -19,7 +19,7 @@ def _times(life_seconds: float) -> dict[str, Any]:
     return {name: seconds_from_now(seconds) for name, seconds in moments.items()}
 
 
-def github(issuer: str, **changes: Any) -> dict[str, Any]:
+def github(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """A push to main of octo-org/octo-repo; None takes a claim away."""
     sha = "c040cae0f0dc81641728557b80f09cfa23b83fe5"
     workflow = "octo-org/octo-repo/.github/workflows/docs.yml@refs/heads/main"
@@ -59,7 +59,7 @@ def github(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes)
 
 
-def gitlab(issuer: str, **changes: Any) -> dict[str, Any]:
+def gitlab(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """A push to main of my-group/my-project; None takes a claim away."""
     sha = "714a629c0b401fdce83e847fc9589983fc6f46bc"
     claims = {
@@ -100,7 +100,7 @@ def _changed(claims: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in (claims | changes).items() if value is not None}
 
 
-def circleci(issuer: str, **changes: Any) -> dict[str, Any]:
+def circleci(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """A job in which `circleci run oidc get` asked for our audience.
 
     "OpenID Connect tokens in jobs" and "OIDC tokens with custom claims" (circleci.com/docs); the
@@ -127,7 +127,7 @@ def circleci(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes)
 
 
-def bitbucket(issuer: str, **changes: Any) -> dict[str, Any]:
+def bitbucket(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """A step with `oidc: audiences:`, which are signed as a list.
 
     "Integrate Pipelines with resource servers using OIDC" (support.atlassian.com) and "Bitbucket
@@ -147,7 +147,7 @@ def bitbucket(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes)
 
 
-def buildkite(issuer: str, **changes: Any) -> dict[str, Any]:
+def buildkite(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """`buildkite-agent oidc request-token --audience ... --claim pipeline_id`.
 
     "buildkite-agent oidc" (buildkite.com/docs); a whole token: rubygems/rubygems.org issue 5412.
@@ -173,7 +173,7 @@ def buildkite(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes) | {"build_tag": None, "step_key": None}
 
 
-def jenkins(issuer: str, **changes: Any) -> dict[str, Any]:
+def jenkins(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """The plugin oidc-provider with a claim template `job`; by itself it signs all but that.
 
     README of jenkinsci/oidc-provider-plugin, "Configuring claims", and its IdTokenCredentials.java.
@@ -189,7 +189,7 @@ def jenkins(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes)
 
 
-def azure_devops(issuer: str, **changes: Any) -> dict[str, Any]:
+def azure_devops(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """What `$SYSTEM_OIDCREQUESTURI` answers a pipeline with; nothing in it can be chosen.
 
     "Oidctoken - Create" (learn.microsoft.com); a whole token: sigstore/fulcio issue 1803.
@@ -212,7 +212,7 @@ def azure_devops(issuer: str, **changes: Any) -> dict[str, Any]:
     return _changed(claims, changes)
 
 
-def aws(issuer: str, **changes: Any) -> dict[str, Any]:
+def aws(issuer: str, /, **changes: Any) -> dict[str, Any]:
     """`sts:GetWebIdentityToken`; its `Audience` is a list of one to ten.
 
     "Understanding token claims" (docs.aws.amazon.com, IAM user guide).

@@ -12,6 +12,7 @@ import trustme
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from credentials.access import identity_tokens as jwks
+from credentials.errors import JwksUnavailable
 from credentials.models import JobToken, OidcIssuer, TrustedPublisher
 from tests.http.problem import assert_problem
 from tests.oidc.conftest import Show
@@ -141,7 +142,7 @@ def test_issuer_with_a_certificate_of_nobody_is_not_asked(
 def test_only_https_is_fetched_whatever_a_row_says(url: str) -> None:
     keys = jwks.keys_at("https://127.0.0.1:9/")
     keys.uri = url
-    with pytest.raises(jwks.KeysUnavailable):
+    with pytest.raises(JwksUnavailable):
         keys.find("any")
     with pytest.raises(ValueError, match="https only"):
         keys._answer()

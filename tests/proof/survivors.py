@@ -47,7 +47,7 @@ SURVIVORS = {
         "known = claims_of(kind, )",
     ): _EVENTS,
     (
-        "credentials.rules.publishers.x_judge",
+        "credentials.rules.publishers.x_match_claims",
         "legal: Conditions = with_usual_events(kind, conditions, )",
     ): _EVENTS,
     (

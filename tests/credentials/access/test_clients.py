@@ -68,16 +68,16 @@ def test_nothing_is_made_for_an_unknown_product(product: Product) -> None:
 NAMES = ["", "a" * 65, "-ci", ".ci", "c:i", "c i", "ci\n", "c/i", "caf\u00e9", "ci\u200b", "*"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_illegal_name_is_refused(name: str, db: None) -> None:
-    with pytest.raises(ValidationError):
-        create(name)
+def test_illegal_name_is_refused(db: None) -> None:
+    for name in NAMES:
+        with pytest.raises(ValidationError):
+            create(name)
     assert not Client.objects.exists()
 
 
-@pytest.mark.parametrize("name", ["c", "0", "a" * 64, "CI-1.x_y"])
-def test_legal_name_is_taken(name: str, db: None) -> None:
-    assert create(name)[0].name == name
+def test_legal_name_is_taken(db: None) -> None:
+    for name in ("c", "0", "a" * 64, "CI-1.x_y"):
+        assert create(name)[0].name == name
 
 
 def test_granted_product_is_given(caller: Caller, product: Product) -> None:

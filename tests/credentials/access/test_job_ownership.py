@@ -106,25 +106,18 @@ def test_builds_of_other_products_stay_open(
     assert states() == [State.OPEN, State.OPEN]
 
 
-@pytest.mark.parametrize("then", ["", "deleted"])
-def test_finished_job_is_spent(then: str, register: Register, job: Caller, now: datetime) -> None:
-    build = register(caller=job)
-    finish(build, now)
-    if then:
-        delete_build(build_id=build.pk, now=now)
-    with pytest.raises(JobFinished):
-        register(caller=job)
-    with pytest.raises(JobFinished):
-        open_build(caller=job, product_slug=None, now=now)
-    assert Build.objects.count() == 1
-
-
-def test_finish_by_the_clients_key_spends_it_too(
+def test_finished_job_is_spent_also_when_its_build_is_deleted(
     register: Register, job: Caller, now: datetime
 ) -> None:
-    finish(register(caller=job), now)
-    with pytest.raises(JobFinished):
-        register(caller=job)
+    build = register(caller=job)
+    finish(build, now)
+    for _ in range(2):
+        with pytest.raises(JobFinished):
+            register(caller=job)
+        with pytest.raises(JobFinished):
+            open_build(caller=job, product_slug=None, now=now)
+        delete_build(build_id=build.pk, now=now)
+    assert Build.objects.count() == 1
 
 
 def test_build_that_was_deleted_or_ran_out_spends_nothing(

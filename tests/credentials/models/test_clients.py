@@ -14,12 +14,9 @@ from credentials.access.clients import start_key_session
 from credentials.models import ApiKey, Client, Grant, KeySession, Registration
 
 CHECKS: dict[str, list[tuple[type[models.Model], dict[str, Any]]]] = {
-    "client_name_legal": [
-        (Client, {"name": name}) for name in ["", "-ci", "c:i", "ci\n", "c i", "*", "caf\u00e9"]
-    ],
+    "client_name_legal": [(Client, {"name": name}) for name in ["", "c:i", "ci\n", "caf\u00e9"]],
     "api_key_hashed": [
-        (ApiKey, {"secret_sha256": text})
-        for text in ["", "0" * 63, "A" * 64, f"{'0' * 63}\n", "ltdk_secret"]
+        (ApiKey, {"secret_sha256": text}) for text in ["0" * 63, "A" * 64, f"{'0' * 63}\n"]
     ],
     "key_session_expires": [
         (KeySession, {"expires_at": F("created_at")}),

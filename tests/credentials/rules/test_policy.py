@@ -1,15 +1,15 @@
 """The session policy, letter by letter, and that nothing but a legal scope makes one."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from credentials.errors import PolicyTooLarge
 from credentials.rules import policy as policies
 from credentials.rules.policy import (
-    PolicyTooLongError,
     Scope,
-    UnsafeScopeError,
     cleaning_policy,
     listing_policy,
     presigning_policy,
@@ -123,21 +123,27 @@ def test_presigning_policy_encrypts_with_the_store_s_key() -> None:
     assert presigning_policy(scope(kms_key_arn=KEY)) == expected
 
 
-@pytest.mark.parametrize("case", HOSTILE)
-def test_no_scope_holds_a_hostile_name(case: str) -> None:
-    name = HOSTILE[case]
-    for changes in [
-        {"bucket": name},
-        {"root": name},
-        {"root": f"{name}/builds/v1"},
-        {"root": f"guide/builds/{name}"},
-        {"root": f"guide/{name}/v1"},
-    ]:
-        with pytest.raises(UnsafeScopeError):
-            scope(**changes)
+PLACES: dict[str, Callable[[str], dict[str, str]]] = {
+    "bucket": lambda name: {"bucket": name},
+    "root": lambda name: {"root": name},
+    "product": lambda name: {"root": f"{name}/builds/v1"},
+    "build": lambda name: {"root": f"guide/builds/{name}"},
+    "middle of the root": lambda name: {"root": f"guide/{name}/v1"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_scope_holds_a_hostile_name(place: str) -> None:
+    for name in HOSTILE.values():
+        with pytest.raises(ValueError, match="is not"):
+            scope(**PLACES[place](name))
 
 
 UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
+    **{
+        f"partition {name!r}": ({"partition": name}, "partition")
+        for name in ["*", "", "aws:iam", "AWS", "a"]
+    },
     "bucket with a key": ({"bucket": "docs/guide"}, "bucket"),
     "whole bucket": ({"root": "*"}, "root"),
     "any product": ({"root": "*/builds/v1"}, "root"),
@@ -158,7 +164,7 @@ UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", UNSAFE)
 def test_unsafe_scope_is_refused(case: str) -> None:
     changes, named = UNSAFE[case]
-    with pytest.raises(UnsafeScopeError, match=named):
+    with pytest.raises(ValueError, match=named):
         scope(**changes)
 
 
@@ -182,26 +188,18 @@ LONGEST_NAMES = {
 }
 
 
-@pytest.mark.parametrize(
-    "make_policy", [session_policy, listing_policy, cleaning_policy, presigning_policy]
-)
 @pytest.mark.parametrize("case", LONGEST_NAMES)
-def test_too_long_policy_names_the_longest_name(
-    case: str, make_policy: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_long_policy_names_the_longest_name(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     product, bucket, slug, expected = LONGEST_NAMES[case]
     monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", 300)
-    with pytest.raises(PolicyTooLongError, match=expected):
-        make_policy(scope(bucket=bucket, root=f"{product}/builds/{slug}"))
+    for make_policy in [session_policy, listing_policy, cleaning_policy, presigning_policy]:
+        with pytest.raises(PolicyTooLarge, match=rf"over 2,048 characters\. .* the {expected}\.\Z"):
+            make_policy(scope(bucket=bucket, root=f"{product}/builds/{slug}"))
 
 
-@pytest.mark.parametrize(("limit", "fits"), [(0, True), (-1, False)])
-def test_limit_is_met_to_the_character(
-    *, limit: int, fits: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", len(UPLOAD) + limit)
-    if fits:
-        assert session_policy(scope()) == UPLOAD
-        return
-    with pytest.raises(PolicyTooLongError):
+def test_limit_is_met_to_the_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", len(UPLOAD))
+    assert session_policy(scope()) == UPLOAD
+    monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", len(UPLOAD) - 1)
+    with pytest.raises(PolicyTooLarge):
         session_policy(scope())

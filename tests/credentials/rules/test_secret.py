@@ -5,7 +5,6 @@ import io
 import json
 import logging
 import pickle
-import pprint
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ import structlog
 
 from credentials.rules.secret import Secret
 
+JSON_LOG = structlog.processors.JSONRenderer()
 TEXT = "wJalrXUtnFEMI-only-for-tests"
 
 
@@ -40,27 +40,17 @@ def logged(secret: Secret) -> str:
     return stream.getvalue()
 
 
-def structured(renderer: Callable[..., str | bytes]) -> Callable[[Secret], str]:
-    return lambda secret: str(renderer(None, "info", {"event": "x", "secret": secret}))
-
-
 SHOWN: dict[str, Callable[[Secret], str]] = {
     "repr": repr,
     "str": str,
     "format": "{}".format,
-    "format with repr": "{!r}".format,
-    "f-string": lambda secret: f"{secret}",
-    "percent": lambda secret: f"%s %r {[secret]}" % (secret, secret),
     "in a list": lambda secret: str([secret, {"a": secret}, (secret,)]),
     "in a dataclass": lambda secret: repr(Holder("x", secret)),
-    "pretty-printed": lambda secret: pprint.pformat({"a": [secret]}),
     "in an exception": raised,
     "logged": logged,
     "JSON with str": lambda secret: json.dumps({"a": secret}, default=str),
     "orjson with str": lambda secret: orjson.dumps({"a": secret}, default=str).decode(),
-    "structlog as JSON": structured(structlog.processors.JSONRenderer()),
-    "structlog for people": structured(structlog.dev.ConsoleRenderer(colors=False)),
-    "structlog as pairs": structured(structlog.processors.KeyValueRenderer()),
+    "structlog as JSON": lambda secret: str(JSON_LOG(None, "info", {"a": secret})),
 }
 
 
@@ -72,11 +62,8 @@ def test_secret_shows_asterisks(case: str) -> None:
 
 
 REFUSED: dict[str, Callable[[Secret], object]] = {
-    **{
-        f"pickle protocol {number}": lambda secret, number=number: pickle.dumps(secret, number)
-        for number in range(pickle.HIGHEST_PROTOCOL + 1)
-    },
-    "pickle inside something": lambda secret: pickle.dumps({"a": [secret]}),
+    "pickle": pickle.dumps,
+    "oldest pickle": lambda secret: pickle.dumps(secret, 0),
     "copy": copy.copy,
     "deep copy": copy.deepcopy,
     "dataclass as a dictionary": lambda secret: asdict(Holder("x", secret)),
@@ -84,8 +71,6 @@ REFUSED: dict[str, Callable[[Secret], object]] = {
     "orjson": orjson.dumps,
     "variables": vars,
     "iteration": list,
-    "length": len,
-    "joining": lambda secret: "".join([secret]),
     "adding": lambda secret: "a" + secret,
 }
 

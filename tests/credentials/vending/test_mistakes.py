@@ -11,7 +11,6 @@ from builds.validators import validate_endpoint
 from credentials.access.callers import Caller
 from credentials.errors import CanaryHasKeys, ScopeChanged
 from credentials.operations.isolation.checking import register_canaries
-from credentials.rules.policy import Scope, UnsafeScopeError
 from credentials.vending.scope import scope_of
 from credentials.vending.sts import warm_up
 
@@ -28,21 +27,15 @@ NOT_ENDPOINTS = [
 ]
 
 
-@pytest.mark.parametrize("text", NOT_ENDPOINTS)
-def test_endpoint_with_a_typing_error_is_refused(text: str) -> None:
-    with pytest.raises(ValidationError, match="Not an address"):
-        validate_endpoint(text)
+def test_endpoint_with_a_typing_error_is_refused() -> None:
+    for text in NOT_ENDPOINTS:
+        with pytest.raises(ValidationError, match="Not an address"):
+            validate_endpoint(text)
 
 
 def test_store_with_a_wrong_endpoint_does_not_keep_the_service_from_starting(store: Store) -> None:
     Store.objects.update(endpoint_url="https://s3 .example.org")
     warm_up()
-
-
-@pytest.mark.parametrize("partition", ["*", "", "aws:iam", "AWS", "a"])
-def test_scope_needs_a_partition(partition: str) -> None:
-    with pytest.raises(UnsafeScopeError, match="partition"):
-        Scope(partition=partition, bucket="docs", root="guide/builds/v1", may_list_bare_root=True)
 
 
 EDITS: dict[str, Callable[[], object]] = {

@@ -76,13 +76,9 @@ def told(err: DomainError) -> tuple[type, int, str, int | None]:
     return type(err), err.status, err.code, err.retry_after
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_error_code_has_its_type(code: str) -> None:
-    assert told(typed_error(answered(code))) == CODES[code]
-
-
-def test_table_holds_every_code_that_the_gateway_knows() -> None:
+def test_error_code_has_its_type() -> None:
     assert set(CODES) >= sts_errors.THROTTLED | sts_errors.VENDOR_REFUSED
+    assert {code: told(typed_error(answered(code))) for code in CODES} == CODES
 
 
 STATUSES = {
@@ -100,9 +96,10 @@ STATUSES = {
 }
 
 
-@pytest.mark.parametrize("case", STATUSES)
-def test_server_error_is_passing_unless_its_code_says_otherwise(case: str) -> None:
-    code, status, expected = STATUSES[case]
+@pytest.mark.parametrize(("code", "status", "expected"), STATUSES.values(), ids=STATUSES)
+def test_server_error_is_passing_unless_its_code_says_otherwise(
+    code: str, status: int, expected: Any
+) -> None:
     assert told(typed_error(answered(code, status))) == expected
 
 
@@ -157,12 +154,7 @@ FAILURES: dict[str, tuple[Exception, Any]] = {
 def test_failure_of_the_call_has_its_type(case: str) -> None:
     error, expected = FAILURES[case]
     assert told(typed_error(error)) == expected
-
-
-@pytest.mark.parametrize("case", FAILURES)
-def test_failure_of_the_call_is_caught_as_one(case: str) -> None:
-    assert isinstance(FAILURES[case][0], CALL_FAILED)
-    assert isinstance(answered("AccessDenied"), CALL_FAILED)
+    assert isinstance(error, CALL_FAILED)
 
 
 LOGGED: dict[str, tuple[Exception, str]] = {
@@ -196,12 +188,12 @@ def test_log_is_told_what_failed_but_never_an_answer(case: str) -> None:
     assert loggable(error) == expected
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_nothing_of_the_store_s_text_is_told(code: str) -> None:
-    for status in [400, 500]:
-        message = typed_error(answered(code, status)).message
-        assert "arn:" not in message
-        assert "vendor may not" not in message
+def test_nothing_of_the_store_s_text_is_told() -> None:
+    for code in CODES:
+        for status in (400, 500):
+            message = typed_error(answered(code, status)).message
+            assert "arn:" not in message
+            assert "vendor may not" not in message
 
 
 def test_passing_errors_alone_say_when_to_come_back() -> None:
@@ -218,8 +210,8 @@ ERROR_FORMS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", ERROR_FORMS)
-def test_code_is_found_in_both_forms(case: str) -> None:
-    response, expected = ERROR_FORMS[case]
-    error: Any = ClientError(response, "AssumeRole")  # type: ignore[arg-type]
-    assert error_code(error) == expected
+def test_code_is_found_in_both_forms() -> None:
+    assert isinstance(answered("AccessDenied"), CALL_FAILED)
+    for response, expected in ERROR_FORMS.values():
+        error: Any = ClientError(response, "AssumeRole")  # type: ignore[arg-type]
+        assert error_code(error) == expected

@@ -66,11 +66,11 @@ SCOPING_BUGS = (
         ISSUING,
         scope_not_recomputed=(
             "!= (build.bucket_name, build.root):",
-            "!= (store.bucket, build_root(product.slug, build.slug)):",
+            "!= (scope.bucket, scope.root):",
         ),
         bucket_not_held_against_the_store=(
-            "(store.bucket, root) != (build.bucket_name, build.root)",
-            "root != build.root",
+            "(scope.bucket, scope.root) != (build.bucket_name, build.root)",
+            "scope.root != build.root",
         ),
         inside_sessions_have_all_rights=(
             "MAKE_POLICY.get(delivery, session_policy)",
@@ -94,7 +94,7 @@ SCOPING_BUGS = (
         "credentials/vending/scope.py",
         FAILURES,
         unsafe_scope_is_a_crash=(
-            "except UnsafeScopeError as err:",
+            "except ValueError as err:",
             "except ZeroDivisionError as err:",
         ),
     )

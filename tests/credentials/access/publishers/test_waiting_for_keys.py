@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from credentials.access import identity_tokens as jwks
-from credentials.access.identity_tokens import IssuerKeys, KeysUnavailable
+from credentials.access.identity_tokens import IssuerKeys
+from credentials.errors import JwksUnavailable
 
 URL = "https://issuer.example.org/keys"
 
@@ -21,7 +22,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssuerKeys]:
 
 
 def test_waiter_gives_up_and_the_address_is_left_alone(hanging: IssuerKeys) -> None:
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(JwksUnavailable):
         hanging.find("any")
     assert jwks.cooldown.is_on(URL)
 
@@ -29,5 +30,5 @@ def test_waiter_gives_up_and_the_address_is_left_alone(hanging: IssuerKeys) -> N
 def test_next_one_does_not_wait(hanging: IssuerKeys, monkeypatch: pytest.MonkeyPatch) -> None:
     jwks.cooldown.begin(URL)
     monkeypatch.setattr(jwks, "WAIT_FOR_OTHERS_SECONDS", 3600)  # would never end
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(JwksUnavailable):
         hanging.find("any")

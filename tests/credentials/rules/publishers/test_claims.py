@@ -29,9 +29,10 @@ def test_claim_may_be_named_where_it_is_known(case: str) -> None:
 
 
 @pytest.mark.parametrize("kind", IssuerKind)
-@pytest.mark.parametrize("claim", sorted(NEVER_CONDITIONS))
-def test_claims_that_are_always_checked_are_never_conditions(kind: IssuerKind, claim: str) -> None:
-    assert not claims_of(kind, [claim]).may_be_named(claim)
+def test_sub_and_what_is_always_checked_is_never_a_condition(kind: IssuerKind) -> None:
+    assert {"sub", "iss", "aud", "exp", "iat", "nbf", "jti"} == NEVER_CONDITIONS
+    named = [claim for claim in NEVER_CONDITIONS if claims_of(kind, [claim]).may_be_named(claim)]
+    assert named == []
 
 
 def test_each_kind_has_its_own_claims() -> None:
