@@ -51,7 +51,7 @@ class Relay:
         self._loop.close()
 
     def _run(self, coroutine):  # type: ignore[no-untyped-def]
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=20)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout=120)
 
     async def _stop(self) -> None:
         self._server.close()

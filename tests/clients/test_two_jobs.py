@@ -43,7 +43,7 @@ def stepped_job(job: Mapping[str, str]) -> Iterator[SteppedJob]:
         command, env=dict(job), stdin=pipe, stdout=pipe, stderr=pipe, text=True
     ) as process:
         yield SteppedJob(process, job["LTD_PASSWORD"])
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     assert process.returncode == 0
 
 

@@ -33,7 +33,7 @@ def plain(
     def send(url: str) -> requests.Response:
         with requests.Session() as session:
             session.trust_env = False
-            return session.request(method, url + path, headers=headers, data=body, timeout=10)
+            return session.request(method, url + path, headers=headers, data=body, timeout=120)
 
     return send
 

@@ -57,7 +57,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Serving]:
             yield Serving(process=process, env_file=path, greeting=greeting, values=values)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(60)
+            process.wait(120)
 
 
 def sourced(env_file: Path) -> dict[str, str]:

@@ -104,6 +104,6 @@ def test_interrupted_demo_leaves_nothing_running(
         assert become(lambda: len(descendants(process.pid)) >= 3)  # the store, and more
         started = descendants(process.pid)
         process.send_signal(sign)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     assert process.returncode == (-sign if sign is signal.SIGKILL else 128 + sign)
     assert become(lambda: not running(started))

@@ -62,10 +62,10 @@ def test_one_time_password_opens_the_admin(embedded: Serving) -> None:
     password = embedded.greeting.partition("password ")[2].split()[0]
     login = f"{embedded.values['LTD_HOST']}/admin/login/"
     with requests.Session() as browser:
-        browser.get(login, timeout=10)
+        browser.get(login, timeout=120)
         form = {"username": "admin", "password": password, "next": "/admin/"}
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        page = browser.post(login, data=form | token, headers={"Referer": login}, timeout=10)
+        page = browser.post(login, data=form | token, headers={"Referer": login}, timeout=120)
     assert (page.status_code, page.url.endswith("/admin/")) == (200, True)
 
 
@@ -82,7 +82,7 @@ def refusal(folder: Path, **environment: str) -> str:
     env = bare_environment() | {"DEMO_DIR": str(folder), **environment}
     command = [sys.executable, "-m", "demo.serve"]
     done = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False
+        command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False
     )
     assert (done.returncode, "Traceback" in done.stderr) == (1, False)
     return done.stderr

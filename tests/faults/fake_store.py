@@ -98,7 +98,7 @@ class FakeStore(StsAnswers):
     def hang(self) -> Answer:
         """Never answer."""
         self.has_hung = True
-        self._released.wait(60)
+        self._released.wait(120)
         return 500, ""
 
     def slow(self) -> Answer:

@@ -17,7 +17,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT_SECONDS = 8
-START_SECONDS = 30
+START_SECONDS = 120
 # The commands an operator types, in one process: each would take a second to start.
 SET_UP = """
 import django
@@ -99,7 +99,7 @@ class Service:
         finally:
             self.http.close()
             process.send_signal(signal.SIGTERM)
-            process.wait(20)
+            process.wait(120)
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
         give_up = time.monotonic() + START_SECONDS

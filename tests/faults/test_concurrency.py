@@ -112,7 +112,7 @@ def whole_job(service: Service) -> tuple[int, str]:
         http.trust_env = False
 
         def send(method: str, url: str, body: Any = None) -> Any:
-            answer = http.request(method, url, json=body, headers=headers, timeout=30)
+            answer = http.request(method, url, json=body, headers=headers, timeout=120)
             answer.raise_for_status()
             return answer.json()
 
@@ -133,7 +133,7 @@ def test_burst_of_jobs_that_do_not_retry_finishes_on_sqlite(two_workers: Service
     together = Barrier(JOBS)
 
     def job(_number: int) -> tuple[int, str]:
-        together.wait(60)
+        together.wait(120)
         return whole_job(two_workers)
 
     with ThreadPoolExecutor(JOBS) as pool:

@@ -84,7 +84,7 @@ def wait_until_it_answers(address: str) -> None:
         http.trust_env = False
         while time.monotonic() < give_up:
             try:
-                if http.get(f"{address}/livez", timeout=10).ok:
+                if http.get(f"{address}/livez", timeout=120).ok:
                     return
             except requests.ConnectionError:
                 time.sleep(0.1)

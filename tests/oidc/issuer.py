@@ -42,7 +42,7 @@ class TlsServer:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
-            timeout = 10
+            timeout = 120
 
             def do_GET(self) -> None:
                 server.requests.append(self.path)

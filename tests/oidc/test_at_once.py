@@ -60,8 +60,8 @@ def shown_at_once(service: Service, tokens: list[str]) -> Counter[tuple[int, str
     def show(token: str) -> tuple[int, str]:
         with requests.Session() as http:
             http.trust_env = False
-            ready.wait(timeout=30)
-            answer = http.post(service.url + "/oidc/token", json={"token": token}, timeout=60)
+            ready.wait(timeout=120)
+            answer = http.post(service.url + "/oidc/token", json={"token": token}, timeout=120)
         return answer.status_code, answer.json().get("code", "")
 
     with ThreadPoolExecutor(len(tokens)) as pool:

@@ -146,6 +146,6 @@ def send_put(put: dict[str, Any], body: bytes, **changes: str) -> Answer:
 def _answer(method: str, url: str, **arguments: Any) -> Answer:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.request(method, url, timeout=20, **arguments)
+        answer = session.request(method, url, timeout=120, **arguments)
     code = answer.text.partition("<Code>")[2].partition("</Code>")[0]
     return Answer(answer.status_code, code)

@@ -65,7 +65,7 @@ def answer_to_address(url: str, body: bytes) -> Answer:
     """An address dies with the credentials that signed it, whatever expiry it carries."""
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.put(url, data=body, timeout=20)
+        answer = session.put(url, data=body, timeout=120)
     code = re.search("<Code>(.*)</Code>", answer.text)
     return Answer(answer.status_code, code.group(1) if code else "")
 

@@ -54,7 +54,7 @@ def is_readable_by_everybody(store: StoreUnderTest, hand: Hand, where: dict[str,
     url = hand.s3.generate_presigned_url("get_object", Params=where).partition("?")[0]
     with requests.Session() as session:
         session.trust_env = False
-        return session.get(url, timeout=20).ok
+        return session.get(url, timeout=120).ok
 
 
 @pytest.mark.parametrize("headers", GIVING_MORE)

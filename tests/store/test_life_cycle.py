@@ -89,7 +89,7 @@ def test_build_whose_row_was_edited_is_given_none(
 def test_nobody_is_given_any(build: RegisteredBuild) -> None:
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(f"{build.url}/credentials", json={}, timeout=20)
+        answer = session.post(f"{build.url}/credentials", json={}, timeout=120)
     assert (answer.status_code, "AccessKeyId" in answer.text) == (401, False)
 
 

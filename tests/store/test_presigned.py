@@ -14,7 +14,7 @@ def send(hand: Hand, where: dict[str, str]) -> requests.Response:
     url = hand.s3.generate_presigned_url("put_object", Params=where, ExpiresIn=600)
     with requests.Session() as session:
         session.trust_env = False
-        return session.put(url, data=BODY, timeout=20)
+        return session.put(url, data=BODY, timeout=120)
 
 
 def test_address_inside_takes_the_upload(hand: Hand, admin: Any) -> None:
@@ -35,6 +35,6 @@ def test_address_is_good_for_one_key(hand: Hand, surroundings: Surroundings, adm
     with requests.Session() as session:
         session.trust_env = False
         url = own.replace(f"{hand.root}/signed", place.key)
-        answer = session.put(url, data=BODY, timeout=20)
+        answer = session.put(url, data=BODY, timeout=120)
     assert (answer.status_code, "SignatureDoesNotMatch" in answer.text) == (403, True)
     assert_untouched(admin, place)

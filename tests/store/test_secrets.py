@@ -48,17 +48,17 @@ def admin_pages(service: Service) -> list[str]:
     with requests.Session() as browser:
         browser.trust_env = False
         login = f"{service.url}/admin/login/"
-        browser.get(login, timeout=20)
+        browser.get(login, timeout=120)
         form = ADMIN | {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        assert browser.post(login, data=form, timeout=20).ok
+        assert browser.post(login, data=form, timeout=120).ok
         ledger = f"{service.url}/admin/credentials/issuedsession/"
-        listed = browser.get(ledger, timeout=20).text
+        listed = browser.get(ledger, timeout=120).text
         rows = re.findall(r'/admin/credentials/issuedsession/([^/"]+)/change/', listed)
         assert rows, "the ledger shows no row"
         addresses = [f"{ledger}{row}/change/" for row in dict.fromkeys(rows)]
         return [
             listed,
-            *(browser.get(url, timeout=20).text for url in (f"{service.url}/admin/", *addresses)),
+            *(browser.get(url, timeout=120).text for url in (f"{service.url}/admin/", *addresses)),
         ]
 
 

@@ -68,8 +68,8 @@ class StoreUnderTest:
             s3={"addressing_style": "path" if self.endpoint_url else "virtual"},
             retries={"mode": "standard", "total_max_attempts": 1 if self.endpoint_url else 3},
             parameter_validation=False,
-            connect_timeout=5,
-            read_timeout=20,
+            connect_timeout=60,
+            read_timeout=120,
         )
 
 

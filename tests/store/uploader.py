@@ -8,7 +8,7 @@ import requests
 from credentials.rules.secret import Secret
 from credentials.stores.operator import AccessKey
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -50,7 +50,7 @@ def read(service: Service) -> Iterator[Read]:
     with requests.Session() as http:
         http.trust_env = False
         http.auth = ("docs", service.new_client("docs"))
-        yield lambda url: http.get(url, timeout=20).json()
+        yield lambda url: http.get(url, timeout=120).json()
 
 
 def builds(service: Service, read: Read) -> list[str]:

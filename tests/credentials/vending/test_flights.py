@@ -12,7 +12,7 @@ import structlog
 from credentials.vending.memory import Flights, StillUnderWayError, TooManyUnderWayError
 
 MANY = 30
-PATIENT = 30.0
+PATIENT = 120.0
 
 
 class Clock:

@@ -140,7 +140,7 @@ def test_threads_that_ask_at_once_share_one_client(made: list[Any]) -> None:
     barrier = Barrier(THREADS)
 
     def ask(_: int) -> Any:
-        barrier.wait(timeout=10)
+        barrier.wait(timeout=120)
         return client_for(store())
 
     with ThreadPoolExecutor(THREADS) as pool:

@@ -16,7 +16,7 @@ from demo.errors import DemoError
 from demo.service import last_lines
 from tests.store.ceph.config import HOST, ClusterConfig
 
-STEP_SECONDS = 30.0
+STEP_SECONDS = 120.0
 POLL_SECONDS = 0.05
 # After this process is gone, its daemons have 5 seconds; then the folder is nobody's.
 SWEEP = 'cat >/dev/null; sleep 7; rm -rf "$1"'
@@ -87,7 +87,7 @@ class Cluster:
         with requests.Session() as session:
             session.trust_env = False
             try:
-                return session.get(self.endpoint_url, timeout=2).ok
+                return session.get(self.endpoint_url, timeout=60).ok
             except requests.RequestException:
                 return False
 
