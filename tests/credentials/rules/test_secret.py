@@ -26,10 +26,7 @@ class Holder:
 
 
 def raised(secret: Secret) -> str:
-    try:
-        raise ValueError(secret)
-    except ValueError:
-        return traceback.format_exc()
+    return "".join(traceback.format_exception(ValueError(secret)))
 
 
 def logged(secret: Secret) -> str:
