@@ -111,6 +111,7 @@ class Build(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["product", "-id"], name="build_newest"),
+            models.Index(fields=["slug", "-id"], name="build_by_slug"),
             models.Index(
                 fields=["open_until"],
                 condition=Q(finished_at=None, deleted_at=None, superseded_at=None),

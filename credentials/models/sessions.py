@@ -135,9 +135,9 @@ class IssuedSession(models.Model):
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["access_key_id"], name="session_access_key"),
-            models.Index(fields=["session_name"], name="session_name"),
+            models.Index(fields=["sts_request_id"], name="session_sts_request"),
             models.Index(fields=["product_slug", "-id"], name="session_of_product"),
-            models.Index(fields=["client_name", "-id"], name="session_of_client"),
+            models.Index(fields=["token_name", "-id"], name="session_of_token"),
             models.Index(fields=["client", "requested_at"], name="session_client_recent"),
             models.Index(fields=["status", "expires_at"], name="session_by_expiry"),
             models.Index(fields=["requested_at", "status"], name="session_by_request"),

@@ -25,6 +25,7 @@ COMMANDS = {
     "create_client": "ci",
     "doctor": "",
     "ensure_store": "",
+    "find": "guide/builds/v1",
     "import_ltd": "--from https://127.0.0.1:1 --store default",
     "purge_builds": "--deleted-before 30",
     "withdraw_key": "abcdefghijkl",

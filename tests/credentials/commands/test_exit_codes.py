@@ -13,11 +13,12 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("doctor", "purge_builds"),
+    *("doctor", "find", "purge_builds"),
 ]
 # What each command needs to be given at least.
 NEEDED: dict[str, list[str]] = {
     "create_client": ["ci"],
+    "find": ["guide/builds/v1"],
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
     "purge_builds": ["--deleted-before", "30"],
     "withdraw_key": ["y8jw59d6g3it"],
@@ -59,6 +60,7 @@ WRONG = [
     ["create_client", "ci", "--label", "x" * 65],
     ["create_client", "ci", "--label", "a\x1b[2J"],
     ["create_client", ""],
+    ["find", ""],
     ["withdraw_key", "000000000000"],
     ["purge_builds"],
     ["purge_builds", "--deleted-before=2026-13-01"],

@@ -192,9 +192,8 @@ def test_ledger_has_no_column_for_a_secret() -> None:
 def test_searches_of_the_ledger_have_an_index(db: None) -> None:
     searches: dict[str, Any] = {
         "access_key_id": "ASIA",
-        "session_name": "x",
         "product_slug": "guide",
-        "client_name": "ci",
+        "token_name": "ltdk_0123456789ab",
         "build_id": 1,
         "requested_at__gte": NOW,
         "status": "requested",

@@ -1,0 +1,23 @@
+from django.db import migrations, models
+
+from builds.concurrent_indexes import AddIndex
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ('builds', '0006_builds_by_slug'),
+        ('credentials', '0010_unused_indexes_go'),
+    ]
+
+    operations = [
+        AddIndex(
+            model_name='issuedsession',
+            index=models.Index(fields=['token_name', '-id'], name='session_of_token'),
+        ),
+        AddIndex(
+            model_name='issuedsession',
+            index=models.Index(fields=['sts_request_id'], name='session_sts_request'),
+        ),
+    ]

@@ -1,0 +1,63 @@
+"""`manage.py find`: what an identifier of a log, a bucket or a ticket belongs to."""
+
+from argparse import ArgumentParser
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from credentials.operations.lookup import LIMIT, Record, look_up
+from credentials.rules.identifiers import Kind, recognise
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
+
+KINDS = ", ".join(Kind)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Say which session, build, client, token and CI job an identifier belongs to. Exit code 1 "
+        "when nothing is found."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("id", metavar="ID", help=f"one of: {KINDS}")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        identifiers, now = recognise(options["id"]), timezone.now()
+        if not identifiers:
+            raise wrong_argument(f"This has the form of none of these: {KINDS}.")
+        tried = [identifier.kind for identifier in identifiers]
+        records = [record for identifier in identifiers for record in look_up(identifier, now)]
+        if options["format"] == "json":
+            document = {"tried": tried, "limit": LIMIT, "records": [*map(asdict, records)]}
+            self.write_json(orjson.dumps(document).decode())
+        else:
+            self._print(records, tried)
+        end(ExitCode.NOTHING_FOUND if records else ExitCode.FINDINGS)  # as grep ends
+
+    def _print(self, records: list[Record], tried: list[Kind]) -> None:
+        for record in records:
+            self.stdout.write(f"{record.what} {record.name}")
+            for label, value in _lines(record):
+                self.stdout.write(f"  {label:<14} {value}")
+        if not records:
+            self.stdout.write(f"Nothing found. Looked up as: {', '.join(tried)}.")
+        elif sum(record.what == "session" for record in records) >= LIMIT:
+            self.stdout.write(f"Of sessions, only the newest {LIMIT} are shown.")
+
+
+def _lines(record: Record) -> list[tuple[str, object]]:
+    """The members that say something which the first line has not said."""
+    told = {"what", "name", record.what}
+    return [
+        (name.removesuffix("_at").replace("_", " "), _text(value))
+        for name, value in asdict(record).items()
+        if value and name not in told
+    ]
+
+
+def _text(value: object) -> object:
+    return f"{value:%F %T} UTC" if isinstance(value, datetime) else value

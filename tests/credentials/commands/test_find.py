@@ -1,0 +1,85 @@
+"""`manage.py find`: text for people, one document for machines, no secret in either."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from builds.models import Product
+from credentials.access.callers import Caller
+from credentials.operations.lookup import LIMIT
+from tests.conftest import raw_key
+from tests.credentials.ledger_rows import issued_row
+
+
+def find(*arguments: str) -> tuple[int, str]:
+    """Exit code and what was written."""
+    written = StringIO()
+    try:
+        call_command("find", *arguments, stdout=written)
+    except SystemExit as end:
+        return int(str(end.code)), written.getvalue()
+    return 0, written.getvalue()
+
+
+TOLD = """\
+session {row.session_name}
+  status         issued
+  begins         2026-11-23 11:59:00 UTC
+  ends           2026-11-23 12:29:00 UTC
+  access key id  {row.access_key_id}
+  role arn       arn:aws:iam::123456789012:role/upload
+  build          guide/builds/v1
+  bucket         docs-bucket
+  client         ci
+  token          ltdk_0123456789ab
+  caller         192.0.2.7 uploader/1.0
+"""
+
+
+def test_session_is_told_line_by_line(db: None) -> None:
+    row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0")
+    assert find(row.access_key_id) == (0, TOLD.format(row=row))
+
+
+def test_document_has_every_member(db: None) -> None:
+    row = issued_row()
+    code, written = find(row.session_name, "--format", "json")
+    document = json.loads(written)
+    assert (code, document["limit"]) == (0, LIMIT)
+    assert document["tried"][0] == "session name"
+    assert [record["build"] for record in document["records"]] == [row.root]
+
+
+def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
+    assert find("v1") == (1, "Nothing found. Looked up as: product slug, build slug.\n")
+
+
+def test_miss_is_a_document_too(db: None) -> None:
+    code, written = find("v1.0", "--format", "json")
+    assert code == 1
+    assert json.loads(written) == {"tried": ["build slug"], "limit": LIMIT, "records": []}
+
+
+def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:
+    with pytest.raises(CommandError, match="none of these: token, build root,") as caught:
+        find("who wrote this?")
+    assert (caught.value.returncode, "who" in str(caught.value)) == (2, False)
+
+
+def test_more_than_are_shown_is_said(product: Product) -> None:
+    for _ in range(LIMIT):
+        issued_row()
+    assert find("guide")[1].endswith(f"only the newest {LIMIT} are shown.\n")
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("around", ["{}", "Authorization: Bearer {}", "{}x"])
+def test_secret_of_a_whole_token_is_nowhere(
+    form: str, around: str, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = raw_key(caller)
+    code, written = find(around.format(token), "--format", form)
+    assert (code, caller.token_name in written) == (0, True)
+    assert token.rpartition("_")[2] not in f"{written}{caplog.text}"

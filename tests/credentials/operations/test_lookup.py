@@ -1,0 +1,239 @@
+"""From identifiers to what they belong to, in a ledger with rows of a job, a key and others."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from builds.models import Build, Product
+from credentials.access.callers import Caller, authenticate
+from credentials.access.clients import start_job_token, start_key_session
+from credentials.models import ApiKey, IssuedSession, JobToken, KeySession
+from credentials.operations.lookup import LIMIT, LOOK_UPS, Record, look_up
+from credentials.rules.identifiers import Kind, recognise
+from tests.credentials.ledger_rows import issued_row
+
+IDENTITY = "repo:org/guide:ref:refs/heads/main"
+ROLE_ID = "AROA3XFRBF535PLBIFPI4"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A job's build and its session, and a session of another build that has nothing to do with
+    them."""
+
+    job: Caller
+    build: Build
+    session: IssuedSession
+
+
+@pytest.fixture
+def scene(caller: Caller, product: Product, now: datetime, register: Callable[..., Build]) -> Scene:
+    _, secret = start_job_token(
+        client=caller.client, api_key=caller.api_key, products=[product], identity=IDENTITY, now=now
+    )
+    job = authenticate(raw_token=secret.reveal(), name=None, now=now)
+    build = register("v1", caller=job)
+    session = issued_row(build=build, token_name=job.token_name)
+    session.assumed_role_id = f"{ROLE_ID}:{session.session_name}"
+    session.access_key_id, session.sts_request_id = "ASIA5YGZIDLCJQ2VM7PX", "c6104cbe-af31-11e0"
+    session.save()
+    issued_row(build=register("v2"), root="other/builds/v2", product_slug="other")
+    return Scene(job=job, build=build, session=session)
+
+
+def found(text: str, now: datetime) -> list[Record]:
+    return [record for identifier in recognise(text) for record in look_up(identifier, now)]
+
+
+def arn(session: IssuedSession, prefix: str = "arn:aws:sts::123456789012") -> str:
+    return f"{prefix}:assumed-role/upload/{session.session_name}"
+
+
+def job_name(scene: Scene) -> str:
+    return scene.job.token_name.partition("/")[2]
+
+
+BY_SESSION: dict[str, Callable[[IssuedSession], str]] = {
+    "access key id": lambda row: row.access_key_id,
+    "ledger id": lambda row: row.pk,
+    "session name": lambda row: row.session_name,
+    "assumed-role id": lambda row: row.assumed_role_id,
+    "ARN": arn,
+    "STS request id": lambda row: row.sts_request_id,
+}
+# What the job's build and session are found by besides.
+BY_BUILD: dict[str, Callable[[Scene], str]] = {
+    "root": lambda scene: scene.build.root,
+    "object key": lambda scene: f"{scene.build.root}/index.html",
+    "s3 address": lambda scene: f"s3://docs-bucket/{scene.build.root}/index.html",
+    "build slug": lambda scene: scene.build.slug,
+}
+BY_TOKEN: dict[str, Callable[[Scene], str]] = {
+    "job token": job_name,
+    "name in the ledger": lambda scene: scene.job.token_name,
+    "whole token": lambda scene: f"{job_name(scene)}_{'0f' * 32}",
+}
+
+
+@pytest.mark.parametrize("case", BY_SESSION)
+def test_session_is_found_with_all_that_it_belongs_to(
+    case: str, scene: Scene, now: datetime
+) -> None:
+    [record] = found(BY_SESSION[case](scene.session), now)
+    assert (record.what, record.name) == ("session", scene.session.session_name)
+    assert (record.build, record.bucket) == ("guide/builds/v1", "docs-bucket")
+    assert (record.client, record.token) == ("ci", scene.job.token_name)
+    assert (record.job, record.status) == (IDENTITY, "issued")
+
+
+@pytest.mark.parametrize("case", BY_BUILD)
+def test_build_is_found_with_its_owner_and_its_sessions(
+    case: str, scene: Scene, now: datetime
+) -> None:
+    build, session = found(BY_BUILD[case](scene), now)
+    assert (build.what, build.name, build.status) == ("build", scene.build.root, "open")
+    assert (build.client, build.token, build.job) == ("ci", scene.job.token_name, IDENTITY)
+    assert session.name == scene.session.session_name
+
+
+@pytest.mark.parametrize("case", BY_TOKEN)
+def test_token_is_found_with_its_job_and_its_sessions(
+    case: str, scene: Scene, now: datetime
+) -> None:
+    token, session = found(BY_TOKEN[case](scene), now)
+    assert (token.what, token.name, token.status) == ("token", scene.job.token_name, "valid")
+    assert (token.client, token.job) == ("ci", IDENTITY)
+    assert session.name == scene.session.session_name
+
+
+def test_product_is_found_with_its_clients_and_sessions(scene: Scene, now: datetime) -> None:
+    product, session = found("guide", now)
+    assert (product.what, product.name, product.client) == ("product", "guide", "ci")
+    assert session.name == scene.session.session_name
+
+
+def test_key_has_the_sessions_of_the_tokens_that_it_gave(
+    scene: Scene, caller: Caller, now: datetime
+) -> None:
+    start_key_session(caller=caller, now=now)
+    key_session = KeySession.objects.get()
+    issued_row(token_name=f"{caller.token_name}/{key_session.token_name}")
+    issued_row(token_name=caller.token_name)
+    key, *sessions = found(caller.token_name, now)
+    assert (key.name, key.job) == (caller.token_name, "")
+    assert len({session.token for session in sessions}) == 3
+
+
+def test_key_session_is_found_under_its_key(caller: Caller, now: datetime) -> None:
+    start_key_session(caller=caller, now=now)
+    name = KeySession.objects.get().token_name
+    [record] = found(name, now)
+    assert (record.name, record.client) == (f"{caller.token_name}/{name}", "ci")
+
+
+def test_ledger_still_knows_a_token_that_is_gone(now: datetime, db: None) -> None:
+    name = "ltdk_0123456789ab/ltds_0123456789ab"
+    row = issued_row(token_name=name)
+    assert [record.name for record in found(name, now)] == [row.session_name]
+
+
+def test_publisher_s_job_token_has_no_key(scene: Scene, now: datetime) -> None:
+    row = issued_row(token_name="ltdj_0123456789ab")
+    assert [record.name for record in found("ltdj_0123456789ab", now)] == [row.session_name]
+
+
+STRANGERS: dict[str, Callable[[IssuedSession], str]] = {
+    "ARN of another account": lambda row: arn(row, "arn:aws:sts::999999999999"),
+    "ARN of another partition": lambda row: arn(row, "arn:aws-cn:sts::123456789012"),
+    "ARN of another role": lambda row: arn(row).replace("/upload/", "/load/"),
+    "id of another role": lambda row: f"AROA000000000000000000:{row.session_name}",
+    "longer session name": lambda row: f"{row.session_name}s",
+    "access key id in lower case": lambda row: row.access_key_id.lower(),
+    "key in another bucket": lambda row: f"s3://another-bucket/{row.root}/index.html",
+    "key beside the build": lambda row: f"{row.root}0/index.html",
+}
+
+
+@pytest.mark.parametrize("case", STRANGERS)
+def test_what_only_looks_alike_is_not_found(case: str, scene: Scene, now: datetime) -> None:
+    assert found(STRANGERS[case](scene.session), now) == []
+
+
+def test_role_with_a_path_is_named_without_it_in_arns(scene: Scene, now: datetime) -> None:
+    IssuedSession.objects.update(role_arn="arn:aws:iam::123456789012:role/docs/upload")
+    assert found(arn(scene.session), now)
+
+
+def test_store_without_assumed_role_ids_goes_by_the_name(scene: Scene, now: datetime) -> None:
+    IssuedSession.objects.update(assumed_role_id="")
+    assert found(f"{ROLE_ID}:{scene.session.session_name}", now)
+
+
+def test_build_without_an_owner_is_found(scene: Scene, now: datetime) -> None:
+    scene.build.registration.delete()
+    build, _ = found(scene.build.root, now)
+    assert (build.client, build.token, build.job) == ("", "", "")
+
+
+def test_newest_sessions_are_given(caller: Caller, product: Product, now: datetime) -> None:
+    rows = [issued_row() for _ in range(LIMIT + 1)]
+    _, *sessions = found(product.slug, now)
+    assert {session.name for session in sessions} == {row.session_name for row in rows[1:]}
+
+
+ENDS: dict[str, tuple[Callable[[datetime], object], str]] = {
+    "withdrawn": (lambda now: ApiKey.objects.update(withdrawn_at=now), "revoked"),
+    "expired": (lambda now: ApiKey.objects.update(expires_at=now), "expired"),
+    "not yet": (lambda now: ApiKey.objects.update(expires_at=now + timedelta(hours=1)), "valid"),
+}
+
+
+@pytest.mark.parametrize("case", ENDS)
+def test_status_of_a_token_is_told(case: str, caller: Caller, now: datetime) -> None:
+    end, status = ENDS[case]
+    end(now)
+    assert [record.status for record in found(caller.token_name, now)] == [status]
+
+
+def test_ended_job_token_is_revoked(scene: Scene, now: datetime) -> None:
+    JobToken.objects.update(ended_at=now)
+    assert found(job_name(scene), now)[0].status == "revoked"
+
+
+def test_every_kind_has_its_look_up() -> None:
+    assert set(LOOK_UPS) == set(Kind)
+
+
+EVERY = {
+    **{name: (lambda scene, make=make: make(scene.session)) for name, make in BY_SESSION.items()},
+    **BY_BUILD,
+    **BY_TOKEN,
+    "API key": lambda scene: scene.job.token_name.partition("/")[0],
+    "product": lambda scene: scene.build.product.slug,
+}
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_no_look_up_reads_a_whole_table(case: str, scene: Scene, now: datetime) -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        found(EVERY[case](scene), now)
+    statements = [query["sql"] for query in queries]
+    assert statements
+    assert not [sql for sql in statements if reads_a_whole_table(sql)]
+
+
+def reads_a_whole_table(sql: str) -> bool:
+    """What the planner does where it has the choice."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            return any(str(row[3]).startswith("SCAN ") for row in cursor.fetchall())
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        return any("Seq Scan" in row[0] for row in cursor.fetchall())
