@@ -16,7 +16,7 @@ from tests.faults.service import ROOT, Service
 from tests.oidc.identities import github
 from tests.oidc.issuer import JWKS_PATH, Issuer, write_authority
 
-pytestmark = [pytest.mark.loopback, pytest.mark.sqlite]
+pytestmark = [pytest.mark.loopback, pytest.mark.slow, pytest.mark.sqlite]
 
 AT_ONCE = 100
 # What an operator enters in the admin, for issuer and keys that the arguments name.

@@ -237,6 +237,7 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
         each.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_leaves_one_document_and_no_lease(number: signal.Signals, start: Start) -> None:
@@ -253,6 +254,7 @@ def test_signal_leaves_one_document_and_no_lease(number: signal.Signals, start: 
     assert again.communicate()[0] == "Findings: 0\n"  # nobody holds the lease any more
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=["text", "json"])
 def test_reader_that_goes_away_ends_the_run(options: list[str], start: Start) -> None:
@@ -265,6 +267,7 @@ def test_reader_that_goes_away_ends_the_run(options: list[str], start: Start) ->
     assert run.stderr.read() == "CommandError: Broken off: nobody reads the output any more.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_full_disk_is_exit_code_3(start: Start) -> None:
@@ -293,6 +296,7 @@ except AlreadyRunning:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_of_processes_that_start_at_once_one_does_the_work(start: Start) -> None:
     running: list[Any] = [start(TAKE) for _ in range(4)]

@@ -22,7 +22,7 @@ from credentials.vending.issuing import issue_session
 from tests.credentials.operations.isolation.enforcing_store import enforce
 from tests.fake_sts import FakeSts
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
