@@ -249,7 +249,7 @@ class StsBadAnswer(StsError):
     message = "The store's answer was not the session that was asked for. It was thrown away."
 
 
-# Why a CI step was handed nothing.
+# The environment of a CI step.
 
 
 class NoProductNamed(DomainError):
@@ -267,7 +267,7 @@ class SeveralStores(DomainError):
     )
 
 
-# Why nothing was presigned.
+# Presigned requests.
 
 
 class BadDirectory(DomainError):
@@ -306,7 +306,7 @@ class PostSignerUnusable(DomainError):
     retry_after = 60
 
 
-# Why an identity token gave no job token. No sentence holds a part of the token.
+# Identity tokens. No sentence holds a part of one.
 
 
 class InvalidIdentityToken(DomainError):

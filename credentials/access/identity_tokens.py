@@ -1,4 +1,13 @@
-"""From a raw identity token to claims that can be believed: who signed it, for whom, and when."""
+"""From a raw identity token to claims that can be believed: who signed it, for whom, and when.
+
+PyJWT verifies. Before that, the token is read more strictly than PyJWT reads it, so that the two
+cannot see different tokens: names that occur twice, NaN, other encodings than UTF-8, half
+characters (lone surrogates), and the `crit` and `b64` headers are refused.
+
+The keys of an issuer come from its one configured address. An issuer that hangs, or that sends
+without end, holds up one thread for seconds, and then nobody for a while. Keys are kept by each
+process for itself: losing them costs a fetch.
+"""
 
 import base64
 import hashlib
@@ -37,15 +46,97 @@ from credentials.models import OidcIssuer, UsedIdentityToken
 from credentials.rules.cooldown import Cooldown
 from credentials.rules.secret import Secret
 
-# An identity token as it was sent, with nothing in it believed yet.
-#
-# PyJWT reads it again when it verifies. This reading is stricter, so that the two cannot see
-# different tokens: names that occur twice, NaN, other encodings than UTF-8, half characters (lone
-# surrogates), and the `crit` and `b64` headers are refused.
-
 MAX_TOKEN_LENGTH = 16 * 1024
 ALGORITHMS = ("RS256", "ES256")
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
+
+LEEWAY = timedelta(seconds=30)
+# Twice the leeway that expiry is checked with: a used token is forgotten when it is refused anyway.
+REMEMBERED_LONGER = 2 * LEEWAY
+# GitLab's tokens live as long as their job may, which is a month at the most.
+LONGEST_LIFE = timedelta(days=31)
+REQUIRED = ("iss", "aud", "iat", "exp")
+TIMES = ("iat", "exp", "nbf")
+
+REASONS: dict[type[jwt.PyJWTError], str] = {
+    jwt.InvalidSignatureError: "Its signature is wrong.",
+    jwt.InvalidAlgorithmError: "Its algorithm is not that of its key.",
+    jwt.InvalidKeyError: "Its key is too short.",
+    jwt.ImmatureSignatureError: "It is from the future: a clock is wrong.",
+    jwt.MissingRequiredClaimError: f"It lacks one of {', '.join(REQUIRED)}.",
+}
+
+TIMEOUT_SECONDS = 2.0
+WHOLE_ANSWER_SECONDS = 4.0
+WAIT_FOR_OTHERS_SECONDS = 3.0
+MAX_ANSWER_BYTES = 256 * 1024
+CHUNK_BYTES = 16 * 1024
+# How long keys are used without looking again, and how long an unknown key id waits for that.
+KEPT_SECONDS = 300.0
+UNKNOWN_KEY_SECONDS = 30.0
+FAILED_SECONDS = 10.0
+# A document that cannot be read as keys raises any of the latter.
+FETCH_FAILURES = (
+    OSError,
+    http.client.HTTPException,
+    PyJWTError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+
+log = structlog.get_logger(__name__)
+cooldown = Cooldown(seconds=FAILED_SECONDS)
+_making = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedIdentity:
+    """What an issuer has signed. `one_time_id` is what the token is remembered by."""
+
+    issuer: OidcIssuer
+    signed_claims: Mapping[str, Any]
+    one_time_id: str
+    expires_at: datetime
+
+
+def verify_identity_token(*, raw_token: Secret, now: datetime) -> VerifiedIdentity:
+    """The claims of a token that a known issuer signed, for this service, and not too long ago.
+
+    Nothing is fetched before the issuer was found among the configured ones, and then only its
+    configured address. Raises InvalidIdentityToken, UnknownIssuer, JwksUnavailable,
+    WrongAudience, IdentityTokenExpired.
+    """
+    text = raw_token.reveal()
+    issuer_name, key_id = read_unverified(text)
+    issuer = OidcIssuer.objects.filter(issuer=issuer_name).first()
+    if issuer is None or issuer.issuer != issuer_name or not issuer.is_active:
+        raise UnknownIssuer
+    signed_claims = _verified_claims(text, issuer, keys_at(issuer.jwks_url).find(key_id))
+    return VerifiedIdentity(
+        issuer=issuer,
+        signed_claims=signed_claims,
+        one_time_id=_one_time_id(issuer, signed_claims, text),
+        expires_at=_expiry(signed_claims, now),
+    )
+
+
+def use_up(*, identity: VerifiedIdentity, now: datetime) -> None:
+    """Take a verified token, permanently: committed when this returns. Raises ReusedToken.
+
+    The unique index decides between two that come at once. Ids of tokens that have expired are
+    removed on the way, so the table follows the traffic.
+    """
+    UsedIdentityToken.objects.filter(expires_at__lte=now).delete()
+    kept_until = identity.expires_at + REMEMBERED_LONGER
+    try:
+        with transaction.atomic(durable=True):
+            UsedIdentityToken.objects.create(
+                one_time_id=identity.one_time_id, expires_at=kept_until
+            )
+    except IntegrityError:
+        raise ReusedToken from None
 
 
 def read_unverified(raw_token: str) -> tuple[str, str]:
@@ -93,23 +184,61 @@ def _line_of_text(members: dict[str, Any], name: str) -> str:
     return value
 
 
-# The public keys of an issuer: fetched from its one configured address, and kept for a while.
-#
-# An issuer that hangs, or that sends without end, holds up a thread for seconds and then nobody
-# for a while. Nothing of this needs to be shared between processes: losing it costs a fetch.
+def _verified_claims(raw_token: str, issuer: OidcIssuer, key: jwt.PyJWK) -> dict[str, Any]:
+    """What PyJWT makes of the token; its own words stay here.
 
-TIMEOUT_SECONDS = 2.0
-WHOLE_ANSWER_SECONDS = 4.0
-WAIT_FOR_OTHERS_SECONDS = 3.0
-MAX_ANSWER_BYTES = 256 * 1024
-CHUNK_BYTES = 16 * 1024
-# How long keys are used without looking again, and how long an unknown key id waits for that.
-KEPT_SECONDS = 300.0
-UNKNOWN_KEY_SECONDS = 30.0
-FAILED_SECONDS = 10.0
+    PyJWT takes a list of audiences in which ours is one of several; here it must be the only one,
+    alone or in a list (RFC 7519, 4.1.3): others could show the token here as well.
+    """
+    ours = settings.LTD_OIDC_AUDIENCE
+    try:
+        claims = jwt.decode(
+            raw_token,
+            key=key,
+            algorithms=ALGORITHMS,
+            audience=ours,
+            issuer=issuer.issuer,
+            leeway=LEEWAY,
+            options={
+                "verify_signature": True,
+                "verify_aud": True,
+                "verify_exp": True,
+                "verify_iat": True,
+                "verify_iss": True,
+                "verify_jti": True,
+                "verify_nbf": True,
+                "strict_aud": False,
+                "require": list(REQUIRED),
+                "enforce_minimum_key_length": True,
+            },
+        )
+    except jwt.InvalidAudienceError:
+        raise WrongAudience from None
+    except jwt.ExpiredSignatureError:
+        raise IdentityTokenExpired from None
+    except jwt.PyJWTError as err:
+        reason = REASONS.get(type(err), "Its claims are not as they should be.")
+        raise InvalidIdentityToken(reason) from None
+    if claims["aud"] not in (ours, [ours]):
+        raise WrongAudience
+    return claims
 
-log = structlog.get_logger(__name__)
-cooldown = Cooldown(seconds=FAILED_SECONDS)
+
+def _one_time_id(issuer: OidcIssuer, signed_claims: Mapping[str, Any], raw_token: str) -> str:
+    """Made of issuer and `jti`, or of the signed text where there is none."""
+    jti = signed_claims.get("jti")
+    unique = ("jti", jti) if jti else ("signed", raw_token.rpartition(".")[0])
+    return hashlib.sha256("\n".join((issuer.issuer, *unique)).encode()).hexdigest()
+
+
+def _expiry(signed_claims: Mapping[str, Any], now: datetime) -> datetime:
+    """When a token ends. PyJWT takes numbers in text for times; providers do not send them."""
+    times = [signed_claims[name] for name in TIMES if name in signed_claims]
+    if not all(type(moment) in {int, float} for moment in times):
+        raise InvalidIdentityToken("Its times are not numbers.")
+    if signed_claims["exp"] > (now + LONGEST_LIFE).timestamp():
+        raise InvalidIdentityToken("It would live longer than 31 days.")
+    return datetime.fromtimestamp(signed_claims["exp"], UTC)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -183,21 +312,6 @@ class IssuerKeys(PyJWKClient):
             return bytes(answer)
 
 
-# A document that cannot be read as keys raises any of the latter.
-FETCH_FAILURES = (
-    OSError,
-    http.client.HTTPException,
-    PyJWTError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
-
-
-_making = threading.Lock()
-
-
 def keys_at(url: str) -> IssuerKeys:
     """The keys at an address, shared by the threads of this process."""
     with _making:  # the cache alone lets threads that come at once make one each
@@ -207,130 +321,3 @@ def keys_at(url: str) -> IssuerKeys:
 @lru_cache(maxsize=64)
 def _kept(url: str) -> IssuerKeys:
     return IssuerKeys(url)
-
-
-LEEWAY = timedelta(seconds=30)
-# GitLab's tokens live as long as their job may, which is a month at the most.
-LONGEST_LIFE = timedelta(days=31)
-REQUIRED = ("iss", "aud", "iat", "exp")
-TIMES = ("iat", "exp", "nbf")
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifiedIdentity:
-    """What an issuer has signed. `one_time_id` is what the token is remembered by."""
-
-    issuer: OidcIssuer
-    signed_claims: Mapping[str, Any]
-    one_time_id: str
-    expires_at: datetime
-
-
-def verify_identity_token(*, raw_token: Secret, now: datetime) -> VerifiedIdentity:
-    """The claims of a token that a known issuer signed, for this service, and not too long ago.
-
-    Nothing is fetched before the issuer was found among the configured ones, and then only its
-    configured address. Raises InvalidIdentityToken, UnknownIssuer, JwksUnavailable,
-    WrongAudience, IdentityTokenExpired.
-    """
-    text = raw_token.reveal()
-    issuer_name, key_id = read_unverified(text)
-    issuer = OidcIssuer.objects.filter(issuer=issuer_name).first()
-    if issuer is None or issuer.issuer != issuer_name or not issuer.is_active:
-        raise UnknownIssuer
-    signed_claims = _verified_claims(text, issuer, keys_at(issuer.jwks_url).find(key_id))
-    return VerifiedIdentity(
-        issuer=issuer,
-        signed_claims=signed_claims,
-        one_time_id=_one_time_id(issuer, signed_claims, text),
-        expires_at=_expiry(signed_claims, now),
-    )
-
-
-def _verified_claims(raw_token: str, issuer: OidcIssuer, key: jwt.PyJWK) -> dict[str, Any]:
-    """What PyJWT makes of the token; its own words stay here.
-
-    PyJWT takes a list of audiences in which ours is one of several; here it must be the only one,
-    alone or in a list (RFC 7519, 4.1.3): others could show the token here as well.
-    """
-    ours = settings.LTD_OIDC_AUDIENCE
-    try:
-        claims = jwt.decode(
-            raw_token,
-            key=key,
-            algorithms=ALGORITHMS,
-            audience=ours,
-            issuer=issuer.issuer,
-            leeway=LEEWAY,
-            options={
-                "verify_signature": True,
-                "verify_aud": True,
-                "verify_exp": True,
-                "verify_iat": True,
-                "verify_iss": True,
-                "verify_jti": True,
-                "verify_nbf": True,
-                "strict_aud": False,
-                "require": list(REQUIRED),
-                "enforce_minimum_key_length": True,
-            },
-        )
-    except jwt.InvalidAudienceError:
-        raise WrongAudience from None
-    except jwt.ExpiredSignatureError:
-        raise IdentityTokenExpired from None
-    except jwt.PyJWTError as err:
-        reason = REASONS.get(type(err), "Its claims are not as they should be.")
-        raise InvalidIdentityToken(reason) from None
-    if claims["aud"] not in (ours, [ours]):
-        raise WrongAudience
-    return claims
-
-
-def _one_time_id(issuer: OidcIssuer, signed_claims: Mapping[str, Any], raw_token: str) -> str:
-    """Made of issuer and `jti`, or of the signed text where there is none."""
-    jti = signed_claims.get("jti")
-    unique = ("jti", jti) if jti else ("signed", raw_token.rpartition(".")[0])
-    return hashlib.sha256("\n".join((issuer.issuer, *unique)).encode()).hexdigest()
-
-
-REASONS: dict[type[jwt.PyJWTError], str] = {
-    jwt.InvalidSignatureError: "Its signature is wrong.",
-    jwt.InvalidAlgorithmError: "Its algorithm is not that of its key.",
-    jwt.InvalidKeyError: "Its key is too short.",
-    jwt.ImmatureSignatureError: "It is from the future: a clock is wrong.",
-    jwt.MissingRequiredClaimError: f"It lacks one of {', '.join(REQUIRED)}.",
-}
-
-
-def _expiry(signed_claims: Mapping[str, Any], now: datetime) -> datetime:
-    """When a token ends. PyJWT takes numbers in text for times; providers do not send them."""
-    times = [signed_claims[name] for name in TIMES if name in signed_claims]
-    if not all(type(moment) in {int, float} for moment in times):
-        raise InvalidIdentityToken("Its times are not numbers.")
-    if signed_claims["exp"] > (now + LONGEST_LIFE).timestamp():
-        raise InvalidIdentityToken("It would live longer than 31 days.")
-    return datetime.fromtimestamp(signed_claims["exp"], UTC)
-
-
-# An identity token is good for one job token. Whoever is first has it.
-
-# Twice the leeway that expiry is checked with: a token is forgotten after nobody takes it anymore.
-KEPT_LONGER = 2 * LEEWAY
-
-
-def use_up(*, identity: VerifiedIdentity, now: datetime) -> None:
-    """Take a verified token, permanently: committed when this returns. Raises ReusedToken.
-
-    The unique index decides between two that come at once. Ids of tokens that have expired are
-    removed on the way, so the table follows the traffic.
-    """
-    UsedIdentityToken.objects.filter(expires_at__lte=now).delete()
-    kept_until: datetime = identity.expires_at + timedelta(seconds=KEPT_LONGER.total_seconds())
-    try:
-        with transaction.atomic(durable=True):
-            UsedIdentityToken.objects.create(
-                one_time_id=identity.one_time_id, expires_at=kept_until
-            )
-    except IntegrityError:
-        raise ReusedToken from None

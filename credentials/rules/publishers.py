@@ -1,8 +1,17 @@
-"""Which conditions a rule may have. Pure.
+"""Trusted publishers: which issuers are known, which conditions a rule may have, and whether the
+signed claims of a CI job meet them. Pure.
 
 Conditions map a claim to the values it may have; all must hold. There are no patterns: a value is
 compared whole. What is refused here opens nothing either, even if a row was edited around the
 form: each identity token is checked against the conditions as they are then.
+
+Identifying claims are numbers that a provider never gives out again. Names of owners, repositories
+and groups can be given up and taken by somebody else; `sub` is made of them, and its form changes
+with the settings of a repository. Hence neither identifies anything here.
+
+Sources: GitHub, "OpenID Connect reference" (docs.github.com); GitLab, "OpenID Connect (OIDC)
+authentication using ID tokens" (docs.gitlab.com), and the `jwks_uri` of their discovery documents.
+Nothing is discovered at run time: an address is fetched only when it stands in a row.
 """
 
 import re
@@ -13,13 +22,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from builds.names import has_controls
-
-# The CI providers whose identity tokens are known, and where their keys are. Pure.
-#
-# GitHub: "OpenID Connect reference" (docs.github.com); GitLab: "OpenID Connect (OIDC)
-# authentication using ID tokens" (docs.gitlab.com), and the `jwks_uri` of their discovery
-# documents. Nothing is discovered at run time: an address is fetched only when it stands in a
-# row.
 
 # No control character, space, quote or backslash: what is stored is what is fetched.
 _ADDRESS = re.compile(r"https://[A-Za-z0-9._~:/?#\[\]@!$&()*+,;=%-]+\Z")
@@ -66,12 +68,6 @@ def is_https_address(text: str) -> bool:
     return bool(parts.hostname) and "@" not in parts.netloc and "#" not in text and has_legal_port
 
 
-# Which signed claims a rule may name, by kind of issuer. Pure.
-#
-# Identifying claims are numbers that a provider never gives out again. Names of owners,
-# repositories and groups can be given up and taken by somebody else; `sub` is made of them, and
-# its form changes with the settings of a repository. Hence neither identifies anything here.
-
 # Not for rules: `sub` is made of names, and the rest is checked for every token.
 NEVER_CONDITIONS = frozenset({"sub", "iss", "aud", "exp", "iat", "nbf", "jti"})
 CLAIM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}\Z")
@@ -81,7 +77,7 @@ CLAIM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,99}\Z")
 class KindClaims:
     """The claims of a kind of issuer: what must be named, and what else may be.
 
-    `further` is None where any claim may be named. `event` is the claim that tells what started
+    `further` is None where any claim may be named. `event` is the claim that says what started
     the job, `usual_events` what it may be unless a rule says otherwise, and `risky_events` those
     that need a warning, with its words.
     """
@@ -260,8 +256,6 @@ def _refs(kind: IssuerKind, conditions: Conditions) -> Iterator[Problem]:
         if kind is IssuerKind.GITLAB and ref.startswith("refs/"):
             yield Problem("ref", "GitLab signs short names: write main or v1.")
 
-
-# Whether signed claims meet a rule's conditions, with the reason. Pure.
 
 IDENTITY_LENGTH = 255
 DESCRIBED_BY = {

@@ -10,6 +10,7 @@ from tests.proof.bugs.access import ACCESS_BUGS
 from tests.proof.bugs.bug import Bug
 from tests.proof.bugs.handout import HANDOUT_BUGS
 from tests.proof.bugs.identities import IDENTITY_BUGS
+from tests.proof.bugs.identity_tokens import IDENTITY_TOKEN_BUGS
 from tests.proof.bugs.issuing import ISSUING_BUGS
 from tests.proof.bugs.names import NAME_BUGS
 from tests.proof.bugs.policies import POLICY_BUGS
@@ -19,7 +20,7 @@ from tests.proof.bugs.times import TIME_BUGS
 
 FAMILIES = (
     POLICY_BUGS, NAME_BUGS, IDENTITY_BUGS, ISSUING_BUGS, ACCESS_BUGS, SECRET_BUGS, TIME_BUGS,
-    HANDOUT_BUGS, STAFF_BUGS,
+    HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS,
 )  # fmt: skip
 NAMED_BUGS: Mapping[str, Bug] = MappingProxyType(
     {name: bug for family in FAMILIES for name, bug in family.items()}

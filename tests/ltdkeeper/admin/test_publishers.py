@@ -12,7 +12,7 @@ from django.urls import reverse
 from builds.models import Product
 from credentials.models import Client, OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB
-from tests.credentials.access.publishers.admin_pages import (
+from tests.ltdkeeper.admin.publisher_pages import (
     NUMBERS,
     RULES,
     USUAL,

@@ -1,15 +1,17 @@
-"""An identity token is read strictly, before anything in it is believed."""
+"""An identity token is read strictly; a fetch of keys that does not end holds up one caller."""
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credentials.access.identity_tokens import MAX_TOKEN_LENGTH, read_unverified
-from credentials.errors import InvalidIdentityToken
+from credentials.access import identity_tokens
+from credentials.access.identity_tokens import MAX_TOKEN_LENGTH, IssuerKeys, read_unverified
+from credentials.errors import InvalidIdentityToken, JwksUnavailable
 
 HEADER = {"alg": "RS256", "kid": "k"}
 CLAIMS = {"iss": "https://ci.example.org"}
@@ -105,3 +107,29 @@ TEXTS = st.text(max_size=200) | st.text(alphabet='eyJ.{}"', max_size=60)
 def test_nothing_breaks_it(text: str) -> None:
     with pytest.raises(InvalidIdentityToken):
         read_unverified(text)
+
+
+URL = "https://issuer.example.org/keys"
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssuerKeys]:
+    """Keys whose fetch has begun and does not end."""
+    monkeypatch.setattr(identity_tokens, "WAIT_FOR_OTHERS_SECONDS", 0.01)
+    keys = IssuerKeys(URL)
+    keys._turn.acquire()
+    yield keys
+    identity_tokens.cooldown.clear()
+
+
+def test_waiter_gives_up_and_the_address_is_left_alone(hanging: IssuerKeys) -> None:
+    with pytest.raises(JwksUnavailable):
+        hanging.find("any")
+    assert identity_tokens.cooldown.is_on(URL)
+
+
+def test_next_one_does_not_wait(hanging: IssuerKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity_tokens.cooldown.begin(URL)
+    monkeypatch.setattr(identity_tokens, "WAIT_FOR_OTHERS_SECONDS", 3600)  # would never end
+    with pytest.raises(JwksUnavailable):
+        hanging.find("any")

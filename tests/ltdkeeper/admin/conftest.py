@@ -6,7 +6,7 @@ from django.test import Client as Browser
 
 from builds.models import Product
 from credentials.models import Client, OidcIssuer, TrustedPublisher
-from tests.credentials.access.publishers.admin_pages import NUMBERS, add_rule
+from tests.ltdkeeper.admin.publisher_pages import NUMBERS, add_rule
 
 
 @pytest.fixture

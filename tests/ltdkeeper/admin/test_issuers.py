@@ -5,7 +5,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from credentials.models import OidcIssuer, TrustedPublisher
-from tests.credentials.access.publishers.admin_pages import ISSUERS, add_issuer
+from tests.ltdkeeper.admin.publisher_pages import ISSUERS, add_issuer
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from builds.models import Product
 from credentials.access.clients import start_job_token
 from credentials.models import ApiKey, JobToken, TrustedPublisher
-from tests.credentials.access.publishers.admin_pages import ISSUERS, RULES, TOKENS, page
+from tests.ltdkeeper.admin.publisher_pages import ISSUERS, RULES, TOKENS, page
 
 pytestmark = pytest.mark.django_db
 
