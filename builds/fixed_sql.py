@@ -6,13 +6,14 @@ equals, and tests hold the two together on both databases. What is here turns ro
 statement into instances, and an instance into a row.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
 
 Row = TypeVar("Row", bound=models.Model)
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class Columns(Generic[Row]):
@@ -65,13 +66,22 @@ def _bound(convert: Callable[..., Any], expression: Any) -> Callable[[Any], Any]
     return lambda value: convert(value, expression, connection)
 
 
-def fetch(sql: str, parameters: Sequence[Any], *parts: Columns[Any]) -> list[Any] | None:
+def fetch(sql: str, parameters: Parameters, *parts: Columns[Any]) -> list[Any] | None:
     """The first row: an instance (or None) for each part, then what other columns it has."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()
-    if row is None:
-        return None
+    return None if row is None else _instances(row, parts)
+
+
+def fetch_all(sql: str, parameters: Parameters, *parts: Columns[Any]) -> list[list[Any]]:
+    """All rows, each as `fetch` gives the first."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return [_instances(row, parts) for row in cursor.fetchall()]
+
+
+def _instances(row: Sequence[Any], parts: Sequence[Columns[Any]]) -> list[Any]:
     found: list[Any] = []
     begin = 0
     for part in parts:

@@ -1,4 +1,4 @@
-"""Making clients, granting them products, and asking what they may."""
+"""Making clients, and granting them products."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,11 @@ from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
-from builds.errors import SlugReserved, UnknownProduct
+from builds.errors import SlugReserved
 from builds.models import Product, Store
-from builds.names import is_product_slug
 from builds.services import create_product, find_product
 from credentials.access.callers import Caller
-from credentials.access.rights import right_to_product, usable_products
+from credentials.access.rights import granted_product, usable_products
 from credentials.errors import (
     KeyIsNotEnded,
     LifeOutOfRange,
@@ -59,17 +58,6 @@ def create_client(
         for slug in product_slugs:
             Grant.objects.get_or_create(client=client, product=find_product(slug=slug))
         return client, made
-
-
-def granted_product(*, caller: Caller, slug: str) -> Product:
-    """A product the caller may use. Raises UnknownProduct, ProductNotGranted."""
-    found = right_to_product(caller=caller, slug=slug) if is_product_slug(slug) else None
-    if found is None:
-        raise UnknownProduct
-    product, is_open = found
-    if not is_open:
-        raise ProductNotGranted
-    return product
 
 
 def create_granted_product(

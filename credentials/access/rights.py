@@ -1,24 +1,30 @@
-"""What a caller may use, as conditions of a query: nothing is remembered between calls.
+"""What a caller may do with products and builds, written once, as SQL with fixed text.
 
 A product is open to a caller when the client is granted it, and the key, the trusted publisher
-and the job token that were shown each open it as well.
+and the job token that were shown each open it as well. A build belongs to who registered it: to
+one job, or to the client through any of its keys. Only the owner gets credentials; a job's build
+may be finished and deleted by the client's keys too, so that a job that crashed needs no operator.
+
+The right is checked twice: at first, where an error says what is missing, and again under locks
+before a session is completed. The second statement joins all that the right rests on. EXISTS
+would not do: after a wait for a lock PostgreSQL reads joined rows again, but still answers a
+subquery from before the wait.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import (
     BigIntegerField,
-    BooleanField,
     Case,
     Count,
     Exists,
-    ExpressionWrapper,
     F,
+    Model,
     OuterRef,
     Q,
     QuerySet,
@@ -26,9 +32,10 @@ from django.db.models import (
 )
 from django.db.models.functions import Least
 
-from builds.errors import UnknownBuild
-from builds.fixed_sql import Columns, fetch, insert, locking, update
-from builds.models import Build, BuildQuerySet, Product, Store
+from builds.errors import UnknownBuild, UnknownProduct
+from builds.fixed_sql import Columns, fetch, fetch_all, insert, locking, update
+from builds.models import Build, Product, Store
+from builds.names import is_product_slug
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
 from credentials.errors import (
@@ -52,158 +59,128 @@ from credentials.models import (
 )
 from credentials.rules.tokens import TokenKind
 
-
-def may_use(caller: Caller, product: OuterRef) -> Q:
-    """Whether the product that a query refers to is open to the caller, at this moment."""
-    opened = Q(Exists(Grant.objects.filter(client=caller.client, product=product)))
-    if caller.api_key and not caller.api_key.all_products:
-        named = ApiKey.products.through.objects.filter(apikey=caller.api_key)
-        opened &= Q(Exists(named.filter(product=product)))
-    if caller.publisher:
-        named_by_rule = TrustedPublisher.products.through.objects.filter(
-            trustedpublisher=caller.publisher
-        )
-        opened &= Q(Exists(named_by_rule.filter(product=product)))
-    if caller.job_token:
-        asked_for = JobGrant.objects.filter(job_token=caller.job_token)
-        opened &= Q(Exists(asked_for.filter(product=product)))
-    return opened
-
-
-def usable_products(caller: Caller) -> QuerySet[Product]:
-    """The products that are open to the caller."""
-    return Product.objects.filter(may_use(caller, OuterRef("pk")))
-
-
-# A caller's right to a build as two fixed statements: at first, and again under locks.
-#
-# Both are asked of the same tables; what they find is judged by the same Python. The first tells
-# why there is no right. The second joins and locks everything that the right rests on, so that a
-# row that is gone leaves nothing: on PostgreSQL a condition with EXISTS would be answered from
-# before a wait for a lock, joined rows that are locked are read anew after it.
-
+# What a caller may have shown, in the order in which it is locked.
+SHOWN: dict[str, Columns[Any]] = {
+    "client": Columns(Client, "c", only=["id", "is_active"]),
+    "api_key": Columns(ApiKey, "k", only=["id", "all_products", "expires_at", "withdrawn_at"]),
+    "publisher": Columns(TrustedPublisher, "t", only=["id", "is_active"]),
+    "key_session": Columns(KeySession, "x", only=["id", "expires_at"]),
+    "job_token": Columns(JobToken, "j", only=["id", "expires_at", "ended_at"]),
+}
+STATE = Columns(Build, "b", only=["id", "open_until", "finished_at", "deleted_at", "superseded_at"])
 BUILD, PRODUCT, STORE = Columns(Build, "b"), Columns(Product, "p"), Columns(Store, "s")
+PRODUCT_OF_BUILD = "JOIN builds_product p ON p.id = b.product_id"
+STORE_OF_PRODUCT = "JOIN builds_store s ON s.id = p.store_id"
 
-# For each way in which a product is opened: the row that opens it to this caller, if there is one.
-OPENINGS = """
-LEFT JOIN credentials_grant g ON g.product_id = p.id AND g.client_id = %s
-LEFT JOIN credentials_apikey_products kp ON kp.product_id = p.id AND kp.apikey_id = %s
-LEFT JOIN credentials_trustedpublisher_products tp
-       ON tp.product_id = p.id AND tp.trustedpublisher_id = %s
-LEFT JOIN credentials_jobgrant jp ON jp.product_id = p.id AND jp.job_token_id = %s
-"""
-FIND = f"""SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},
-       r.client_id, r.job_token_id, g.id, kp.id, tp.id, jp.id
-FROM builds_build b
-JOIN builds_product p ON p.id = b.product_id
-JOIN builds_store s ON s.id = p.store_id
-LEFT JOIN credentials_registration r ON r.build_id = b.id
-{OPENINGS}
-WHERE b.id = %s
-"""  # noqa: S608 - made of names of columns
-FIND_PRODUCT = f"""SELECT {PRODUCT.sql}, {STORE.sql}, g.id, kp.id, tp.id, jp.id
-FROM builds_product p
-JOIN builds_store s ON s.id = p.store_id
-{OPENINGS}
-WHERE p.slug = %s
-"""  # noqa: S608 - as above
+
+class Opening(NamedTuple):
+    """Rows that open products to a part of what was shown, whose id they have in `column`."""
+
+    rows: type[Model]
+    alias: str
+    part: str
+    column: str
+
+    @property
+    def join(self) -> str:
+        """JOIN the row that opens product `p`."""
+        rows, alias, part, column = self
+        table = rows._meta.db_table
+        return (
+            f"JOIN {table} {alias} ON {alias}.product_id = p.id AND {alias}.{column} = %({part})s"
+        )
+
+
+OF_CLIENT = Opening(Grant, "g", "client", "client_id")
+OF_LIMITED_KEY = Opening(ApiKey.products.through, "kp", "api_key", "apikey_id")
+OF_PUBLISHER = Opening(TrustedPublisher.products.through, "tp", "publisher", "trustedpublisher_id")
+OF_JOB = Opening(JobGrant, "jp", "job_token", "job_token_id")
+Openings = tuple[Opening, ...]
+
+
+def _openings(caller: Caller) -> Openings:
+    """Each of these has to open a product to the caller."""
+    is_limited = caller.api_key is not None and not caller.api_key.all_products
+    applies = {
+        OF_CLIENT: True,
+        OF_LIMITED_KEY: is_limited,
+        OF_PUBLISHER: caller.publisher is not None,
+        OF_JOB: caller.job_token is not None,
+    }
+    return tuple(opening for opening, is_wanted in applies.items() if is_wanted)
+
+
+def _owned(openings: Openings) -> str:
+    """Whether registration `r` makes its build the caller's to write to."""
+    job = "= %(job_token)s" if OF_JOB in openings else "IS NULL"
+    return f"r.client_id = %(client)s AND r.job_token_id {job}"
+
+
+def _closable(openings: Openings) -> str:
+    """Whether registration `r` makes its build the caller's to finish or delete."""
+    return _owned(openings) if OF_JOB in openings else "r.client_id = %(client)s"
+
+
+def _ids(caller: Caller) -> dict[str, Any]:
+    return {name: part.pk for name in SHOWN if (part := getattr(caller, name))}
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRight:
-    """A build, with product and store, and what a caller may do with it: see, write, close."""
+    """A build the caller may see, with product and store, and what else it may do with it."""
 
     build: Build
-    granted: bool
-    owned: bool
-    closable: bool
+    may_write: bool
+    may_close: bool
 
 
-def right_to_build(*, caller: Caller, build_id: int) -> BuildRight | None:
-    """The caller's right to a build; None where there is no such build. One statement."""
+def right_to_build(*, caller: Caller, build_id: int) -> BuildRight:
+    """The caller's right to a build. One statement. Raises UnknownBuild, ProductNotGranted."""
     if build_id > BigIntegerField.MAX_BIGINT:
-        return None
-    row = fetch(FIND, [*_ids(caller), build_id], BUILD, PRODUCT, STORE)
+        raise UnknownBuild
+    text = _first_look(_openings(caller))
+    row = fetch(text, _ids(caller) | {"build": build_id}, BUILD, PRODUCT, STORE)
     if row is None:
-        return None
-    build, product, store, owner_id, owner_job_id, *opened_by = row
+        raise UnknownBuild
+    build, product, store, may_write, may_close, *opened_by = row
+    if None in opened_by:
+        raise ProductNotGranted
     build.product, product.store = product, store
-    owned, closable = _ownership(caller, owner_id, owner_job_id)
-    return BuildRight(
-        build=build,
-        granted=_is_open_to(caller, opened_by),
-        owned=owned,
-        closable=closable,
+    return BuildRight(build=build, may_write=bool(may_write), may_close=bool(may_close))
+
+
+@cache
+def _first_look(openings: Openings) -> str:
+    opened_by = ", ".join(f"{opening.alias}.id" for opening in openings)
+    return (
+        f"SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},"  # noqa: S608 - names of columns
+        f" {_owned(openings)}, {_closable(openings)}, {opened_by}"
+        f" FROM builds_build b {PRODUCT_OF_BUILD} {STORE_OF_PRODUCT}"
+        " LEFT JOIN credentials_registration r ON r.build_id = b.id"
+        f" {' '.join(f'LEFT {opening.join}' for opening in openings)}"
+        " WHERE b.id = %(build)s"
     )
 
 
-def right_to_product(*, caller: Caller, slug: str) -> tuple[Product, bool] | None:
-    """A product with its store, and whether it is open to the caller; None where there is none."""
-    row = fetch(FIND_PRODUCT, [*_ids(caller), slug], PRODUCT, STORE)
-    if row is None:
-        return None
-    product, store, *opened_by = row
-    product.store = store
-    return product, _is_open_to(caller, opened_by)
+def granted_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
+    return right_to_build(caller=caller, build_id=build_id).build
 
 
-def _is_open_to(caller: Caller, opened_by: list[int | None]) -> bool:
-    """Whether each part that the caller showed opens the product, and a grant does."""
-    wanted = [True, _is_limited(caller), caller.publisher is not None, caller.job_token is not None]
-    return all(opened for opened, must in zip(opened_by, wanted, strict=True) if must)
+def owned_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may write to. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
+    right = right_to_build(caller=caller, build_id=build_id)
+    if not right.may_write:
+        raise NotYourBuild
+    return right.build
 
 
-def _ids(caller: Caller) -> list[int | None]:
-    key, publisher, job = caller.api_key, caller.publisher, caller.job_token
-    return [caller.client.pk, *(part.pk if part else None for part in (key, publisher, job))]
-
-
-def _is_limited(caller: Caller) -> bool:
-    return caller.api_key is not None and not caller.api_key.all_products
-
-
-def _ownership(caller: Caller, owner_id: int | None, owner_job_id: int | None) -> tuple[bool, bool]:
-    """Whether a registration makes its build the caller's to write to, and to close."""
-    job_id = caller.job_token.pk if caller.job_token else None
-    is_clients = owner_id == caller.client.pk
-    owned = is_clients and owner_job_id == job_id
-    return owned, owned if job_id else is_clients
-
-
-CLIENT = Columns(Client, "c", only=["id", "is_active"])
-KEY = Columns(ApiKey, "k", only=["id", "all_products", "expires_at", "withdrawn_at"])
-PUBLISHER = Columns(TrustedPublisher, "t", only=["id", "is_active"])
-SESSION = Columns(KeySession, "x", only=["id", "expires_at"])
-JOB = Columns(JobToken, "j", only=["id", "expires_at", "ended_at"])
-STATE = Columns(
-    Build,
-    "b",
-    only=["id", "open_until", "finished_at", "deleted_at", "superseded_at"],
-)
-# What a caller may have shown, in the order in which it is locked.
-SHOWN: dict[str, tuple[Columns[Any], str]] = {
-    "api_key": (KEY, "JOIN credentials_apikey k ON k.id = %s"),
-    "publisher": (PUBLISHER, "JOIN credentials_trustedpublisher t ON t.id = %s"),
-    "key_session": (SESSION, "JOIN credentials_keysession x ON x.id = %s"),
-    "job_token": (JOB, "JOIN credentials_jobtoken j ON j.id = %s"),
-}
-OPENED_BY = {
-    "limited key": (
-        "kp",
-        "JOIN credentials_apikey_products kp"
-        " ON kp.apikey_id = k.id AND kp.product_id = b.product_id",
-    ),
-    "publisher": (
-        "tp",
-        "JOIN credentials_trustedpublisher_products tp"
-        " ON tp.trustedpublisher_id = t.id AND tp.product_id = b.product_id",
-    ),
-    # Never removed, and locked before the build where a job registers: not locked here.
-    "job_token": (
-        "",
-        "JOIN credentials_jobgrant jp ON jp.job_token_id = j.id AND jp.product_id = b.product_id",
-    ),
-}
+def closable_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may finish or delete. Raises as `owned_build` does."""
+    right = right_to_build(caller=caller, build_id=build_id)
+    if not right.may_close:
+        raise NotYourBuild
+    return right.build
 
 
 def right_still_stands(
@@ -213,56 +190,129 @@ def right_still_stands(
 
     Runs inside a transaction. Locks client, key, publisher, token, build, grant, and the products
     that a key or a publisher is limited to, always in this order. With `lock=False` the same rows
-    are only read anew: enough for who is served what was issued already, where hundreds at once
-    would wait for each other's locks.
+    are only read again: enough for a caller that is served what was issued already, where hundreds
+    at once would wait for each other's locks.
     """
-    shown = tuple(name for name in SHOWN if getattr(caller, name))
-    text, locks = _statement(shown, is_limited=_is_limited(caller))
-    parts = [CLIENT, *(SHOWN[name][0] for name in shown), STATE]
-    ids = [getattr(caller, name).pk for name in shown]
-    parameters = [*ids, build_id, caller.client.pk]
-    row = fetch(text + (locking(*locks) if lock else ""), parameters, *parts)
+    ids, openings = _ids(caller), _openings(caller)
+    parts = [SHOWN[name] for name in ids]
+    text = _last_look(tuple(ids), openings, to_write=to_write)
+    if lock:
+        # A job's grant is never removed, and locked before the build where the job registers.
+        limits = [opening.alias for opening in openings if opening is not OF_JOB]
+        text += locking(*(part.alias for part in parts), STATE.alias, *limits)
+    row = fetch(text, ids | {"build": build_id}, *parts, STATE)
     if row is None:
         return False
-    client, *tokens, build, owner_id, owner_job_id = row
-    found = _caller(client, dict(zip(shown, tokens, strict=True)))
-    owned, closable = _ownership(found, owner_id, owner_job_id)
-    return (
-        found.is_alive(now)
-        and build.is_open(now)
-        and _is_limited(found) <= _is_limited(caller)
-        and (owned if to_write else closable)
-    )
+    *shown, build = row
+    found = _caller(**dict(zip(ids, shown, strict=True)))
+    # A key that was limited meanwhile has an opening that was not asked for.
+    is_opened = set(_openings(found)) <= set(openings)
+    return found.is_alive(now) and is_opened and build.is_open(now)
 
 
 @cache
-def _statement(shown: tuple[str, ...], *, is_limited: bool) -> tuple[str, list[str]]:
-    """The statement for callers who showed this, and the aliases to lock."""
-    limits = [name for name in ("publisher", "job_token") if name in shown]
-    opened_by = [OPENED_BY[name] for name in (["limited key"] if is_limited else []) + limits]
-    columns = [CLIENT, *(SHOWN[name][0] for name in shown), STATE]
-    text = " ".join(
-        [
-            "SELECT",
-            ", ".join(part.sql for part in columns),
-            ", r.client_id, r.job_token_id FROM credentials_client c",
-            *(SHOWN[name][1] for name in shown),
-            "JOIN builds_build b ON b.id = %s",
-            "JOIN credentials_grant g ON g.client_id = c.id AND g.product_id = b.product_id",
-            "JOIN credentials_registration r ON r.build_id = b.id",
-            *(join for _, join in opened_by),
-            "WHERE c.id = %s",
-        ]
+def _last_look(shown: tuple[str, ...], openings: Openings, *, to_write: bool) -> str:
+    parts = {name: SHOWN[name] for name in shown}
+    tokens = [
+        f"JOIN {part.model._meta.db_table} {part.alias} ON {part.alias}.id = %({name})s"
+        for name, part in parts.items()
+    ]
+    return (
+        f"SELECT {', '.join(part.sql for part in parts.values())}, {STATE.sql}"  # noqa: S608 - as above
+        f" FROM builds_build b {PRODUCT_OF_BUILD} {' '.join(tokens)}"
+        " JOIN credentials_registration r ON r.build_id = b.id"
+        f" {' '.join(opening.join for opening in openings)}"
+        f" WHERE b.id = %(build)s AND {_owned(openings) if to_write else _closable(openings)}"
     )
-    tables = [part.alias for part in columns]
-    return text, [*tables, "g", *(alias for alias, _ in opened_by if alias)]
 
 
-def _caller(client: Client, shown: dict[str, Any]) -> Caller:
-    publisher, job = shown.pop("publisher", None), shown.get("job_token")
-    if job:
-        job.publisher = publisher
-    return Caller(client=client, **shown)
+def _caller(publisher: TrustedPublisher | None = None, **shown: Any) -> Caller:
+    if job_token := shown.get("job_token"):
+        job_token.publisher = publisher
+    return Caller(**shown)
+
+
+def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Build:
+    """The one open build that the caller may write to, of a product or of all of them.
+
+    Raises NoOpenBuild, JobFinished, SeveralOpenBuilds.
+    """
+    found = _owned_builds(caller, OPEN, product_slug, now)
+    if len(found) > 1:
+        raise SeveralOpenBuilds
+    if not found:
+        is_spent = caller.job_token and _owned_builds(caller, FINISHED, product_slug, now)
+        raise JobFinished if is_spent else NoOpenBuild
+    return found[0]
+
+
+OPEN = (
+    "b.finished_at IS NULL AND b.deleted_at IS NULL AND b.superseded_at IS NULL"
+    " AND b.open_until > %(now)s"
+)
+FINISHED = "b.finished_at IS NOT NULL"
+
+
+def _owned_builds(
+    caller: Caller, state: str, product_slug: str | None, now: datetime
+) -> list[Build]:
+    """The newest two of the caller's builds in a state."""
+    of_product = "" if product_slug is None else " AND p.slug = %(slug)s"
+    at = connection.ops.adapt_datetimefield_value(now)
+    parameters = _ids(caller) | {"now": at, "slug": product_slug}
+    text = f"{_owned_in(_openings(caller))} AND {state}{of_product} ORDER BY b.id DESC LIMIT 2"
+    found = []
+    for build, product, store in fetch_all(text, parameters, BUILD, PRODUCT, STORE):
+        build.product, product.store = product, store
+        found.append(build)
+    return found
+
+
+@cache
+def _owned_in(openings: Openings) -> str:
+    return (
+        f"SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql}"  # noqa: S608 - as above
+        f" FROM builds_build b {PRODUCT_OF_BUILD} {STORE_OF_PRODUCT}"
+        " JOIN credentials_registration r ON r.build_id = b.id"
+        f" {' '.join(opening.join for opening in openings)} WHERE {_owned(openings)}"
+    )
+
+
+def granted_product(*, caller: Caller, slug: str) -> Product:
+    """A product the caller may use. Raises UnknownProduct, ProductNotGranted."""
+    if not is_product_slug(slug):
+        raise UnknownProduct
+    text = _product(_openings(caller))
+    row = fetch(text, _ids(caller) | {"slug": slug}, PRODUCT, STORE)
+    if row is None:
+        raise UnknownProduct
+    product: Product
+    product, product.store, *opened_by = row
+    if None in opened_by:
+        raise ProductNotGranted
+    return product
+
+
+@cache
+def _product(openings: Openings) -> str:
+    opened_by = ", ".join(f"{opening.alias}.id" for opening in openings)
+    return (
+        f"SELECT {PRODUCT.sql}, {STORE.sql}, {opened_by}"  # noqa: S608 - as above
+        f" FROM builds_product p {STORE_OF_PRODUCT}"
+        f" {' '.join(f'LEFT {opening.join}' for opening in openings)}"
+        " WHERE p.slug = %(slug)s"
+    )
+
+
+def usable_products(caller: Caller) -> QuerySet[Product]:
+    """The products that are open to the caller."""
+    ids, products = _ids(caller), Product.objects.all()
+    for rows, _, part, column in _openings(caller):
+        opening: QuerySet[Model] = QuerySet(rows).filter(
+            product=OuterRef("pk"), **{column: ids[part]}
+        )
+        products = products.filter(Exists(opening))
+    return products
 
 
 # How much one client, and one job, may have at a time. Counted in the database, where all
@@ -358,10 +408,7 @@ def sessions_by_token(rows: "QuerySet[Any]", *by: str) -> "QuerySet[Any, dict[st
     return counted
 
 
-# A build belongs to who registered it: to one job, or to the client through any of its keys.
-#
-# Only the owner gets credentials. A job's build may be finished and deleted by the client's keys
-# as well, so that a job that crashed needs no operator.
+# Registering builds, with their owner, and deleting them.
 
 
 def register_owned_build(
@@ -440,79 +487,6 @@ def _open_until(caller: Caller, now: datetime) -> datetime:
     """The end of the upload window, or of the token that was shown if that is sooner."""
     window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
     return min(window, caller.expires_at or window)
-
-
-def granted_build(*, caller: Caller, build_id: int) -> Build:
-    """A build the caller may see. Raises UnknownBuild, ProductNotGranted."""
-    return _right(caller, build_id).build
-
-
-def owned_build(*, caller: Caller, build_id: int) -> Build:
-    """A build the caller may write to. Raises UnknownBuild, ProductNotGranted, NotYourBuild."""
-    right = _right(caller, build_id)
-    if not right.owned:
-        raise NotYourBuild
-    return right.build
-
-
-def closable_build(*, caller: Caller, build_id: int) -> Build:
-    """A build the caller may finish or delete. Raises as `owned_build` does."""
-    right = _right(caller, build_id)
-    if not right.closable:
-        raise NotYourBuild
-    return right.build
-
-
-def _right(caller: Caller, build_id: int) -> BuildRight:
-    right = right_to_build(caller=caller, build_id=build_id)
-    if right is None:
-        raise UnknownBuild
-    if not right.granted:
-        raise ProductNotGranted
-    return right
-
-
-def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Build:
-    """The one open build that the caller may write to, of a product or of all of them.
-
-    Raises NoOpenBuild, JobFinished, SeveralOpenBuilds.
-    """
-    owned = with_rights(caller).filter(owned=True, granted=True)  # type: ignore[misc]
-    if product_slug is not None:
-        owned = owned.filter(product__slug=product_slug)
-    found = list(owned.open(now).order_by("-pk")[:2])
-    if len(found) > 1:
-        raise SeveralOpenBuilds
-    if not found:
-        is_spent = caller.job_token and owned.exclude(finished_at=None).exists()
-        raise JobFinished if is_spent else NoOpenBuild
-    return found[0]
-
-
-def owned_registrations(caller: Caller) -> Q:
-    """Which registrations make their build the caller's to write to."""
-    return Q(client=caller.client, job_token=caller.job_token)
-
-
-def closable_registrations(caller: Caller) -> Q:
-    """Which registrations make their build the caller's to finish or delete."""
-    if caller.job_token:
-        return owned_registrations(caller)
-    return Q(client=caller.client)
-
-
-def with_rights(caller: Caller) -> BuildQuerySet:
-    """Builds annotated with the caller's rights to each: `granted`, `owned`, `closable`."""
-    registrations = Registration.objects.filter(build=OuterRef("pk"))
-    return Build.objects.with_store().annotate(
-        granted=_truth(may_use(caller, OuterRef("product"))),
-        owned=Exists(registrations.filter(owned_registrations(caller))),
-        closable=Exists(registrations.filter(closable_registrations(caller))),
-    )
-
-
-def _truth(condition: Q) -> "ExpressionWrapper[Any]":
-    return ExpressionWrapper(condition, output_field=BooleanField())
 
 
 def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:

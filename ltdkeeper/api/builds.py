@@ -21,10 +21,11 @@ from builds.names import (
 )
 from builds.services import find_build, find_product
 from builds.validators import validate_build_slug, validate_product_slug
-from credentials.access.clients import create_granted_product, granted_product
+from credentials.access.clients import create_granted_product
 from credentials.access.rights import (
     delete_owned_build,
     granted_build,
+    granted_product,
     register_owned_build,
     usable_products,
 )

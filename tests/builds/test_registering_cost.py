@@ -9,8 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import granted_product
-from credentials.access.rights import register_owned_build
+from credentials.access.rights import granted_product, register_owned_build
 from tests.conftest import raw_key
 
 

@@ -9,7 +9,8 @@ from django.db import OperationalError
 from builds.errors import SlugReserved, SlugTaken, UnknownProduct, UnknownStore
 from builds.models import Product, Store
 from credentials.access.callers import Caller
-from credentials.access.clients import create_client, create_granted_product, granted_product
+from credentials.access.clients import create_client, create_granted_product
+from credentials.access.rights import granted_product
 from credentials.errors import MayNotCreateProducts, ProductNotGranted
 from credentials.models import Client, Grant
 

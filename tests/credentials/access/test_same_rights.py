@@ -1,4 +1,4 @@
-"""The fixed statements of a right say what the ORM says, whatever state the rows are in."""
+"""The fixed statements of a right say what the rows say one by one, whatever state they are in."""
 
 import random
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from builds.errors import DomainError, UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import start_job_token, start_key_session
 from credentials.access.rights import (
     BuildRight,
-    closable_registrations,
-    owned_registrations,
+    granted_product,
+    open_build,
     right_still_stands,
     right_to_build,
-    right_to_product,
     usable_products,
-    with_rights,
 )
+from credentials.errors import JobFinished, NoOpenBuild, ProductNotGranted, SeveralOpenBuilds
 from credentials.models import (
     ApiKey,
     Client,
@@ -113,33 +113,49 @@ def limits(product: Product, other: Product) -> list[Callable[[ApiKey], object]]
     return [lambda _key: None, lambda _key: None, limit(product, other), limit(other)]
 
 
-def right_by_the_orm(caller: Caller, build_id: int) -> BuildRight:
-    build: Any = with_rights(caller).get(pk=build_id)
-    return BuildRight(
-        build=build, granted=build.granted, owned=build.owned, closable=build.closable
+def opens(caller: Caller, product: Product) -> bool:
+    """Whether each part that was shown opens the product, asked a row at a time."""
+    key, rule, job = caller.api_key, caller.publisher, caller.job_token
+    this = {"pk": product.pk}
+    return (
+        caller.client.products.filter(**this).exists()
+        and (key is None or key.all_products or key.products.filter(**this).exists())
+        and (rule is None or rule.products.filter(**this).exists())
+        and (job is None or job.products.filter(**this).exists())
     )
 
 
-def stands_by_the_orm(caller: Caller, build_id: int, now: datetime, *, to_write: bool) -> bool:
-    """The same question put to the ORM, a row at a time."""
+def owns(caller: Caller, build: Build, *, to_write: bool = True) -> bool:
+    """Whether the caller may write to the build, or close it, as the row of its owner says."""
+    owner = Registration.objects.filter(build=build, client=caller.client).first()
+    closes = not to_write and caller.job_token is None
+    return owner is not None and (closes or owner.job_token == caller.job_token)
+
+
+def stands(caller: Caller, build: Build, now: datetime, *, to_write: bool) -> bool:
+    """The last look, asked a row at a time."""
     found = Caller(
         client=Client.objects.get(pk=caller.client.pk),
         api_key=ApiKey.objects.filter(pk=getattr(caller.api_key, "pk", None)).first(),
         key_session=KeySession.objects.filter(pk=getattr(caller.key_session, "pk", None)).first(),
         job_token=JobToken.objects.filter(pk=getattr(caller.job_token, "pk", None)).first(),
     )
-    build = Build.objects.get(pk=build_id)
-    mine = owned_registrations(found) if to_write else closable_registrations(found)
     return (
         found.is_alive(now)
-        and build.is_open(now)
-        and usable_products(found).filter(pk=build.product_id).exists()
-        and Registration.objects.filter(mine, build=build).exists()
+        and Build.objects.open(now).filter(pk=build.pk).exists()
+        and opens(found, build.product)
+        and owns(found, build, to_write=to_write)
     )
 
 
+def open_builds(caller: Caller, now: datetime) -> list[Build]:
+    """The open builds that the caller may write to."""
+    builds = Build.objects.open(now).with_store()
+    return [build for build in builds if opens(caller, build.product) and owns(caller, build)]
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_fixed_statements_equal_the_orm(
+def test_fixed_statements_say_what_the_rows_say(
     seed: int,
     callers: dict[str, Caller],
     register: Callable[..., Build],
@@ -167,6 +183,7 @@ def test_fixed_statements_equal_the_orm(
                 if caller.api_key:
                     caller.api_key.all_products = key.all_products
                 answers = assert_equal_answers(caller, build, now)
+                assert_same_open_build(caller, now)
                 seen |= {(name, answer) for answer in answers}
             transaction.set_rollback(True)
     assert seen == {(name, answer) for name in callers for answer in (True, False)}
@@ -174,20 +191,43 @@ def test_fixed_statements_equal_the_orm(
 
 def assert_equal_answers(caller: Caller, build: Build, now: datetime) -> set[bool]:
     """Both questions, to write and to close, asked in both ways; the answers."""
-    right = right_to_build(caller=caller, build_id=build.pk)
-    assert right == right_by_the_orm(caller, build.pk)
-    is_open = usable_products(caller).filter(pk=build.product_id).exists()
-    assert right_to_product(caller=caller, slug="guide") == (build.product, is_open)
+    product, is_open = build.product, opens(caller, build.product)
+    first = answer_of(lambda: right_to_build(caller=caller, build_id=build.pk))
+    may = {"may_write": owns(caller, build), "may_close": owns(caller, build, to_write=False)}
+    assert first == (BuildRight(build=build, **may) if is_open else ProductNotGranted)
+    granted = answer_of(lambda: granted_product(caller=caller, slug="guide"))
+    assert granted == (product if is_open else ProductNotGranted)
+    assert usable_products(caller).filter(pk=product.pk).exists() == is_open
     answers = set()
     for to_write in (True, False):
-        stands = right_still_stands(caller=caller, build_id=build.pk, now=now, to_write=to_write)
-        assert stands == stands_by_the_orm(caller, build.pk, now, to_write=to_write)
-        answers.add(stands)
+        found = right_still_stands(caller=caller, build_id=build.pk, now=now, to_write=to_write)
+        assert found == stands(caller, build, now, to_write=to_write)
+        answers.add(found)
     return answers
 
 
-def test_right_of_a_build_that_does_not_exist_is_none(caller: Caller, build: Build) -> None:
-    assert right_to_build(caller=caller, build_id=build.pk + 1) is None
+def assert_same_open_build(caller: Caller, now: datetime) -> None:
+    wanted = open_builds(caller, now)
+    for slug in ("guide", None):
+        found = answer_of(lambda slug=slug: open_build(caller=caller, product_slug=slug, now=now))
+        if len(wanted) == 1:
+            assert found == wanted[0]
+        else:
+            assert found in ({SeveralOpenBuilds} if wanted else {NoOpenBuild, JobFinished})
+
+
+def answer_of(ask: Callable[[], object]) -> object:
+    """What was answered, or what kind of error."""
+    try:
+        return ask()
+    except DomainError as err:
+        return type(err)
+
+
+def test_build_that_does_not_exist_is_unknown(caller: Caller, build: Build) -> None:
+    for build_id in (build.pk + 1, 2**63):
+        with pytest.raises(UnknownBuild):
+            right_to_build(caller=caller, build_id=build_id)
 
 
 def test_key_that_was_limited_meanwhile_loses_its_right(caller: Caller, build: Build) -> None:

@@ -11,82 +11,53 @@ JOB_OWNERSHIP = (
 SAME_RIGHTS = "tests/credentials/access/test_same_rights.py"
 REGISTERING = "tests/builds/test_registering.py"
 
+RIGHTS = "credentials/access/rights.py"
+
 OWNERSHIP_BUGS = (
     bugs_in(
-        "credentials/access/rights.py",
+        RIGHTS,
         OWNERSHIP,
-        key_mints_for_any_build_of_its_products=("    if not right.owned:\n", "    if False:\n"),
-        key_mints_for_any_product=("    if not right.granted:\n", "    if False:\n"),
+        key_mints_for_any_build_of_its_products=(
+            "    if not right.may_write:\n",
+            "    if False:\n",
+        ),
+        key_mints_for_any_product=(
+            "    if None in opened_by:\n        raise ProductNotGranted\n    build.product",
+            "    build.product",
+        ),
     )
     | bugs_in(
-        "credentials/access/rights.py",
+        RIGHTS,
+        JOB_OWNERSHIP,
+        job_mints_for_any_build_of_its_client=(" AND r.job_token_id {job}", ""),
+        job_closes_any_build_of_its_client=(
+            'return _owned(openings) if OF_JOB in openings else "r.client_id',
+            'return "r.client_id',
+        ),
+    )
+    | bugs_in(
+        RIGHTS,
         SAME_RIGHTS,
         registration_of_any_build_will_do=(
-            'Registration.objects.filter(build=OuterRef("pk"))',
-            "Registration.objects.all()",
+            "LEFT JOIN credentials_registration r ON r.build_id = b.id",
+            "LEFT JOIN credentials_registration r ON r.build_id > 0",
         ),
-        open_build_of_any_job_will_do=(
-            "return Q(client=caller.client, job_token=caller.job_token)",
-            "return Q(client=caller.client)",
-        ),
+        grant_of_any_client_will_do=(" AND {alias}.{column} = %({part})s", ""),
+        grant_of_any_product_will_do=("{alias}.product_id = p.id AND ", ""),
+        limit_of_a_key_not_checked_again=("set(_openings(found)) <= set(openings)", "True"),
     )
     | bugs_in(
-        "credentials/access/rights.py",
-        JOB_OWNERSHIP,
-        job_mints_for_any_build_of_its_client=(
-            "owned = is_clients and owner_job_id == job_id",
-            "owned = is_clients",
-        ),
-        job_closes_any_build_of_its_client=(
-            "return owned, owned if job_id else is_clients",
-            "return owned, is_clients",
-        ),
-    )
-    | bugs_in(
-        "credentials/access/rights.py",
-        SAME_RIGHTS,
-        grant_of_any_client_will_do=(
-            "g.product_id = p.id AND g.client_id = %s",
-            "g.product_id = p.id AND %s IS NOT NULL",
-        ),
-        key_limited_to_other_products_mints=(
-            "wanted = [True, _is_limited(caller),",
-            "wanted = [True, False,",
-        ),
-        limit_of_a_key_not_checked_again=('(["limited key"] if is_limited else [])', "[]"),
-        products_of_a_job_not_checked_again=(
-            'for name in ("publisher", "job_token") if name in shown',
-            'for name in ("publisher",) if name in shown',
-        ),
-        products_of_a_rule_not_checked_again=(
-            'for name in ("publisher", "job_token") if name in shown',
-            'for name in ("job_token",) if name in shown',
-        ),
-    )
-    | bugs_in(
-        "credentials/access/rights.py",
-        SAME_RIGHTS,
-        grant_of_any_product_will_do=(
-            "Grant.objects.filter(client=caller.client, product=product)",
-            "Grant.objects.filter(client=caller.client)",
-        ),
-    )
-    | bugs_in(
-        "credentials/access/rights.py",
+        RIGHTS,
         "tests/credentials/access/test_rights.py",
-        limited_key_opens_every_product=(
-            "if caller.api_key and not caller.api_key.all_products:",
-            "if False:",
-        ),
-    )
-    | bugs_in(
-        "credentials/access/rights.py",
-        "tests/credentials/access/test_rights.py",
+        limited_key_opens_every_product=("OF_LIMITED_KEY: is_limited", "OF_LIMITED_KEY: False"),
         job_token_opens_products_it_is_not_for=(
-            "    if caller.job_token:\n        asked_for",
-            "    if False:\n        asked_for",
+            "OF_JOB: caller.job_token is not None",
+            "OF_JOB: False",
         ),
-        rule_opens_every_product=("    if caller.publisher:\n", "    if False:\n"),
+        rule_opens_every_product=(
+            "OF_PUBLISHER: caller.publisher is not None",
+            "OF_PUBLISHER: False",
+        ),
     )
 )
 

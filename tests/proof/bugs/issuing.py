@@ -49,15 +49,18 @@ ORDER_BUGS = bugs_in(
     ),
 ) | bugs_in(
     "credentials/access/rights.py",
-    "tests/credentials/access/test_build_rights.py",
+    "tests/credentials/access/test_last_look.py",
     grant_not_checked_again=(
-        '            "JOIN credentials_grant g ON g.client_id = c.id '
-        'AND g.product_id = b.product_id",\n',
+        """        f" {' '.join(opening.join for opening in openings)}"\n"""
+        '        f" WHERE b.id = %(build)s AND',
+        '        f" WHERE b.id = %(build)s AND',
+    ),
+    key_not_checked_again=("return found.is_alive(now) and ", "return "),
+    build_not_checked_again=(" and build.is_open(now)", ""),
+    owner_not_checked_again=(
+        " AND {_owned(openings) if to_write else _closable(openings)}",
         "",
     ),
-    key_not_checked_again=("        found.is_alive(now)\n        and ", "        "),
-    build_not_checked_again=("        and build.is_open(now)\n", ""),
-    owner_not_checked_again=("(owned if to_write else closable)", "True"),
 )
 
 SCOPING_BUGS = (
