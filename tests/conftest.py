@@ -16,7 +16,7 @@ from builds.models import Build, Product, Store
 from credentials.access import throttling as brakes
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, create_client, make_api_key
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from credentials.models import ApiKey, Client
 from credentials.vending import serving
 from credentials.vending.memory import Flights

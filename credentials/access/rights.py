@@ -12,31 +12,23 @@ subquery from before the wait.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import (
     BigIntegerField,
-    Case,
-    Count,
     Exists,
-    F,
     Model,
     OuterRef,
-    Q,
     QuerySet,
-    When,
 )
-from django.db.models.functions import Least
 
 from builds.errors import UnknownBuild, UnknownProduct
-from builds.fixed_sql import Columns, fetch, fetch_all, insert, locking, update
+from builds.fixed_sql import Columns, fetch, fetch_all, locking
 from builds.models import Build, Product, Store
 from builds.names import is_product_slug
-from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
 from credentials.errors import (
     JobFinished,
@@ -44,8 +36,6 @@ from credentials.errors import (
     NotYourBuild,
     ProductNotGranted,
     SeveralOpenBuilds,
-    TooManyOpenBuilds,
-    TooManySessions,
 )
 from credentials.models import (
     ApiKey,
@@ -54,10 +44,8 @@ from credentials.models import (
     JobGrant,
     JobToken,
     KeySession,
-    Registration,
     TrustedPublisher,
 )
-from credentials.rules.tokens import TokenKind
 
 # What a caller may have shown, in the order in which it is locked.
 SHOWN: dict[str, Columns[Any]] = {
@@ -313,199 +301,3 @@ def usable_products(caller: Caller) -> QuerySet[Product]:
         )
         products = products.filter(Exists(opening))
     return products
-
-
-# How much one client, and one job, may have at a time. Counted in the database, where all
-# processes look.
-#
-# Two calls at once may both pass the last place: the limits stop runaway jobs, not an attacker.
-
-HOUR = timedelta(hours=1)
-# Of the sessions of one job, at most this part of the limit counts against its client, so that
-# one job which asks too often does not take its siblings' place.
-PART_OF_A_JOB = 10
-NAME_OF_A_JOB = f"{TokenKind.JOB_TOKEN.value}_"
-OF_A_JOB = Q(token_name__contains=NAME_OF_A_JOB)
-
-
-def require_room(*, caller: Caller, now: datetime) -> None:
-    """Whether the caller may register a build, by what its client and its job have.
-
-    Raises TooManyOpenBuilds, TooManySessions.
-    """
-    limit = settings.LTD_OPEN_BUILDS
-    at = connection.ops.adapt_datetimefield_value(now)
-    if fetch(OPEN_BUILDS, [caller.client.pk, at, limit]) == [limit]:
-        raise TooManyOpenBuilds(
-            f"This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). "
-            "Finish or delete some."
-        )
-    of_the_client, of_the_job = _sessions_of_the_hour(caller, now)
-    _require("job", of_the_job)
-    _require("client", of_the_client)
-
-
-def require_session(*, caller: Caller, now: datetime) -> None:
-    """Whether the caller may ask for one more session. Raises TooManySessions.
-
-    A job is held to its own sessions alone: it has its build, whatever its siblings do. Checks
-    of the store, where nobody showed a token, are not limited.
-    """
-    if caller.job_token:
-        _require("job", _sessions_of_the_hour(caller, now)[1])
-    elif caller.api_key:
-        _require("client", _sessions_of_the_hour(caller, now)[0])
-
-
-def _require(whose: str, sessions: int) -> None:
-    limit = settings.LTD_SESSIONS_AN_HOUR
-    if sessions >= limit:
-        raise TooManySessions(
-            f"This {whose} asked for {limit} sessions within an hour, the most it may "
-            "(LTD_SESSIONS_AN_HOUR). Come back later, or use the credentials that it has."
-        )
-
-
-# The sums that `sessions_by_token` gives, with the ORM's query for them made once.
-SESSIONS_OF_THE_HOUR = f"""SELECT SUM(CASE WHEN by_job AND sessions > %s THEN %s ELSE sessions END),
-       SUM(CASE WHEN by_job AND token_name = %s THEN sessions ELSE 0 END)
-FROM (SELECT token_name, COUNT(*) AS sessions,
-             token_name LIKE '%%{NAME_OF_A_JOB.replace("_", "!_")}%%' ESCAPE '!' AS by_job
-      FROM credentials_issuedsession WHERE client_id = %s AND requested_at > %s
-      GROUP BY token_name) AS subquery
-"""  # noqa: S608 - the prefix of a token's name
-OPEN_BUILDS = """SELECT COUNT(*) FROM (
-    SELECT 1 FROM builds_build b JOIN credentials_registration r ON r.build_id = b.id
-    WHERE r.client_id = %s AND b.finished_at IS NULL AND b.deleted_at IS NULL
-      AND b.superseded_at IS NULL AND b.open_until > %s
-    LIMIT %s) AS subquery
-"""
-
-
-def _sessions_of_the_hour(caller: Caller, now: datetime) -> tuple[int, int]:
-    """How many count against the client, and how many the caller's job asked for (0 for a key)."""
-    share, since = _share_of_a_job(), connection.ops.adapt_datetimefield_value(now - HOUR)
-    found = fetch(SESSIONS_OF_THE_HOUR, [share, share, caller.token_name, caller.client.pk, since])
-    of_the_client, of_the_job = found or (0, 0)
-    return int(of_the_client or 0), int(of_the_job or 0)
-
-
-def _share_of_a_job() -> int:
-    return max(1, settings.LTD_SESSIONS_AN_HOUR // PART_OF_A_JOB)
-
-
-def sessions_by_token(rows: "QuerySet[Any]", *by: str) -> "QuerySet[Any, dict[str, Any]]":
-    """Of each token, its `sessions` among some ledger rows, and how many are `counted`."""
-    share = _share_of_a_job()
-    counted: QuerySet[Any, dict[str, Any]] = (
-        rows.order_by()
-        .values(*by, "token_name")
-        .annotate(
-            sessions=Count("pk"),
-            counted=Case(When(OF_A_JOB, then=Least(F("sessions"), share)), default=F("sessions")),
-        )
-    )
-    return counted
-
-
-# Registering builds, with their owner, and deleting them.
-
-
-def register_owned_build(
-    *,
-    caller: Caller,
-    product: Product,
-    slug: str | None,
-    git_refs: list[str],
-    github_requester: str,
-    now: datetime,
-) -> Build:
-    """A new build and the note of who owns it, in one transaction.
-
-    A job's older build of the product, if it is still open, is superseded; or is the answer, if
-    its slug is the one that was asked for: a retry in the same job just works. Raises SlugTaken,
-    JobFinished, TooManyOpenBuilds, TooManySessions.
-    """
-    with transaction.atomic():
-        place = _place_of_job(caller, product)
-        if place and (again := _open_build_at(place, slug, now)):
-            return again
-        if place:
-            _supersede(place, now)
-        require_room(caller=caller, now=now)
-        build = register_build(
-            product=product,
-            slug=slug,
-            git_refs=git_refs,
-            github_requester=github_requester,
-            open_until=_open_until(caller, now),
-            now=now,
-        )
-        registration = Registration(
-            build=build,
-            client=caller.client,
-            job_token=caller.job_token,
-            token_name=caller.token_name,
-        )
-        insert(registration)
-        if place:
-            place.current_build = build
-            update(place, ("current_build",))
-        return build
-
-
-def _place_of_job(caller: Caller, product: Product) -> JobGrant | None:
-    """Where a job notes its build of the product: locked."""
-    if caller.job_token is None:
-        return None
-    places = JobGrant.objects.select_for_update(no_key=True)
-    place = places.filter(job_token=caller.job_token, product=product).first()
-    if place is None:
-        raise ProductNotGranted
-    return place
-
-
-def _open_build_at(place: JobGrant, slug: str | None, now: datetime) -> Build | None:
-    """The job's build, if it has that slug and is open. A key's builds are not looked for here:
-    nothing tells whether the job that asks is the one that registered them.
-    """
-    if slug is None or place.current_build_id is None:
-        return None
-    build = lock_build(build_id=place.current_build_id)
-    return build if build.slug == slug and build.is_open(now) else None
-
-
-def _supersede(place: JobGrant, now: datetime) -> None:
-    """Put the job's older build out of the way. Raises JobFinished."""
-    if place.current_build_id:
-        older = supersede_build(build_id=place.current_build_id, now=now)
-        if older.finished_at:
-            raise JobFinished
-
-
-def _open_until(caller: Caller, now: datetime) -> datetime:
-    """The end of the upload window, or of the token that was shown if that is sooner."""
-    window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
-    return min(window, caller.expires_at or window)
-
-
-def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
-    """Mark a build as deleted. Raises as `closable_build` does, and JobFinished.
-
-    A job that has finished its build of the product deletes none there any more: what it
-    published is for the client's keys to delete. Looked at under the lock that finishing takes.
-    """
-    closable_build(caller=caller, build_id=build_id)
-    if caller.job_token is None:
-        return delete_build(build_id=build_id, now=now)
-    with transaction.atomic():
-        build = lock_build(build_id=build_id)
-        if _is_spent(caller.job_token, build.product):
-            raise JobFinished
-        return delete_build(build_id=build_id, now=now)
-
-
-def _is_spent(job_token: JobToken, product: Product) -> bool:
-    """Whether the job finished its build of the product."""
-    places = JobGrant.objects.filter(job_token=job_token, product=product)
-    return places.exclude(current_build__finished_at=None).exists()

@@ -20,12 +20,8 @@ from builds.errors import BuildClosed, DomainError
 from builds.fixed_sql import insert, update
 from builds.models import Build, Store
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import (
-    closable_build,
-    owned_build,
-    require_session,
-    right_still_stands,
-)
+from credentials.access.quotas import require_session
+from credentials.access.rights import closable_build, owned_build, right_still_stands
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INSIDE, Client, Delivery, IssuedSession, new_ledger_id
 from credentials.models.runs import IsolationRun

@@ -13,7 +13,8 @@ from builds.models import Build, Product, Store
 from builds.names import ULID_LENGTH, build_root
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import owned_build, register_owned_build
+from credentials.access.registrations import register_owned_build
+from credentials.access.rights import owned_build
 from credentials.models import Delivery
 from credentials.rules.object_names import check_directories, check_files
 from credentials.rules.presigned_forms import (

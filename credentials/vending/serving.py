@@ -22,7 +22,7 @@ from prometheus_client import Counter
 from builds.errors import BuildClosed
 from builds.fixed_sql import Columns, fetch
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import require_session
+from credentials.access.quotas import require_session
 from credentials.errors import SessionWithheld, StsUnreachable
 from credentials.models import Delivery, IssuedSession
 from credentials.rules.durations import REFRESHING_FLOOR

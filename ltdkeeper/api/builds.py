@@ -22,13 +22,8 @@ from builds.names import (
 from builds.services import find_build, find_product
 from builds.validators import validate_build_slug, validate_product_slug
 from credentials.access.clients import create_granted_product
-from credentials.access.rights import (
-    delete_owned_build,
-    granted_build,
-    granted_product,
-    register_owned_build,
-    usable_products,
-)
+from credentials.access.registrations import delete_owned_build, register_owned_build
+from credentials.access.rights import granted_build, granted_product, usable_products
 from credentials.vending.finishing import finish_owned_build
 from credentials.vending.presigning import register_build_with_posts
 from credentials.vending.serving import forget_build

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Product
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from credentials.models import Delivery
 from credentials.vending.issuing import VendedSession, issue_session
 from tests.bench.database import caller_of_a_product, fresh_database

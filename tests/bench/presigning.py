@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from credentials.models import Delivery
 from credentials.rules.presigned_forms import WantedFile, file_form
 from credentials.vending.presigning import presign_posts, presign_puts, signer_of, terms_of

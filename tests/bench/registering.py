@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product
 from builds.names import build_root, new_build_slug
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from tests.bench.database import caller_of_a_product, fresh_database, switch_to
 from tests.bench.timing import Times, measure, show
 

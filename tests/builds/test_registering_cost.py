@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.rights import granted_product, register_owned_build
+from credentials.access.registrations import register_owned_build
+from credentials.access.rights import granted_product
 from tests.conftest import raw_key
 
 

@@ -19,7 +19,7 @@ from credentials.access.clients import (
     start_key_session,
     withdraw_api_key,
 )
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from credentials.models import Client
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Max, QuerySet
 
 from builds.models import Build
-from credentials.access.rights import HOUR, NAME_OF_A_JOB, sessions_by_token
+from credentials.access.quotas import HOUR, NAME_OF_A_JOB, sessions_by_token
 from credentials.audit.rules import (
     CHUNK,
     EXPIRY_TOLERANCE,

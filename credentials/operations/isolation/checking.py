@@ -14,7 +14,7 @@ from builds.models import Build, Product, Store
 from builds.services import create_product, delete_build
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import CANARY_PREFIX
-from credentials.access.rights import register_owned_build
+from credentials.access.registrations import register_owned_build
 from credentials.errors import CanaryElsewhere, CanaryHasKeys
 from credentials.models import Client, Delivery, Grant
 from credentials.models.runs import IsolationRun

@@ -11,7 +11,8 @@ from django.utils import timezone
 from builds.errors import DomainError
 from builds.models import Build, Product
 from credentials.access.callers import Caller, Origin
-from credentials.access.rights import delete_owned_build, open_build, register_owned_build
+from credentials.access.registrations import delete_owned_build, register_owned_build
+from credentials.access.rights import open_build
 from credentials.models import Delivery, IssuedSession
 from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts

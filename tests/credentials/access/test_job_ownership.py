@@ -11,12 +11,12 @@ from builds.errors import SlugTaken
 from builds.models import Build, Product
 from builds.services import delete_build
 from credentials.access.callers import Caller
+from credentials.access.registrations import register_owned_build
 from credentials.access.rights import (
     closable_build,
     granted_build,
     open_build,
     owned_build,
-    register_owned_build,
     usable_products,
 )
 from credentials.errors import (

@@ -10,7 +10,8 @@ from pytest_django import DjangoAssertNumQueries
 from builds.errors import UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.rights import delete_owned_build, granted_build, owned_build
+from credentials.access.registrations import delete_owned_build
+from credentials.access.rights import granted_build, owned_build
 from credentials.errors import NotYourBuild, ProductNotGranted
 from credentials.models import Grant, Registration
 

@@ -9,7 +9,7 @@ import pytest
 
 from builds.models import Build
 from credentials.access.callers import Caller
-from credentials.access.rights import HOUR, require_room, require_session, sessions_by_token
+from credentials.access.quotas import HOUR, require_room, require_session, sessions_by_token
 from credentials.errors import TooManyOpenBuilds, TooManySessions
 from tests.credentials.ledger_rows import NOW, issued_row
 

@@ -1,0 +1,115 @@
+"""Registering builds, each with its owner, and deleting them."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from builds.fixed_sql import insert, update
+from builds.models import Build, Product
+from builds.services import delete_build, lock_build, register_build, supersede_build
+from credentials.access.callers import Caller
+from credentials.access.quotas import require_room
+from credentials.access.rights import closable_build
+from credentials.errors import JobFinished, ProductNotGranted
+from credentials.models import JobGrant, JobToken, Registration
+
+
+def register_owned_build(
+    *,
+    caller: Caller,
+    product: Product,
+    slug: str | None,
+    git_refs: list[str],
+    github_requester: str,
+    now: datetime,
+) -> Build:
+    """A new build and the note of who owns it, in one transaction.
+
+    A job's older build of the product, if it is still open, is superseded; or is the answer, if
+    its slug is the one that was asked for: a retry in the same job just works. Raises SlugTaken,
+    JobFinished, TooManyOpenBuilds, TooManySessions.
+    """
+    with transaction.atomic():
+        place = _place_of_job(caller, product)
+        if place and (again := _open_build_at(place, slug, now)):
+            return again
+        if place:
+            _supersede(place, now)
+        require_room(caller=caller, now=now)
+        build = register_build(
+            product=product,
+            slug=slug,
+            git_refs=git_refs,
+            github_requester=github_requester,
+            open_until=_open_until(caller, now),
+            now=now,
+        )
+        registration = Registration(
+            build=build,
+            client=caller.client,
+            job_token=caller.job_token,
+            token_name=caller.token_name,
+        )
+        insert(registration)
+        if place:
+            place.current_build = build
+            update(place, ("current_build",))
+        return build
+
+
+def _place_of_job(caller: Caller, product: Product) -> JobGrant | None:
+    """Where a job notes its build of the product: locked."""
+    if caller.job_token is None:
+        return None
+    places = JobGrant.objects.select_for_update(no_key=True)
+    place = places.filter(job_token=caller.job_token, product=product).first()
+    if place is None:
+        raise ProductNotGranted
+    return place
+
+
+def _open_build_at(place: JobGrant, slug: str | None, now: datetime) -> Build | None:
+    """The job's build, if it has that slug and is open. A key's builds are not looked for here:
+    nothing tells whether the job that asks is the one that registered them.
+    """
+    if slug is None or place.current_build_id is None:
+        return None
+    build = lock_build(build_id=place.current_build_id)
+    return build if build.slug == slug and build.is_open(now) else None
+
+
+def _supersede(place: JobGrant, now: datetime) -> None:
+    """Put the job's older build out of the way. Raises JobFinished."""
+    if place.current_build_id:
+        older = supersede_build(build_id=place.current_build_id, now=now)
+        if older.finished_at:
+            raise JobFinished
+
+
+def _open_until(caller: Caller, now: datetime) -> datetime:
+    """The end of the upload window, or of the token that was shown if that is sooner."""
+    window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
+    return min(window, caller.expires_at or window)
+
+
+def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
+    """Mark a build as deleted. Raises as `closable_build` does, and JobFinished.
+
+    A job that has finished its build of the product deletes none there any more: what it
+    published is for the client's keys to delete. Looked at under the lock that finishing takes.
+    """
+    closable_build(caller=caller, build_id=build_id)
+    if caller.job_token is None:
+        return delete_build(build_id=build_id, now=now)
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if _is_spent(caller.job_token, build.product):
+            raise JobFinished
+        return delete_build(build_id=build_id, now=now)
+
+
+def _is_spent(job_token: JobToken, product: Product) -> bool:
+    """Whether the job finished its build of the product."""
+    places = JobGrant.objects.filter(job_token=job_token, product=product)
+    return places.exclude(current_build__finished_at=None).exists()
