@@ -5,8 +5,10 @@ from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.loaders import Loader
 from django.core.cache import cache
 from django.utils import timezone
 from pytest_socket import disable_socket, enable_socket
@@ -45,6 +47,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _touches_the_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     return bool(item.get_closest_marker("django_db")) or "db" in fixtures
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _botocore_models() -> Iterator[None]:
+    """botocore's models are read once: each new session would read them again, for seconds."""
+    loader = Loader()
+    with patch("botocore.session.create_loader", lambda *_paths: loader):
+        yield
 
 
 @pytest.fixture(autouse=True)
