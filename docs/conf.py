@@ -1,9 +1,14 @@
 """Sphinx settings. Nothing is fetched, neither while building nor while reading."""
 
+import sys
 import tomllib
 from pathlib import Path
 
-PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+DOCS = Path(__file__).resolve().parent
+PYPROJECT = DOCS.parent / "pyproject.toml"
+
+sys.path.insert(0, str(DOCS))
+extensions = ["pictures"]
 
 _project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
 

@@ -1,0 +1,47 @@
+"""The walks and floors of docs/architecture.rst are those of the source."""
+
+import re
+from itertools import groupby
+
+import pytest
+
+from docs.pictures import ROOT, WALKS, definition, floors, used_by, walk
+
+MOST_FILES = 5
+PAGE = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
+PICTURE = (ROOT / "docs" / "_static" / "issuing.svg").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_each_step_of_a_walk_exists(name: str) -> None:
+    assert all(definition(step) for step in walk(name))
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_each_step_is_used_by_one_before_it(name: str) -> None:
+    steps = walk(name)
+    for count, step in enumerate(steps[1:], start=1):
+        assert any(step in used_by(earlier) for earlier in steps[:count]), step
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_walk_passes_few_files_and_never_comes_back(name: str) -> None:
+    passed = [path for path, _ in groupby(step.path for step in walk(name))]
+    assert len(passed) == len(set(passed)) <= MOST_FILES
+
+
+def test_each_walk_and_the_floors_are_drawn() -> None:
+    assert ".. floors::" in PAGE
+    assert re.findall(r"^\.\. walk:: (.*)$", PAGE, re.MULTILINE) == list(WALKS)
+
+
+def test_each_room_has_a_row_in_the_order_of_the_floors() -> None:
+    rows = re.findall(r"^   \* - ``([\w/.]+)``$", PAGE, re.MULTILINE)
+    assert rows[: rows.index("tests/")] == [folder for floor in floors() for folder in floor]
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    named = re.findall(r"``((?:\w+/)+[\w.]*)``", PAGE) + re.findall(
+        r">((?:\w+/)+\w+\.py)<", PICTURE
+    )
+    assert [name for name in named if not list(ROOT.glob(f"**/{name}"))] == []
