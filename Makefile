@@ -4,9 +4,7 @@ DEMO := .venv/installed-demo .venv-store/installed
 DEV := .venv/installed-dev .venv-store/installed
 CLIENTS := $(patsubst tests/clients/requirements/%.txt,.build/clients/%/installed,$(wildcard tests/clients/requirements/*.txt))
 PYTEST := .venv/bin/python -m pytest -q
-# Each file as a whole in one of as many processes as there are processors.
 PARALLEL := --numprocesses=auto --dist=loadfile
-on_both_stores = for store in embedded ceph; do LTD_TEST_STORE=$$store $(PYTEST) $(1) || exit; done
 MANAGE := env -i PATH="$$PATH" LTD_ENV_FILE=tests/production.env .venv/bin/python manage.py
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 COMPILE := .build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -27,13 +25,15 @@ test: $(DEV) ## Run what takes a minute together; T=path runs that place, failed
 	@$(PYTEST) $(if $(T),--failed-first $(T),$(PARALLEL) -m 'not slow')
 test-slow: $(DEV) ## Run the tests that start servers and other processes, the demo among them
 	@$(PYTEST) $(PARALLEL) -m slow tests
-test-store: $(DEV) ## Run the contract suite on two stores that enforce policies
-	@$(call on_both_stores,tests/store)
-test-clients: $(DEV) $(CLIENTS) ## Upload with programs that people use, unmodified, to both stores
-	@$(call on_both_stores,tests/clients tests/workflows)
+test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
+test-store-%: $(DEV)
+	LTD_TEST_STORE=$* $(PYTEST) tests/store
+test-clients: test-clients-embedded test-clients-ceph ## Upload with programs that people use, unmodified, to both stores
+test-clients-%: $(DEV) $(CLIENTS)
+	LTD_TEST_STORE=$* $(PYTEST) tests/clients tests/workflows
 test-postgres: $(DEV) ## Run the tests that touch the database on a PostgreSQL started for them
-	@$(call needs,pg_virtualenv,postgresql)
-	@LTD_TEST_DATABASE_URL=postgres:///postgres pg_virtualenv $(PYTEST) $(PARALLEL) -m "not sqlite"
+	@$(call needs,pg_virtualenv,postgresql); \
+	LTD_TEST_DATABASE_URL=postgres:///postgres pg_virtualenv -o fsync=off $(PYTEST) $(PARALLEL) -m 'not sqlite'
 proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the session policy over all inputs; needs Node
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
