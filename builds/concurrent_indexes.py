@@ -1,28 +1,56 @@
-"""Indexes that a migration adds while the service runs: on PostgreSQL no reader or writer waits."""
+"""Indexes that a migration adds or removes while the service runs: on PostgreSQL nobody waits.
 
+For migrations with `atomic = False`, as PostgreSQL wants it, which are safe to repeat when they
+broke off. Django's own operations for this know PostgreSQL alone.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import migrations
 
 
-class AddIndex(migrations.AddIndex):
-    """For migrations with `atomic = False`, as PostgreSQL has it. Safe to repeat when broken off.
-
-    Django's `AddIndexConcurrently` knows PostgreSQL alone.
-    """
+class RemoveIndex(migrations.RemoveIndex):
+    """Remove an index if it is there."""
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
     ) -> None:
-        is_postgresql = schema_editor.connection.vendor == "postgresql"
-        how = "CONCURRENTLY " if is_postgresql else ""
-        # What a run that was broken off left behind is unusable on PostgreSQL.
-        schema_editor.execute(f"DROP INDEX {how}IF EXISTS {self.index.name}")
-        if not is_postgresql:
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
+        with _without_lock_timeout(schema_editor):
+            _drop(schema_editor, self.name)
+
+
+class AddIndex(migrations.AddIndex):
+    """Make an index anew: one that was left half made is unusable."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
         model = to_state.apps.get_model(app_label, self.model_name)
-        # It waits for transactions that began before it, and blocks none meanwhile.
-        schema_editor.execute("SET lock_timeout = 0")
-        schema_editor.add_index(model, self.index, concurrently=True)
+        how = {"concurrently": True} if _is_postgresql(schema_editor) else {}
+        with _without_lock_timeout(schema_editor):
+            _drop(schema_editor, self.index.name)
+            schema_editor.add_index(model, self.index, **how)
+
+
+def _drop(schema_editor: Any, name: str) -> None:
+    how = "CONCURRENTLY " if _is_postgresql(schema_editor) else ""
+    schema_editor.execute(f"DROP INDEX {how}IF EXISTS {name}")
+
+
+@contextmanager
+def _without_lock_timeout(schema_editor: Any) -> Iterator[None]:
+    """It waits for transactions that began before it, and lets all others pass meanwhile."""
+    if not _is_postgresql(schema_editor):
+        yield
+        return
+    schema_editor.execute("SET lock_timeout = 0")
+    try:
+        yield
+    finally:
         schema_editor.execute("RESET lock_timeout")
+
+
+def _is_postgresql(schema_editor: Any) -> bool:
+    return bool(schema_editor.connection.vendor == "postgresql")

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from builds.concurrent_indexes import AddIndex
+from builds.concurrent_indexes import AddIndex, RemoveIndex
 
 
 class Migration(migrations.Migration):
@@ -8,10 +8,12 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0006_builds_by_slug'),
-        ('credentials', '0010_unused_indexes_go'),
+        ('credentials', '0009_issuers_are_disabled'),
     ]
 
     operations = [
+        RemoveIndex(model_name='issuedsession', name='session_name'),
+        RemoveIndex(model_name='issuedsession', name='session_of_client'),
         AddIndex(
             model_name='issuedsession',
             index=models.Index(fields=['token_name', '-id'], name='session_of_token'),
