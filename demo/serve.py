@@ -8,19 +8,28 @@ import os
 import secrets
 import shlex
 import signal
+import socket
 import sys
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from demo.child import ROOT
-from demo.env_file import written_env_file
-from demo.errors import DemoError, Interrupted
-from demo.folder import WorkFolder
-from demo.signals import ending_in_order
+import environ
 
-if TYPE_CHECKING:
-    from demo.service import Service
+from demo.account import BUCKET
+from demo.job import PRODUCT, Keeper
+from demo.processes import (
+    ROOT,
+    DemoError,
+    Interrupted,
+    WorkFolder,
+    enter_bare_environment,
+    environment_file,
+    orderly_end,
+)
+from demo.service import CLIENT, STORE_NAME, Service, embedded_service, loopback_url
+from demo.store import REGION
 
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65_535
@@ -28,11 +37,19 @@ ADMIN = "admin"
 WATCH_SECONDS = 0.5
 
 
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A running service, what an uploader must know of it, and whether all of it still runs."""
+
+    service: Service
+    uploader: Mapping[str, str]
+    is_running: Callable[[], bool]
+
+
 def main() -> int:
-    print("Starting the service; this takes some seconds ...", flush=True)
     folder = WorkFolder("serve")
     try:
-        with ending_in_order(), folder.opened():
+        with orderly_end(), folder.opened():
             serve(folder=folder)
     except DemoError as error:
         print(f"serve: {error}", file=sys.stderr)
@@ -46,28 +63,62 @@ def main() -> int:
 
 def serve(*, folder: WorkFolder) -> None:
     """Run until interrupted. Raises DemoError when something cannot start, or ends by itself."""
-    # These take a second to load, which is too long for a first word.
-    import environ  # noqa: PLC0415
-
-    from demo.served import on_embedded_store, on_own_store  # noqa: PLC0415
-    from demo.service import require_free_port  # noqa: PLC0415
-
     environ.Env.read_env(os.environ.get("LTD_ENV_FILE", ROOT / ".env"))
     port = wanted_port(os.environ.get("PORT", ""))
     require_free_port(port)
     is_own = bool(os.environ.get("LTD_STORE_BUCKET"))
-    print(f"Store: {os.environ['LTD_STORE_BUCKET'] if is_own else 'embedded'}", flush=True)
+    store = os.environ["LTD_STORE_BUCKET"] if is_own else STORE_NAME
+    print(f"Starting the service with the store {store}; this takes some seconds ...", flush=True)
     start = on_own_store if is_own else on_embedded_store
     with start(folder=folder, port=port) as served:
         account = _admin_account(served.service)
         with (
-            written_env_file(folder.env_file, served.uploader),
-            written_env_file(folder.manage_file, operators(served.service.environment)),
+            environment_file(folder.env_file, served.uploader),
+            environment_file(folder.manage_file, operators(served.service.environment)),
         ):
             print(_greeting(served.service, folder, account), flush=True)
             while served.is_running():
                 time.sleep(WATCH_SECONDS)
     raise DemoError(f"A server ended by itself; the logs in {folder.run} say why.")
+
+
+@contextmanager
+def on_embedded_store(*, folder: WorkFolder, port: int) -> Iterator[Served]:
+    """Everything fresh: the store remembers nothing, so neither does the database."""
+    enter_bare_environment()
+    with embedded_service(folder=folder, port=port) as embedded:
+        product = _product(embedded.service, embedded.api_key, store=STORE_NAME)
+        print("Checking that the store keeps builds apart ...", flush=True)
+        embedded.service.manage("check_isolation")  # finds out too that POSTs are taken here
+        uploader = {
+            **product,
+            "S3_BUCKET": BUCKET,
+            "AWS_ENDPOINT_URL": embedded.store.endpoint_url,
+            "AWS_DEFAULT_REGION": REGION,
+            "DEMO_READ_ACCESS_KEY_ID": embedded.reader.access_key_id,
+            "DEMO_READ_SECRET_ACCESS_KEY": embedded.reader.secret_access_key,
+        }
+        yield Served(service=embedded.service, uploader=uploader, is_running=embedded.is_running)
+
+
+@contextmanager
+def on_own_store(*, folder: WorkFolder, port: int) -> Iterator[Served]:
+    """The operator's environment, store and database, on loopback unless it says otherwise."""
+    named = {name: value for name, value in os.environ.items() if value}
+    defaults = {"HOST": "127.0.0.1", "LTD_PUBLIC_URL": loopback_url(port)}
+    environment = defaults | named | {"PORT": str(port)}
+    with Service(environment, log=folder.service_log) as service:
+        api_key = service.new_client(CLIENT)
+        service.wait_until_it_answers()
+        product = _product(service, api_key, store=environment.get("LTD_STORE_NAME", "default"))
+        inside = environment.get("LTD_STORE_ENDPOINT_URL", "")
+        uploader = {
+            **product,
+            "S3_BUCKET": environment["LTD_STORE_BUCKET"],
+            "AWS_ENDPOINT_URL": environment.get("LTD_STORE_PUBLIC_ENDPOINT_URL", inside),
+            "AWS_DEFAULT_REGION": environment.get("LTD_STORE_REGION", REGION),
+        }
+        yield Served(service=service, uploader=uploader, is_running=service.is_running)
 
 
 def wanted_port(text: str) -> int:
@@ -79,13 +130,40 @@ def wanted_port(text: str) -> int:
     raise DemoError(f"PORT={text} is not a port: a number from 1 to {HIGHEST_PORT}.")
 
 
+def require_free_port(port: int) -> None:
+    """Raises DemoError when something listens on a loopback port already."""
+    with socket.socket() as probe:
+        # As servers do: addresses that only wait for late packets count as free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise DemoError(
+                f"Port {port} cannot be used: {error.strerror}. Try another: PORT=8001 make serve"
+            ) from None
+
+
 def operators(environment: Mapping[str, str]) -> dict[str, str]:
     """Of the service's environment what management commands need to act on the same."""
     needed = ("LTD_", "AWS_", "DATABASE_URL")
     return {name: value for name, value in environment.items() if name.startswith(needed)}
 
 
-def _admin_account(service: "Service") -> str:
+def _product(service: Service, api_key: str, *, store: str) -> dict[str, str]:
+    """Make a product that the client may upload to; what an uploader says to the service."""
+    keeper = Keeper(
+        service.inside_url, client=CLIENT, api_key=api_key, headers=service.inside_headers
+    )
+    keeper.create_product(store=store)
+    return {
+        "LTD_HOST": service.url,
+        "LTD_USERNAME": CLIENT,
+        "LTD_PASSWORD": api_key,
+        "LTD_PRODUCT": PRODUCT,
+    }
+
+
+def _admin_account(service: Service) -> str:
     """Make an administrator with a new password, unless there is one of that name; what to say."""
     password = secrets.token_urlsafe(12)
     account = {
@@ -102,7 +180,7 @@ def _admin_account(service: "Service") -> str:
     return f"user {ADMIN}, password {password} (shown once)"
 
 
-def _greeting(service: "Service", folder: WorkFolder, account: str) -> str:
+def _greeting(service: Service, folder: WorkFolder, account: str) -> str:
     return f"""
 The service    {service.url}
 Its admin      {service.url}/admin/  {account}

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, fields
 
-from demo.child import ROOT
+from demo.processes import ROOT
 
 PAGE = ROOT / "docs" / "clients.rst"
 

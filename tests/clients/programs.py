@@ -4,9 +4,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from demo.child import ROOT
-from demo.environment import bare_environment
-from demo.errors import DemoError
+from demo.processes import ROOT, DemoError, bare_environment
 
 INSTALLED = ROOT / ".build" / "clients"
 FOLDER = Path(__file__).parent

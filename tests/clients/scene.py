@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo.child import ROOT
+from demo.processes import ROOT
 from demo.service import Service
 from tests.clients.counts import ASSUME_ROLE, Counter
 from tests.clients.programs import client_environment

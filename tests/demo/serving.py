@@ -12,9 +12,8 @@ from typing import Any
 
 import boto3
 
-from demo.child import ROOT
-from demo.environment import bare_environment
-from demo.keeper import Keeper
+from demo.job import Keeper
+from demo.processes import ROOT, bare_environment
 from demo.service import free_port
 from demo.store import CLIENT_CONFIG
 from tests.demo.processes import become
@@ -49,7 +48,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Serving]:
     command = [sys.executable, "-m", "demo.serve"]
     with subprocess.Popen(command, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE) as process:
         try:
-            assert become(lambda: (folder / "env").exists() or process.poll() is not None)
+            assert become(lambda: (folder / "manage-env").exists() or process.poll() is not None)
             assert process.stdout
             greeting = "".join(iter(process.stdout.readline, "Ctrl-C stops everything.\n"))
             values = sourced(folder / "env")
@@ -57,7 +56,7 @@ def serving(folder: Path, **environment: str) -> Iterator[Serving]:
             yield Serving(process=process, env_file=path, greeting=greeting, values=values)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(120)
+            process.wait()
 
 
 def sourced(env_file: Path) -> dict[str, str]:
@@ -68,14 +67,14 @@ def sourced(env_file: Path) -> dict[str, str]:
     return {name: found[name] for name in found.keys() & (NAMES | READER_NAMES)}
 
 
-def s3_client(values: dict[str, str], key_id: str, secret: str, token: str | None = None) -> Any:
+def reader_of(values: dict[str, str]) -> Any:
+    """S3 with the key that only reads."""
     return boto3.client(
         "s3",
         endpoint_url=values["AWS_ENDPOINT_URL"],
         region_name=values["AWS_DEFAULT_REGION"],
-        aws_access_key_id=key_id,
-        aws_secret_access_key=secret,
-        aws_session_token=token,
+        aws_access_key_id=values["DEMO_READ_ACCESS_KEY_ID"],
+        aws_secret_access_key=values["DEMO_READ_SECRET_ACCESS_KEY"],
         config=CLIENT_CONFIG,
     )
 
@@ -85,10 +84,10 @@ def upload_page(values: dict[str, str]) -> str:
     keeper = Keeper(
         values["LTD_HOST"], client=values["LTD_USERNAME"], api_key=values["LTD_PASSWORD"]
     )
-    build = keeper.register_build(values["LTD_PRODUCT"])
-    made = keeper.credentials_for(build)
-    s3 = s3_client(values, made.access_key_id, made.secret_access_key, made.session_token)
-    key = f"{build.root}/index.html"
-    s3.put_object(Bucket=values["S3_BUCKET"], Key=key, Body=b"hello")
-    keeper.finish_build(build)
-    return key
+    published = keeper.publish(
+        values["LTD_PRODUCT"],
+        lambda s3, build: s3.put_object(
+            Bucket=values["S3_BUCKET"], Key=f"{build['bucket_root_dir']}/index.html", Body=b"hello"
+        ),
+    )
+    return f"{published.build['bucket_root_dir']}/index.html"

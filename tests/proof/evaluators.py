@@ -3,13 +3,13 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from demo.child import ROOT, Child
+from demo.processes import ROOT
 
 STORE_PYTHON = ROOT / ".venv-store" / "bin" / "python"
 STORE_PROGRAM = Path(__file__).with_name("store_evaluator.py")
@@ -38,23 +38,34 @@ class Evaluator:
     def __init__(self, command: Sequence[str], *, log: Path) -> None:
         environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._log = log
-        self._child = Child(command, env=environment, log=log, answers=True)
+        with log.open("ab") as log_file:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log_file,
+                text=True,
+            )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._child.stop()
+    def __exit__(self, *_error: object) -> None:
+        self._process.kill()
+        self._process.communicate()
 
     def answers(self, questions: Sequence[Question]) -> list[bool | str]:
         """True, False, or a sentence where the program finds the question itself invalid."""
-        self._child.tell(json.dumps([asdict(question) for question in questions]))
-        line = self._child.output.readline()
+        assert self._process.stdin
+        assert self._process.stdout
+        print(
+            json.dumps([asdict(question) for question in questions]),
+            file=self._process.stdin,
+            flush=True,
+        )
+        line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the evaluator ended: {self._log.read_text()[-2000:]}")
         found: list[bool | str] = json.loads(line)

@@ -19,9 +19,8 @@ from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
 from credentials.stores.bucket import placement
 from credentials.stores.operator import AccessKey, Operator
 from credentials.stores.plan import Plan
-from demo.child import ROOT
-from demo.environment import bare_environment, loopback_url
-from demo.service import Service, free_port
+from demo.processes import ROOT, bare_environment
+from demo.service import Service, free_port, loopback_url
 from tests.store.removal import remove_everything
 from tests.store.under_test import StoreUnderTest, session_arguments
 

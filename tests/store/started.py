@@ -6,8 +6,10 @@ from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 
-from demo.child import ROOT
-from demo.identities import ADMINISTRATOR, everything_policy, new_user
+from credentials.rules.secret import Secret
+from credentials.stores.operator import AccessKey
+from demo.account import ADMINISTRATOR, administrator_policy, new_user
+from demo.processes import ROOT
 from demo.store import ACCOUNT, REGION, EmbeddedStore
 from tests.store.ceph.packages import ceph_version
 from tests.store.ceph.store import OPERATOR, CephStore
@@ -32,13 +34,17 @@ def store_under_test() -> Iterator[StoreUnderTest]:
 @contextmanager
 def _embedded() -> Iterator[StoreUnderTest]:
     with EmbeddedStore() as store:
+        operator = new_user(store, ADMINISTRATOR, policy=administrator_policy())
         yield StoreUnderTest(
             kind="ministack",
             version=_embedded_version(),
             endpoint_url=store.endpoint_url,
             region=REGION,
             account=ACCOUNT,
-            operator=new_user(store.admin_client("iam"), ADMINISTRATOR, policy=everything_policy()),
+            operator=AccessKey(
+                access_key_id=operator.access_key_id,
+                secret_access_key=Secret(operator.secret_access_key),
+            ),
             shortest_seconds=SHORTEST_SECONDS,
         )
 
@@ -48,7 +54,7 @@ def _ceph() -> Iterator[StoreUnderTest]:
     with CephStore() as store:
         # The objects of sessions belong to the vendor's user, not to the bucket's owner.
         store.admin_client("iam").put_user_policy(
-            UserName=OPERATOR, PolicyName=OPERATOR, PolicyDocument=everything_policy()
+            UserName=OPERATOR, PolicyName=OPERATOR, PolicyDocument=administrator_policy()
         )
         vendor = store.new_user("vendor", may_make_buckets=False)
         yield StoreUnderTest(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from credentials.stores.operator import AccessKey
-from demo.errors import DemoError
+from demo.processes import DemoError
 from demo.service import Service
 from tests.store.stage import Account
 from tests.store.under_test import session_arguments

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from credentials.stores.operator import AccessKey
-from demo.child import ROOT
+from demo.processes import ROOT
 from demo.service import Service
 from tests.store.differences import Expectations
 from tests.store.stage import DATABASE

@@ -6,7 +6,7 @@ from typing import Any
 
 import requests
 
-from demo.leaks import leaks
+from demo.play import leaks
 from demo.service import Service
 from tests.store.conftest import OTHER_PRODUCT, PRODUCT, SYNCED
 from tests.store.stage import Account, isolation_of

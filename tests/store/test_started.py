@@ -8,7 +8,7 @@ import time
 
 import requests
 
-from demo.child import ROOT
+from demo.processes import ROOT
 from tests.demo.processes import descendants
 from tests.store.named import VARIABLE
 

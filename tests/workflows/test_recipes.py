@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from demo.child import ROOT
+from demo.processes import ROOT
 from demo.service import Service
 from tests.clients.programs import client_environment
 from tests.oidc.issuer import send

@@ -10,10 +10,7 @@ from contextlib import ExitStack
 
 import requests
 
-from demo.child import Child
-from demo.environment import bare_environment
-from demo.errors import DemoError
-from demo.service import last_lines
+from demo.processes import Child, DemoError, bare_environment, last_lines
 from tests.store.ceph.config import HOST, ClusterConfig
 
 STEP_SECONDS = 120.0
@@ -62,9 +59,12 @@ class Cluster:
 
     def _sweep_after_this_process(self) -> None:
         """Remove the folder also when this process is killed and cannot do it."""
-        log = self._config.logs / "sweep.out"
         command = ["sh", "-c", SWEEP, "sweep", str(self._config.folder)]
-        self._running.enter_context(Child(command, env=bare_environment(), log=log))
+        sweep = subprocess.Popen(
+            command, env=bare_environment(), stdin=subprocess.PIPE, start_new_session=True
+        )
+        self._running.enter_context(sweep)
+        self._running.callback(sweep.terminate)
 
     def _start_monitor(self) -> Child:
         monmap = str(self._config.folder / "monmap")
@@ -95,7 +95,7 @@ class Cluster:
         """Start a daemon in the foreground, so that it is a child; it ends with this process."""
         command = [program, "-c", str(self._config.file), *arguments, "--no-mon-config", "-f"]
         log = self._config.logs / f"{program}.out"
-        child = Child.tethered(command, env=bare_environment(), log=log)
+        child = Child(command, env=bare_environment(), log=log)
         self._running.callback(_kill, child)
         return child
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 
-from demo.errors import DemoError
+from demo.processes import DemoError
 
 PROGRAMS = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 UPDATE = ("apt-get", "update")

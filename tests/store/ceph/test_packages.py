@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from demo.errors import DemoError
+from demo.processes import DemoError
 from tests.store.ceph import packages
 
 
