@@ -90,7 +90,6 @@ TAMPERED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.loopback
 @pytest.mark.parametrize(("name", "change"), TAMPERED.values(), ids=TAMPERED.keys())
 def test_tampered_site_differs(
     s3: Any, site: list[SiteFile], name: str, change: dict[str, Any]
@@ -103,7 +102,6 @@ def test_tampered_site_differs(
     s3.delete_object(Bucket=BUCKET, Key=key)
 
 
-@pytest.mark.loopback
 def test_missing_file_is_a_difference(s3: Any, site: list[SiteFile]) -> None:
     upload_site(s3, BUILD, site)
     s3.delete_object(Bucket=BUCKET, Key=f"{BUILD['bucket_root_dir']}/style.css")

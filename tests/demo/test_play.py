@@ -40,7 +40,6 @@ def demo(tmp_path: Path, **environment: str) -> Iterator["subprocess.Popen[str]"
         yield process
 
 
-@pytest.mark.loopback
 def test_demo_succeeds_shows_it_and_leaves_nothing_running(tmp_path: Path, site: Path) -> None:
     # The user's own AWS settings, and a proxy, are none of the demo's business.
     noise = {"AWS_PROFILE": "missing", "HTTP_PROXY": "http://127.0.0.1:9", "LTD_DEBUG": "true"}
@@ -55,7 +54,6 @@ def test_demo_succeeds_shows_it_and_leaves_nothing_running(tmp_path: Path, site:
     assert not running(started)
 
 
-@pytest.mark.loopback
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_interrupted_demo_leaves_nothing_running(
     tmp_path: Path, site: Path, sign: signal.Signals
@@ -69,7 +67,6 @@ def test_interrupted_demo_leaves_nothing_running(
     assert become(lambda: not running(started))
 
 
-@pytest.mark.loopback
 def test_demo_reports_what_is_wrong_with_the_site(tmp_path: Path) -> None:
     with demo(tmp_path, SITE=str(tmp_path / "missing")) as process:
         output, _ = process.communicate()

