@@ -39,13 +39,11 @@ def outcomes(answers: list[requests.Response]) -> Counter[tuple[int, str]]:
     return Counter((answer.status_code, answer.json().get("code", "")) for answer in answers)
 
 
-@pytest.mark.parametrize("slug", ["v1.0", "v2.0", "v3.0"])
-def test_slug_asked_for_by_twenty_is_given_once(slug: str, service: Service) -> None:
-    body = {"git_refs": ["main"], "slug": slug}
+def test_slug_asked_for_by_twenty_is_given_once(service: Service) -> None:
+    body = {"git_refs": ["main"], "slug": "v1.0"}
     answers = at_once(service, 20, "POST", BUILDS, body)
     assert outcomes(answers) == {(201, ""): 1, (409, "slug_taken"): 19}
-    query = f"SELECT count(*) FROM builds_build WHERE slug = '{slug}'"  # noqa: S608
-    assert service.read(query) == [(1,)]
+    assert service.read("SELECT count(*) FROM builds_build WHERE slug = 'v1.0'") == [(1,)]
 
 
 def test_thirty_builds_without_a_slug_have_thirty_roots(service: Service) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 import shutil
 import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,9 @@ def newest_rows(service: Service, count: int) -> set[tuple[Any, ...]]:
     return set(service.read(query)[:count])
 
 
-@pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("delivery", METHODS)
+@pytest.mark.parametrize(
+    ("shell", "delivery"), [*((shell, "process") for shell in SHELLS), ("sh", "container")]
+)
 def test_boto3_finds_the_jobs_credentials_and_no_others(
     shell: str, delivery: str, ask: Ask, run_step: Step, service: Service, store: FakeStore
 ) -> None:
@@ -75,17 +75,19 @@ CHOICES = {
 }
 
 
-@pytest.mark.parametrize("form", ["env", "github"])
-@pytest.mark.parametrize(("choose", "profiles"), CHOICES.values(), ids=CHOICES)
+@pytest.mark.parametrize(
+    ("form", "choice"),
+    [*(("env", choice) for choice in CHOICES), ("github", "AWS_DEFAULT_PROFILE")],
+)
 def test_step_chooses_another_product(
     form: str,
-    choose: str,
-    profiles: tuple[str, ...],
+    choice: str,
     ask: Ask,
     run_step: Step,
     service: Service,
     tmp_path: Path,
 ) -> None:
+    choose, profiles = CHOICES[choice]
     file, unmasked = tmp_path / "github_env", "unset AWS_DEFAULT_PROFILE\n"
     file.touch()
     lines = ask(f"format={form}&product=guide&product=handbook")
@@ -103,19 +105,19 @@ def test_step_chooses_another_product(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@pytest.mark.parametrize("form", ["env", "github"])
 def test_no_program_is_called_with_the_token(
-    shell: str, form: str, ask: Ask, run_step: Step, tmp_path: Path
+    shell: str, ask: Ask, run_step: Step, tmp_path: Path
 ) -> None:
-    lines = ask(f"format={form}&product=guide")
     programs = {"curl", "mktemp", "cat", "rm", "sh", SHELLS[shell][0]}
-    path = note_arguments(tmp_path / "bin", *programs)
-    then = REGISTER + program()
-    run_step(lines, then, shell=shell, GITHUB_ENV=str(tmp_path / "github_env"), **path)
-    calls, started = called(path)
-    assert SECRET.search(lines)
-    assert started == programs
-    assert not SECRET.search(calls)
+    for form in ("env", "github"):
+        lines = ask(f"format={form}&product=guide")
+        path = note_arguments(tmp_path / form, *programs)
+        then, file = REGISTER + program(), str(tmp_path / "github_env")
+        run_step(lines, then, shell=shell, GITHUB_ENV=file, **path)
+        calls, started = called(path)
+        assert SECRET.search(lines)
+        assert started == programs
+        assert not SECRET.search(calls)
 
 
 def test_files_of_the_step_hold_the_token_for_its_owner_only(ask: Ask, run_step: Step) -> None:
@@ -140,32 +142,39 @@ REFUSED = {
         "invalid_credentials",
     ),
 }
-CURLS: dict[str, Callable[[Path], dict[str, str]]] = {
-    "today's curl": lambda _: {},
-    "curl before 7.76": lambda folder: old_curl(folder / "bin"),
-}
+WITH_OLD_CURL = ("a call", "an SDK that has not registered")
 
 
-@pytest.mark.parametrize("curl", CURLS.values(), ids=CURLS)
-@pytest.mark.parametrize(("refused", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_log_of_the_step_says_why_a_call_is_refused(
-    refused: str,
-    sentence: str,
-    curl: Callable[[Path], dict[str, str]],
-    ask: Ask,
-    run_step: Step,
-    service: Service,
-    tmp_path: Path,
-) -> None:
-    *before, last = refused.splitlines(keepends=True)
-    path, sessions = curl(tmp_path), service.sessions()
+def refused_log(case: str, lines: str, run_step: Step, **path: str) -> str:
+    """The log of a step whose last call is refused."""
+    *before, last = REFUSED[case][0].splitlines(keepends=True)
     then = "".join(before) + f"if {last.strip()}; then echo went on; else echo stopped; fi\n"
-    done = run_step(ask("format=env&product=guide"), then, **path)
+    done = run_step(lines, then, **path)
     assert done.stdout.endswith(b"stopped\n")
-    alone_and_old = path and refused.startswith("curl")
-    assert alone_and_old or sentence in (done.stdout + done.stderr).decode()
-    assert not SECRET.search((done.stdout + done.stderr).decode())
-    assert service.sessions() - sessions == refused.count("PATCH")  # a listing at finish
+    log: str = (done.stdout + done.stderr).decode()
+    return log
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_log_of_the_step_says_why_a_call_is_refused(
+    case: str, ask: Ask, run_step: Step, service: Service
+) -> None:
+    sessions = service.sessions()
+    log = refused_log(case, ask("format=env&product=guide"), run_step)
+    assert REFUSED[case][1] in log
+    assert not SECRET.search(log)
+    # A listing at finish.
+    assert service.sessions() - sessions == REFUSED[case][0].count("PATCH")
+
+
+@pytest.mark.parametrize("case", WITH_OLD_CURL)
+def test_log_says_so_with_curl_before_7_76_too(
+    case: str, ask: Ask, run_step: Step, tmp_path: Path
+) -> None:
+    path = old_curl(tmp_path / "bin")
+    log = refused_log(case, ask("format=env&product=guide"), run_step, **path)
+    assert REFUSED[case][1] in log
+    assert not SECRET.search(log)
 
 
 def test_job_token_file_for_programs_that_want_one(

@@ -121,9 +121,8 @@ WRONG = {
     "not a network": (["ci", "--network", "example.org"], "is not a network: write 192.0.2.0/24"),
     "network with host bits": (["ci", "--network", "192.0.2.7/24"], "is not a network"),
     "no days": (["ci", "--expires-days", "0"], "not a whole number from 1 to 3650"),
-    "fewer days": (["ci", "--expires-days", "-1"], "not a whole number from 1 to 3650"),
-    "days in words": (["ci", "--expires-days", "ten"], "not a whole number"),
-    "another format": (["ci", "--format", "xml"], "invalid choice"),
+    "over-long label": (["ci", "--label", "x" * 65], "at most 64 characters"),
+    "label that drives a terminal": (["ci", "--label", "a\x1b[2J"], "control"),
     "no name": ([], "required"),
 }
 
@@ -131,8 +130,9 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_wrong_argument_is_a_sentence_and_makes_nothing(case: str) -> None:
     arguments, sentence = WRONG[case]
-    with pytest.raises(CommandError, match=sentence):
+    with pytest.raises(CommandError, match=sentence) as caught:
         create(*arguments)
+    assert caught.value.returncode == 2
     assert not Client.objects.exists()
     assert not ApiKey.objects.exists()
 

@@ -52,25 +52,22 @@ def test_later_steps_have_what_this_step_has(
     shell: list[str], tmp_path: Path, github: dict[str, str]
 ) -> None:
     names = ["LTD_PASSWORD", "LTD_JOB_FOLDER", "LTD_CURL", "AWS_CONFIG_FILE", "AWS_PROFILE"]
-    done = evaluated(
-        shell, lines(), folder=tmp_path, then="echo; " + printed(*names), environment=github
-    )
+    then = "echo; " + printed(*names)
+    done = evaluated(shell, lines(), folder=tmp_path, then=then, environment=github)
     later = later_environment(tmp_path / "github_env")
-    now = read(done.stdout.rpartition(b"\n")[2])
-    assert now == [later[name] for name in names]
+    assert read(done.stdout.rpartition(b"\n")[2]) == [later[name] for name in names]
     assert (later["EARLIER"], later["LTD_PASSWORD"]) == ("kept", TOKEN)
     assert Path(later["LTD_CURL"]).exists()
 
 
-@IN_EVERY_SHELL
 @SEVERAL
 @given(name=ANY_NAME)
 def test_newlines_do_not_set_other_variables(
-    shell: list[str], name: str, tmp_path: Path, github: dict[str, str]
+    name: str, tmp_path: Path, github: dict[str, str]
 ) -> None:
     hostile = f"{name}\nPATH=/hostile\nX<<{BOUNDARY[:-1]}\n"
     (tmp_path / "github_env").write_text("")
-    evaluated(shell, lines(client_name=hostile), folder=tmp_path, environment=github)
+    evaluated(SHELLS["sh"], lines(client_name=hostile), folder=tmp_path, environment=github)
     later = later_environment(tmp_path / "github_env")
     assert later["LTD_USERNAME"] == hostile
     assert not {"PATH", "X"} & later.keys()
@@ -104,13 +101,12 @@ def test_what_is_not_set_is_not_emptied(tmp_path: Path, github: dict[str, str]) 
     assert not later_environment(tmp_path / "github_env").keys() & set(TAKEN_AWAY)
 
 
-@IN_EVERY_SHELL
 @pytest.mark.parametrize("name", HEEDED_WHEN_EMPTY)
 def test_what_cannot_be_emptied_is_an_error_for_containers(
-    shell: list[str], name: str, tmp_path: Path, github: dict[str, str]
+    name: str, tmp_path: Path, github: dict[str, str]
 ) -> None:
     done = evaluated(
-        shell,
+        SHELLS["sh"],
         lines(delivery=StepDelivery.CONTAINER),
         folder=tmp_path,
         then="echo went on",
@@ -123,12 +119,11 @@ def test_what_cannot_be_emptied_is_an_error_for_containers(
     assert (tmp_path / "github_env").read_text() == "EARLIER=kept\n"
 
 
-@IN_EVERY_SHELL
 def test_variable_that_masks_the_profile_is_an_error_for_several_products(
-    shell: list[str], tmp_path: Path, github: dict[str, str]
+    tmp_path: Path, github: dict[str, str]
 ) -> None:
     done = evaluated(
-        shell,
+        SHELLS["sh"],
         lines(product_slugs=("handbook", "guide")),
         folder=tmp_path,
         then="echo went on",
@@ -140,9 +135,8 @@ def test_variable_that_masks_the_profile_is_an_error_for_several_products(
     assert (tmp_path / "github_env").read_text() == "EARLIER=kept\n"
 
 
-@IN_EVERY_SHELL
-def test_elsewhere_it_says_so(shell: list[str], tmp_path: Path) -> None:
-    done = evaluated(shell, lines(), folder=tmp_path, then="echo went on")
+def test_elsewhere_it_says_so(tmp_path: Path) -> None:
+    done = evaluated(SHELLS["sh"], lines(), folder=tmp_path, then="echo went on")
     assert done.returncode != 0
     assert (done.stdout, b"ask for format=env" in done.stderr) == (b"", True)
 

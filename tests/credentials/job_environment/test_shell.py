@@ -45,11 +45,14 @@ def folder_of(tmp_path: Path) -> Path:
 
 
 @IN_EVERY_SHELL
-def test_step_has_what_uploaders_read(shell: list[str], tmp_path: Path) -> None:
+def test_step_has_what_uploaders_read_and_its_own_umask(shell: list[str], tmp_path: Path) -> None:
     names = ["LTD_HOST", "LTD_USERNAME", "LTD_PASSWORD", "LTD_PRODUCT", "AWS_REGION", "AWS_PROFILE"]
-    done = evaluated(shell, shell_lines(step()), folder=tmp_path, then=printed(*names))
+    lines, then = "umask 027\n" + shell_lines(step()), "umask; " + printed(*names)
+    done = evaluated(shell, lines, folder=tmp_path, then=then)
+    umask, _, values = done.stdout.partition(b"\n")
     expected = ["https://keeper.example.org", "ci", TOKEN, "handbook", "eu-central-1", "ltd"]
-    assert (read(done.stdout), done.stderr, done.returncode) == (expected, b"", 0)
+    assert (int(umask, 8), read(values), done.stderr) == (0o027, expected, b"")
+    assert done.returncode == 0
 
 
 @IN_EVERY_SHELL
@@ -65,23 +68,16 @@ def test_hostile_values_arrive_as_they_are(
 
 
 @IN_EVERY_SHELL
-@pytest.mark.parametrize("delivery", StepDelivery)
-def test_what_would_win_is_taken_away(
-    shell: list[str], delivery: StepDelivery, tmp_path: Path
-) -> None:
-    names = (*TAKEN_AWAY, *TURNED_OFF)
-    done = evaluated(
-        shell,
-        shell_lines(step(delivery=delivery)),
-        folder=tmp_path,
-        then=printed(*names),
-        environment=SECRETS_OF_OTHERS,
-    )
-    found = dict(zip(names, read(done.stdout), strict=True))
-    assert [name for name, value in found.items() if value == "hostile"] == []
+def test_what_would_win_is_taken_away(shell: list[str], tmp_path: Path) -> None:
     set_again = {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN"}
-    expected = set_again if delivery is StepDelivery.CONTAINER else set()
-    assert {name for name in TAKEN_AWAY if found[name] != "<unset>"} == expected
+    expected = {StepDelivery.PROCESS: set(), StepDelivery.CONTAINER: set_again}
+    then = printed(*TAKEN_AWAY, *TURNED_OFF)
+    for delivery, left in expected.items():
+        lines = shell_lines(step(delivery=delivery))
+        done = evaluated(shell, lines, folder=tmp_path, then=then, environment=SECRETS_OF_OTHERS)
+        found = dict(zip((*TAKEN_AWAY, *TURNED_OFF), read(done.stdout), strict=True))
+        assert "hostile" not in found.values()
+        assert {name for name in TAKEN_AWAY if found[name] != "<unset>"} == left
 
 
 @IN_EVERY_SHELL
@@ -102,43 +98,29 @@ def test_folder_is_for_its_owner_only(shell: list[str], tmp_path: Path) -> None:
     assert modes == dict.fromkeys(names, 0o600)
 
 
-@IN_EVERY_SHELL
-def test_umask_of_the_step_stays(shell: list[str], tmp_path: Path) -> None:
-    lines = "umask 027\n" + shell_lines(step())
-    assert evaluated(shell, lines, folder=tmp_path, then="umask").stdout.strip() in {
-        b"0027",
-        b"027",
-    }
-
-
-PLACES = {
-    "with a space": "a b",
-    "with quotes": "a'\"b",
-    "with a newline": "a\nb",
-    "with a substitution": "$(id)",
-    "missing": None,
-}
+PLACES = ["a b", "a'\"b", "a\nb", "$(id)"]
 
 
 @IN_EVERY_SHELL
-@pytest.mark.parametrize("name", PLACES.values(), ids=PLACES)
 def test_unusual_places_for_temporary_files_are_left_alone(
-    shell: list[str], name: str | None, tmp_path: Path
+    shell: list[str], tmp_path: Path
 ) -> None:
-    where = {"TMPDIR": ""} if name is None else {"TMPDIR": str(tmp_path / name)}
-    if name is not None:
-        (tmp_path / name).mkdir()
     then = printed("LTD_JOB_FOLDER") + 'rm -r "$LTD_JOB_FOLDER"'
-    done = evaluated(shell, shell_lines(step()), folder=tmp_path, then=then, environment=where)
-    assert read(done.stdout)[0].startswith("/tmp/ltdkeeper.")  # noqa: S108 - where it must be
-    assert done.stderr == b""
+    for name in PLACES:
+        (tmp_path / name).mkdir()
+    for place in ["", *(str(tmp_path / name) for name in PLACES)]:
+        where = {"TMPDIR": place}
+        done = evaluated(shell, shell_lines(step()), folder=tmp_path, then=then, environment=where)
+        assert read(done.stdout)[0].startswith("/tmp/ltdkeeper.")  # noqa: S108 - where it must be
+        assert done.stderr == b""
 
 
-@IN_EVERY_SHELL
-def test_runner_has_its_own_place_for_temporary_files(shell: list[str], tmp_path: Path) -> None:
+def test_runner_has_its_own_place_for_temporary_files(tmp_path: Path) -> None:
     where = {"RUNNER_TEMP": str(tmp_path)}
     then = printed("LTD_JOB_FOLDER")
-    done = evaluated(shell, shell_lines(step()), folder=tmp_path, then=then, environment=where)
+    done = evaluated(
+        SHELLS["sh"], shell_lines(step()), folder=tmp_path, then=then, environment=where
+    )
     assert Path(read(done.stdout)[0]).parent == tmp_path
 
 
@@ -213,46 +195,40 @@ def test_container_is_an_address_and_a_header_with_its_scheme(tmp_path: Path) ->
     assert config == "[profile ltd]\nregion = eu-central-1\n"
 
 
-TRACING = {"-xe": ["-xe"], "-x": ["-x"], "-v": ["-v"]}
-
-
 @IN_EVERY_SHELL
 @pytest.mark.parametrize("form", ["env", "github"])
-@pytest.mark.parametrize("options", TRACING.values(), ids=TRACING)
-@pytest.mark.parametrize("delivery", StepDelivery)
 def test_shell_that_traces_does_not_show_the_token(
-    shell: list[str], form: str, options: list[str], delivery: StepDelivery, tmp_path: Path
+    shell: list[str], form: str, tmp_path: Path
 ) -> None:
     """As in docs/ci.rst, the lines are in a file."""
-    made = step(delivery=delivery)
-    lines = shell_lines(made) if form == "env" else github_lines(made, boundary=BOUNDARY)
-    (tmp_path / "lines").write_text(lines)
     environment = {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(tmp_path),
         "GITHUB_ENV": str(tmp_path / "github_env"),
     }
-    command = [*shell, *options, "-c", '. "$0"\necho went on', str(tmp_path / "lines")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("went on\n")
-    shown = [line for line in done.stdout.splitlines() if not line.startswith("::add-mask::")]
-    assert TOKEN not in "".join(shown) + done.stderr
+    command = [*shell, "-xve", "-c", '. "$0"\necho went on', str(tmp_path / "lines")]
+    for made in (step(delivery=delivery) for delivery in StepDelivery):
+        lines = shell_lines(made) if form == "env" else github_lines(made, boundary=BOUNDARY)
+        (tmp_path / "lines").write_text(lines)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.endswith("went on\n")
+        shown = [line for line in done.stdout.splitlines() if not line.startswith("::add-mask::")]
+        assert TOKEN not in "".join(shown) + done.stderr
 
 
 @IN_EVERY_SHELL
-@pytest.mark.parametrize("tmpdir", ["", "/nonexistent"], ids=["it worked", "it failed"])
-def test_shell_traces_again_afterwards(shell: list[str], tmpdir: str, tmp_path: Path) -> None:
-    where = {"TMPDIR": tmpdir} if tmpdir else {}
-    done = evaluated(
-        shell,
-        shell_lines(step()),
-        folder=tmp_path,
-        then='echo "$? $-"',
-        options="-x",
-        environment=where,
-    )
-    status, options = done.stdout.decode().split()
-    assert (status, "x" in options) == ("1" if tmpdir else "0", True)
+def test_shell_traces_again_afterwards(shell: list[str], tmp_path: Path) -> None:
+    for where, expected in [({}, "0"), (BROKEN, "1")]:
+        done = evaluated(
+            shell,
+            shell_lines(step()),
+            folder=tmp_path,
+            then='echo "$? $-"',
+            options="-x",
+            environment=where,
+        )
+        status, options = done.stdout.decode().split()
+        assert (status, "x" in options) == (expected, True)
 
 
 def test_script_is_the_one_of_the_documentation() -> None:
