@@ -52,7 +52,7 @@ def _sessions(**conditions: Any) -> list[Record]:
         Record(
             what="session",
             name=row.session_name,
-            status=row.failure_code or row.status,
+            status=f"{row.status}: {row.failure_code}" if row.failure_code else row.status,
             begins_at=row.requested_at,
             ends_at=row.expires_at,
             access_key_id=row.access_key_id,

@@ -94,6 +94,8 @@ THREATS = {
         "token s file is readable by all",
         "secret in its repr",
         "secret in its text",
+        "secret of a pasted token kept",
+        "pasted token found only alone",
     ),
     "broad parent token (Read the Docs)": (
         "key mints for any build of its products",

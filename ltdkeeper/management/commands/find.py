@@ -51,11 +51,11 @@ class Command(ServiceCommand):
 
 def _lines(record: Record) -> list[tuple[str, object]]:
     """The members that say something which the first line has not said."""
-    told = {"what", "name", record.what}
+    said = {"what", "name", record.what}
     return [
         (name.removesuffix("_at").replace("_", " "), _text(value))
         for name, value in asdict(record).items()
-        if value and name not in told
+        if value and name not in said
     ]
 
 

@@ -23,7 +23,7 @@ def find(*arguments: str) -> tuple[int, str]:
     return 0, written.getvalue()
 
 
-TOLD = """\
+PRINTED = """\
 session {row.session_name}
   status         issued
   begins         2026-11-23 11:59:00 UTC
@@ -38,9 +38,9 @@ session {row.session_name}
 """
 
 
-def test_session_is_told_line_by_line(db: None) -> None:
+def test_session_is_printed_line_by_line(db: None) -> None:
     row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0")
-    assert find(row.access_key_id) == (0, TOLD.format(row=row))
+    assert find(row.access_key_id) == (0, PRINTED.format(row=row))
 
 
 def test_document_has_every_member(db: None) -> None:
@@ -68,7 +68,7 @@ def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:
     assert (caught.value.returncode, "who" in str(caught.value)) == (2, False)
 
 
-def test_more_than_are_shown_is_said(product: Product) -> None:
+def test_sessions_that_are_not_shown_are_mentioned(product: Product) -> None:
     for _ in range(LIMIT):
         issued_row()
     assert find("guide")[1].endswith(f"only the newest {LIMIT} are shown.\n")

@@ -14,7 +14,7 @@ from credentials.access.clients import start_job_token, start_key_session
 from credentials.models import ApiKey, IssuedSession, JobToken, KeySession
 from credentials.operations.lookup import LIMIT, LOOK_UPS, Record, look_up
 from credentials.rules.identifiers import Kind, recognise
-from tests.credentials.ledger_rows import issued_row
+from tests.credentials.ledger_rows import failed_row, issued_row
 
 IDENTITY = "repo:org/guide:ref:refs/heads/main"
 ROLE_ID = "AROA3XFRBF535PLBIFPI4"
@@ -146,6 +146,11 @@ def test_publisher_s_job_token_has_no_key(scene: Scene, now: datetime) -> None:
     assert [record.name for record in found("ltdj_0123456789ab", now)] == [row.session_name]
 
 
+def test_failed_session_says_why(db: None, now: datetime) -> None:
+    row = failed_row()
+    assert [record.status for record in found(row.session_name, now)] == ["failed: sts_throttled"]
+
+
 STRANGERS: dict[str, Callable[[IssuedSession], str]] = {
     "ARN of another account": lambda row: arn(row, "arn:aws:sts::999999999999"),
     "ARN of another partition": lambda row: arn(row, "arn:aws-cn:sts::123456789012"),
@@ -193,7 +198,7 @@ ENDS: dict[str, tuple[Callable[[datetime], object], str]] = {
 
 
 @pytest.mark.parametrize("case", ENDS)
-def test_status_of_a_token_is_told(case: str, caller: Caller, now: datetime) -> None:
+def test_token_has_its_status(case: str, caller: Caller, now: datetime) -> None:
     end, status = ENDS[case]
     end(now)
     assert [record.status for record in found(caller.token_name, now)] == [status]

@@ -126,4 +126,17 @@ REGISTERING_BUGS = bugs_in(
     ),
 )
 
-ACCESS_BUGS = OWNERSHIP_BUGS | WITHDRAWING_BUGS | REGISTERING_BUGS
+FINDING_BUGS = bugs_in(
+    "credentials/operations/lookup.py",
+    "tests/credentials/operations/test_lookup.py",
+    role_of_another_account_taken_for_a_session_s=(
+        'role_arn__startswith=f"{roles}role/", ',
+        "",
+    ),
+    key_in_another_bucket_taken_for_a_build_s=(
+        '{"bucket_name": identifier.bucket} if identifier.bucket else {}',
+        "{}",
+    ),
+)
+
+ACCESS_BUGS = OWNERSHIP_BUGS | WITHDRAWING_BUGS | REGISTERING_BUGS | FINDING_BUGS

@@ -2,25 +2,34 @@
 
 from tests.proof.bugs.bug import bugs_in
 
-TOKEN_BUGS = bugs_in(
-    "credentials/rules/tokens.py",
-    "tests/credentials/rules/test_tokens.py",
-    token_stored_in_clear=(
-        'hashlib.sha256(secret.reveal().encode("ascii")).hexdigest()',
-        "secret.reveal()",
-    ),
-    any_secret_matches=(
-        "hmac.compare_digest(digest(presented.unverified_secret), stored_digest)",
-        "True",
-    ),
-    short_secret=("SECRET_BYTES = 32", "SECRET_BYTES = 4"),
-    line_feed_behind_a_token=("{64})\\Z", "{64})$"),
-    secret_of_any_length=("_([0-9a-f]{64})\\Z", "_([0-9a-f]+)\\Z"),
-) | bugs_in(
-    "credentials/rules/secret.py",
-    "tests/credentials/rules/test_secret.py",
-    secret_in_its_repr=('return "Secret(***)"', "return self._text"),
-    secret_in_its_text=('return "***"', "return self._text"),
+TOKEN_BUGS = (
+    bugs_in(
+        "credentials/rules/tokens.py",
+        "tests/credentials/rules/test_tokens.py",
+        token_stored_in_clear=(
+            'hashlib.sha256(secret.reveal().encode("ascii")).hexdigest()',
+            "secret.reveal()",
+        ),
+        any_secret_matches=(
+            "hmac.compare_digest(digest(presented.unverified_secret), stored_digest)",
+            "True",
+        ),
+        short_secret=("SECRET_BYTES = 32", "SECRET_BYTES = 4"),
+        line_feed_behind_a_token=("{64})\\Z", "{64})$"),
+        secret_of_any_length=("_([0-9a-f]{64})\\Z", "_([0-9a-f]+)\\Z"),
+    )
+    | bugs_in(
+        "credentials/rules/secret.py",
+        "tests/credentials/rules/test_secret.py",
+        secret_in_its_repr=('return "Secret(***)"', "return self._text"),
+        secret_in_its_text=('return "***"', "return self._text"),
+    )
+    | bugs_in(
+        "credentials/rules/identifiers.py",
+        "tests/credentials/rules/test_identifiers.py",
+        secret_of_a_pasted_token_kept=("text=token[0])", "text=text)"),
+        pasted_token_found_only_alone=("_TOKEN.search(text)", "_TOKEN.match(text)"),
+    )
 )
 
 LEFT_BEHIND_BUGS = (
