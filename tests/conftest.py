@@ -75,7 +75,7 @@ def _warm_store() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _released_brakes() -> None:
+def _fresh_throttles() -> None:
     """No test's wrong keys are held against the next test's."""
     cache.clear()
     brakes.cooldown.clear()

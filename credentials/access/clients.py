@@ -1,4 +1,4 @@
-"""Making clients, and granting them products."""
+"""Clients and their grants, their API keys, and the tokens that keys give: for hours or one job."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from credentials.errors import (
     ProductNotGranted,
     SeveralStores,
 )
-from credentials.job_environment.variables import Step, StepDelivery, StorePlace
+from credentials.job_environment.variables import Endpoint, Step, StepDelivery
 from credentials.models import (
     ApiKey,
     Client,
@@ -89,9 +89,8 @@ def create_granted_product(
         return product
 
 
-# Making and withdrawing API keys, and the key sessions they give.
-#
-# Both are written to the admin log here, so that the admin and the commands cannot differ in it.
+# API keys: making and revoking them is written to the admin log here, so that the admin and the
+# commands cannot differ in it.
 
 COMMAND_LINE_USER = "command-line"
 
@@ -137,8 +136,8 @@ def _require_grants(client: Client, products: Collection[Product]) -> None:
         raise ProductNotGranted
 
 
-def withdraw_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
-    """End a key for good, with the tokens it gave. Withdrawing again changes nothing."""
+def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
+    """Revoke a key permanently, with the tokens it gave. Revoking it again changes nothing."""
     with transaction.atomic():
         locked = ApiKey.objects.select_for_update().get(pk=key.pk)
         if locked.withdrawn_at is None:
@@ -187,7 +186,7 @@ def _log(key: ApiKey, actor: Actor, flag: int, message: str) -> None:
     )
 
 
-# The tokens of CI jobs: making one, ending one.
+# Job tokens.
 
 LONGEST_SECONDS = 12 * 3600
 SHORTEST_SECONDS = 300
@@ -246,8 +245,8 @@ def require_legal_life(life_seconds: int | None) -> None:
         raise LifeOutOfRange
 
 
-def end_job_token(*, job_token: JobToken, now: datetime) -> None:
-    """End a job token for good, at its next call. Ending it again changes nothing."""
+def revoke_job_token(*, job_token: JobToken, now: datetime) -> None:
+    """Revoke a job token permanently, from its next call. Doing it again changes nothing."""
     with transaction.atomic():
         locked = JobToken.objects.select_for_update(no_key=True).get(pk=job_token.pk)
         if locked.ended_at is None:
@@ -255,48 +254,39 @@ def end_job_token(*, job_token: JobToken, now: datetime) -> None:
             locked.save(update_fields=["ended_at"])
 
 
-# Ending the token that a caller showed, before its time.
-
-
-def end_token(*, caller: Caller, now: datetime) -> None:
-    """End a job token or a key session at its next call. Raises KeyIsNotEnded for a bare key."""
+def revoke_token(*, caller: Caller, now: datetime) -> None:
+    """Revoke the token that a caller presented. Raises KeyIsNotEnded for an API key."""
     if caller.job_token:
-        end_job_token(job_token=caller.job_token, now=now)
+        revoke_job_token(job_token=caller.job_token, now=now)
     elif caller.key_session:
         caller.key_session.delete()
     else:
         raise KeyIsNotEnded
 
 
-# Where the store of some products is, for an environment that holds one region and endpoint.
-
-
-def require_one_place(products: Sequence[Product]) -> StorePlace:
+def require_one_endpoint(products: Sequence[Product]) -> Endpoint:
     """Where the products' store is: a step's environment holds one region and one endpoint.
 
     Raises SeveralStores when they lie in stores that differ in these.
     """
-    places = {_place(product.store) for product in products}
-    if len(places) > 1:
+    endpoints = {_endpoint_of(product.store) for product in products}
+    if len(endpoints) > 1:
         raise SeveralStores
-    return places.pop()
+    return endpoints.pop()
 
 
-def _place(store: Store) -> StorePlace:
-    return StorePlace(
+def _endpoint_of(store: Store) -> Endpoint:
+    return Endpoint(
         region=store.region,
         endpoint_url=store.client_endpoint_url,
         addressing=store.addressing,
     )
 
 
-# A job token for what a caller asks, and what one CI step needs around it.
-
-
-def hand_out_job_token(
+def get_or_create_job_token(
     *,
     caller: Caller,
-    shown: Secret,
+    presented_token: Secret,
     product_slugs: Sequence[str],
     now: datetime,
     life_seconds: int | None = None,
@@ -304,15 +294,15 @@ def hand_out_job_token(
 ) -> MintedToken:
     """A new job token of an API key or key session, which it never outlives.
 
-    A job token, `shown`, is handed out again as it is; without slugs, for all its products.
+    A job token that was presented is returned as it is; without slugs, for all its products.
     Raises NoProductNamed, UnknownProduct, ProductNotGranted, LifeOutOfRange; and for a step, what
-    `require_one_place` raises. Nothing is made then.
+    `require_one_endpoint` raises. Nothing is made then.
     """
     products = _products(caller, product_slugs)
     if for_a_step:
-        require_one_place(products)
+        require_one_endpoint(products)
     if caller.job_token:
-        return MintedToken(row=caller.job_token, text=shown, products=products)
+        return MintedToken(row=caller.job_token, text=presented_token, products=products)
     row, text = start_job_token(
         client=caller.client,
         api_key=caller.api_key,
@@ -327,14 +317,14 @@ def hand_out_job_token(
 def step_of(minted: MintedToken, *, host: str, delivery: StepDelivery) -> Step:
     """What the lines for one CI step are made of. `host` is this service's public address.
 
-    Raises as `require_one_place` does.
+    Raises as `require_one_endpoint` does.
     """
     return Step(
         host=host,
         client_name=minted.row.client.name,
         token=minted.text,
         product_slugs=tuple(product.slug for product in minted.products),
-        store=require_one_place(minted.products),
+        store=require_one_endpoint(minted.products),
         delivery=delivery,
     )
 

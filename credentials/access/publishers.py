@@ -10,7 +10,7 @@ from builds.models import Product
 from credentials.access.clients import (
     MintedToken,
     require_legal_life,
-    require_one_place,
+    require_one_endpoint,
     start_job_token,
 )
 from credentials.access.identity_tokens import VerifiedIdentity, use_up, verify_identity_token
@@ -43,7 +43,7 @@ def mint_job_token(
         identity = verify_identity_token(raw_token=raw_token, now=now)
         publisher, products = _choose(_accepting_publishers(identity), product_slugs)
         if for_a_step:
-            require_one_place(products)
+            require_one_endpoint(products)
         use_up(identity=identity, now=now)
     except DomainError as refusal:
         log.info("identity_token_refused", code=refusal.code, reason=refusal.message)

@@ -24,7 +24,7 @@ from django.core.cache import cache
 from django.db import OperationalError
 
 from credentials.rules.cooldown import Cooldown
-from credentials.rules.networks import counted_network
+from credentials.rules.networks import throttle_key
 
 WINDOW_SECONDS = 60
 # No counter ends, and begins anew, within its minute.
@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 cooldown = Cooldown()
 
 
-class Brake(StrEnum):
+class Throttle(StrEnum):
     """What failed. Counted apart: a CI job with an old key must not keep the administrators
     behind the same address from logging in.
     """
@@ -49,24 +49,24 @@ class Brake(StrEnum):
     LOGIN = "login"
 
 
-def count_failure(*, brake: Brake, address: str, now: datetime) -> int | None:
+def count_failure(*, throttle: Throttle, address: str, now: datetime) -> int | None:
     """Count a failure from an address (IPv6: from its /64), unless there are too many already.
 
     In that case the seconds until failures are counted anew, 1 to 60; else None.
     """
-    return _asking_the_cache(brake, lambda: _count(brake, counted_network(address), now))
+    return _asking_the_cache(throttle, lambda: _count(throttle, throttle_key(address), now))
 
 
-def take_back(*, brake: Brake, address: str, now: datetime) -> None:
+def take_back(*, throttle: Throttle, address: str, now: datetime) -> None:
     """Count one less: what `count_failure` counted at `now` turned out to be right."""
-    _asking_the_cache(brake, lambda: _take_back(_key(brake, counted_network(address), now)))
+    _asking_the_cache(throttle, lambda: _take_back(_key(throttle, throttle_key(address), now)))
 
 
-def _asking_the_cache(brake: Brake, ask: Callable[[], int | None]) -> int | None:
+def _asking_the_cache(throttle: Throttle, ask: Callable[[], int | None]) -> int | None:
     """None where the cache is away. A table that is only busy has logins wait: whoever makes it
     so must not guess passwords uncounted.
     """
-    is_login = brake is Brake.LOGIN
+    is_login = throttle is Throttle.LOGIN
     if cooldown.is_on(CACHE) and not is_login:
         return None
     try:
@@ -78,13 +78,13 @@ def _asking_the_cache(brake: Brake, ask: Callable[[], int | None]) -> int | None
         return BUSY_SECONDS if is_login and is_busy else None
 
 
-def _count(brake: Brake, network: str, now: datetime) -> int | None:
-    key, most = _key(brake, network, now), settings.LTD_FAILURES_A_MINUTE
+def _count(throttle: Throttle, network: str, now: datetime) -> int | None:
+    key, most = _key(throttle, network, now), settings.LTD_FAILURES_A_MINUTE
     if cache.get(key, 0) >= most:
         return _seconds_left(now)
     failures = _add_one(key)
     if failures == most:
-        log.warning("too_many_failures", brake=brake.value, network=network)
+        log.warning("too_many_failures", brake=throttle.value, network=network)
     return _seconds_left(now) if failures > most else None
 
 
@@ -102,8 +102,8 @@ def _take_back(key: str) -> None:
     cache.decr(key)
 
 
-def _key(brake: Brake, network: str, now: datetime) -> str:
-    return f"failures:{brake}:{network}:{int(now.timestamp()) // WINDOW_SECONDS}"
+def _key(throttle: Throttle, network: str, now: datetime) -> str:
+    return f"failures:{throttle}:{network}:{int(now.timestamp()) // WINDOW_SECONDS}"
 
 
 def _seconds_left(now: datetime) -> int:

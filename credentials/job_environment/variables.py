@@ -24,7 +24,7 @@ class StepDelivery(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StorePlace:
+class Endpoint:
     """Where a store is for uploaders. `endpoint_url` is empty on AWS."""
 
     region: str
@@ -40,7 +40,7 @@ class Step:
     client_name: str
     token: Secret
     product_slugs: tuple[str, ...]
-    store: StorePlace
+    store: Endpoint
     delivery: StepDelivery
 
     @property

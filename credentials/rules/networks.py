@@ -30,7 +30,7 @@ def is_within(address: str, networks: Sequence[str]) -> bool:
     return found is not None and any(found in ip_network(network) for network in networks)
 
 
-def counted_network(address: str) -> str:
+def throttle_key(address: str) -> str:
     """What an address is counted under: itself, its /64 if it is IPv6.
 
     IPv4 mapped into IPv6 counts as IPv4. All addresses that cannot be read are one.

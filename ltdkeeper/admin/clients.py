@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.access.clients import end_job_token, make_api_key, withdraw_api_key
+from credentials.access.clients import make_api_key, revoke_api_key, revoke_job_token
 from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
@@ -205,7 +205,7 @@ class ApiKeyAdmin(KeeperAdmin):
             }
             return TemplateResponse(request, WITHDRAW, context)
         for key in queryset:
-            withdraw_api_key(key=key, actor=request.user, now=timezone.now())
+            revoke_api_key(key=key, actor=request.user, now=timezone.now())
         self.message_user(request, f"{len(queryset)} withdrawn.")
         return None
 
@@ -260,6 +260,6 @@ class JobTokenAdmin(RecordAdmin):
     @admin.action(description="End selected job tokens", permissions=["change"])
     def end(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> None:
         for token in queryset.filter(ended_at=None):
-            end_job_token(job_token=token, now=timezone.now())
+            revoke_job_token(job_token=token, now=timezone.now())
             self.log_change(request, token, "Ended.")
         self.message_user(request, "Ended: the next call with them is refused.")

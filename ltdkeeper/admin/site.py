@@ -1,4 +1,4 @@
-"""The admin's site: its braked login, and a front page with what the ledger says about today."""
+"""The admin's site: its throttled login, and a front page with what the ledger says about today."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from credentials.access.throttling import Brake, count_failure, take_back
+from credentials.access.throttling import Throttle, count_failure, take_back
 from ltdkeeper.api.origins import caller_address
 
-# Logging into the admin, braked.
+# Logging into the admin, throttled.
 #
 # A password can be guessed, an API key cannot. So unlike there, an address with too many failures
 # has to wait before its next password is looked at, right or not. Each is counted before it is
@@ -35,11 +35,11 @@ class BrakedLoginForm(AdminAuthenticationForm):
     def clean(self) -> dict[str, Any]:
         now = timezone.now()
         address = caller_address(self.request) if self.request else ""
-        self.seconds_to_wait = count_failure(brake=Brake.LOGIN, address=address, now=now)
+        self.seconds_to_wait = count_failure(throttle=Throttle.LOGIN, address=address, now=now)
         if self.seconds_to_wait:
             raise ValidationError(TOO_MANY, params={"seconds": self.seconds_to_wait})
         cleaned = super().clean()
-        take_back(brake=Brake.LOGIN, address=address, now=now)
+        take_back(throttle=Throttle.LOGIN, address=address, now=now)
         return cleaned
 
 
@@ -76,7 +76,7 @@ def figures(now: datetime) -> Figures:
 
 
 class KeeperAdminSite(AdminSite):
-    """Django's admin with a braked login and the ledger's figures on its front page."""
+    """Django's admin with a throttled login and the ledger's figures on its front page."""
 
     site_header = "ltdkeeper"
     site_title = "ltdkeeper"

@@ -13,7 +13,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from credentials.access.callers import Caller, authenticate
-from credentials.access.throttling import Brake, count_failure
+from credentials.access.throttling import Throttle, count_failure
 from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.rules.secret import Secret
 from ltdkeeper.api.origins import caller_address
@@ -52,11 +52,13 @@ class TokenAuthentication(BaseAuthentication):
 
 def too_many_failures(request: Request) -> TooManyFailures | None:
     """Count a request that failed to authenticate; what to tell it where there were too many."""
-    seconds = count_failure(brake=Brake.TOKEN, address=caller_address(request), now=timezone.now())
+    seconds = count_failure(
+        throttle=Throttle.TOKEN, address=caller_address(request), now=timezone.now()
+    )
     return TooManyFailures(retry_after=seconds) if seconds else None
 
 
-def shown_token(request: Request) -> Secret:
+def presented_token(request: Request) -> Secret:
     """The token that an authenticated request showed, as it was sent."""
     return Secret(_read(request.META["HTTP_AUTHORIZATION"])[1])
 

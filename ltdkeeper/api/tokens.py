@@ -21,8 +21,8 @@ from credentials.access.clients import (
     LONGEST_SECONDS,
     SHORTEST_SECONDS,
     MintedToken,
-    end_token,
-    hand_out_job_token,
+    get_or_create_job_token,
+    revoke_token,
     start_key_session,
     step_of,
 )
@@ -30,7 +30,7 @@ from credentials.access.publishers import mint_job_token
 from credentials.job_environment.scripts import github_lines, shell_lines
 from credentials.job_environment.variables import StepDelivery
 from credentials.rules.secret import Secret
-from ltdkeeper.api.authentication import caller_of, shown_token, too_many_failures
+from ltdkeeper.api.authentication import caller_of, presented_token, too_many_failures
 from ltdkeeper.api.credentials import TokenSerializer
 from ltdkeeper.api.wire import (
     KnownFieldsOnly,
@@ -61,7 +61,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
     )
 
 
-class HandoutRequestSerializer(DeliverySerializer):
+class JobTokenRequestSerializer(DeliverySerializer):
     """What to hand out: `product` may be repeated; `format` chooses the answer's form."""
 
     format = serializers.ChoiceField(choices=FORMATS, required=False)
@@ -112,13 +112,15 @@ def render_job_token(minted: MintedToken) -> dict[str, Any]:
 PLAIN_TEXT = "text/plain; charset=utf-8"
 BOUNDARY_BYTES = 16
 # For the OpenAPI document.
-HANDOUT_RESPONSES: dict[Any, Any] = {
+JOB_TOKEN_RESPONSES: dict[Any, Any] = {
     (200, "application/json"): JobTokenSerializer,
     (200, "text/plain"): OpenApiTypes.STR,
 }
 
 
-def handout_answer(minted: MintedToken, *, form: str, delivery: StepDelivery) -> HttpResponseBase:
+def job_token_response(
+    minted: MintedToken, *, form: str, delivery: StepDelivery
+) -> HttpResponseBase:
     """The answer in a form: `env`, `github` or `json`. Raises as `step_of` does."""
     if form == JSON:
         return Response(render_job_token(minted))
@@ -136,7 +138,7 @@ class TokenView(NeverStored, APIView):
 
     @extend_schema(
         operation_id="start_token",
-        parameters=[HandoutRequestSerializer],
+        parameters=[JobTokenRequestSerializer],
         responses={
             (200, "application/json"): TokenSerializer,
             (200, "text/plain"): OpenApiTypes.STR,
@@ -147,32 +149,32 @@ class TokenView(NeverStored, APIView):
 
         A job token is answered with itself: LTD clients ask before every call.
         """
-        query = HandoutRequestSerializer(data=request.query_params)
+        query = JobTokenRequestSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         if form := query.validated_data.get("format"):
-            return self.hand_out(request, form, query.validated_data)
+            return self.job_token(request, form, query.validated_data)
         caller = caller_of(request)
         if caller.job_token:
-            return Response({"token": shown_token(request).reveal()})
+            return Response({"token": presented_token(request).reveal()})
         token = start_key_session(caller=caller, now=timezone.now())
         return Response({"token": token.reveal()})
 
-    def hand_out(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
+    def job_token(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
         """Answer with a job token in a form."""
-        minted = hand_out_job_token(
+        minted = get_or_create_job_token(
             caller=caller_of(request),
-            shown=shown_token(request),
+            presented_token=presented_token(request),
             product_slugs=asked["product"],
             life_seconds=asked["expires_in"],
             for_a_step=form != JSON,
             now=timezone.now(),
         )
-        return handout_answer(minted, form=form, delivery=StepDelivery(asked["delivery"]))
+        return job_token_response(minted, form=form, delivery=StepDelivery(asked["delivery"]))
 
     @extend_schema(operation_id="end_token", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
         """End the job token or the key session that was shown."""
-        end_token(caller=caller_of(request), now=timezone.now())
+        revoke_token(caller=caller_of(request), now=timezone.now())
         return Response(status=204)
 
 
@@ -251,8 +253,8 @@ class IdentityTokenView(OpenView):
 
     def handle_exception(self, exc: Exception) -> Response:
         """A token that is refused counts as a wrong key does."""
-        told = too_many_failures(self.request) if isinstance(exc, REFUSED) else None
-        return super().handle_exception(told or exc)
+        too_many = too_many_failures(self.request) if isinstance(exc, REFUSED) else None
+        return super().handle_exception(too_many or exc)
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
@@ -263,7 +265,7 @@ class IdentityTokenView(OpenView):
         operation_id="mint_job_token",
         auth=[],
         request=IdentityTokenSerializer,
-        responses=HANDOUT_RESPONSES,
+        responses=JOB_TOKEN_RESPONSES,
     )
     def post(self, request: Request) -> HttpResponseBase:
         serializer = IdentityTokenSerializer(data=request.data)
@@ -277,4 +279,4 @@ class IdentityTokenView(OpenView):
             now=timezone.now(),
         )
         delivery = StepDelivery(fields["delivery"])
-        return handout_answer(minted, form=fields["format"], delivery=delivery)
+        return job_token_response(minted, form=fields["format"], delivery=delivery)

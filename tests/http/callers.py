@@ -13,11 +13,11 @@ from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import (
     command_line_user,
     create_client,
-    end_job_token,
     make_api_key,
+    revoke_api_key,
+    revoke_job_token,
     start_job_token,
     start_key_session,
-    withdraw_api_key,
 )
 from credentials.access.registrations import register_owned_build
 from credentials.models import Client
@@ -73,7 +73,7 @@ def withdrawn_key(world: World, _job: str) -> dict[str, str]:
     key = world.key()
     row = world.caller(key).api_key
     assert row is not None
-    withdraw_api_key(key=row, actor=command_line_user(), now=world.now)
+    revoke_api_key(key=row, actor=command_line_user(), now=world.now)
     return bearer(key)
 
 
@@ -90,7 +90,7 @@ def ended_job(world: World, _job: str) -> dict[str, str]:
     job = world.job()
     row = world.caller(job).job_token
     assert row is not None
-    end_job_token(job_token=row, now=world.now)
+    revoke_job_token(job_token=row, now=world.now)
     return bearer(job)
 
 

@@ -12,8 +12,8 @@ from credentials.access.callers import Caller
 from credentials.access.clients import (
     command_line_user,
     make_api_key,
+    revoke_api_key,
     start_job_token,
-    withdraw_api_key,
 )
 from credentials.models import ApiKey, Client, Grant
 from tests.http.conftest import Send
@@ -163,7 +163,7 @@ def test_grant_that_ended_ends_for_the_limited_key(
 
 
 def withdraw_in_the_admin(key: ApiKey) -> None:
-    withdraw_api_key(key=key, actor=command_line_user(), now=timezone.now())
+    revoke_api_key(key=key, actor=command_line_user(), now=timezone.now())
 
 
 ENDS: dict[str, Callable[[ApiKey], object]] = {

@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.clients import command_line_user, withdraw_api_key
+from credentials.access.clients import command_line_user, revoke_api_key
 from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
@@ -87,7 +87,7 @@ def test_key_session_dies_with_its_keys_expiry(later: Callable[[float], None], s
 
 
 def withdraw() -> None:
-    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 
 def disable() -> None:

@@ -13,10 +13,10 @@ from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import (
     command_line_user,
-    end_job_token,
+    revoke_api_key,
+    revoke_job_token,
     start_job_token,
     start_key_session,
-    withdraw_api_key,
 )
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, KeySession
 from tests.conftest import api_for, raw_key
@@ -115,7 +115,7 @@ def test_closed_build_is_refused_although_it_is_in_memory(
 
 ENDING: dict[str, tuple[Callable[[], Any], int, str]] = {
     "key withdrawn": (
-        lambda: withdraw_api_key(
+        lambda: revoke_api_key(
             key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now()
         ),
         401,
@@ -142,7 +142,7 @@ def test_job_token_that_ended_is_refused_although_it_is_in_memory(new_job: NewJo
     job = new_job()
     job.post("/products/guide/builds/", {"git_refs": ["main"]})
     job.get("/credentials")
-    end_job_token(job_token=JobToken.objects.get(), now=timezone.now())
+    revoke_job_token(job_token=JobToken.objects.get(), now=timezone.now())
     assert_problem(job.get("/credentials"), 401, "invalid_credentials")
 
 

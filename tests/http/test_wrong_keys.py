@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.clients import command_line_user, start_key_session, withdraw_api_key
+from credentials.access.clients import command_line_user, revoke_api_key, start_key_session
 from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
@@ -87,7 +87,7 @@ def test_malformed_or_wrong_header_is_refused(
 
 
 def withdraw() -> None:
-    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 
 def let_it_expire() -> None:

@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client as Browser
 from pytest_django import Settings
 
-from credentials.access.throttling import Brake, count_failure
+from credentials.access.throttling import Throttle, count_failure
 from ltdkeeper.caches import IN_PROCESS, TABLE, cache_settings
 
 THREADS = 16  # as many as answer at once by default, two processes with 8 each
@@ -94,7 +94,7 @@ def redis(settings: Settings, tmp_path: Path) -> Iterator[None]:
 
 
 def count(address: str) -> list[int | None]:
-    return [count_failure(brake=Brake.TOKEN, address=address, now=NOW) for _ in range(12)]
+    return [count_failure(throttle=Throttle.TOKEN, address=address, now=NOW) for _ in range(12)]
 
 
 @pytest.mark.parametrize("kind", ["table", "redis"])
@@ -137,11 +137,15 @@ def test_of_120_wrong_passwords_at_once_at_most_ten_reach_the_hash(
 def test_failures_from_many_addresses_make_none_forgotten(table: None, settings: Settings) -> None:
     settings.CACHES["default"]["OPTIONS"]["MAX_ENTRIES"] = 5
     settings.CACHES = dict(settings.CACHES)
-    attacked = {"brake": Brake.LOGIN, "address": "192.0.2.7", "now": NOW}  # the first by its key
+    attacked = {
+        "throttle": Throttle.LOGIN,
+        "address": "192.0.2.7",
+        "now": NOW,
+    }  # the first by its key
     assert [count_failure(**attacked) for _ in range(10)] == [None] * 10
     for last in range(20):
-        count_failure(brake=Brake.LOGIN, address=f"198.51.100.{last}", now=NOW)
-        count_failure(brake=Brake.TOKEN, address=f"203.0.113.{last}", now=NOW)
+        count_failure(throttle=Throttle.LOGIN, address=f"198.51.100.{last}", now=NOW)
+        count_failure(throttle=Throttle.TOKEN, address=f"203.0.113.{last}", now=NOW)
     assert count_failure(**attacked) == 45
 
 

@@ -51,7 +51,7 @@ SURVIVORS = {
         "legal: Conditions = with_usual_events(kind, conditions, )",
     ): _EVENTS,
     (
-        "credentials.rules.networks.x_counted_network",
+        "credentials.rules.networks.x_throttle_key",
         "return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=None))",
     ): "None is as false as False",
     (

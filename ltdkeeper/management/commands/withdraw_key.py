@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from credentials.access.clients import command_line_user, withdraw_api_key
+from credentials.access.clients import command_line_user, revoke_api_key
 from credentials.models import ApiKey
 from ltdkeeper.management.outcomes import ServiceCommand, wrong_argument
 
@@ -21,5 +21,5 @@ class Command(ServiceCommand):
         key = ApiKey.objects.filter(public_id=public_id).first()
         if key is None:
             raise wrong_argument("There is no API key of that id. The admin lists them.")
-        key = withdraw_api_key(key=key, actor=command_line_user(), now=timezone.now())
+        key = revoke_api_key(key=key, actor=command_line_user(), now=timezone.now())
         self.stdout.write(f"{key} of {key.client} is withdrawn since {key.withdrawn_at:%F %T} UTC.")

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import command_line_user, start_key_session, withdraw_api_key
+from credentials.access.clients import command_line_user, revoke_api_key, start_key_session
 from credentials.errors import InvalidCredentials
 from credentials.models import ApiKey, Client, KeySession
 from tests.conftest import raw_key
@@ -87,7 +87,7 @@ def test_name_may_be_left_out_or_be_the_client_s(show: Show, key: str, session: 
 
 
 def withdraw(now: datetime) -> None:
-    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=now)
+    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=now)
 
 
 ENDED: dict[str, Callable[[datetime], object]] = {

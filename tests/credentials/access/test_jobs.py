@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import end_job_token, start_job_token
+from credentials.access.clients import revoke_job_token, start_job_token
 from credentials.errors import InvalidCredentials, LifeOutOfRange
 from credentials.models import ApiKey, Client, JobGrant, JobToken
 from credentials.rules.secret import Secret
@@ -72,7 +72,7 @@ def test_caller_expires_with_whichever_ends_first(make_job: MakeJob, now: dateti
 
 
 ENDS = {
-    "the token ended": lambda job, now: end_job_token(job_token=job.job_token, now=now),
+    "the token ended": lambda job, now: revoke_job_token(job_token=job.job_token, now=now),
     "the token expired": lambda _job, now: JobToken.objects.update(
         created_at=now - timedelta(hours=2), expires_at=now
     ),
@@ -92,8 +92,8 @@ def test_token_dies_with_what_it_rests_on(case: str, caller: Caller, now: dateti
 
 
 def test_ending_again_changes_nothing(job: Caller, now: datetime) -> None:
-    end_job_token(job_token=job.job_token, now=now)
-    end_job_token(job_token=job.job_token, now=now + timedelta(hours=1))
+    revoke_job_token(job_token=job.job_token, now=now)
+    revoke_job_token(job_token=job.job_token, now=now + timedelta(hours=1))
     assert JobToken.objects.get().ended_at == now
 
 

@@ -13,8 +13,8 @@ from credentials.access.callers import Caller
 from credentials.access.clients import (
     command_line_user,
     make_api_key,
+    revoke_api_key,
     start_key_session,
-    withdraw_api_key,
 )
 from credentials.models import ApiKey, Client, KeySession
 from tests.credentials.cells import cells
@@ -62,15 +62,15 @@ def test_making_a_key_is_in_the_admin_log(client: Client, actor: User) -> None:
 
 def test_withdrawing_a_key_is_in_the_admin_log(client: Client, actor: User, now: datetime) -> None:
     key, _ = make_api_key(client=client, actor=actor)
-    withdraw_api_key(key=key, actor=actor, now=now)
+    revoke_api_key(key=key, actor=actor, now=now)
     entry = LogEntry.objects.get(action_flag=CHANGE)
     assert (entry.user, entry.object_id, entry.change_message) == (actor, str(key.pk), "Withdrawn.")
 
 
 def test_withdrawing_again_changes_nothing(client: Client, actor: User, now: datetime) -> None:
     key, _ = make_api_key(client=client, actor=actor)
-    withdraw_api_key(key=key, actor=actor, now=now)
-    again = withdraw_api_key(key=key, actor=actor, now=now + MINUTE)
+    revoke_api_key(key=key, actor=actor, now=now)
+    again = revoke_api_key(key=key, actor=actor, now=now + MINUTE)
     assert again.withdrawn_at == ApiKey.objects.get().withdrawn_at == now
     assert LogEntry.objects.filter(action_flag=CHANGE).count() == 1
 
@@ -81,14 +81,14 @@ def test_withdrawing_writes_no_other_key_and_no_other_field(
     key, _ = make_api_key(client=client, actor=actor, label="old")
     other, _ = make_api_key(client=client, actor=actor)
     ApiKey.objects.update(label="new")
-    withdraw_api_key(key=key, actor=actor, now=now)
+    revoke_api_key(key=key, actor=actor, now=now)
     assert ApiKey.objects.get(withdrawn_at=None) == other
     assert ApiKey.objects.get(pk=key.pk).label == "new"
 
 
 WRITES: dict[str, Callable[[Client, User, datetime], object]] = {
     "making": lambda client, actor, now: make_api_key(client=client, actor=actor),
-    "withdrawing": lambda client, actor, now: withdraw_api_key(
+    "withdrawing": lambda client, actor, now: revoke_api_key(
         key=ApiKey.objects.get(), actor=actor, now=now
     ),
 }

@@ -8,8 +8,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.db import DatabaseError, OperationalError
 from pytest_django import Settings
 
-from credentials.access import throttling as brakes
-from credentials.access.throttling import Brake, count_failure, take_back
+from credentials.access import throttling
+from credentials.access.throttling import Throttle, count_failure, take_back
 from tests.ltdkeeper.log_lines import log_at
 
 NOW = datetime(2026, 11, 23, 12, 0, 15, tzinfo=UTC)
@@ -25,7 +25,7 @@ def _limit(settings: Settings) -> None:
 def fail(times: int = 1, address: str = ADDRESS, now: datetime = NOW, **more: Any) -> Any:
     """Fail so often; what the last one was told."""
     told = [
-        count_failure(**{"brake": Brake.TOKEN, "address": address, "now": now, **more})
+        count_failure(**{"throttle": Throttle.TOKEN, "address": address, "now": now, **more})
         for _ in range(times)
     ]
     return told[-1]
@@ -51,7 +51,7 @@ def test_the_next_minute_counts_anew() -> None:
     assert fail(now=NOW + timedelta(seconds=45)) == 60
 
 
-# fails, is asked about -> is braked with it
+# fails, is asked about -> is throttled with it
 TOGETHER = {
     "the same": (ADDRESS, ADDRESS, True),
     "another": (ADDRESS, OTHER, False),
@@ -71,11 +71,11 @@ def test_addresses_are_counted_together_or_apart(case: str) -> None:
 
 def test_tokens_and_logins_are_counted_apart() -> None:
     fail(LIMIT + 1)
-    assert fail(brake=Brake.LOGIN) is None
+    assert fail(throttle=Throttle.LOGIN) is None
 
 
 def test_what_was_right_is_taken_back_once() -> None:
-    asked = {"brake": Brake.TOKEN, "address": ADDRESS, "now": NOW}
+    asked = {"throttle": Throttle.TOKEN, "address": ADDRESS, "now": NOW}
     for _ in range(LIMIT + 1):
         assert fail() is None
         take_back(**asked)
@@ -87,7 +87,7 @@ def test_taking_back_one_of_many_at_once_lets_no_other_through(
 ) -> None:
     monkeypatch.setattr(LocMemCache, "get", lambda *_: 0)  # all looked before any was counted
     assert [fail() for _ in range(LIMIT + 5)] == [None] * LIMIT + [45] * 5
-    take_back(brake=Brake.TOKEN, address=ADDRESS, now=NOW)
+    take_back(throttle=Throttle.TOKEN, address=ADDRESS, now=NOW)
     assert fail() == 45
 
 
@@ -161,9 +161,9 @@ def away(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> lis
 @pytest.mark.parametrize("away", AWAY, indirect=True)
 def test_cache_that_is_away_tells_nobody_to_wait(away: list[str]) -> None:
     for ask in (count_failure, take_back):
-        asked = [ask(brake=Brake.TOKEN, address=ADDRESS, now=NOW) for _ in range(LIMIT + 2)]
+        asked = [ask(throttle=Throttle.TOKEN, address=ADDRESS, now=NOW) for _ in range(LIMIT + 2)]
         assert asked == [None] * (LIMIT + 2)
-        brakes.cooldown.clear()
+        throttling.cooldown.clear()
 
 
 def test_cache_that_failed_is_left_alone_for_a_moment(
@@ -171,7 +171,7 @@ def test_cache_that_failed_is_left_alone_for_a_moment(
 ) -> None:
     fail(20)
     assert len(away) == 1
-    brakes.cooldown.clear()
+    throttling.cooldown.clear()
     fail()
     assert len(away) == 2
 
@@ -179,17 +179,21 @@ def test_cache_that_failed_is_left_alone_for_a_moment(
 BUSY = OperationalError("database is locked")
 
 
-@pytest.mark.parametrize(("brake", "told"), [(Brake.LOGIN, 1), (Brake.TOKEN, None)])
+@pytest.mark.parametrize(("throttle", "told"), [(Throttle.LOGIN, 1), (Throttle.TOKEN, None)])
 def test_busy_table_has_logins_wait_and_nobody_else(
-    brake: Brake, told: int | None, away: list[str], monkeypatch: pytest.MonkeyPatch
+    throttle: Throttle, told: int | None, away: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(AWAY, "connection", BUSY)
-    assert [fail(brake=Brake.TOKEN), fail(brake=brake), fail(brake=brake)] == [None, told, told]
+    assert [fail(throttle=Throttle.TOKEN), fail(throttle=throttle), fail(throttle=throttle)] == [
+        None,
+        told,
+        told,
+    ]
 
 
 def test_first_failure_that_was_not_added_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocMemCache, "add", lambda *_, **__: False)
-    assert fail(brake=Brake.LOGIN) == 1
+    assert fail(throttle=Throttle.LOGIN) == 1
 
 
 def test_cache_that_is_away_is_logged(away: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from credentials.job_environment.variables import Step, StepDelivery, StorePlace
+from credentials.job_environment.variables import Endpoint, Step, StepDelivery
 from credentials.rules.secret import Secret
 
 TOKEN = "ltdj_" + "a1b2c3d4e5f6" + "_" + "0123456789abcdef" * 4
@@ -16,7 +16,7 @@ def step(**fields: Any) -> Step:
         "client_name": "ci",
         "token": Secret(TOKEN),
         "product_slugs": ("handbook",),
-        "store": StorePlace(region="eu-central-1"),
+        "store": Endpoint(region="eu-central-1"),
         "delivery": StepDelivery.PROCESS,
     }
     return Step(**ordinary | fields)  # type: ignore[arg-type]

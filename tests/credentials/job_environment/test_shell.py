@@ -14,8 +14,8 @@ from credentials.job_environment.variables import (
     SCRIPT,
     TAKEN_AWAY,
     TURNED_OFF,
+    Endpoint,
     StepDelivery,
-    StorePlace,
 )
 from credentials.rules.secret import Secret
 from tests.credentials.job_environment.steps import BOUNDARY, TOKEN, printed, read, step
@@ -23,8 +23,8 @@ from tests.shells import SHELLS, evaluated
 from tests.test_docs import ROOT
 
 IN_EVERY_SHELL = pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
-AWS_STORE = StorePlace(region="eu-central-1")
-OTHER_STORE = StorePlace(region="us-east-1", endpoint_url="http://[::1]:9000", addressing="path")
+AWS_STORE = Endpoint(region="eu-central-1")
+OTHER_STORE = Endpoint(region="us-east-1", endpoint_url="http://[::1]:9000", addressing="path")
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), min_size=1)
 ANY_NAME = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 SEVERAL = settings(
@@ -158,7 +158,7 @@ def test_failure_leaves_no_other_way_in(shell: list[str], tmp_path: Path) -> Non
     ids=["AWS", "another store"],
 )
 def test_endpoint_is_set_where_the_store_has_one(
-    store: StorePlace, expected: list[str], tmp_path: Path
+    store: Endpoint, expected: list[str], tmp_path: Path
 ) -> None:
     then = printed("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
     done = evaluated(SHELLS["sh"], shell_lines(step(store=store)), folder=tmp_path, then=then)

@@ -1,6 +1,6 @@
 """From which networks a key is taken, and what failures are counted under."""
 
-from credentials.rules.networks import counted_network, is_network, is_within
+from credentials.rules.networks import is_network, is_within, throttle_key
 
 OFFICE, OFFICE6 = "192.0.2.0/24", "2001:db8:1::/48"
 
@@ -69,4 +69,4 @@ COUNTED = {
 
 
 def test_failures_are_counted_by_address_or_64() -> None:
-    assert {address: counted_network(address) for address in COUNTED} == COUNTED
+    assert {address: throttle_key(address) for address in COUNTED} == COUNTED

@@ -12,7 +12,7 @@ from builds.errors import BuildClosed
 from builds.models import Build, Product, Store
 from builds.services import Survey, delete_build
 from credentials.access.callers import Caller, Origin
-from credentials.access.clients import command_line_user, withdraw_api_key
+from credentials.access.clients import command_line_user, revoke_api_key
 from credentials.errors import (
     DurationOutOfRange,
     NotYourBuild,
@@ -107,7 +107,7 @@ def disable_client() -> None:
 
 
 def withdraw_key() -> None:
-    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 
 MEANWHILE = {

@@ -12,7 +12,7 @@ from builds.errors import BuildClosed, DomainError
 from builds.models import Build, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
-from credentials.access.clients import command_line_user, make_api_key, withdraw_api_key
+from credentials.access.clients import command_line_user, make_api_key, revoke_api_key
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
@@ -56,7 +56,7 @@ def test_second_call_is_served_from_memory(ask: Ask, sts: FakeSts) -> None:
 
 
 def end_the_key() -> None:
-    withdraw_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
+    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 
 REFUSED: dict[str, tuple[Callable[[], object], type[DomainError]]] = {
