@@ -201,6 +201,10 @@ class StsUnreachable(StsError):
     retry_after = 5
 
 
+class SessionNotReady(StsUnreachable):
+    message = "The session is not ready yet. Ask again after the time in Retry-After."
+
+
 class RoleNotAssumable(StsError):
     code = "role_not_assumable"
     message = "The store refuses the upload role to this service. Its operators must look."

@@ -21,7 +21,7 @@ from credentials.access.clients import command_line_user, create_client, make_ap
 from credentials.access.registrations import register_owned_build
 from credentials.models import ApiKey, Client
 from credentials.vending import serving
-from credentials.vending.memory import Flights
+from credentials.vending.memory import SingleFlight
 from credentials.vending.sts import cooldown
 from tests.fake_sts import FakeSts
 from tests.settings import DATABASE_URL
@@ -95,8 +95,8 @@ def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test is served what another was issued. Sessions are issued in the test's own thread,
     but for the tests that are about threads.
     """
-    serving.kept_sessions.clear()
-    monkeypatch.setattr(serving, "flights", Flights(_SameThread))
+    serving.session_cache.clear()
+    monkeypatch.setattr(serving, "single_flight", SingleFlight(_SameThread))
 
 
 @pytest.fixture

@@ -19,8 +19,7 @@ from credentials.errors import (
     VendorCredentialsRefused,
 )
 from credentials.models import Delivery
-from credentials.vending.issuing import VendedSession, issue_session
-from credentials.vending.session_clients import s3_client
+from credentials.vending.issuing import VendedSession, issue_session, s3_client
 from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
 INSIDE = Origin(agent="ltdkeeper doctor")

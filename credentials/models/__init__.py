@@ -4,7 +4,7 @@ from credentials.models.clients import Client, Grant
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
 from credentials.models.sessions import (
-    INSIDE,
+    INTERNAL,
     WRITING,
     Delivery,
     IssuedSession,
@@ -20,7 +20,7 @@ from credentials.models.tokens import (
 )
 
 __all__ = [
-    "INSIDE",
+    "INTERNAL",
     "WRITING",
     "ApiKey",
     "ApiKeyQuerySet",

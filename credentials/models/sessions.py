@@ -37,7 +37,7 @@ WRITING = (
     Delivery.POST,
     Delivery.URL,
 )
-INSIDE = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
+INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
 
 
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
@@ -182,3 +182,10 @@ class IssuedSession(models.Model):
 
     def __str__(self) -> str:
         return self.session_name
+
+    @property
+    def existing_build(self) -> Build:
+        """The build, of a row that is being issued or served. Rows outlive their builds."""
+        if self.build is None:
+            raise Build.DoesNotExist(self.root)
+        return self.build

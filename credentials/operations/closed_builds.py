@@ -19,14 +19,13 @@ from django.utils import timezone
 from builds.errors import DomainError
 from builds.models import Build, BuildQuerySet, Store
 from builds.services import Count, find_build, lock_build, record_count, record_purge
-from credentials.access.callers import INTERNAL_TOKEN_NAME, Origin
+from credentials.access.callers import Origin
 from credentials.errors import BuildInUse, ListingUnusable, ObjectsRemain, SessionsAlive, StsError
 from credentials.models import Delivery, IssuedSession
 from credentials.vending.finishing import Types, look_at_types, pages_to_look_at
-from credentials.vending.issuing import PlannedSession, VendedSession, issue_planned
+from credentials.vending.issuing import VendedSession, plan_session, request_session, s3_client
 from credentials.vending.listing import listed_objects
-from credentials.vending.scope import duration_for, policy_for
-from credentials.vending.session_clients import auditor_s3_client, patient_s3_client
+from credentials.vending.store_clients import UNATTENDED, store_client
 from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code, loggable
 
 # Sessions for the service's own work on closed builds: to count what is there, to clean up.
@@ -49,19 +48,12 @@ def issue_inside_session(
     build = find_build(build_id=build_id)
     if not _may_be_used(build, delivery):
         raise BuildInUse
-    plan = PlannedSession(
-        build=build,
-        delivery=delivery,
-        policy=policy_for(build, delivery),
-        seconds=duration_for(build, delivery, None),
-        client=None,
-        client_name=INTERNAL_TOKEN_NAME,
-        token_name=INTERNAL_TOKEN_NAME,
-        still_stands=lambda _now, *, lock: _may_be_used(  # noqa: ARG005 - always locked
-            lock_build(build_id=build_id), delivery
-        ),
-    )
-    return issue_planned(plan=plan, origin=origin, now=now)
+    row = plan_session(caller=None, build=build, delivery=delivery, origin=origin, now=now)
+
+    def still_stands(**_now: datetime) -> bool:
+        return _may_be_used(lock_build(build_id=build_id), delivery)
+
+    return request_session(row, still_stands=still_stands)
 
 
 def _may_be_used(build: Build, delivery: Delivery) -> bool:
@@ -193,11 +185,11 @@ def _require_no_live_session(build: Build) -> None:
 
 
 def _objects(build: Build) -> Iterator[Any]:
-    return listed_objects(patient_s3_client(_session(build, Delivery.LIST)), build)
+    return listed_objects(s3_client(_session(build, Delivery.LIST), UNATTENDED), build)
 
 
 def _remove(build: Build, keys: list[str]) -> None:
-    s3 = patient_s3_client(_session(build, Delivery.CLEAN))
+    s3 = s3_client(_session(build, Delivery.CLEAN), UNATTENDED)
     for key in keys:
         s3.delete_object(Bucket=build.bucket_name, Key=key)
 
@@ -244,10 +236,11 @@ def count_build(build: Build, auditor: boto3.session.Session | None = None) -> O
     vended = issue_inside_session(
         build_id=build.pk, delivery=Delivery.LIST, origin=COUNTING, now=timezone.now()
     )
-    count, pages = _figures(build, listed_objects(patient_s3_client(vended), build))
+    count, pages = _figures(build, listed_objects(s3_client(vended, UNATTENDED), build))
     types = ""
     if auditor:
-        types = look_at_types(lambda: auditor_s3_client(auditor, build.product.store), build, pages)
+        client_of = partial(store_client, build.product.store, "s3", auditor, UNATTENDED)
+        types = look_at_types(client_of, build, pages)
         count = replace(count, has_untyped_pages=types == Types.UNTYPED)
     record_count(build_id=build.pk, count=count, now=timezone.now())
     return Outcome(

@@ -1,4 +1,10 @@
-"""Finish a build: look at what arrived, hold it against the ledger, close it."""
+"""Finish a build: look at what arrived, compare it with the ledger, close it.
+
+The look is one page of at most 1,000 keys within about 2 s, with a session that may only list. The
+store being away is an answer, not an error: finishing must not depend on it. In a store with sync,
+where the upload role may read at all, the types of some pages are looked at too, begun within a
+second and never waited for longer than for the listing.
+"""
 
 import math
 import time
@@ -25,18 +31,10 @@ from credentials.errors import (
     StsError,
 )
 from credentials.models import Delivery, IssuedSession
-from credentials.vending.issuing import VendedSession, issue_session
+from credentials.vending.issuing import VendedSession, issue_session, s3_client
 from credentials.vending.listing import objects_on
-from credentials.vending.session_clients import s3_client
 from credentials.vending.store_errors import CALL_FAILED, error_code, loggable
 from credentials.vending.store_errors import UNREADABLE as NOT_READABLE
-
-# What lies below a build's root, seen with a session that may only list it.
-#
-# One page of at most 1,000 keys within about 2 s. The store being away is an answer, not an
-# error: finishing a build must not depend on it. In a store with sync, where the upload role may
-# read at all, the types of some pages are looked at too, begun within a second and never waited
-# for longer than for the listing.
 
 PAGE_KEYS = 1000
 PAGES_LOOKED_AT = 3
@@ -45,6 +43,8 @@ LOOKING_BEGINS_WITHIN = 1.0
 NO_TYPE = {"", "application/octet-stream", "binary/octet-stream"}
 
 UNREADABLE = "listing_unreadable"
+
+log = structlog.get_logger(__name__)
 
 
 class Types(StrEnum):
@@ -55,7 +55,34 @@ class Types(StrEnum):
     UNSEEN = "unseen"
 
 
-log = structlog.get_logger(__name__)
+def finish_owned_build(
+    *, caller: Caller, build_id: int, empty_allowed: bool, origin: Origin, now: datetime
+) -> Build:
+    """Close the caller's build as complete; finishing it again gives the same answer.
+
+    Raises as `closable_build` does, BuildClosed, EmptyBuild. A build with objects for which no
+    session that can write was ever issued is marked: other credentials wrote them, most likely
+    static keys in the uploader's environment, which win silently over ours.
+    """
+    build = closable_build(caller=caller, build_id=build_id)
+    if build.state(now) is Build.State.FINISHED:
+        return build
+    try:
+        survey = survey_build(caller=caller, build=build, origin=origin, now=now)
+    except (BuildClosed, SessionWithheld):
+        # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
+        build = closable_build(caller=caller, build_id=build_id)
+        if build.state(now) is Build.State.FINISHED:
+            return build
+        raise
+    written = IssuedSession.objects.for_build(build).issued().writing().exists()
+    return finish_build(
+        build_id=build_id,
+        survey=survey,
+        empty_allowed=empty_allowed,
+        written_without_session=survey.has_objects is True and not written,
+        now=now,
+    )
 
 
 def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:
@@ -141,34 +168,4 @@ def _read(page: Any, build: Build) -> Survey:
         object_count=len(objects),
         byte_count=sum(entry["Size"] for entry in objects),
         has_objects=bool(objects),
-    )
-
-
-def finish_owned_build(
-    *, caller: Caller, build_id: int, empty_allowed: bool, origin: Origin, now: datetime
-) -> Build:
-    """Close the caller's build as complete; finishing it again gives the same answer.
-
-    Raises as `closable_build` does, BuildClosed, EmptyBuild. A build with objects for which no
-    session that can write was ever issued is marked: other credentials wrote them, most likely
-    static keys in the uploader's environment, which win silently over ours.
-    """
-    build = closable_build(caller=caller, build_id=build_id)
-    if build.state(now) is Build.State.FINISHED:
-        return build
-    try:
-        survey = survey_build(caller=caller, build=build, origin=origin, now=now)
-    except (BuildClosed, SessionWithheld):
-        # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
-        build = closable_build(caller=caller, build_id=build_id)
-        if build.state(now) is Build.State.FINISHED:
-            return build
-        raise
-    written = IssuedSession.objects.for_build(build).issued().writing().exists()
-    return finish_build(
-        build_id=build_id,
-        survey=survey,
-        empty_allowed=empty_allowed,
-        written_without_session=survey.has_objects is True and not written,
-        now=now,
     )

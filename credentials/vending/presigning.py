@@ -1,4 +1,4 @@
-"""Presigned POSTs for the directories of a build."""
+"""Presigned POSTs for directories of a build, and presigned PUTs for its single files."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -27,7 +27,8 @@ from credentials.rules.presigned_forms import (
 )
 from credentials.vending.issuing import VendedSession
 from credentials.vending.serving import session_to_sign
-from credentials.vending.signing import Signer, SigningIdentity, bucket_url, identity_for_posts
+from credentials.vending.signing import Signer, bucket_url, signer_for_posts
+from credentials.vending.store_clients import AccessKey
 
 CLOSED = "The build that was just registered is deleted: register again."
 WAITS = "The build is registered: register it again with the same slug, and this job gets it."
@@ -51,6 +52,23 @@ class SignedPosts:
     directories: Mapping[str, SignedPost]
 
 
+@dataclass(frozen=True, kw_only=True)
+class SignedPut:
+    """An address, and the headers that have to be sent with a PUT to it, as they are."""
+
+    url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedPuts:
+    """A PUT for each file that was asked for, by exactly its key."""
+
+    session_id: str
+    expires_at: datetime
+    files: Mapping[str, SignedPut]
+
+
 def presign_posts(
     *, caller: Caller, build_id: int, directories: Sequence[str], origin: Origin, now: datetime
 ) -> SignedPosts:
@@ -60,8 +78,8 @@ def presign_posts(
     """
     build = owned_build(caller=caller, build_id=build_id)
     check_directories(directories, root_bytes=len(build.root))
-    identity = identity_for_posts(build.product.store)
-    return _sign(caller, build, directories, origin, now, identity)
+    signer = signer_for_posts(build.product.store)
+    return _sign(caller, build, directories, origin, now, signer)
 
 
 def register_build_with_posts(
@@ -83,14 +101,14 @@ def register_build_with_posts(
     """
     root = build_root(product.slug, slug or "x" * ULID_LENGTH)
     check_directories(directories, root_bytes=len(root))
-    identity = identity_for_posts(product.store)
+    signer = signer_for_posts(product.store)
     build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
     waits = caller.job_token is not None and slug is not None
     with ExitStack() as undo:
         if not waits:
             undo.callback(delete_build, build_id=build.pk, now=now)
         try:
-            posts = _sign(caller, build, directories, origin, now, identity)
+            posts = _sign(caller, build, directories, origin, now, signer)
         except DomainError as err:
             err.message = f"{err.message} {WAITS if waits else CLOSED}"
             raise
@@ -104,15 +122,10 @@ def _sign(
     directories: Sequence[str],
     origin: Origin,
     now: datetime,
-    identity: SigningIdentity | None,
+    key: AccessKey | None,
 ) -> SignedPosts:
     vended = session_to_sign(
-        caller=caller,
-        build_id=build.pk,
-        delivery=Delivery.POST,
-        origin=origin,
-        now=now,
-        identity=identity,
+        caller=caller, build=build, delivery=Delivery.POST, origin=origin, now=now, signer=key
     )
     signer, terms = signer_of(vended), terms_of(vended.build)
 
@@ -150,26 +163,6 @@ def terms_of(build: Build) -> Terms:
     )
 
 
-# Presigned PUTs for single files of a build: for clients with nothing but an HTTP client.
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignedPut:
-    """An address, and the headers that have to be sent with a PUT to it, as they are."""
-
-    url: str
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignedPuts:
-    """A PUT for each file that was asked for, by exactly its key."""
-
-    session_id: str
-    expires_at: datetime
-    files: Mapping[str, SignedPut]
-
-
 def presign_puts(
     *, caller: Caller, build_id: int, files: Sequence[WantedFile], origin: Origin, now: datetime
 ) -> SignedPuts:
@@ -180,7 +173,7 @@ def presign_puts(
     build = owned_build(caller=caller, build_id=build_id)
     check_files([file.key for file in files], root_bytes=len(build.root))
     vended = session_to_sign(
-        caller=caller, build_id=build_id, delivery=Delivery.URL, origin=origin, now=now
+        caller=caller, build=build, delivery=Delivery.URL, origin=origin, now=now
     )
     signer, terms = signer_of(vended), terms_of(vended.build)
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from builds.models import Build
 from builds.names import build_root
 from credentials.errors import ScopeChanged
-from credentials.models import INSIDE, Delivery
+from credentials.models import INTERNAL, Delivery
 from credentials.rules.durations import DurationLimits
 from credentials.rules.policy import (
     Scope,
@@ -21,7 +21,7 @@ from credentials.rules.policy import (
 )
 
 REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
-INSIDE_SECONDS = 900
+INTERNAL_SECONDS = 900
 PRESIGNING = {Delivery.POST: "LTD_POST_LIFETIME", Delivery.URL: "LTD_URL_LIFETIME"}
 MAKE_POLICY = {
     Delivery.LIST: listing_policy,
@@ -44,8 +44,8 @@ def duration_limits(build: Build) -> DurationLimits:
 def duration_for(build: Build, delivery: Delivery, asked_seconds: int | None) -> int:
     """How many seconds to ask of STS. Raises DurationOutOfRange."""
     limits = duration_limits(build)
-    if delivery in INSIDE:
-        return INSIDE_SECONDS
+    if delivery in INTERNAL:
+        return INTERNAL_SECONDS
     if delivery in REFRESHING:
         return limits.refreshing
     if delivery in PRESIGNING:

@@ -4,11 +4,10 @@ A client per build's session costs milliseconds, one signature tens of microseco
 (`tests/bench/presigning.py`). Nothing here calls a store.
 """
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +15,6 @@ import boto3
 import structlog
 from botocore.auth import S3SigV4PostAuth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 
@@ -29,9 +27,14 @@ from credentials.errors import (
 )
 from credentials.rules.presigned_forms import Form
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import INTERACTIVE, AccessKey, Endpoint, store_client
 from credentials.vending.sts import AssumedSession
 
 UNESCAPED = "/-_.~"
+# Where only an address is wanted: botocore makes none without a key to sign with.
+NOBODY = AccessKey(access_key_id="nobody", secret_access_key=Secret("nobody"))
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,37 +81,50 @@ class Signer:
         )
 
 
-# The identity that signs POSTs for stores that take none of a session: a profile's own key.
-#
-# Such a signature reaches what its policy says and the identity may: one directory of one build.
-# Whoever held the key itself would reach every build of the bucket, so it never leaves this
-# process.
+def bucket_url(store: Store, *, endpoint_url: str) -> str:
+    """The address of the store's bucket at an endpoint (empty: AWS), as SDKs have it.
 
-log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SigningIdentity:
-    """A key of its own that stands in for a session."""
-
-    access_key_id: str
-    secret_access_key: Secret
-
-    def stand_in(self, seconds: int, now: datetime) -> AssumedSession:
-        """The key, to sign with for so many seconds: as a session without a token."""
-        return AssumedSession(
-            access_key_id=self.access_key_id,
-            secret_access_key=self.secret_access_key,
-            session_token=Secret(""),
-            expires_at=now + timedelta(seconds=seconds),
-            assumed_role_id="",
-            packed_policy_percent=None,
-            request_id="",
-        )
+    On AWS, `automatic` is the virtual host in the bucket's own region: botocore's choice for
+    presigned requests is the global host, which answers with a redirect for a while after a
+    bucket was made, and uploaders do not follow it (botocore, `_should_use_global_endpoint`).
+    """
+    style = store.addressing
+    if not endpoint_url and style == Store.Addressing.AUTO:
+        style = Store.Addressing.VIRTUAL.value
+    endpoint = Endpoint(region=store.region, endpoint_url=endpoint_url, addressing=style)
+    return _address(store.bucket, endpoint)
 
 
-def post_signer(store: Store) -> SigningIdentity:
-    """The store's POST-signing identity, as its profile gives it.
+@cache
+def _address(bucket: str, endpoint: Endpoint) -> str:
+    client = store_client(endpoint, "s3", NOBODY, INTERACTIVE)
+    return str(client.generate_presigned_post(bucket, "key")["url"])
+
+
+def signer_for_posts(store: Store) -> AccessKey | None:
+    """The key that signs a store's POSTs; None where a session of the build does.
+
+    Raises PostNotSupported, and what `post_signer` raises.
+
+    AWS takes what a session signed. Any other store has to have shown it: there are some that
+    answer 204 and store nothing, so that an upload would seem to have gone well.
+    """
+    if store.post_support == Store.PostSupport.WORKS:
+        return None
+    if store.post_support == Store.PostSupport.UNKNOWN:
+        if store.endpoint_url:
+            raise PostSupportUnknown
+        return None
+    if not store.post_signer_profile:
+        raise PostNotSupported
+    return post_signer(store)
+
+
+def post_signer(store: Store) -> AccessKey:
+    """The store's POST-signing identity: the key that its profile gives.
+
+    What it signs reaches what the signature says and the identity may: one directory of one build.
+    The key itself reaches every build of the bucket, so it never leaves this process.
 
     Raises PostSignerUnusable where the profile gives no key; where it gives a session's, which may
     end at any time; and where it gives the vendor's, which may do more. VendorCredentialsMissing
@@ -122,9 +138,7 @@ def post_signer(store: Store) -> SigningIdentity:
         raise VendorCredentialsMissing
     if found.access_key == vendor.access_key:
         raise _unusable(store, "it is the vendor's")
-    return SigningIdentity(
-        access_key_id=found.access_key, secret_access_key=Secret(found.secret_key)
-    )
+    return AccessKey(access_key_id=found.access_key, secret_access_key=Secret(found.secret_key))
 
 
 def _key_of(profile: str | None) -> Any:
@@ -149,76 +163,3 @@ def _unusable(store: Store, reason: str) -> PostSignerUnusable:
     profile = store.post_signer_profile
     log.error("post_signer_unusable", store=store.name, profile=profile, reason=reason)
     return PostSignerUnusable()
-
-
-# Who signs a store's POSTs: a session of the build, or an identity of the store's, or nobody.
-
-
-def identity_for_posts(store: Store) -> SigningIdentity | None:
-    """None where a session signs. Raises PostNotSupported, PostSignerUnusable.
-
-    AWS takes what a session signed. Any other store has to have shown it: there are some that
-    answer 204 and store nothing, so that an upload would seem to have gone well.
-    """
-    if store.post_support == Store.PostSupport.WORKS:
-        return None
-    if store.post_support == Store.PostSupport.UNKNOWN:
-        if store.endpoint_url:
-            raise PostSupportUnknown
-        return None
-    if not store.post_signer_profile:
-        raise PostNotSupported
-    return post_signer(store)
-
-
-# Where a store's bucket is reached by those who hold a presigned POST or PUT.
-
-# Only the address is wanted, and botocore makes none without a key to sign with.
-NOBODY = "nobody"
-
-_unsigned = boto3.session.Session()
-_addresses: "dict[BucketPlace, str]" = {}
-_making = threading.Lock()
-
-
-@dataclass(frozen=True, kw_only=True)
-class BucketPlace:
-    """What decides a bucket's address."""
-
-    bucket: str
-    region: str
-    endpoint_url: str
-    addressing: str
-
-
-def bucket_url(store: Store, *, endpoint_url: str) -> str:
-    """The address of the store's bucket at an endpoint (empty: AWS), as SDKs have it.
-
-    On AWS, `automatic` is the virtual host in the bucket's own region: botocore's choice for
-    presigned requests is the global host, which answers with a redirect for a while after a
-    bucket was made, and uploaders do not follow it (botocore, `_should_use_global_endpoint`).
-    """
-    is_aws, style = not endpoint_url, store.addressing
-    place = BucketPlace(
-        bucket=store.bucket,
-        region=store.region,
-        endpoint_url=endpoint_url,
-        addressing="virtual" if is_aws and style == Store.Addressing.AUTO else style,
-    )
-    if (url := _addresses.get(place)) is None:
-        with _making:
-            url = _addresses[place] = _make(place)
-    return url
-
-
-def _make(place: BucketPlace) -> str:
-    config: Any = {"addressing_style": place.addressing}
-    client = _unsigned.client(
-        "s3",
-        region_name=place.region,
-        endpoint_url=place.endpoint_url or None,
-        aws_access_key_id=NOBODY,
-        aws_secret_access_key=NOBODY,
-        config=Config(signature_version="s3v4", s3=config),
-    )
-    return str(client.generate_presigned_post(place.bucket, NOBODY)["url"])

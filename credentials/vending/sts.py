@@ -1,9 +1,4 @@
-"""The one place that calls STS: a shared client per store and process, time-outs, typed errors.
-
-How long is waited, and how often is tried, is said by a `Patience`. `total_max_attempts` counts
-attempts; `max_attempts: 2` would be three (botocore's retry guide, and measured against a hanging
-server).
-"""
+"""The one place that calls STS: a shared client per endpoint and process, and typed errors."""
 
 import re
 import threading
@@ -13,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import structlog
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from django.conf import settings
 
 from builds.models import Store
 from builds.names import has_controls
 from credentials.errors import StsBadAnswer, StsUnreachable
 from credentials.rules.cooldown import Cooldown
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey, Endpoint, Patience, store_client
 from credentials.vending.store_errors import (
     CALL_FAILED,
     TIMED_OUT,
@@ -41,42 +35,21 @@ LATEST_EXPIRY = timedelta(hours=12)
 ACCESS_KEY_ID = re.compile(r"[A-Za-z0-9_.+/=-]{1,128}\Z", re.ASCII)
 LONGEST_ROLE_ID, LONGEST_REQUEST_ID, LARGEST_PACKED_SIZE = 193, 128, 1000
 
+USUAL = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
+# Where the answer may come late: another attempt would be another session.
+ONE_LONG_ATTEMPT = Patience(connect_seconds=1.0, read_seconds=5.0, attempts=1)
+
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Endpoint:
-    """What makes two stores share a client."""
-
-    region: str
-    endpoint_url: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long a call waits to connect and for an answer, in seconds, and how often it is tried."""
-
-    connect_seconds: float
-    read_seconds: float
-    attempts: int
-
-
-USUAL = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
-# For whom the answer may come late: another attempt would be another session.
-ONE_LONG_ATTEMPT = Patience(connect_seconds=1.0, read_seconds=5.0, attempts=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AssumedSession:
+class AssumedSession(AccessKey):
     """An STS session as the store gave it. The secrets are here and nowhere else."""
 
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret
     expires_at: datetime
-    assumed_role_id: str
-    packed_policy_percent: int | None
-    request_id: str
+    assumed_role_id: str = ""
+    packed_policy_percent: int | None = None
+    sts_request_id: str = ""
 
 
 _clients: "dict[tuple[Endpoint, Patience], STSClient]" = {}
@@ -142,7 +115,7 @@ def _read(answer: Any) -> AssumedSession:
                 answer.get("AssumedRoleUser", {}).get("AssumedRoleId", ""), LONGEST_ROLE_ID
             ),
             packed_policy_percent=_percent(answer.get("PackedPolicySize")),
-            request_id=_short(
+            sts_request_id=_short(
                 answer.get("ResponseMetadata", {}).get("RequestId", ""), LONGEST_REQUEST_ID
             ),
         )
@@ -187,18 +160,8 @@ def _endpoint(store: Store) -> Endpoint:
 
 
 def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
-    config = Config(
-        connect_timeout=patience.connect_seconds,
-        read_timeout=patience.read_seconds,
-        retries={"mode": "standard", "total_max_attempts": patience.attempts},
-        max_pool_connections=max(10, settings.LTD_WEB_THREADS),
-    )
-    return boto3.session.Session().client(
-        "sts",
-        region_name=endpoint.region,
-        endpoint_url=endpoint.endpoint_url or None,
-        config=config,
-    )
+    client: STSClient = store_client(endpoint, "sts", boto3.session.Session(), patience)
+    return client
 
 
 def warm_up() -> None:

@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from credentials.access.rights import open_build
+from builds.models import Build
+from credentials.access.rights import open_build, owned_build
 from credentials.models import Delivery
 from credentials.vending.issuing import VendedSession, issue_session
 from credentials.vending.serving import serve_session
@@ -99,11 +100,11 @@ class RefreshingView(NeverStored, APIView):
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [TokenAuthentication(tells_to_wait=False)]
 
-    def serve(self, request: Request, build_id: int, delivery: Delivery) -> Response:
+    def serve(self, request: Request, build: Build, delivery: Delivery) -> Response:
         """Answer with a session from memory, or with a new one."""
         vended = serve_session(
             caller=caller_of(request),
-            build_id=build_id,
+            build=build,
             delivery=delivery,
             origin=origin_of(request),
             now=timezone.now(),
@@ -131,7 +132,7 @@ class OpenBuildCredentialsView(RefreshingView):
             product_slug=query.validated_data["product"],
             now=timezone.now(),
         )
-        return self.serve(request, build.pk, Delivery(query.validated_data["delivery"]))
+        return self.serve(request, build, Delivery(query.validated_data["delivery"]))
 
 
 class BuildCredentialsView(RefreshingView):
@@ -167,4 +168,5 @@ class BuildCredentialsView(RefreshingView):
         """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
         serializer = RefreshRequestSerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
-        return self.serve(request, build_id, Delivery(serializer.validated_data["delivery"]))
+        build = owned_build(caller=caller_of(request), build_id=build_id)
+        return self.serve(request, build, Delivery(serializer.validated_data["delivery"]))

@@ -40,7 +40,7 @@ def one_signature(caller: Caller, build: Build, count: int) -> list[Times]:
     """A POST and a PUT, signed with a session that is there already."""
     now = timezone.now()
     vended = session_to_sign(
-        caller=caller, build_id=build.pk, delivery=Delivery.POST, origin=ORIGIN, now=now
+        caller=caller, build=build, delivery=Delivery.POST, origin=ORIGIN, now=now
     )
     signer, terms = signer_of(vended), terms_of(vended.build)
     headers = {"Content-Length": "5"}

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.vending import session_clients
+from credentials.vending import store_clients
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
 from tests.http.canned_sts import CannedSts, canned_listing
@@ -86,7 +86,7 @@ def canned(sts: FakeSts, monkeypatch: pytest.MonkeyPatch) -> Iterator[CannedSts]
     """In place of the fake: botocore itself, with canned answers to AssumeRole and listings."""
     answers = CannedSts()
     monkeypatch.setattr("credentials.vending.sts.client_for", lambda *_: answers.client)
-    with canned_listing(session_clients._boto_session().events):
+    with canned_listing(store_clients._shared_session().events):
         yield answers
 
 

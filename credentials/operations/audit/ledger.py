@@ -20,7 +20,7 @@ from credentials.audit.rules import (
     is_unused,
     outlives_its_build,
 )
-from credentials.models import INSIDE, ApiKey, IssuedSession
+from credentials.models import INTERNAL, ApiKey, IssuedSession
 from credentials.vending.scope import duration_limits
 
 # What is wrong with who may ask: keys that nobody needs, clients at their limits.
@@ -118,7 +118,7 @@ def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
     live = IssuedSession.objects.active(now).select_related("build__product__store", "client")
     for row in live.iterator(CHUNK):
         yield from _about_length(row)
-        if row.delivery not in INSIDE:  # those never left this service
+        if row.delivery not in INTERNAL:  # those never left this service
             yield from _about_build(row, now, grace)
             yield from _about_client(row)
 

@@ -21,8 +21,8 @@ from credentials.models.runs import IsolationRun
 from credentials.operations.isolation.calls import CALLS, NOT_STORED, PAGE, Call, Scene, parts_of
 from credentials.operations.isolation.posting import BODY, note_post_support
 from credentials.rules.verdicts import Line, Outcome, is_passed, summary
-from credentials.vending.issuing import VendedSession, issue_session
-from credentials.vending.session_clients import s3_client, sts_client
+from credentials.vending.issuing import VendedSession, issue_session, s3_client
+from credentials.vending.store_clients import INTERACTIVE, store_client
 from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
 # The builds that a check is made with: a product of its own in each store, made when needed.
@@ -134,12 +134,12 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
 
 def _scene(canaries: Canaries) -> Scene:
     """The session, and in each neighbour a page and an upload begun, with its own credentials."""
-    own = _issue(canaries, canaries.own, Delivery.PROBE)
+    own, store = _issue(canaries, canaries.own, Delivery.PROBE), canaries.own.product.store
     scene = Scene(
         session=own,
         s3=s3_client(own),
-        sts=sts_client(own),
-        store=canaries.own.product.store,
+        sts=store_client(store, "sts", own.assumed, INTERACTIVE),
+        store=store,
         own=canaries.own,
         sibling=canaries.sibling,
         other=canaries.other,

@@ -18,7 +18,7 @@ from credentials.errors import (
     StsBadAnswer,
     StsThrottled,
 )
-from credentials.models import INSIDE, Delivery, IssuedSession
+from credentials.models import INTERNAL, Delivery, IssuedSession
 from credentials.rules import policy as policies
 from credentials.vending.issuing import VendedSession
 from tests.fake_sts import FakeSts
@@ -67,7 +67,7 @@ def test_unproven_store_is_refused_to_callers_and_open_to_the_check(
     delivery: Delivery, issue: Issue, sts: FakeSts, settings: Settings
 ) -> None:
     settings.LTD_REQUIRE_ISOLATION_CHECK = True
-    if delivery in INSIDE:
+    if delivery in INTERNAL:
         assert issue(delivery=delivery).row.status == "issued"
         return
     with pytest.raises(IsolationNotProven):

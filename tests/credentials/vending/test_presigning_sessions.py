@@ -13,6 +13,7 @@ from builds.models import Build, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import command_line_user, make_api_key, revoke_api_key
+from credentials.access.rights import owned_build
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
@@ -22,10 +23,10 @@ from credentials.errors import (
 )
 from credentials.models import ApiKey, Client, Delivery, Grant, IssuedSession, Registration
 from credentials.rules.secret import Secret
+from credentials.vending import issuing
 from credentials.vending.issuing import VendedSession
-from credentials.vending.serving import kept_sessions, session_to_sign
-from credentials.vending.signing import SigningIdentity
-from credentials.vending.sts import AssumedSession
+from credentials.vending.serving import session_cache, session_to_sign
+from credentials.vending.store_clients import AccessKey
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,15 +36,15 @@ Ask = Callable[..., VendedSession]
 
 @pytest.fixture
 def ask(caller: Caller, build: Build, sts: FakeSts) -> Ask:
-    def call(**changes: Any) -> VendedSession:
+    def call(build_id: int | None = None, **changes: Any) -> VendedSession:
         arguments = {
             "caller": caller,
-            "build_id": build.pk,
             "delivery": Delivery.POST,
             "origin": Origin(address="192.0.2.7", agent="uploader/1.0"),
             "now": timezone.now(),
         }
-        return session_to_sign(**(arguments | changes))
+        found = owned_build(caller=changes.get("caller", caller), build_id=build_id or build.pk)
+        return session_to_sign(**(arguments | changes), build=found)
 
     return call
 
@@ -164,17 +165,17 @@ def test_serving_again_is_noted(ask: Ask, sts: FakeSts, now: datetime) -> None:
 
 def test_losing_the_memory_costs_one_session(ask: Ask, sts: FakeSts) -> None:
     ask()
-    kept_sessions.clear()
+    session_cache.clear()
     ask()
     assert len(sts.requests) == 2
 
 
-def identity(access_key_id: str) -> SigningIdentity:
-    return SigningIdentity(access_key_id=access_key_id, secret_access_key=Secret("secret"))
+def key(access_key_id: str) -> AccessKey:
+    return AccessKey(access_key_id=access_key_id, secret_access_key=Secret("secret"))
 
 
 def test_identity_signs_in_place_of_a_session_and_is_recorded(ask: Ask, sts: FakeSts) -> None:
-    vended = ask(identity=identity("AKIASIGNER"))
+    vended = ask(signer=key("AKIASIGNER"))
     row = IssuedSession.objects.get()
     assert sts.requests == []
     assert (row.status, row.delivery, row.signed_by_identity) == ("issued", "post", True)
@@ -185,18 +186,22 @@ def test_identity_signs_in_place_of_a_session_and_is_recorded(ask: Ask, sts: Fak
 
 def test_identity_signs_for_many_builds(ask: Ask, register: Callable[..., Build]) -> None:
     for _ in range(2):
-        ask(build_id=register().pk, identity=identity("AKIASIGNER"))
+        ask(build_id=register().pk, signer=key("AKIASIGNER"))
     assert IssuedSession.objects.filter(access_key_id="AKIASIGNER").count() == 2
 
 
-def test_identity_is_held_to_the_right_to_the_build(ask: Ask, build: Build) -> None:
-    class Closing(SigningIdentity):
-        def stand_in(self, seconds: int, now: datetime) -> AssumedSession:
-            delete_build(build_id=build.pk, now=now)
-            return super().stand_in(seconds, now)
+def test_identity_is_held_to_the_right_to_the_build(
+    ask: Ask, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = issuing._stand_in
 
+    def closing(*arguments: Any) -> Any:
+        delete_build(build_id=build.pk, now=timezone.now())
+        return stand_in(*arguments)
+
+    monkeypatch.setattr(issuing, "_stand_in", closing)
     with pytest.raises(SessionWithheld):
-        ask(identity=Closing(access_key_id="AKIASIGNER", secret_access_key=Secret("secret")))
+        ask(signer=key("AKIASIGNER"))
     assert IssuedSession.objects.get().status == "withheld"
 
 
@@ -209,5 +214,5 @@ def test_what_another_signer_signed_with_is_not_served(
     first: str | None, second: str | None, ask: Ask
 ) -> None:
     for signer in (first, second):
-        ask(identity=identity(signer) if signer else None)
+        ask(signer=key(signer) if signer else None)
     assert IssuedSession.objects.count() == (1 if first == second else 2)

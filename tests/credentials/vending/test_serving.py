@@ -15,13 +15,14 @@ from builds.errors import BuildClosed
 from builds.models import Build, Product, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
+from credentials.access.rights import owned_build
 from credentials.errors import (
     IsolationNotProven,
     NotYourBuild,
     ProductNotGranted,
     ScopeChanged,
+    SessionNotReady,
     SessionWithheld,
-    StsUnreachable,
 )
 from credentials.models import (
     ApiKey,
@@ -33,27 +34,30 @@ from credentials.models import (
     Registration,
 )
 from credentials.operations.isolation.checking import request_check
+from credentials.rules.secret import Secret
 from credentials.vending import serving
 from credentials.vending.issuing import VendedSession
-from credentials.vending.memory import StillUnderWayError, TooManyUnderWayError
+from credentials.vending.memory import NotReadyError
+from credentials.vending.store_clients import AccessKey
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db
+
+ORIGIN = Origin(address="192.0.2.7", agent="sdk/1.0")
 
 Serve = Callable[..., VendedSession]
 
 
 @pytest.fixture
 def serve(caller: Caller, build: Build, sts: FakeSts) -> Serve:
-    def call(**changes: Any) -> VendedSession:
-        arguments = {
-            "caller": caller,
-            "build_id": build.pk,
-            "delivery": Delivery.CONTAINER,
-            "origin": Origin(address="192.0.2.7", agent="sdk/1.0"),
-            "now": timezone.now(),
-        }
-        return serving.serve_session(**(arguments | changes))
+    def call(caller: Caller = caller, delivery: Delivery = Delivery.CONTAINER) -> VendedSession:
+        return serving.serve_session(
+            caller=caller,
+            build=owned_build(caller=caller, build_id=build.pk),
+            delivery=delivery,
+            origin=ORIGIN,
+            now=timezone.now(),
+        )
 
     return call
 
@@ -76,10 +80,10 @@ def test_row_is_served_again_as_the_orm_would(
     row_id = serve().row.pk
     later = {name: now + value for name, value in ROWS[case].items() if name == "expires_at"}
     IssuedSession.objects.update(**ROWS[case] | later)
-    plan = serving.plan_to_serve(caller, build.pk, Delivery.CONTAINER, now)
-    rows = IssuedSession.objects.reusable(now).for_build(build).filter(policy=plan.policy)
-    assert serving.reusable_row(row_id, plan, now) == rows.filter(pk=row_id).first()
-    assert serving.reusable_row("another", plan, now) is None
+    planned = serving.plan_to_serve(caller, build, Delivery.CONTAINER, ORIGIN, now)
+    rows = IssuedSession.objects.reusable(now).for_build(build).filter(policy=planned.policy)
+    assert serving.reusable_row(row_id, planned, now) == rows.filter(pk=row_id).first()
+    assert serving.reusable_row("another", planned, now) is None
 
 
 def test_second_ask_gets_the_same_without_a_call_or_a_row(serve: Serve, sts: FakeSts) -> None:
@@ -183,7 +187,7 @@ def test_closed_build_is_dropped_from_memory(serve: Serve, build: Build) -> None
     delete_build(build_id=build.pk, now=timezone.now())
     with pytest.raises(BuildClosed):
         serve()
-    assert len(serving.kept_sessions) == 0
+    assert len(serving.session_cache) == 0
 
 
 def test_deliveries_are_kept_apart(serve: Serve, sts: FakeSts) -> None:
@@ -199,10 +203,37 @@ def test_another_key_of_the_client_has_sessions_of_its_own(
     assert serve(caller=make_caller("ci")).assumed is not serve().assumed
 
 
-def test_each_job_token_has_a_place_of_its_own(serve: Serve, caller: Caller, build: Build) -> None:
-    plan = serving.plan_to_serve(caller, build.pk, Delivery.CONTAINER, timezone.now())
-    jobs = [replace(caller, job_token=JobToken(pk=number)) for number in (1, 2)]
-    assert len({serving.session_key(each, plan) for each in (caller, *jobs)}) == 3
+OTHERWISE: dict[str, dict[str, Any]] = {
+    "build": {"build": Build(pk=0)},
+    "delivery": {"delivery": "process"},
+    "policy": {"policy": "{}"},
+    "duration": {"duration_seconds": 900},
+    "role": {"role_arn": "arn:aws:iam::123456789012:role/other"},
+    "region": {"store": {"region": "eu-west-1"}},
+    "endpoint": {"store": {"endpoint_url": "http://ceph.internal:7480"}},
+    "client": {"caller": {"client": Client(pk=0)}},
+    "key": {"caller": {"api_key": ApiKey(pk=0)}},
+    "job token": {"caller": {"job_token": JobToken(pk=0)}},
+    "signer": {"signer": AccessKey(access_key_id="AKIASIGNER", secret_access_key=Secret("x"))},
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_whatever_differs_has_a_place_of_its_own(
+    case: str, caller: Caller, build: Build, now: datetime
+) -> None:
+    row = serving.plan_to_serve(caller, build, Delivery.CONTAINER, ORIGIN, now)
+    usual = serving.session_key(caller, row)
+    assert serving.session_key(caller, row) == usual
+    changes = dict(OTHERWISE[case])
+    signer = changes.pop("signer", None)
+    asker = replace(caller, **changes.pop("caller", {}))
+    for name, value in changes.pop("store", {}).items():
+        setattr(build.product.store, name, value)
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.existing_build.product = build.product
+    assert serving.session_key(asker, row, signer) != usual
 
 
 def test_every_answer_has_more_than_16_minutes_left(serve: Serve, sts: FakeSts) -> None:
@@ -241,62 +272,30 @@ def test_busy_database_does_not_refuse_what_is_in_memory(
         assert serve().assumed is first.assumed
 
 
-def too_many(**_: Any) -> None:
-    raise TooManyUnderWayError
-
-
-def waits_for_sts(*, work: Any, **_: Any) -> None:
-    work.is_asking_sts = True
-    raise StillUnderWayError(work)
-
-
-def waits_for_the_database(*, work: Any, **_: Any) -> None:
-    raise StillUnderWayError(work)
-
-
-LATE: dict[str, tuple[Callable[..., None], type[Exception]]] = {
-    "too many": (too_many, StsUnreachable),
-    "STS": (waits_for_sts, StsUnreachable),
-    "database": (waits_for_the_database, OperationalError),
-}
-
-
-@pytest.mark.parametrize("case", LATE)
-def test_what_takes_too_long_is_told_by_what_is_waited_for(
-    case: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    late, error = LATE[case]
-    monkeypatch.setattr(serving.flights, "join", late)
-    with pytest.raises(error):
-        serve()
-
-
-def test_database_is_waited_for_before_and_after_sts(
+def test_what_takes_too_long_is_there_for_the_next_ask(
     serve: Serve, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
+    def late(_key: object, work: Callable[[], object], **_: object) -> None:
+        work()
+        raise NotReadyError
 
-    def join(*, work: Any, **_: Any) -> tuple[VendedSession, bool]:
-        sts.during = lambda: seen.append(work.is_asking_sts)
-        seen.append(work.is_asking_sts)
-        vended = work()
-        seen.append(work.is_asking_sts)
-        return vended, True
-
-    monkeypatch.setattr(serving.flights, "join", join)
-    serve()
-    assert seen == [False, True, False]
+    with monkeypatch.context() as patch:
+        patch.setattr(serving.single_flight, "do", late)
+        with pytest.raises(SessionNotReady):
+            serve()
+    assert serve().row == IssuedSession.objects.get()
+    assert len(sts.requests) == 1
 
 
-def another_s(serve: Serve) -> Callable[..., Any]:
+def begun_by_another(serve: Serve) -> Callable[..., Any]:
     """A flight that another asker began: it issues, and this caller only waited."""
-    return lambda *, work, **_: (work(), False)
+    return lambda _key, work, **_: (work(), False)
 
 
 def test_who_only_waited_is_served_from_memory(
     serve: Serve, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving.flights, "join", another_s(serve))
+    monkeypatch.setattr(serving.single_flight, "do", begun_by_another(serve))
     vended = serve()
     assert vended.assumed.access_key_id == IssuedSession.objects.get().access_key_id
     assert len(sts.requests) == 1
@@ -317,12 +316,12 @@ def test_right_that_ended_while_waiting_is_seen(
 ) -> None:
     change, error = WHILE_WAITING[case]
 
-    def join(*, work: Callable[[], Any], **_: Any) -> tuple[Any, bool]:
+    def do(_key: Any, work: Callable[[], Any], **_: Any) -> tuple[Any, bool]:
         result = work()
         change()
         return result, False
 
-    monkeypatch.setattr(serving.flights, "join", join)
+    monkeypatch.setattr(serving.single_flight, "do", do)
     with pytest.raises(error):
         serve()
 
@@ -330,11 +329,11 @@ def test_right_that_ended_while_waiting_is_seen(
 def test_session_that_came_while_looking_is_not_issued_again(
     serve: Serve, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def join(*, work: Callable[[], Any], **_: Any) -> tuple[Any, bool]:
+    def do(_key: Any, work: Callable[[], Any], **_: Any) -> tuple[Any, bool]:
         work()
         return work(), True
 
-    monkeypatch.setattr(serving.flights, "join", join)
+    monkeypatch.setattr(serving.single_flight, "do", do)
     serve()
     assert len(sts.requests) == 1
 
@@ -355,4 +354,4 @@ def test_secrets_are_in_memory_only(serve: Serve, sts: FakeSts, caplog: Any) -> 
     serve()
     row = IssuedSession.objects.values().get()
     assert [secret for secret in sts.secrets if secret in f"{row}{caplog.text}"] == []
-    assert [secret for secret in sts.secrets if secret in repr(vars(serving.kept_sessions))] == []
+    assert [secret for secret in sts.secrets if secret in repr(vars(serving.session_cache))] == []

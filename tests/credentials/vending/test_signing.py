@@ -44,7 +44,7 @@ def signer(token: str) -> Signer:
         expires_at=EXPIRES_AT,
         assumed_role_id="",
         packed_policy_percent=None,
-        request_id="",
+        sts_request_id="",
     )
     url = "https://docs.s3.eu-central-1.amazonaws.com/"
     return Signer(session=session, region="eu-central-1", bucket_url=url, expires_at=EXPIRES_AT)

@@ -13,7 +13,7 @@ from credentials.errors import (
     VendorCredentialsMissing,
 )
 from credentials.vending import signing as identities
-from credentials.vending.signing import identity_for_posts, post_signer
+from credentials.vending.signing import post_signer, signer_for_posts
 
 VENDOR, SIGNER = "AKIAVENDOR", "AKIASIGNER"
 
@@ -96,20 +96,20 @@ BY_SESSION = {
 
 @pytest.mark.parametrize("case", BY_SESSION)
 def test_session_signs_where_posts_are_taken(case: str) -> None:
-    assert identity_for_posts(BY_SESSION[case]) is None
+    assert signer_for_posts(BY_SESSION[case]) is None
 
 
 def test_identity_signs_only_where_a_session_s_posts_are_not_taken(
     write: Callable[[str], object],
 ) -> None:
     write(profile(SIGNER))
-    found = identity_for_posts(store())
+    found = signer_for_posts(store())
     assert found is not None
     assert found.access_key_id == SIGNER
 
 
 def test_nobody_signs_for_a_store_without_either() -> None:
     with pytest.raises(PostNotSupported):
-        identity_for_posts(store(post_signer_profile=""))
+        signer_for_posts(store(post_signer_profile=""))
     with pytest.raises(PostSupportUnknown):
-        identity_for_posts(store(post_support="unknown", endpoint_url="https://s3.example.org"))
+        signer_for_posts(store(post_support="unknown", endpoint_url="https://s3.example.org"))

@@ -91,7 +91,7 @@ def test_answer_is_read_whole(answer: Answer) -> None:
     assert session.access_key_id == "ASIAONLYFORTESTS"
     assert session.expires_at == CREDENTIALS["Expiration"]
     assert session.assumed_role_id == "AROA:session"
-    assert (session.packed_policy_percent, session.request_id) == (41, "request-1")
+    assert (session.packed_policy_percent, session.sts_request_id) == (41, "request-1")
 
 
 def test_session_shows_no_secret(answer: Answer) -> None:
@@ -105,7 +105,7 @@ def test_store_may_leave_out_what_is_only_for_the_ledger(answer: Answer) -> None
     answer({"Credentials": CREDENTIALS})
     session = assume()
     assert (session.assumed_role_id, session.packed_policy_percent) == ("", None)
-    assert session.request_id == ""
+    assert session.sts_request_id == ""
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)

@@ -75,7 +75,7 @@ def test_answer_of_botocore_is_read(sent: list[AWSPreparedRequest], now: datetim
     assert session.session_token.reveal()
     assert session.expires_at.utcoffset() is not None
     assert session.assumed_role_id.endswith(":01j-guide")
-    assert session.request_id
+    assert session.sts_request_id
 
 
 EXPIRES = (datetime.now(UTC) + timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -16,8 +16,8 @@ from credentials.access.callers import Caller, Origin
 from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
 from credentials.models import Delivery, Grant, IssuedSession, Registration
 from credentials.vending.finishing import survey_build
-from credentials.vending.issuing import issue_session
-from credentials.vending.session_clients import s3_client, sts_client
+from credentials.vending.issuing import issue_session, s3_client
+from credentials.vending.store_clients import UNATTENDED
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -274,7 +274,7 @@ def test_clients_act_with_the_session_alone(
     vended = issue_session(
         caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=Origin(), now=now
     )
-    for client in (s3_client(vended), sts_client(vended)):
+    for client in (s3_client(vended), s3_client(vended, UNATTENDED)):
         used = client._request_signer._credentials  # type: ignore[attr-defined]
         assert used.access_key == vended.assumed.access_key_id
         assert [used.secret_key, used.token] == sts.secrets

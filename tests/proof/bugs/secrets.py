@@ -53,12 +53,14 @@ LEFT_BEHIND_BUGS = (
         "credentials/vending/issuing.py",
         "tests/credentials/vending/test_issuing_details.py",
         session_token_in_the_ledger=(
-            "row.sts_request_id = assumed.request_id",
-            "row.sts_request_id = assumed.session_token.reveal()[:64]",
+            "    row.completed_at = now\n",
+            "    row.completed_at = now\n"
+            "    row.sts_request_id = assumed.session_token.reveal()[:64]\n",
         ),
         secret_key_in_the_ledger=(
-            "row.assumed_role_id = assumed.assumed_role_id",
-            "row.assumed_role_id = assumed.secret_access_key.reveal()",
+            "    row.completed_at = now\n",
+            "    row.completed_at = now\n"
+            "    row.assumed_role_id = assumed.secret_access_key.reveal()\n",
         ),
     )
     | bugs_in(

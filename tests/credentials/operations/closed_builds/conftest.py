@@ -62,7 +62,7 @@ def lie(
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, sts: FakeSts) -> FakeStore:
     store = FakeStore()
-    monkeypatch.setattr(closed_builds, "patient_s3_client", store.client_of)
+    monkeypatch.setattr(closed_builds, "s3_client", store.client_of)
     return store
 
 

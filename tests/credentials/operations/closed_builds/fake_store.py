@@ -31,7 +31,7 @@ class FakeStore:
     keeps_what_is_deleted: bool = False
     lies: dict[str, Lie] = field(default_factory=dict)
 
-    def client_of(self, vended: Any) -> "FakeStore":
+    def client_of(self, vended: Any, _patience: Any) -> "FakeStore":
         self.sessions.append(vended)
         return self
 

@@ -19,7 +19,7 @@ from builds.services import Count, record_count
 from credentials.models import IssuedSession
 from credentials.operations import closed_builds as walking
 from credentials.operations.closed_builds import count_build, count_builds
-from credentials.vending.session_clients import auditor_s3_client
+from credentials.vending.store_clients import UNATTENDED, store_client
 from ltdkeeper.management.commands.count_builds import TYPES_NOT_LOOKED_AT
 from tests.conftest import EPOCH
 from tests.credentials.operations.closed_builds.conftest import MakeBuild
@@ -217,13 +217,13 @@ def auditor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAuditor:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     fake = FakeAuditor()
 
-    def client(session: boto3.session.Session, _store: Store) -> FakeAuditor:
+    def client(_store: Store, _service: str, session: Any, _patience: Any) -> FakeAuditor:
         assert session.profile_name == "auditor"
         if fake.error:
             raise fake.error
         return fake
 
-    monkeypatch.setattr("credentials.operations.closed_builds.auditor_s3_client", client)
+    monkeypatch.setattr("credentials.operations.closed_builds.store_client", client)
     return fake
 
 
@@ -293,7 +293,7 @@ def test_auditor_asks_the_store_with_its_own_key(
 ) -> None:
     store.region, store.endpoint_url, store.addressing = "eu-west-1", "http://s3:9000", "path"
     session = boto3.session.Session(aws_access_key_id="auditor", aws_secret_access_key="x")
-    client = auditor_s3_client(session, store)
+    client = store_client(store, "s3", session, UNATTENDED)
     assert client._request_signer._credentials.access_key == "auditor"  # type: ignore[attr-defined]
     assert (client.meta.region_name, client.meta.endpoint_url) == ("eu-west-1", "http://s3:9000")
     assert client.meta.config.s3["addressing_style"] == "path"

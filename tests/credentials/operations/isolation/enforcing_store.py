@@ -43,7 +43,7 @@ def enforce(
         s3.meta.events.register("provide-client-params.s3", judge)
         return s3
 
-    def sts(_vended: VendedSession) -> Any:
+    def sts(*_: Any) -> Any:
         class Refusing:
             def assume_role(self, **_: Any) -> None:
                 raise answer(403, "AccessDenied")
@@ -51,7 +51,7 @@ def enforce(
         return Refusing()
 
     monkeypatch.setattr(checking, "s3_client", client)
-    monkeypatch.setattr(checking, "sts_client", sts)
+    monkeypatch.setattr(checking, "store_client", sts)
     monkeypatch.setattr(posting, "_send", guarded(posting._send, ignoring))
 
 
