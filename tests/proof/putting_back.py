@@ -16,7 +16,9 @@ from tests.proof.tree import copied_tree
 AT_ONCE = 2
 TESTS_FAILED = 1
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
-JUDGING = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--no-header", "--tb=no")
+# Loading schemathesis takes longer than most judges do.
+LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:schemathesis")
+JUDGING = ("-q", "-x", *LEFT_OUT, "--no-header", "--tb=no")
 
 
 @dataclass(frozen=True, kw_only=True)

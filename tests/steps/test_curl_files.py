@@ -16,10 +16,7 @@ from credentials.job_environment.variables import credentials_curl, curl_value
 from credentials.rules.secret import Secret
 from tests.credentials.job_environment.steps import TOKEN, step
 
-pytestmark = [
-    pytest.mark.loopback,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 SEVERAL = settings(
     deadline=None,
     max_examples=60,
