@@ -12,7 +12,7 @@ from builds.errors import SlugTaken
 from builds.models import Build, Product
 from builds.names import ULID_LENGTH
 from builds.services import delete_build
-from credentials.access import rights as ownership
+from credentials.access import registrations
 from credentials.access.callers import Caller
 from credentials.models import KeySession, Registration
 from tests.builds.name_samples import HOSTILE
@@ -166,7 +166,7 @@ def test_build_without_its_owner_is_not_kept(
     def refuse(_row: object) -> None:
         raise OperationalError("disk full")
 
-    monkeypatch.setattr(ownership, "insert", refuse)
+    monkeypatch.setattr(registrations, "insert", refuse)
     with pytest.raises(OperationalError):
         register("v1")
     assert not Build.objects.exists()
