@@ -4,9 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
-from tests.clients.matrix import Row, read_matrix
+from tests.clients.matrix import read_matrix
 from tests.clients.programs import FOLDER, REQUIREMENTS
 from tests.clients.test_other_programs import WAYS
 
@@ -26,20 +24,19 @@ def test_every_row_is_backed_by_a_test_and_every_test_by_a_row() -> None:
     assert backed == {row.way for row in ROWS}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.way)
-def test_versions_are_those_that_are_installed(row: Row) -> None:
-    package, _, version = row.version.partition(" ")
+def test_versions_are_those_that_are_installed() -> None:
     pins = text_of(REQUIREMENTS.glob("*.txt"))
-    assert row.version in NOT_PINNED or f"\n{package}=={version}" in pins
+    named = {row.version for row in ROWS} - set(NOT_PINNED)
+    assert [each for each in named if f"\n{each.replace(' ', '==')}" not in pins] == []
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.way)
-def test_cells_say_what_the_suite_understands(row: Row) -> None:
-    assert row.stores in {"both", "embedded", "Ceph"}
-    assert row.access in {"upload", "sync"}
-    calls, deliveries, sessions = row.promised
-    assert calls >= 0
-    assert 0 <= sessions <= len(deliveries)
+def test_cells_say_what_the_suite_understands() -> None:
+    for row in ROWS:
+        assert row.stores in {"both", "embedded", "Ceph"}
+        assert row.access in {"upload", "sync"}
+        calls, deliveries, sessions = row.promised
+        assert calls >= 0
+        assert 0 <= sessions <= len(deliveries)
 
 
 def test_every_environment_is_used() -> None:

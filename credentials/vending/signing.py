@@ -1,7 +1,7 @@
 """Signature version 4 for POSTs and PUTs, with botocore's own signers and no client.
 
-A client per build's session costs milliseconds, one signature tens of microseconds
-(`tests/bench/presigning.py`). Nothing here calls a store.
+A client per build's session costs milliseconds, one signature tens of microseconds. Nothing here
+calls a store.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Measurements, to be run by hand: `python -m tests.bench.registering`. pytest collects none.
+"""Measurements, to be run by hand: `python -m tests.bench.issuing`. pytest collects none.
 
 Importing this sets Django up, so that the modules here import models at their top.
 """

@@ -12,23 +12,16 @@ from credentials.access.clients import command_line_user, create_client, make_ap
 
 
 @contextmanager
-def fresh_database(title: str = "bench") -> Iterator[str]:
-    """Every table, nothing in them; gives the database's name. May be nested, for two at once."""
+def fresh_database() -> Iterator[None]:
+    """Every table, nothing in them."""
     logging.disable(logging.WARNING)
     before = connection.settings_dict["NAME"]
-    connection.settings_dict["TEST"]["NAME"] = f"{before}.{title}"
-    name = connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.settings_dict["TEST"]["NAME"] = f"{before}.bench"
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
     try:
-        yield name
+        yield
     finally:
-        switch_to(name)
         connection.creation.destroy_test_db(before, verbosity=0)
-
-
-def switch_to(name: str) -> None:
-    """Let what follows use that database."""
-    connection.close()
-    connection.settings_dict["NAME"] = name
 
 
 def caller_of_a_product() -> tuple[Caller, Product]:

@@ -149,15 +149,9 @@ def test_difference_that_makes_no_legal_store_is_a_sentence(
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
-    "name": ("LTD_STORE_NAME", "my store", "name: "),
     "bucket": ("LTD_STORE_BUCKET", "Docs", "bucket: Not the name of an S3 bucket"),
-    "region": ("LTD_STORE_REGION", "EU", "region: Not the name of a region"),
-    "endpoint": ("LTD_STORE_ENDPOINT_URL", "s3.internal", "endpoint_url: Not an address"),
-    "public endpoint": ("LTD_STORE_PUBLIC_ENDPOINT_URL", "x", "public_endpoint_url: Not an"),
     "no role": ("LTD_STORE_ROLE_ARN", "", "role_arn: "),
-    "role": ("LTD_STORE_ROLE_ARN", "upload", "role_arn: Not a role's ARN"),
     "role maximum": ("LTD_STORE_ROLE_MAX_SECONDS", 60, "role_max_seconds: Ensure"),
-    "KMS alias": ("LTD_STORE_KMS_KEY_ARN", "alias/docs", "kms_key_arn: Not a KMS key's ARN"),
     "addressing": ("LTD_STORE_ADDRESSING", "dns", "addressing: Value 'dns' is not a valid choice"),
 }
 

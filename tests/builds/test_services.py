@@ -1,4 +1,7 @@
-"""Products are made and found; builds are finished and deleted once, whoever asks again."""
+"""Products are made and found; a build closes at the moment that it is locked, whole or not at all.
+
+What finishing and deleting answer: tests/http.
+"""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -8,14 +11,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
-from builds.errors import (
-    BuildClosed,
-    EmptyBuild,
-    SlugTaken,
-    UnknownBuild,
-    UnknownProduct,
-    UnknownStore,
-)
+from builds.errors import UnknownBuild, UnknownProduct
 from builds.models import Build, Product, Store
 from builds.services import (
     Survey,
@@ -30,8 +26,6 @@ from builds.services import (
 from tests.builds.name_samples import HOSTILE
 
 FOUND = Survey(object_count=3, byte_count=70, has_objects=True)
-NOTHING = Survey(object_count=0, byte_count=0, has_objects=False)
-UNSEEN = Survey(failure="store_unreachable")
 
 
 @pytest.fixture(autouse=True)
@@ -99,43 +93,10 @@ def test_product_is_made_in_the_named_store(store: Store) -> None:
     assert len(product.surrogate_key) == 32
 
 
-def test_product_in_no_store_is_refused(store: Store) -> None:
-    with pytest.raises(UnknownStore):
-        create_product(slug="guide", store_name="another")
-    assert not Product.objects.exists()
-
-
-def test_product_slug_is_given_once(product: Product) -> None:
-    with pytest.raises(SlugTaken):
-        create_product(slug="guide", store_name="main")
-    assert Product.objects.count() == 1
-
-
 def test_surrogate_keys_are_32_hexadecimal_digits_and_differ() -> None:
     keys = {new_surrogate_key() for _ in range(100)}
     assert len(keys) == 100
     assert all(len(key) == 32 and set(key) <= set("0123456789abcdef") for key in keys)
-
-
-def test_finished_build_keeps_what_was_counted(finish: Callable[..., Build], now: datetime) -> None:
-    finish(written_without_session=True)
-    row = Build.objects.get()
-    assert (row.finished_at, row.object_count, row.byte_count) == (now, 3, 70)
-    assert (row.survey_failure, row.written_without_session) == ("", True)
-
-
-def test_finishing_again_changes_nothing(finish: Callable[..., Build], now: datetime) -> None:
-    first = finish()
-    again = finish(now=now + timedelta(minutes=1), survey=UNSEEN, written_without_session=True)
-    assert (again.finished_at, again.object_count) == (first.finished_at, 3)
-    assert not Build.objects.get().written_without_session
-
-
-def test_finishing_after_the_end_of_the_window_still_says_finished(
-    finish: Callable[..., Build], now: datetime
-) -> None:
-    finish()
-    assert finish(now=now + timedelta(days=2)).finished_at == now
 
 
 def test_build_closes_when_it_is_locked_and_not_when_it_was_asked(
@@ -144,50 +105,6 @@ def test_build_closes_when_it_is_locked_and_not_when_it_was_asked(
     asked = now - timedelta(seconds=3)
     assert finish(now=asked).finished_at == now
     assert delete_build(build_id=Build.objects.get().pk, now=asked).deleted_at == now
-
-
-CLOSED = {
-    "deleted": {"deleted_at": "now"},
-    "out of time": {"open_until": "now", "registered_at": "before"},
-    "deleted after finishing": {"deleted_at": "now", "finished_at": "before"},
-}
-
-
-@pytest.mark.parametrize("case", CLOSED)
-def test_closed_build_is_not_finished(
-    case: str, finish: Callable[..., Build], now: datetime
-) -> None:
-    moments = {"now": now, "before": now - timedelta(hours=1)}
-    Build.objects.update(**{field: moments[name] for field, name in CLOSED[case].items()})
-    with pytest.raises(BuildClosed):
-        finish()
-    assert Build.objects.get().object_count is None
-
-
-def test_empty_build_is_refused_and_stays_open(finish: Callable[..., Build], now: datetime) -> None:
-    with pytest.raises(EmptyBuild):
-        finish(survey=NOTHING)
-    assert Build.objects.get().is_open(now)
-
-
-def test_announced_empty_build_is_finished(finish: Callable[..., Build]) -> None:
-    assert finish(survey=NOTHING, empty_allowed=True).object_count == 0
-
-
-def test_build_is_finished_though_the_store_is_away(finish: Callable[..., Build]) -> None:
-    build = finish(survey=UNSEEN)
-    assert (build.object_count, build.survey_failure) == (None, "store_unreachable")
-
-
-def test_deleting_again_changes_nothing(build: Build, now: datetime) -> None:
-    delete_build(build_id=build.pk, now=now)
-    again = delete_build(build_id=build.pk, now=now + timedelta(minutes=1))
-    assert again.deleted_at == Build.objects.get().deleted_at == now
-
-
-def test_finished_build_can_be_deleted(finish: Callable[..., Build], now: datetime) -> None:
-    build = delete_build(build_id=finish().pk, now=now)
-    assert (build.state(now), build.finished_at) == ("deleted", now)
 
 
 @pytest.mark.parametrize("change", ["finish", "delete"])

@@ -265,10 +265,3 @@ def test_build_deleted_during_the_listing_is_not_finished(send: Send, s3: FakeS3
     s3.sizes, s3.during = [1], lambda: delete(Build.objects.get())
     assert_problem(send(FINISH_BUILD), 409, "build_closed")
     assert Build.objects.get().finished_at is None
-
-
-def test_finished_build_gets_no_more_credentials(send: Send, s3: FakeS3) -> None:
-    s3.sizes = [1]
-    send(FINISH_BUILD)
-    assert_problem(send(ISSUE), 409, "build_closed")
-    assert_problem(send(REFRESH), 409, "build_closed")

@@ -11,8 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.clients import command_line_user, revoke_api_key
-from credentials.models import ApiKey, Client, KeySession
+from credentials.models import ApiKey, KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint
@@ -84,23 +83,6 @@ def test_key_session_dies_with_its_keys_expiry(later: Callable[[float], None], s
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 200
     later(1)
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 401
-
-
-def withdraw() -> None:
-    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
-
-
-def disable() -> None:
-    Client.objects.update(is_active=False)
-
-
-@pytest.mark.parametrize("end", [withdraw, disable])
-def test_key_session_dies_with_its_key(
-    end: Callable[[], None], refused: Refused, token: str
-) -> None:
-    end()
-    shown = basic(token, "")
-    refused(LIST_PRODUCTS, 401, "invalid_credentials", HTTP_AUTHORIZATION=shown)
 
 
 def test_key_session_is_not_prolonged_by_asking_again(

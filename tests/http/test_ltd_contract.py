@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from rest_framework.test import APIClient
 
-from builds.models import Build, Product, Store
+from builds.models import Build, Store
 from credentials.access.callers import Caller
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
@@ -79,16 +79,6 @@ def test_upload_from_token_to_finish(
     assert address.scheme == "https"
 
 
-def test_old_uploader_takes_where_to_write_from_the_answer(conveyor: Conveyor) -> None:
-    """0.4 and ltd-mason send no media type and read these four."""
-    document = conveyor.call("POST", BUILDS, {"git_refs": ["main"]}).json()
-    build = Build.objects.get()
-    assert document["bucket_name"] == "docs-bucket"
-    assert document["bucket_root_dir"] == build.root == f"guide/builds/{build.slug}"
-    assert document["surrogate_key"] == build.surrogate_key
-    assert urlsplit(document["self_url"]).path == f"/builds/{build.pk}"
-
-
 @pytest.mark.parametrize(("sent", "shown"), [(None, None), ("", None), ("octocat", "octocat")])
 def test_requester_is_null_where_nobody_was_named(
     sent: str | None, shown: str | None, conveyor: Conveyor
@@ -143,22 +133,8 @@ def test_lists_are_addresses_that_answer(conveyor: Conveyor) -> None:
     assert conveyor.call("GET", urlsplit(build).path).json()["self_url"] == build
 
 
-def test_deleting_answers_200_with_json(conveyor: Conveyor) -> None:
-    path = urlsplit(conveyor.register("guide", git_refs=["main"]).json()["self_url"]).path
-    answer = conveyor.call("DELETE", path)
-    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
-    assert answer.json()["date_ended"] is not None
-
-
 def test_wrong_password_is_json_with_a_challenge() -> None:
     answer = APIClient().get("/token", HTTP_AUTHORIZATION=basic("ci", "wrong"))
     assert (answer.status_code, answer["Content-Type"]) == (401, MEDIA_TYPE)
     assert answer["WWW-Authenticate"].startswith("Basic")
     assert answer.json()["message"]
-
-
-def test_new_product_answers_201_with_its_location(conveyor: Conveyor) -> None:
-    answer = conveyor.call("POST", "/products/", {"slug": "fresh", "store": "main"})
-    assert answer.status_code == 201
-    assert answer["Location"] == answer.json()["self_url"]
-    assert Product.objects.filter(slug="fresh").exists()

@@ -74,9 +74,9 @@ NO_PRODUCTS = {
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-@pytest.mark.parametrize("path", NOWHERE, ids=[path[:40] for path in NOWHERE])
-def test_address_that_leads_nowhere_is_not_found(path: str, refused: Refused) -> None:
-    refused(Endpoint(method="GET", path=path), 404, "not_found")
+def test_address_that_leads_nowhere_is_not_found(refused: Refused) -> None:
+    for path in NOWHERE:
+        refused(Endpoint(method="GET", path=path), 404, "not_found")
 
 
 @pytest.mark.parametrize("key", ["", "Bearer wrong"], ids=["no key", "wrong key"])

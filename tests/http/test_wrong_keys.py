@@ -9,11 +9,11 @@ import pytest
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.clients import command_line_user, revoke_api_key, start_key_session
-from credentials.models import ApiKey, Client, KeySession
+from credentials.access.clients import start_key_session
+from credentials.models import KeySession
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
-from tests.http.endpoints import ENDPOINTS, ISSUE, TOKEN, Endpoint
+from tests.http.endpoints import ENDPOINTS, ISSUE, TOKEN
 
 pytestmark = pytest.mark.django_db
 
@@ -84,33 +84,6 @@ def test_malformed_or_wrong_header_is_refused(
     header = make_header(raw_key(caller))
     response = refused(ISSUE, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
     assert response["WWW-Authenticate"].startswith("Basic ")
-
-
-def withdraw() -> None:
-    revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
-
-
-def let_it_expire() -> None:
-    ApiKey.objects.update(expires_at=timezone.now())
-
-
-def disable_the_client() -> None:
-    Client.objects.update(is_active=False)
-
-
-ENDS = [withdraw, let_it_expire, disable_the_client]
-
-
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("endpoint", [ISSUE, TOKEN], ids=["issue", "token"])
-def test_ended_key_is_refused_with_all_it_gave(
-    end: Callable[[], None], endpoint: Endpoint, refused: Refused, caller: Caller
-) -> None:
-    session = start_key_session(caller=caller, now=timezone.now()).reveal()
-    end()
-    for raw_token in (raw_key(caller), session):
-        header = f"Bearer {raw_token}"
-        refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
 
 
 def test_ended_key_session_is_refused(refused: Refused, caller: Caller) -> None:

@@ -105,18 +105,18 @@ def test_number_of_git_refs_is_limited(count: int, refused: Refused) -> None:
     refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=["main"] * count))
 
 
-@pytest.mark.parametrize("slug", NO_PRODUCT_SLUG.values(), ids=NO_PRODUCT_SLUG)
-def test_illegal_product_slug_is_refused(slug: str, refused: Refused) -> None:
-    response = refused(CREATE_PRODUCT, 400, "invalid_request", product(slug=slug))
-    assert list(response.json()["errors"]) == ["slug"]
-    assert len(response.content) < 1_000
+def test_illegal_product_slug_is_refused(refused: Refused) -> None:
+    for slug in NO_PRODUCT_SLUG.values():
+        response = refused(CREATE_PRODUCT, 400, "invalid_request", product(slug=slug))
+        assert list(response.json()["errors"]) == ["slug"]
+        assert len(response.content) < 1_000
 
 
-@pytest.mark.parametrize("slug", NO_BUILD_SLUG.values(), ids=NO_BUILD_SLUG)
-def test_illegal_build_slug_is_refused(slug: str, refused: Refused) -> None:
-    response = refused(REGISTER_BUILD, 400, "invalid_request", build(slug=slug))
-    assert list(response.json()["errors"]) == ["slug"]
-    assert len(response.content) < 1_000
+def test_illegal_build_slug_is_refused(refused: Refused) -> None:
+    for slug in NO_BUILD_SLUG.values():
+        response = refused(REGISTER_BUILD, 400, "invalid_request", build(slug=slug))
+        assert list(response.json()["errors"]) == ["slug"]
+        assert len(response.content) < 1_000
 
 
 @pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
