@@ -7,24 +7,16 @@ every call outside a build was refused and no secret was kept.
 
 import argparse
 import os
-import sqlite3
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from demo.job import PRODUCT, Keeper, Published, SiteFile, begin_site, differences, upload_site
 from demo.processes import DemoError, Interrupted, WorkFolder, enter_bare_environment, orderly_end
 from demo.service import CLIENT, STORE_NAME, Embedded, embedded_service, free_port
-
-LEDGER_ROW = """
-SELECT session_name, status, delivery, access_key_id, duration_seconds, expires_at
-FROM credentials_issuedsession WHERE id = ?
-"""
 
 
 def main() -> int:
@@ -66,11 +58,12 @@ def play(*, folder: WorkFolder, site: str) -> list[str]:
             _say("Making the calls that a build's credentials must, and must not, be able to make")
             is_isolated, calls = embedded.service.check_isolation()
             print(calls)
-            row = ledger_row(folder.database, session_id=published.credentials["session_id"])
-            print_facts(site=site or "docs/", files=files, published=published, row=row)
+            print_facts(site=site or "docs/", files=files, published=published)
+            ledger = embedded.service.manage("find", published.credentials["AccessKeyId"])
+            print(ledger, end="")
             reader = embedded.store.client("s3", **asdict(embedded.reader))
             problems = [
-                *problems_of(published, files=files, row=row, is_isolated=is_isolated),
+                *problems_of(published, files=files, is_isolated=is_isolated),
                 *differences(reader, published.build, files),
             ]
             secrets = secrets_of(embedded, published)
@@ -80,34 +73,16 @@ def play(*, folder: WorkFolder, site: str) -> list[str]:
     return [*problems, *sorted(set(kept))]
 
 
-def problems_of(
-    published: Published,
-    *,
-    files: list[SiteFile],
-    row: Mapping[str, Any] | None,
-    is_isolated: bool,
-) -> list[str]:
-    """What the service, its ledger and the check of isolation say otherwise than they should."""
+def problems_of(published: Published, *, files: list[SiteFile], is_isolated: bool) -> list[str]:
+    """What the service and the check of isolation say otherwise than they should."""
     problems = []
     counted = published.build["object_count"], published.build["byte_count"]
     # The service counts what it can see in one page of a listing; beyond that, nothing.
     if counted not in {(None, None), (len(files), sum(file.size for file in files))}:
         problems.append(f"The service counted {counted[0]} files and {counted[1]} bytes.")
-    issued = ("issued", published.credentials["AccessKeyId"])
-    if row is None or (row["status"], row["access_key_id"]) != issued:
-        problems.append("The ledger does not hold the session as issued.")
     if not is_isolated:
         problems.append("The store was not seen to keep builds apart; the calls above say where.")
     return problems
-
-
-def ledger_row(database: Path, *, session_id: str) -> dict[str, Any] | None:
-    """What the service wrote down about a session, read from the database file itself."""
-    uri = f"file:{quote(str(database))}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
-        row = connection.execute(LEDGER_ROW, [session_id]).fetchone()
-    return dict(row) if row else None
 
 
 def secrets_of(embedded: Embedded, published: Published) -> dict[str, str]:
@@ -132,25 +107,18 @@ def leaks(*, secrets: Mapping[str, str], files: Iterable[Path]) -> list[str]:
     return found
 
 
-def print_facts(
-    *, site: str, files: list[SiteFile], published: Published, row: Mapping[str, Any] | None
-) -> None:
-    """What arrived, and what the ledger holds of it, as a short table."""
+def print_facts(*, site: str, files: list[SiteFile], published: Published) -> None:
+    """What arrived, as a short table like those of the commands."""
     build = published.build
-    facts = [
-        ("site", site),
-        ("files", f"{len(files):,} in {published.upload_seconds:.1f} s"),
-        ("bytes", f"{sum(file.size for file in files):,}"),
-        ("root", f"s3://{build['bucket_name']}/{build['bucket_root_dir']}/"),
-    ]
-    if row:
-        facts += [
-            ("session", f"{row['session_name']}, {row['status']} as {row['delivery']}"),
-            ("key", f"{row['access_key_id']}, {row['duration_seconds']} s"),
-            ("until", f"{row['expires_at']} UTC"),
-        ]
-    for name, value in facts:
-        print(f"  {name:<9}{value}")
+    facts = {
+        "site": site,
+        "files": f"{len(files):,} in {published.upload_seconds:.1f} s",
+        "bytes": f"{sum(file.size for file in files):,}",
+        "root": f"s3://{build['bucket_name']}/{build['bucket_root_dir']}/",
+    }
+    print(f"upload to {PRODUCT}")
+    for name, value in facts.items():
+        print(f"  {name:<14} {value}")
 
 
 def _publish(embedded: Embedded, files: list[SiteFile]) -> Published:

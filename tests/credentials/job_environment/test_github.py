@@ -85,12 +85,11 @@ def test_token_is_masked_before_anything_else_is_printed(
     assert done.stderr == b""
 
 
-@IN_EVERY_SHELL
 def test_what_is_set_for_the_job_is_emptied_for_later_steps(
-    shell: list[str], tmp_path: Path, github: dict[str, str]
+    tmp_path: Path, github: dict[str, str]
 ) -> None:
     hostile = dict.fromkeys(TAKEN_AWAY, "hostile")
-    evaluated(shell, lines(), folder=tmp_path, environment=github | hostile)
+    evaluated(SHELLS["sh"], lines(), folder=tmp_path, environment=github | hostile)
     later = later_environment(tmp_path / "github_env")
     left = dict.fromkeys(TAKEN_AWAY, "") | {"AWS_DEFAULT_PROFILE": "ltd"}
     assert {name: later.get(name) for name in TAKEN_AWAY} == left
@@ -141,13 +140,10 @@ def test_elsewhere_it_says_so(tmp_path: Path) -> None:
     assert (done.stdout, b"ask for format=env" in done.stderr) == (b"", True)
 
 
-@IN_EVERY_SHELL
-def test_failure_keeps_nothing_for_later_steps(
-    shell: list[str], tmp_path: Path, github: dict[str, str]
-) -> None:
+def test_failure_keeps_nothing_for_later_steps(tmp_path: Path, github: dict[str, str]) -> None:
     broken = github | {"TMPDIR": "/nonexistent"}
     done = evaluated(
-        shell, lines(), folder=tmp_path, then="echo $?", options="-u", environment=broken
+        SHELLS["sh"], lines(), folder=tmp_path, then="echo $?", options="-u", environment=broken
     )
     assert done.stdout.splitlines()[-1] == b"1"
     assert (tmp_path / "github_env").read_text() == "EARLIER=kept\n"

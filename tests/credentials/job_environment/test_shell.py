@@ -80,10 +80,9 @@ def test_what_would_win_is_taken_away(shell: list[str], tmp_path: Path) -> None:
         assert {name for name in TAKEN_AWAY if found[name] != "<unset>"} == left
 
 
-@IN_EVERY_SHELL
-def test_folder_is_for_its_owner_only(shell: list[str], tmp_path: Path) -> None:
+def test_folder_is_for_its_owner_only(tmp_path: Path) -> None:
     lines = "umask 0\n" + shell_lines(step(product_slugs=("handbook", "guide")))
-    evaluated(shell, lines, folder=tmp_path)
+    evaluated(SHELLS["sh"], lines, folder=tmp_path)
     folder = folder_of(tmp_path)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     names = [
@@ -127,10 +126,10 @@ def test_runner_has_its_own_place_for_temporary_files(tmp_path: Path) -> None:
 BROKEN = {"TMPDIR": "/nonexistent"}
 
 
-@IN_EVERY_SHELL
-def test_failure_stops_a_step_that_stops_at_failures(shell: list[str], tmp_path: Path) -> None:
+def test_failure_stops_a_step_that_stops_at_failures(tmp_path: Path) -> None:
+    then = "echo went on"
     done = evaluated(
-        shell, shell_lines(step()), folder=tmp_path, then="echo went on", environment=BROKEN
+        SHELLS["sh"], shell_lines(step()), folder=tmp_path, then=then, environment=BROKEN
     )
     assert done.returncode != 0
     assert done.stdout == b""
