@@ -2,7 +2,7 @@
 
 STS intersects this with the upload role's own policy. Only Allow statements: what must be denied
 whatever a session says (public ACLs, website redirects) stands in the role's policy
-(`credentials/identities.py`), because as Denies it would not fit here.
+(`credentials/rules/account_documents.py`), because as Denies it would not fit here.
 
 Sources: AssumeRole takes at most 2,048 characters of policy, and a missing or empty policy means
 the whole role (AWS STS API reference, AssumeRole). Multipart create, upload and complete are

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from credentials.stores.operator import AccessKey
+from credentials.operations.account.clients import AccessKey
 from tests.bench.pairs import Cost, Side, cost_of, heading, line, measure_in_turn
 from tests.clients.jobs import begin_job
 from tests.clients.programs import UPLOADS, executable, run

@@ -21,8 +21,6 @@ NOT_MUTATED = {
     "credentials.errors": "the same",
     "credentials.job_environment.": "judged by the shells and programs that read what it writes, "
     "started for each case: some of its bugs are among the named ones instead",
-    "credentials.doctor.": "finds what is wrong in an account and grants nothing: each finding has "
-    "a planted fault and a healthy account in tests/credentials/doctor, on a started store",
 }
 # Tests beside the mirroring ones.
 MORE_JUDGES = ("tests/credentials/rules/test_policy_length.py", "tests/proof/test_details.py")

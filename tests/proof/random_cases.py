@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from builds.names import build_root
-from credentials.identities import boundary_policy, upload_policy
+from credentials.rules.account_documents import boundary_policy, upload_policy
 from credentials.rules.policy import Scope, session_policy
 from tests.proof.evaluators import Question
 from tests.proof.worlds import kms_key

@@ -23,23 +23,11 @@ SURVIVORS = {
         'text = json.dumps(document, separators=(",", ":"), )',
     ): _DEFAULT,
     (
-        "credentials.identities.x__document",
+        "credentials.rules.account_documents.x__document",
         'return json.dumps(document, separators=(",", ":"), )',
     ): _DEFAULT,
     (
-        "credentials.stores.documents.x__document",
-        'return json.dumps(document, separators=(",", ":"), )',
-    ): _DEFAULT,
-    (
-        "credentials.stores.documents.x__document",
-        'return json.dumps(document, separators=(",", ":"), ensure_ascii=None)',
-    ): _ASCII,
-    (
-        "credentials.stores.documents.x__document",
-        'return json.dumps(document, separators=(",", ":"), ensure_ascii=False)',
-    ): _ASCII,
-    (
-        "credentials.stores.documents.x__vendor_reads",
+        "credentials.rules.account_documents.x__vendor_reads",
         'account = role_arn.rpartition(":role/")[0]',
     ): _ONCE,
     (
@@ -55,7 +43,7 @@ SURVIVORS = {
         "return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=None))",
     ): "None is as false as False",
     (
-        "credentials.stores.plan.xǁPlanǁ_account_arn",
+        "credentials.rules.account_documents.xǁWantedAccountǁaccount_arn",
         'return self.role_arn.rpartition(":role/")[0]',
     ): _ONCE,
     (

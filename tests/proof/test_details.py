@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from builds.names import build_root, partition_of
-from credentials.identities import (
+from credentials.rules.account_documents import (
+    auditor_policy,
     boundary_policy,
     post_signer_policy,
     trust_policy,
@@ -18,7 +19,6 @@ from credentials.identities import (
 from credentials.rules.policy import Scope
 from credentials.rules.secret import Secret
 from credentials.rules.verdicts import Line, Outcome, summary
-from credentials.stores.documents import auditor_policy
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
 VENDOR = "arn:aws:iam::123456789012:user/vendor"

@@ -7,7 +7,7 @@ from functools import cached_property
 from hypothesis import strategies as st
 
 from builds.names import build_root, new_build_slug
-from credentials.identities import boundary_policy, upload_policy
+from credentials.rules.account_documents import boundary_policy, upload_policy
 from credentials.rules.policy import (
     KMS_ACTIONS,
     SYNC_ACTIONS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from credentials.stores.outcomes import Status
+from credentials.operations.account.requirements import Status
 from tests.store.answers import ACCEPTED, OTHER_REFUSALS, REFUSED, Answer
 
 

@@ -2,8 +2,8 @@
 
 import os
 
+from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
-from credentials.stores.operator import AccessKey
 from demo.store import REGION
 from tests.store.under_test import StoreUnderTest, User
 

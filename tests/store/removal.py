@@ -6,15 +6,15 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from credentials.stores.operator import Operator
-from credentials.stores.plan import Plan
-from credentials.stores.setting import NOT_FOUND, is_unsupported
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.obstacles import NOT_FOUND, is_unsupported
+from credentials.rules.account_documents import WantedAccount
 from credentials.vending.store_errors import http_status
 
 KINDS = ("vendor", "auditor", "revoker", "signer")
 
 
-def remove_everything(operator: Operator, plan: Plan, *, buckets: list[str]) -> None:
+def remove_everything(operator: StoreClients, plan: WantedAccount, *, buckets: list[str]) -> None:
     """Buckets with all that is in them, role, boundary, users. What is missing is passed over."""
     for bucket in buckets:
         _if_there(partial(_remove_bucket, operator.s3, bucket))

@@ -15,10 +15,11 @@ from urllib.parse import quote
 import boto3
 
 from builds.models import Store
-from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
-from credentials.stores.bucket import placement
-from credentials.stores.operator import AccessKey, Operator
-from credentials.stores.plan import Plan
+from credentials.operations.account.bootstrap import Report, bootstrap_store
+from credentials.operations.account.bucket import placement
+from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.requirements import wanted_account
+from credentials.rules.account_documents import WantedAccount
 from demo.processes import ROOT, bare_environment
 from demo.service import Service, free_port, loopback_url
 from tests.store.removal import remove_everything
@@ -36,8 +37,8 @@ class Account:
 
     store: StoreUnderTest
     row: Store
-    plan: Plan
-    operator: Operator
+    plan: WantedAccount
+    operator: StoreClients
     report: Report
     admin: Any
     elsewhere: str
@@ -61,11 +62,13 @@ def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterat
     name = f"ltdkeeper-{secrets.token_hex(4)}"
     row, plan = named(store, name, with_sync=with_sync)
     session = boto3.session.Session(**session_arguments(store.operator))
-    operator, admin = Operator.of(row, session=session), store.client("s3", store.operator)
+    operator, admin = StoreClients.of(row, session=session), store.client("s3", store.operator)
     elsewhere = f"{name}-elsewhere"
     try:
-        report = bootstrap_store(operator=operator, plan=plan, vendor_key=store.vendor, apply=True)
-        assert not report.has_failed, report.outcomes
+        report = bootstrap_store(
+            clients=operator, account=plan, vendor_key=store.vendor, apply=True
+        )
+        assert not report.has_failed, report.steps
         admin.create_bucket(Bucket=elsewhere, **placement(plan))
         yield Account(
             store=store,
@@ -80,10 +83,12 @@ def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterat
         remove_everything(operator, plan, buckets=[row.bucket, elsewhere])
 
 
-def named(store: StoreUnderTest, name: str, *, with_sync: bool = True) -> tuple[Store, Plan]:
+def named(
+    store: StoreUnderTest, name: str, *, with_sync: bool = True
+) -> tuple[Store, WantedAccount]:
     """The row and the plan of an account whose names all begin alike."""
     row = store.row(bucket=f"{name}-docs", role=f"{name}-upload", with_sync=with_sync)
-    return row, plan_for(row, vendor_arn=store.vendor_arn, prefix=name)
+    return row, wanted_account(row, vendor_arn=store.vendor_arn, prefix=name)
 
 
 def service_environment(account: Account, folder: Path, **extra: str) -> Mapping[str, str]:

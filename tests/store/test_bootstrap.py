@@ -1,7 +1,7 @@
 """`bootstrap_store` on a real store: what it makes holds, and a second run changes nothing."""
 
-from credentials.stores.bootstrap import Report, bootstrap_store
-from credentials.stores.outcomes import Status
+from credentials.operations.account.bootstrap import Report, bootstrap_store
+from credentials.operations.account.requirements import Status
 from tests.store.answers import answer_to
 from tests.store.differences import Expectations
 from tests.store.documents import ANYBODY, EVERYTHING
@@ -36,8 +36,8 @@ STEPS: dict[str, Status] = {
 
 def run_again(account: Account, *, apply: bool = True) -> Report:
     return bootstrap_store(
-        operator=account.operator,
-        plan=account.plan,
+        clients=account.operator,
+        account=account.plan,
         vendor_key=account.store.vendor,
         apply=apply,
     )
@@ -47,11 +47,11 @@ def statuses(report: Report, account: Account) -> dict[str, Status]:
     """The steps without the names of this run."""
     names = {account.plan.vendor: "VENDOR", account.plan.prefix: "NAME"}
     found = {}
-    for outcome in report.outcomes:
-        what = outcome.what
+    for step in report.steps:
+        what = step.what
         for name, general in names.items():
             what = what.replace(name, general)
-        found[what] = outcome.status
+        found[what] = step.status
     return found
 
 
@@ -73,10 +73,10 @@ def test_second_run_changes_nothing(account: Account) -> None:
 def test_run_without_apply_makes_nothing(store: StoreUnderTest, account: Account) -> None:
     _, plan = named(store, f"{account.plan.prefix}-dry")
     report = bootstrap_store(
-        operator=account.operator, plan=plan, vendor_key=store.vendor, apply=False
+        clients=account.operator, account=plan, vendor_key=store.vendor, apply=False
     )
     assert not report.has_changed
-    assert report.outcomes[0].status is Status.WOULD_MAKE
+    assert report.steps[0].status is Status.WOULD_MAKE
     assert answer_to(lambda: account.admin.head_bucket(Bucket=plan.bucket)).status == 404
     assert answer_to(lambda: account.iam.get_role(RoleName=plan.role_name)).status == 404
 

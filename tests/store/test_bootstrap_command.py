@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credentials.stores.operator import AccessKey
+from credentials.operations.account.clients import AccessKey
 from demo.processes import DemoError
 from demo.service import Service
 from tests.store.stage import Account
@@ -44,7 +44,7 @@ def test_command_answers_with_one_document(command: Command, account: Account) -
     assert (answer["changed"], answer["failed"], answer["keys"]) == (False, False, {})
     assert answer["documents"]["upload"] == json.loads(account.plan.documents["upload"])
     assert {step["what"] for step in answer["steps"]} == {
-        outcome.what for outcome in account.report.outcomes
+        step.what for step in account.report.steps
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from credentials.stores.operator import AccessKey
+from credentials.operations.account.clients import AccessKey
 from demo.processes import ROOT
 from demo.service import Service
 from tests.store.differences import Expectations
@@ -47,7 +47,7 @@ def results(service: Service, auditor: AccessKey, tmp_path: Path, _no_posts: Non
 
 
 def test_nothing_is_wrong_in_an_account_that_was_set_up(results: Any, expect: Expectations) -> None:
-    found = {finding["id"] for check in results for finding in check["findings"]}
+    found = {finding["rule"] for check in results for finding in check["findings"]}
     unlooked = {each["check"] for each in results if each["verdict"].startswith("not ")}
     assert (found, unlooked) == (
         expect.of("doctor: findings", set()),

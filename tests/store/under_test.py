@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from builds.models import Store
-from credentials.stores.operator import AccessKey
+from credentials.operations.account.clients import AccessKey
 
 
 @dataclass(frozen=True, kw_only=True)

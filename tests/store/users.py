@@ -2,7 +2,7 @@
 
 import json
 
-from credentials.stores.operator import AccessKey
+from credentials.operations.account.clients import AccessKey
 from tests.store.differences import Expectations
 from tests.store.stage import Account
 

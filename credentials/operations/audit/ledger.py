@@ -10,8 +10,8 @@ from django.db.models import Count, Max, QuerySet
 
 from builds.models import Build
 from credentials.access.quotas import HOUR, NAME_OF_A_JOB, sessions_by_token
-from credentials.audit.rules import (
-    CHUNK,
+from credentials.models import INTERNAL, ApiKey, IssuedSession
+from credentials.operations.findings import (
     EXPIRY_TOLERANCE,
     Finding,
     Rule,
@@ -20,67 +20,10 @@ from credentials.audit.rules import (
     is_unused,
     outlives_its_build,
 )
-from credentials.models import INTERNAL, ApiKey, IssuedSession
 from credentials.vending.scope import duration_limits
 
-# What is wrong with who may ask: keys that nobody needs, clients at their limits.
-
-
-def audit_keys(now: datetime) -> Iterator[Finding]:
-    """Usable keys that never expire, and those that nobody uses."""
-    for key in ApiKey.objects.usable(now).select_related("client").iterator(CHUNK):
-        if key.expires_at is None:
-            message = (
-                f"The key of {key.client} never expires. Make one with an expiry, withdraw this."
-            )
-            yield Finding(rule=Rule.KEY_WITHOUT_EXPIRY, subject=str(key), message=message)
-        if is_unused(created_at=key.created_at, last_used_at=key.last_used_at, now=now):
-            yield Finding(rule=Rule.KEY_UNUSED, subject=str(key), message=_about_use(key))
-
-
-def _about_use(key: ApiKey) -> str:
-    if key.last_used_at:
-        use = f"was last used {key.last_used_at:%F %T} UTC"
-    else:
-        use = f"was made {key.created_at:%F %T} UTC and never used"
-    return f"The key of {key.client} {use}. Withdraw it if nothing needs it."
-
-
-def audit_limits(now: datetime) -> Iterator[Finding]:
-    """Clients that can register no further build, in one query for each limit."""
-    open_builds = Build.objects.open(now).filter(registration__client__is_active=True)
-    limit = settings.LTD_OPEN_BUILDS
-    for name, count in _at_limit(open_builds, "registration__client__name", limit):
-        message = (
-            f"Has {count} open builds; LTD_OPEN_BUILDS is {limit}, so it can register no more. "
-            "Look for jobs that neither finish nor delete theirs."
-        )
-        yield Finding(rule=Rule.CLIENT_AT_LIMIT, subject=name, message=message)
-    yield from _audit_sessions(now)
-
-
-def _audit_sessions(now: datetime) -> Iterator[Finding]:
-    """Clients and jobs that are refused further sessions, in one query."""
-    recent = IssuedSession.objects.filter(requested_at__gt=now - HOUR, client__is_active=True)
-    of_clients: Counter[str] = Counter()
-    of_jobs: Counter[str] = Counter()
-    for row in sessions_by_token(recent, "client__name").iterator(CHUNK):
-        of_clients[row["client__name"]] += row["counted"]
-        if NAME_OF_A_JOB in row["token_name"]:
-            of_jobs[f"{row['client__name']}/{row['token_name']}"] = row["sessions"]
-    for subject, count in sorted((of_clients | of_jobs).items()):
-        if count >= (limit := settings.LTD_SESSIONS_AN_HOUR):
-            message = (
-                f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, so "
-                "it can register no build. Look for a job that asks at every request."
-            )
-            yield Finding(rule=Rule.CLIENT_AT_LIMIT, subject=subject, message=message)
-
-
-def _at_limit(rows: QuerySet[Any], client_name: str, limit: int) -> Iterator[tuple[str, int]]:
-    """The clients with at least so many of the rows, and how many."""
-    counted = rows.order_by().values_list(client_name).annotate(count=Count("pk"))
-    yield from counted.filter(count__gte=limit).order_by(client_name)
+# How many rows are read at a time.
+CHUNK = 500
 
 
 def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[Finding]:
@@ -107,11 +50,13 @@ def longest_in_use(now: datetime) -> timedelta:
 def _stuck_rows(now: datetime) -> Iterator[Finding]:
     for row in IssuedSession.objects.requested().iterator(CHUNK):
         if is_stuck(requested_at=row.requested_at, now=now):
-            message = (
-                f"Requested {row.requested_at:%F %T} UTC, no outcome recorded: the process died "
-                f"or lost its database. Look for {row.session_name} in the store's own log."
+            yield Finding(
+                rule=Rule.STUCK,
+                subject=row.pk,
+                what=f"Requested {row.requested_at:%F %T} UTC, no outcome recorded: the process "
+                "died or lost its database.",
+                change=f"Look for {row.session_name} in the store's own log.",
             )
-            yield Finding(rule=Rule.STUCK, subject=row.pk, message=message)
 
 
 def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
@@ -131,11 +76,11 @@ def _about_length(row: IssuedSession) -> Iterator[Finding]:
     if is_too_long(
         requested_at=row.requested_at, expires_at=row.expires_at, longest_seconds=longest
     ):
-        message = (
+        what = (
             f"Lives until {row.expires_at:%F %T} UTC; today's settings would give "
             f"{row.product_slug} at most {longest} seconds."
         )
-        yield Finding(rule=Rule.TOO_LONG, subject=row.pk, message=message)
+        yield _of_session(row, Rule.TOO_LONG, what)
 
 
 def _about_build(row: IssuedSession, now: datetime, grace: timedelta) -> Iterator[Finding]:
@@ -143,27 +88,99 @@ def _about_build(row: IssuedSession, now: datetime, grace: timedelta) -> Iterato
         return
     closed_at = row.build.closed_at(now)
     if outlives_its_build(closed_at=closed_at, now=now, grace=grace):
-        message = (
+        what = (
             f"Build {row.root} closed {closed_at:%F %T} UTC; the session works until "
             f"{row.expires_at:%F %T} UTC."
         )
-        yield Finding(rule=Rule.BUILD_CLOSED, subject=row.pk, message=message)
+        yield _of_session(row, Rule.BUILD_CLOSED, what)
 
 
 def _about_client(row: IssuedSession) -> Iterator[Finding]:
     if row.client is not None and not row.client.is_active:
-        message = (
+        what = (
             f"Client {row.client_name} is disabled; the session for {row.root} works until "
             f"{row.expires_at:%F %T} UTC."
         )
-        yield Finding(rule=Rule.CLIENT_DISABLED, subject=row.pk, message=message)
+        yield _of_session(row, Rule.CLIENT_DISABLED, what)
+
+
+def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
+    return Finding(rule=rule, subject=row.pk, what=what, access_key_id=row.access_key_id or "")
 
 
 def _foreign_writes() -> Iterator[Finding]:
     marked = Build.objects.filter(written_without_session=True, deleted_at=None)
     for build in marked.iterator(CHUNK):
-        message = (
-            "Objects were written though no session was issued: look for static AWS keys in "
-            "the uploader's environment. Delete the build when it is dealt with."
+        yield Finding(
+            rule=Rule.FOREIGN_WRITE,
+            subject=build.root,
+            what="Objects were written though no session was issued: look for static AWS keys in "
+            "the uploader's environment.",
+            change="Delete the build when it is dealt with.",
         )
-        yield Finding(rule=Rule.FOREIGN_WRITE, subject=build.root, message=message)
+
+
+def audit_keys(now: datetime) -> Iterator[Finding]:
+    """Usable keys that never expire, and those that nobody uses."""
+    for key in ApiKey.objects.usable(now).select_related("client").iterator(CHUNK):
+        if key.expires_at is None:
+            yield Finding(
+                rule=Rule.KEY_WITHOUT_EXPIRY,
+                subject=str(key),
+                what=f"The key of {key.client} never expires.",
+                change="Make one with an expiry, withdraw this.",
+            )
+        if is_unused(created_at=key.created_at, last_used_at=key.last_used_at, now=now):
+            yield Finding(
+                rule=Rule.KEY_UNUSED,
+                subject=str(key),
+                what=f"The key of {key.client} {_use_of(key)}.",
+                change="Withdraw it if nothing needs it.",
+            )
+
+
+def _use_of(key: ApiKey) -> str:
+    if key.last_used_at:
+        return f"was last used {key.last_used_at:%F %T} UTC"
+    return f"was made {key.created_at:%F %T} UTC and never used"
+
+
+def audit_limits(now: datetime) -> Iterator[Finding]:
+    """Clients that can register no further build, in one query for each limit."""
+    open_builds = Build.objects.open(now).filter(registration__client__is_active=True)
+    limit = settings.LTD_OPEN_BUILDS
+    for name, count in _at_limit(open_builds, "registration__client__name", limit):
+        yield Finding(
+            rule=Rule.CLIENT_AT_LIMIT,
+            subject=name,
+            what=f"Has {count} open builds; LTD_OPEN_BUILDS is {limit}, so it can register no "
+            "more.",
+            change="Look for jobs that neither finish nor delete theirs.",
+        )
+    yield from _audit_sessions(now)
+
+
+def _audit_sessions(now: datetime) -> Iterator[Finding]:
+    """Clients and jobs that are refused further sessions, in one query."""
+    recent = IssuedSession.objects.filter(requested_at__gt=now - HOUR, client__is_active=True)
+    of_clients: Counter[str] = Counter()
+    of_jobs: Counter[str] = Counter()
+    for row in sessions_by_token(recent, "client__name").iterator(CHUNK):
+        of_clients[row["client__name"]] += row["counted"]
+        if NAME_OF_A_JOB in row["token_name"]:
+            of_jobs[f"{row['client__name']}/{row['token_name']}"] = row["sessions"]
+    for subject, count in sorted((of_clients | of_jobs).items()):
+        if count >= (limit := settings.LTD_SESSIONS_AN_HOUR):
+            yield Finding(
+                rule=Rule.CLIENT_AT_LIMIT,
+                subject=subject,
+                what=f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, "
+                "so it can register no build.",
+                change="Look for a job that asks at every request.",
+            )
+
+
+def _at_limit(rows: QuerySet[Any], client_name: str, limit: int) -> Iterator[tuple[str, int]]:
+    """The clients with at least so many of the rows, and how many."""
+    counted = rows.order_by().values_list(client_name).annotate(count=Count("pk"))
+    yield from counted.filter(count__gte=limit).order_by(client_name)

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from credentials.audit.rules import Finding
 from credentials.operations.audit.ledger import audit_ledger, longest_in_use
+from credentials.operations.findings import Finding
 from credentials.operations.leases import only_run
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, whole_number
 
@@ -41,8 +41,8 @@ class Command(ServiceCommand):
     def _text(self, findings: Iterator[Finding]) -> Counter[str]:
         counts: Counter[str] = Counter()
         for finding in findings:
-            counts[finding.rule.value] += 1
-            self.stdout.write(f"{finding.rule.value:<29} {finding.subject}: {finding.message}")
+            counts[str(finding.rule)] += 1
+            self.stdout.write(f"{finding.rule:<29} {finding.subject}: {finding.message}")
         summary = ", ".join(f"{rule} {count}" for rule, count in counts.items())
         self.stdout.write(f"Findings: {counts.total()}{f' ({summary})' if summary else ''}")
         return counts
@@ -51,6 +51,6 @@ class Command(ServiceCommand):
         counts: Counter[str] = Counter()
         with self.json_list("findings", lambda: {"counts": counts}) as add:
             for finding in findings:
-                counts[finding.rule.value] += 1
-                add(asdict(finding))
+                counts[str(finding.rule)] += 1
+                add(asdict(finding) | {"message": finding.message})
         return counts

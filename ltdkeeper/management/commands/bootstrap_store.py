@@ -9,11 +9,11 @@ from botocore.exceptions import BotoCoreError, ProfileNotFound
 from django.conf import settings
 
 from builds.models import Store
-from credentials.identities import UnsafeIdentityError
+from credentials.operations.account.bootstrap import Report, bootstrap_store
+from credentials.operations.account.clients import StoreClients, key_of_profile
+from credentials.operations.account.requirements import wanted_account
 from credentials.operations.leases import only_run
-from credentials.stores.bootstrap import Report, bootstrap_store, plan_for
-from credentials.stores.operator import Operator, key_of_profile
-from credentials.stores.report import json_document, text_lines
+from credentials.rules.account_documents import UnsafeIdentityError
 from ltdkeeper.management.outcomes import (
     ExitCode,
     ServiceCommand,
@@ -53,7 +53,7 @@ class Command(ServiceCommand):
         try:
             session = Session(profile_name=options["profile"] or None)
             store = _store(options["store"])
-            plan = plan_for(
+            account = wanted_account(
                 store,
                 with_sync=options["with_sync"],
                 vendor_arn=options["vendor_arn"],
@@ -65,8 +65,8 @@ class Command(ServiceCommand):
             with one_run if options["apply"] else nullcontext():
                 report = self._bootstrap(
                     is_json=options["format"] == "json",
-                    operator=Operator.of(store, session=session),
-                    plan=plan,
+                    clients=StoreClients.of(store, session=session),
+                    account=account,
                     vendor_key=vendor_key,
                     apply=options["apply"],
                 )
@@ -82,11 +82,13 @@ class Command(ServiceCommand):
         is_made = report.has_api and not report.has_failed
         end(ExitCode.NOTHING_FOUND if is_made else ExitCode.NOT_MADE)
 
-    def _bootstrap(self, *, is_json: bool, operator: Operator, apply: bool, **rest: Any) -> Report:
+    def _bootstrap(
+        self, *, is_json: bool, clients: StoreClients, apply: bool, **rest: Any
+    ) -> Report:
         """Tells what was done also when the run breaks off, since new keys are shown only once."""
-        report = Report(store_name=operator.store_name, applied=apply)
+        report = Report(store_name=clients.store_name, applied=apply)
         try:
-            return bootstrap_store(operator=operator, apply=apply, report=report, **rest)
+            return bootstrap_store(clients=clients, apply=apply, report=report, **rest)
         except BaseException as err:
             if report.keys:
                 self._tell(report, is_json=is_json, error=reason_of(err))
@@ -94,9 +96,9 @@ class Command(ServiceCommand):
 
     def _tell(self, report: Report, *, is_json: bool, **error: str) -> None:
         if is_json:
-            self.write_json(json_document(report, **error))
+            self.write_json(report.document(**error))
         else:
-            self.stdout.write("\n".join(text_lines(report)))
+            self.stdout.write("\n".join(report.lines()))
 
 
 def _store(name: str | None) -> Store:

@@ -6,9 +6,14 @@ from functools import partial
 from typing import Any
 
 from builds.models import Store
-from credentials.doctor.examining import examine_store
-from credentials.doctor.findings import Result, Severity, count
-from credentials.doctor.report import document, result_lines, summary_line
+from credentials.operations.account.doctor import (
+    Result,
+    document,
+    examine_store,
+    findings_of,
+    summary_line,
+)
+from credentials.operations.findings import Severity, count
 from ltdkeeper.management.outcomes import (
     ExitCode,
     ServiceCommand,
@@ -44,12 +49,12 @@ class Command(ServiceCommand):
                 examine_store(store=store, auditor=auditor, on_result=note)
                 if is_text:
                     self.stdout.write(f"Store {store.name}: {summary_line(results)}")
-        has_error = any(count(results, Severity.ERROR) for results in found.values())
+        has_error = any(count(findings_of(results), Severity.ERROR) for results in found.values())
         end(ExitCode.FINDINGS if has_error else ExitCode.NOTHING_FOUND)
 
     def _print(self, results: list[Result], result: Result) -> None:
         results.append(result)
-        self.stdout.write("\n".join(result_lines(result)))
+        self.stdout.write("\n".join(result.lines()))
 
 
 def _stores(name: str | None) -> list[Store]:

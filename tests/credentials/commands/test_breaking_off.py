@@ -15,13 +15,12 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.db import IntegrityError
 
 from builds.models import Build, Store
-from credentials.audit.rules import Finding, Rule
-from credentials.doctor.findings import Finding as DoctorFinding
-from credentials.doctor.findings import Result, Verdict
 from credentials.errors import AlreadyRunning
 from credentials.models import Lease
 from credentials.models.runs import IsolationRun
+from credentials.operations.account.doctor import Result, Verdict
 from credentials.operations.closed_builds import Outcome
+from credentials.operations.findings import Finding, Rule
 from credentials.rules.verdicts import Line
 from credentials.rules.verdicts import Outcome as Answer
 from ltdkeeper.management.commands import (
@@ -35,7 +34,7 @@ from ltdkeeper.management.outcomes import BrokenOff
 from tests.credentials.commands.test_exit_codes import FORMATS, NEEDED
 from tests.ltdkeeper.test_command_line import ENVIRONMENT, ROOT
 
-FINDING = Finding(rule=Rule.STUCK, subject="one", message="\x9b31m")
+FINDING = Finding(rule=Rule.STUCK, subject="one", what="\x9b31m")
 FAILURES: dict[str, tuple[BaseException, int, str]] = {
     "database away": (IntegrityError("gone"), 3, "The database failed: gone"),
     "interrupted": (KeyboardInterrupt(), 3, "Broken off. What was done stays; run it again"),
@@ -106,7 +105,7 @@ def test_work_on_builds_that_breaks_off_has_what_was_done(
     assert (document["totals"]["objects"], "SIGTERM" in document["error"]) == (2, True)
 
 
-FOUND = DoctorFinding(id="trust.open", what="", why="", change="")
+FOUND = Finding(rule="trust.open", what="", change="")
 LINE = Line(call="write", expected=Answer.REFUSED, outcome=Answer.ACCEPTED, answer="200")
 
 
@@ -195,9 +194,9 @@ import os
 os.environ["DJANGO_SETTINGS_MODULE"] = "ltdkeeper.settings"
 import django
 django.setup()
-from credentials.audit.rules import Finding, Rule
+from credentials.operations.findings import Finding, Rule
 from ltdkeeper.management.commands import audit_sessions
-FOUND = Finding(rule=Rule.STUCK, subject="one", message="x" * 1000)
+FOUND = Finding(rule=Rule.STUCK, subject="one", what="x" * 1000)
 
 def waiting(**_):
     yield FOUND

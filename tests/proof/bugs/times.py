@@ -12,8 +12,8 @@ TIME_BUGS = bugs_in(
         "if not SESSION_MINIMUM <= asked_seconds:",
     ),
 ) | bugs_in(
-    "credentials/audit/rules.py",
-    "tests/credentials/operations/audit/test_rules.py",
+    "credentials/operations/findings.py",
+    "tests/credentials/operations/test_findings.py",
     stuck_rows_go_unseen=("STUCK_AFTER = timedelta(minutes=2)", "STUCK_AFTER = timedelta(days=2)"),
     long_sessions_go_unseen=(
         "EXPIRY_TOLERANCE = timedelta(minutes=1)",

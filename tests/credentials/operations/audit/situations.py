@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from builds.models import Build, Product
-from credentials.audit.rules import Rule
 from credentials.models import ApiKey, Client, IssuedSession
+from credentials.operations.findings import Rule
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -8,9 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build
-from credentials.audit.rules import Finding, Rule
 from credentials.models import ApiKey, Client, IssuedSession
 from credentials.operations.audit.ledger import audit_ledger
+from credentials.operations.findings import Finding, Rule
 from tests.credentials.ledger_rows import NOW, requested_row
 from tests.credentials.operations.audit.situations import (
     FINDINGS,

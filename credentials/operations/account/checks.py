@@ -1,0 +1,469 @@
+"""The doctor's checks of what can be read: row, role, vendor, bucket, key.
+
+Made with the auditor's credentials. Each yields its findings, and may raise an Obstacle at any
+point.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from builds.models import Store
+from builds.names import is_role_arn
+from credentials.operations.account import bucket, consistency, identities
+from credentials.operations.account.attempts import ONLY_ASSUMING, WHY_STOLEN
+from credentials.operations.account.examination import Examination
+from credentials.operations.account.obstacles import (
+    NoBucket,
+    NotLookedAt,
+    NotPermitted,
+    NotSupported,
+    Obstacle,
+)
+from credentials.operations.account.requirements import Requirement
+from credentials.operations.findings import Finding, Severity
+from credentials.rules.account_documents import upload_policy, vendor_policy
+from credentials.rules.policy_comparison import (
+    Document,
+    Statement,
+    difference,
+    is_denial,
+    lines_of,
+    rights_of,
+    statements_of,
+)
+from credentials.rules.principals import (
+    account_of,
+    identity_of,
+    is_same,
+    is_session,
+    kind_of,
+    name_of,
+)
+
+BLOCKS_POLICIES = ("BlockPublicPolicy", "RestrictPublicBuckets")
+# Whoever assumes a role may set these, and everybody may know who he is: they give nothing.
+HARMLESS_TO_ASSUME = ["sts:TagSession", "sts:SetSourceIdentity"]
+READS = ("s3:get", "s3:list", "s3:head", "s3:describe")
+WHY_TRUST = (
+    "Whoever may assume the role without this service has the whole role: every build of the "
+    "bucket, with no row in the ledger. If this service may not, every job fails."
+)
+WHY_RIGHTS = (
+    "What is allowed beyond it, every session can use as far as its own policy lets it; without "
+    "the denials, a header of an upload makes its object public; what is missing, uploads lack."
+)
+WHY_BOUNDARY = (
+    "Who may write the role's policies, as the revoker may, can give every session any right of "
+    "the account."
+)
+WHY_EXTERNAL_ID = (
+    "A service that works for several accounts can be told to use the role by somebody else's "
+    "configuration; the external id is what only you and it know (AWS: confused deputy)."
+)
+# What a bucket policy gives to the ARN of a session, or to anybody, is added to what the session
+# policy allows; what it gives to the role is limited by it (AWS IAM user guide, session policies).
+GIVEN_AWAY = {
+    "public-write": (
+        "Anybody may change the bucket or what is in it",
+        "Session policies do not limit what everybody is given: any build's credentials, and "
+        "strangers, overwrite every build.",
+    ),
+    "names-session": (
+        "The bucket policy gives rights to sessions of the upload role by name",
+        "What a session's ARN is given is not limited by its session policy, and so not by the "
+        "build it was issued for.",
+    ),
+    "names-role": (
+        "The bucket policy gives rights to the upload role",
+        "They belong into the role's own policy, under its boundary and its denials.",
+    ),
+}
+
+
+def row(examination: Examination) -> Iterator[Finding]:
+    """Every value of the store's row is legal: nothing else can be said of one that is not."""
+    try:
+        examination.store.clean_fields()
+        examination.store.clean()
+    except ValidationError as err:
+        faults = (f"{name}: {' '.join(texts)}" for name, texts in err.message_dict.items())
+        yield Finding(
+            rule="row.invalid",
+            what=f"The store is not legal: {' '.join(faults)}",
+            why="No credentials are issued for names that could mean something else.",
+            change="Correct the store in the admin.",
+        )
+
+
+def endpoint(examination: Examination) -> Iterator[Finding]:
+    store = examination.store
+    yield from consistency.judge_endpoints(
+        role_arn=store.role_arn,
+        region=store.region,
+        endpoint_url=store.endpoint_url,
+        public_endpoint_url=store.public_endpoint_url,
+    )
+
+
+def clock(examination: Examination) -> Iterator[Finding]:
+    """Every answer carries the store's time, a refusal too."""
+    try:
+        examination.caller()
+    except Obstacle:
+        if examination.vendor.ahead_seconds is None:
+            raise
+    if examination.vendor.ahead_seconds is None:
+        raise NotLookedAt(reason="the store does not tell its time")
+    yield from consistency.judge_clock(examination.vendor.ahead_seconds)
+
+
+def role(examination: Examination) -> Iterator[Finding]:
+    """There is one of the name, and it is the one that the store names."""
+    requirement = identities.role(examination.auditor, examination.account)
+    found = examination.found_role
+    requirement = replace(requirement, look=lambda: found and found["Arn"])
+    yield from _required(requirement, "role.missing", examination)
+
+
+def lifetimes(examination: Examination) -> Iterator[Finding]:
+    store = examination.store
+    try:
+        is_chained = is_session(examination.caller())
+    except Obstacle:
+        is_chained = False
+    products = store.products.exclude(session_seconds=None)
+    durations = consistency.Durations(
+        role=examination.role.get("MaxSessionDuration"),
+        store=store.role_max_seconds,
+        default=settings.LTD_SESSION_SECONDS,
+        posts=settings.LTD_POST_LIFETIME if _signs_posts(store) else None,
+        products={product.slug: product.session_seconds or 0 for product in products},
+        is_chained=is_chained,
+    )
+    yield from consistency.judge_durations(durations, set_up=examination.set_up)
+
+
+def _signs_posts(store: Store) -> bool:
+    """Whether this service presigns POSTs for the store, as `identity_for_posts` decides it."""
+    if store.post_support == Store.PostSupport.UNKNOWN:
+        return not store.endpoint_url
+    return store.post_support == Store.PostSupport.WORKS or bool(store.post_signer_profile)
+
+
+def trust(examination: Examination) -> Iterator[Finding]:
+    """It names the vendor and nobody else; sessions may be refused, as some stores need it."""
+    account, found = examination.account, examination.role["AssumeRolePolicyDocument"]
+    if not examination.vendor_arn:
+        trusted = lines_of("+", statements_of(found))
+        yield Finding(
+            rule="trust.differs",
+            what=f"The trust policy does not name one user or role, the vendor:\n{trusted}",
+            why=WHY_TRUST,
+            change="Leave one statement in it, whose Principal is the vendor's whole ARN. This "
+            "store does not tell which that is.",
+        )
+        return
+    forms = (False, True) if account.may_refuse_sessions else (False,)
+    wanted = [account.trust(refuse_sessions=strict) for strict in forms]
+    yield from _differing(
+        "trust", "The trust policy", [found], wanted, WHY_TRUST, examination.set_up
+    )
+    if not account.external_id and account_of(account.vendor) != account.account_arn:
+        yield Finding(
+            rule="trust.condition-less",
+            what="The vendor is in another account, and the store has no external id.",
+            why=WHY_EXTERNAL_ID,
+            change="Set an external id for the store in the admin, then ask for it in the trust "
+            f"policy:\n{examination.set_up}",
+            severity=Severity.WARNING,
+        )
+
+
+def role_policies(examination: Examination) -> Iterator[Finding]:
+    """Together they are the wanted one; others may only deny, as those of revocations do."""
+    account = examination.account
+    documents = identities.policies_of(examination.auditor, "role", account.role_name)
+    wanted = _wanted_rights(examination)
+    others = [
+        name
+        for name, document in documents.items()
+        if name != account.role_name and _allows_more(document, wanted[0])
+    ]
+    change = examination.set_up
+    if others:
+        change = f"Take these policies from the role: {', '.join(others)}. For the rest:\n{change}"
+    yield from _differing(
+        "role-policies", "What the role may do", documents.values(), wanted, WHY_RIGHTS, change
+    )
+
+
+def _wanted_rights(examination: Examination) -> list[Document]:
+    """Presigned POSTs of a store may make public, by an ACL: then that may be left undenied."""
+    account = examination.account
+    wanted: list[Document] = [account.documents["upload"]]
+    if _takes_acls(examination):
+        wanted.append(
+            upload_policy(
+                role_arn=account.role_arn,
+                bucket=account.bucket,
+                kms_key_arn=account.kms_key_arn,
+                with_sync=account.with_sync,
+                with_public_read=True,
+            )
+        )
+    return wanted
+
+
+def _takes_acls(examination: Examination) -> bool:
+    return examination.store.acl_mode != Store.ACLMode.NONE
+
+
+def _allows_more(document: Document, wanted: Document) -> bool:
+    extra = difference(statements_of(document), statements_of(wanted)).extra
+    return not all(is_denial(each) for each in extra)
+
+
+def boundary(examination: Examination) -> Iterator[Finding]:
+    """The role carries one, which is the wanted one, whatever its name."""
+    auditor = examination.auditor
+    arn = examination.role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn")
+    document = arn and identities.managed_policy(auditor, arn)
+    if document:
+        wanted = _wanted_rights(examination)
+        yield from _differing(
+            "boundary", "The boundary", [document], wanted, WHY_RIGHTS, examination.set_up
+        )
+        return
+    if not arn:
+        _require_policies(examination)
+    yield Finding(
+        rule="boundary.missing",
+        what=f"The role's boundary, {arn}, does not exist."
+        if arn
+        else "The role has no permissions boundary.",
+        why=WHY_BOUNDARY,
+        change=examination.set_up,
+    )
+
+
+def _require_policies(examination: Examination) -> None:
+    """Raises NotSupported where a store knows no managed policies, and so no boundary."""
+    try:
+        identities.managed_policy(examination.auditor, examination.account.boundary_arn)
+    except NotSupported:
+        raise
+    except Obstacle:
+        return  # it knows them, whether or not the auditor may see this one
+
+
+def vendor_policies(examination: Examination) -> Iterator[Finding]:
+    """Read as well, since not everything can be tried. Less than an error where it cannot be."""
+    arn = examination.vendor_arn
+    if not arn:
+        raise NotLookedAt(reason="the vendor's name is not known")
+    if account_of(arn) != examination.account.account_arn:
+        raise NotLookedAt(reason="the vendor is in another account than the role")
+    try:
+        documents = identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
+    except NotPermitted as err:
+        if finding := err.finding("vendor-policies"):
+            yield replace(finding, severity=Severity.WARNING)
+        return
+    more = {name: _beyond_assuming(document) for name, document in documents.items()}
+    more = {name: statements for name, statements in more.items() if statements}
+    if more:
+        yield Finding(
+            rule="vendor-policies.more",
+            what="The vendor is allowed more than to assume the upload roles:\n"
+            + "\n".join(lines_of("+", statements) for statements in more.values()),
+            why=WHY_STOLEN,
+            change=f"{ONLY_ASSUMING} It has them from: {', '.join(more)}.",
+        )
+
+
+def _beyond_assuming(document: Document) -> list[Statement]:
+    """What it allows beyond the upload roles of all stores. Conditions only narrow that."""
+    arns = Store.objects.order_by("role_arn").values_list("role_arn", flat=True)
+    roles = sorted({arn for arn in arns if is_role_arn(arn)})
+    harmless: list[Statement] = [
+        {"Effect": "Allow", "Action": HARMLESS_TO_ASSUME, "Resource": roles},
+        {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"},
+    ]
+    allowed = [
+        {name: value for name, value in statement.items() if name != "Condition"}
+        for statement in statements_of(document)
+        if not is_denial(statement)
+    ]
+    wanted = [*statements_of(vendor_policy(role_arns=roles)), *harmless]
+    return list(difference(allowed, wanted).extra)
+
+
+def _differing(
+    check: str,
+    noun: str,
+    documents: Iterable[Document],
+    wanted: Sequence[Document],
+    why: str,
+    change: str,
+) -> Iterator[Finding]:
+    """Nothing where the documents together are one of the wanted ones. One that denies more is
+    right, but written otherwise; if it does so under a condition only, nothing is said.
+    """
+    found = [statement for document in documents for statement in statements_of(document)]
+    differences = [difference(found, statements_of(each)) for each in wanted]
+    best = min(differences, key=lambda each: (not each.only_denies, len(each.extra + each.missing)))
+    if best.only_denies and all(each.get("Condition") for each in best.extra):
+        return
+    yield Finding(
+        rule=f"{check}.differs",
+        what=f"{noun} is not what it must be (+ is there, - is missing):\n{best}",
+        why=why,
+        change=change,
+        severity=Severity.WARNING if best.only_denies else Severity.ERROR,
+    )
+
+
+def bucket_place(examination: Examination) -> Iterator[Finding]:
+    """It exists, in the store's region."""
+    store = examination.store
+    try:
+        answer = _bucket(examination, "get_bucket_location")
+    except NoBucket:
+        yield Finding(
+            rule="bucket.missing",
+            what=f"There is no bucket {store.bucket}.",
+            why="Uploads have nowhere to go.",
+            change=f"Make it, or set the store's bucket in the admin:\n{examination.set_up}",
+        )
+        return
+    yield from consistency.judge_location(
+        (answer or {}).get("LocationConstraint"),
+        region=store.region,
+        is_aws=not store.endpoint_url,
+    )
+
+
+def bucket_policy(examination: Examination) -> Iterator[Finding]:
+    """Rights that the bucket gives to anybody, to the upload role, or to its sessions. That others
+    are let read or write by name is up to the operator.
+    """
+    answer = _bucket(examination, "get_bucket_policy")
+    given: dict[str, list[Statement]] = {}
+    for statement in statements_of(answer["Policy"]) if answer else []:
+        for fault in given_away(statement, examination.store.role_arn):
+            given.setdefault(fault, []).append(statement)
+    for fault, statements in given.items():
+        what, why = GIVEN_AWAY[fault]
+        yield Finding(
+            rule=f"bucket-policy.{fault}",
+            what=f"{what}:\n{lines_of('+', statements)}",
+            why=why,
+            change="Take that out of the bucket's policy.",
+            severity=Severity.WARNING if fault == "names-role" else Severity.ERROR,
+        )
+
+
+def given_away(statement: Statement, role_arn: str) -> set[str]:
+    if is_denial(statement):
+        return set()
+    faults = set()
+    for right in rights_of(statement):
+        name = right.principal.removeprefix("AWS ")
+        if name == "*" or name.startswith("NotPrincipal"):
+            faults |= set() if right.action.startswith(READS) else {"public-write"}
+        elif is_session(name) and is_same(role_arn, identity_of(name)):
+            faults.add("names-session")
+        elif name == role_arn:
+            faults.add("names-role")
+    return faults
+
+
+def public_access(examination: Examination) -> Iterator[Finding]:
+    """All four must be on; those about ACLs need not be where the store takes ACLs."""
+    requirement = bucket.public_access_block(examination.auditor, examination.account)
+    if _takes_acls(examination):
+        requirement = replace(requirement, equals=_blocks_policies)
+    yield from _required(requirement, "public-access.off", examination)
+
+
+def _blocks_policies(found: Mapping[str, bool], _wanted: object) -> bool:
+    return all(found.get(name) for name in BLOCKS_POLICIES)
+
+
+def acls(examination: Examination) -> Iterator[Finding]:
+    """The bucket takes no ACLs, unless the store is said to take them."""
+    requirement = bucket.ownership(examination.auditor, examination.account)
+    if not _takes_acls(examination):
+        yield from _required(requirement, "acls.on", examination)
+    elif requirement.is_met(requirement.look()):
+        yield Finding(
+            rule="acls.off",
+            what="The store is set to public-read ACLs, and its bucket takes none.",
+            why="Uploads that send an ACL fail.",
+            change="Set the store's ACLs to none in the admin.",
+        )
+
+
+def unfinished_uploads(examination: Examination) -> Iterator[Finding]:
+    requirement = bucket.unfinished_uploads(examination.auditor, examination.account)
+    yield from _required(requirement, "unfinished-uploads.kept", examination, Severity.WARNING)
+
+
+def encryption(examination: Examination) -> Iterator[Finding]:
+    answer = _bucket(examination, "get_bucket_encryption") or {}
+    rules = answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+    yield from consistency.judge_encryption(rules, examination.store.kms_key_arn)
+
+
+def kms_key(examination: Examination) -> Iterator[Finding]:
+    """The key that the store names exists, where the bucket is, and can be used."""
+    store = examination.store
+    if not store.kms_key_arn:
+        return
+    misplaced = list(
+        consistency.judge_key_arn(store.kms_key_arn, role_arn=store.role_arn, region=store.region)
+    )
+    yield from misplaced
+    if misplaced:
+        return
+    answer = examination.auditor.ask("kms", "describe_key", KeyId=store.kms_key_arn)
+    if answer:
+        yield from consistency.judge_key(answer["KeyMetadata"])
+        return
+    yield Finding(
+        rule="kms-key.missing",
+        what=f"There is no key {store.kms_key_arn}.",
+        why=consistency.WHY_KEY,
+        change="Set the store's KMS key ARN in the admin to the key of its bucket.",
+    )
+
+
+def _bucket(examination: Examination, method: str) -> Any:
+    """A setting of the bucket; None when it is not set. Raises NoBucket."""
+    return examination.auditor.ask("s3", method, Bucket=examination.store.bucket)
+
+
+def _required(
+    requirement: Requirement,
+    rule: str,
+    examination: Examination,
+    severity: Severity = Severity.ERROR,
+) -> Iterator[Finding]:
+    """What the account holds is what it must hold, or all that its store can hold of that."""
+    found = requirement.look()
+    if requirement.is_met(found):
+        return
+    is_tolerated = found is not None and found == requirement.tolerated
+    yield Finding(
+        rule=rule,
+        what=f"Not as it must be: {requirement.what}.\n"
+        f"+ {orjson.dumps(found).decode()}\n- {orjson.dumps(requirement.wanted).decode()}",
+        why=f"{requirement.why} {requirement.tolerance}" if is_tolerated else requirement.why,
+        change=examination.set_up,
+        severity=Severity.WARNING if is_tolerated else severity,
+    )

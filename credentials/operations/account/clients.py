@@ -1,0 +1,211 @@
+"""Clients of a store's account with somebody's credentials: for looking at it and setting it up.
+
+Nothing here serves a job.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from django.utils import timezone
+
+from credentials.operations.account.obstacles import (
+    KeyRefused,
+    Unclear,
+    Unreachable,
+    Whose,
+    obstacle_of,
+)
+from credentials.rules.secret import Secret
+from credentials.vending.store_errors import CALL_FAILED, UNREACHABLE, loggable
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+    from builds.models import Store
+
+CONNECT_SECONDS, READ_SECONDS, TOTAL_ATTEMPTS = 5, 20, 3
+# Where the name of a right is not that of the call (AWS service authorization reference, S3).
+S3_RIGHTS = {
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetBucketEncryption": "GetEncryptionConfiguration",
+    "HeadBucket": "ListBucket",
+    "ListObjectsV2": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
+}
+# The arguments that name what a call is about.
+NAMES = ("Bucket", "RoleName", "UserName", "GroupName", "PolicyArn", "KeyId")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessKey:
+    """Somebody's key; the token only where it is a session's."""
+
+    access_key_id: str
+    secret_access_key: Secret
+    session_token: Secret | None = None
+
+
+@dataclass(kw_only=True)
+class StoreClients:
+    """Clients of one store with the credentials of a boto3 session; None where none were named.
+
+    `endpoint_url` is empty for AWS; `addressing` is botocore's addressing style. `silent` are the
+    endpoints that did not answer; nobody waits for one of them again. `ahead_seconds` is this
+    machine's time less the store's, as of the last answer.
+    """
+
+    store_name: str
+    endpoint_url: str
+    region: str
+    addressing: str
+    session: boto3.session.Session | None = field(default_factory=boto3.session.Session)
+    whose: Whose = Whose.OPERATOR
+    silent: set[str] = field(default_factory=set)
+    ahead_seconds: float | None = None
+
+    @classmethod
+    def of(cls, store: "Store", **options: Any) -> Self:
+        """Clients of a store that this service knows."""
+        return cls(
+            store_name=store.name,
+            endpoint_url=store.endpoint_url,
+            region=store.region,
+            addressing=store.addressing,
+            **options,
+        )
+
+    @cached_property
+    def s3(self) -> "S3Client":
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def iam(self) -> "IAMClient":
+        client: IAMClient = self._client("iam")
+        return client
+
+    @cached_property
+    def sts(self) -> "STSClient":
+        client: STSClient = self._client("sts")
+        return client
+
+    @cached_property
+    def kms(self) -> Any:
+        return self._client("kms")
+
+    def sts_with(self, key: AccessKey) -> "STSClient":
+        """STS as the owner of a key sees it."""
+        token = key.session_token
+        session = boto3.session.Session(
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key.reveal(),
+            aws_session_token=token.reveal() if token else None,
+        )
+        client: STSClient = self._client_of(session, "sts")
+        return client
+
+    def ask(self, service: str, method: str, **arguments: Any) -> Any:
+        """The answer to a call; None when what it names is not there. Raises an Obstacle."""
+        client = getattr(self, service)
+        return self._try(client, method, arguments, lambda: getattr(client, method)(**arguments))
+
+    def pages(self, service: str, method: str, **arguments: Any) -> Any:
+        """All pages of a listing as one answer; the same as `ask` otherwise."""
+        client = getattr(self, service)
+        pages = client.get_paginator(method).paginate(**arguments)
+        return self._try(client, method, arguments, pages.build_full_result)
+
+    def _try(
+        self, client: Any, method: str, arguments: Mapping[str, Any], act: Callable[[], Any]
+    ) -> Any:
+        endpoint, action = client.meta.endpoint_url, _right_of(client, method)
+        self.require_answering(endpoint)
+        try:
+            return act()
+        except ClientError as err:
+            found = obstacle_of(
+                err, whose=self.whose, action=action, resource=_resource_of(arguments)
+            )
+            if found is None:
+                return None
+            raise found from err
+        except UNREACHABLE as err:
+            self.silent.add(endpoint)
+            raise Unreachable(endpoint=endpoint, answer=type(err).__name__) from err
+        except CALL_FAILED as err:
+            raise Unclear(action=action, answer=loggable(err)) from None
+
+    def require_answering(self, endpoint: str) -> None:
+        """Raises Unreachable for an endpoint that did not answer before."""
+        if endpoint in self.silent:
+            raise Unreachable(endpoint=endpoint, answer="as before")
+
+    def _client(self, service: str) -> Any:
+        if self.session is None:
+            raise KeyRefused(whose=self.whose, answer="none were named")
+        try:
+            credentials = self.session.get_credentials()
+            is_there = credentials is not None and credentials.get_frozen_credentials() is not None
+        except (ClientError, BotoCoreError) as err:
+            raise KeyRefused(whose=self.whose, answer=loggable(err)) from None
+        if not is_there:
+            raise KeyRefused(whose=self.whose, answer="there are none")
+        return self._client_of(self.session, service)
+
+    def _client_of(self, session: boto3.session.Session, service: str) -> Any:
+        client = session.client(  # type: ignore[call-overload]
+            service,
+            region_name=self.region,
+            endpoint_url=self.endpoint_url or None,
+            config=Config(
+                connect_timeout=CONNECT_SECONDS,
+                read_timeout=READ_SECONDS,
+                retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
+                s3={"addressing_style": self.addressing},  # type: ignore[arg-type]
+            ),
+        )
+        client.meta.events.register("after-call", self._note_time)
+        return client
+
+    def _note_time(self, http_response: Any, **_kwargs: Any) -> None:
+        text = http_response.headers.get("Date", "")
+        with contextlib.suppress(ValueError, TypeError):
+            self.ahead_seconds = (timezone.now() - parsedate_to_datetime(text)).total_seconds()
+
+
+def key_of_profile(profile: str) -> AccessKey:
+    """The credentials that a profile holds at this moment.
+
+    Raises ProfileNotFound, NoCredentialsError.
+    """
+    credentials = boto3.session.Session(profile_name=profile).get_credentials()
+    frozen = credentials.get_frozen_credentials() if credentials else None
+    if frozen is None or frozen.access_key is None or frozen.secret_key is None:
+        raise NoCredentialsError
+    return AccessKey(
+        access_key_id=frozen.access_key,
+        secret_access_key=Secret(frozen.secret_key),
+        session_token=Secret(frozen.token) if frozen.token else None,
+    )
+
+
+def _right_of(client: Any, method: str) -> str:
+    """The right that a call of a client needs: `iam:GetRole`."""
+    call = client.meta.method_to_api_mapping[method]
+    service = client.meta.service_model.service_name
+    return f"{service}:{S3_RIGHTS.get(call, call) if service == 's3' else call}"
+
+
+def _resource_of(arguments: Mapping[str, Any]) -> str:
+    """What a call is about, as its arguments name it."""
+    return next((str(arguments[name]) for name in NAMES if name in arguments), "*")

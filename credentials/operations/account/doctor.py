@@ -1,0 +1,159 @@
+"""Examines a store's account: makes every check, and lets none stop another."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import boto3
+import orjson
+
+from builds.models import Store
+from credentials.operations.account import attempts, checks
+from credentials.operations.account.examination import Examination
+from credentials.operations.account.obstacles import NotSupported, Obstacle, Unclear
+from credentials.operations.findings import Finding, Severity, count, finding_lines, indented
+from credentials.rules.account_documents import UnsafeIdentityError
+from credentials.rules.policy_comparison import UnreadableDocumentError
+
+# A policy that is none, a name that no policy is made of, an answer without what it should have.
+UNREADABLE = (UnreadableDocumentError, UnsafeIdentityError, KeyError)
+# Check -> title and act, in the order in which they are made: each builds on those before it.
+CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
+    "row": ("The store is legal", checks.row),
+    "endpoint": ("Endpoints, region and role are of one place", checks.endpoint),
+    "clock": ("The clock agrees with the store's", checks.clock),
+    "vendor": ("The service has credentials of its own", attempts.vendor),
+    "role": ("The role exists", checks.role),
+    "assuming": ("The vendor can assume the role", attempts.assuming),
+    "writing": ("A session can write its build", attempts.writing),
+    "vendor-s3": ("The vendor has no right in S3 (tried)", attempts.vendor_s3),
+    "vendor-iam": ("The vendor has no right in IAM (tried)", attempts.vendor_iam),
+    "vendor-policies": ("The vendor's policies allow AssumeRole only", checks.vendor_policies),
+    "trust": ("The role trusts the vendor and nobody else", checks.trust),
+    "lifetimes": ("Sessions can live as long as set", checks.lifetimes),
+    "role-policies": ("The role reaches builds and no more", checks.role_policies),
+    "boundary": ("The role has its boundary", checks.boundary),
+    "bucket": ("The bucket exists, in the store's region", checks.bucket_place),
+    "bucket-policy": ("The bucket gives no rights away", checks.bucket_policy),
+    "public-access": ("Public access is blocked", checks.public_access),
+    "acls": ("The bucket takes no ACLs", checks.acls),
+    "unfinished-uploads": ("Unfinished uploads are removed", checks.unfinished_uploads),
+    "encryption": ("The bucket's key is the store's", checks.encryption),
+    "kms-key": ("The store's KMS key can be used", checks.kms_key),
+    "cleaning": ("Test objects are removed", attempts.cleaning),
+}
+
+
+class Verdict(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    ERROR = "error"
+    NOT_SUPPORTED = "not supported"
+    NOT_LOOKED_AT = "not looked at"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A check with its findings; `note` says why there is no verdict."""
+
+    check: str
+    title: str
+    verdict: Verdict
+    findings: tuple[Finding, ...] = ()
+    note: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """A line for the check, and what was found below it."""
+        is_bad = self.verdict in {Verdict.WARNING, Verdict.ERROR}
+        mark = self.verdict.upper() if is_bad else self.verdict
+        yield f"{mark:<14} {self.check:<19} {self.title}"
+        if self.note:
+            yield from indented(f"({self.note})", " " * 35)
+        change = ""
+        for finding in self.findings:
+            yield from finding_lines(finding, is_change_known=finding.change == change)
+            change = finding.change
+
+
+def findings_of(results: Sequence[Result]) -> list[Finding]:
+    return [finding for result in results for finding in result.findings]
+
+
+def summary_line(results: Sequence[Result]) -> str:
+    """One sentence on a store."""
+    counts = {each: count(findings_of(results), each) for each in Severity}
+    if not any(counts.values()):
+        return "Nothing to mend."
+    told = (f"{number} {name}{'' if number == 1 else 's'}" for name, number in counts.items())
+    return f"{', '.join(told)}."
+
+
+def document(stores: Mapping[str, Sequence[Result]], **error: str) -> str:
+    """One object: counts, and for every store its checks with their findings. With `error`, the
+    last store may lack some.
+    """
+    findings = [finding for results in stores.values() for finding in findings_of(results)]
+    content: dict[str, Any] = {
+        "errors": count(findings, Severity.ERROR),
+        "warnings": count(findings, Severity.WARNING),
+        "stores": [{"store": name, "checks": results} for name, results in stores.items()],
+        **error,
+    }
+    return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
+
+
+def examine_store(
+    *,
+    store: Store,
+    auditor: boto3.session.Session | None,
+    on_result: Callable[[Result], None] = lambda _result: None,
+) -> list[Result]:
+    """The results of all checks, in order. `on_result` hears each as it is known.
+
+    What the account and its store do is a result, never an exception. Nothing else can be looked at
+    while the store's row is not legal.
+    """
+    results = []
+    reported: set[str] = set()
+    with Examination.of(store, auditor) as examination:
+        for check, (title, act) in CHECKS.items():
+            result = _result(check, title, act(examination), reported)
+            results.append(result)
+            on_result(result)
+            if check == "row" and result.findings:
+                break
+    return results
+
+
+def _result(check: str, title: str, acting: Iterator[Finding], reported: set[str]) -> Result:
+    """What was found before an obstacle stays. `reported` are those that concern all checks."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(acting)
+    except Obstacle as err:
+        obstacle: Obstacle | None = err
+    except UNREADABLE as err:
+        obstacle = Unclear(action="reading it", answer=f"{type(err).__name__}: {err}")
+    else:
+        obstacle = None
+    if obstacle:
+        own = obstacle.finding(check)
+        if own and str(obstacle) not in reported:
+            findings.append(own)
+        if obstacle.concerns_all:
+            reported.add(str(obstacle))
+    verdict = _verdict(findings, obstacle)
+    note = str(obstacle) if obstacle and not findings else ""
+    return Result(check=check, title=title, verdict=verdict, findings=tuple(findings), note=note)
+
+
+def _verdict(findings: Sequence[Finding], obstacle: Obstacle | None) -> Verdict:
+    if findings:
+        return Verdict.ERROR if count(findings, Severity.ERROR) else Verdict.WARNING
+    if obstacle is None:
+        return Verdict.OK
+    is_unknown = isinstance(obstacle, NotSupported)
+    return Verdict.NOT_SUPPORTED if is_unknown else Verdict.NOT_LOOKED_AT

@@ -1,0 +1,138 @@
+"""What the doctor's checks of one store are made with: clients, a probe build, and its session."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+import boto3
+from django.utils import timezone
+
+from builds.models import Build, Store
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.obstacles import NotLookedAt, NotSupported, Obstacle, Whose
+from credentials.operations.account.requirements import wanted_account
+from credentials.operations.isolation.checking import Canaries, delete_canaries, register_canaries
+from credentials.rules.account_documents import WantedAccount, is_principal_arn
+from credentials.rules.policy_comparison import (
+    UnreadableDocumentError,
+    is_denial,
+    rights_of,
+    statements_of,
+)
+from credentials.rules.principals import account_of, identity_of, is_same, kind_of, name_of
+from credentials.vending.issuing import VendedSession
+
+
+@dataclass(kw_only=True)
+class Examination:
+    """One store under examination. `written` are the keys of test objects that may be there."""
+
+    store: Store
+    canaries: Canaries
+    auditor: StoreClients
+    vendor: StoreClients
+    session: VendedSession | None = None
+    written: list[str] = field(default_factory=list)
+
+    @classmethod
+    @contextmanager
+    def of(cls, store: Store, auditor: boto3.session.Session | None) -> Iterator[Self]:
+        """With builds of this examination's own, which are closed at its end.
+
+        The vendor's credentials are the service's own, from boto3's usual places.
+        """
+        silent: set[str] = set()
+        canaries = register_canaries(store=store, now=timezone.now())
+        try:
+            yield cls(
+                store=store,
+                canaries=canaries,
+                auditor=StoreClients.of(store, whose=Whose.AUDITOR, session=auditor, silent=silent),
+                vendor=StoreClients.of(store, whose=Whose.VENDOR, silent=silent),
+            )
+        finally:
+            delete_canaries(canaries=canaries, now=timezone.now())
+
+    @property
+    def build(self) -> Build:
+        """The probe build: every test object lies below its root."""
+        return self.canaries.own
+
+    @property
+    def page(self) -> str:
+        """The key of the page that is written for the other checks."""
+        return f"{self.build.root}/index.html"
+
+    def caller(self) -> str:
+        """The ARN that the vendor calls with. Raises an Obstacle."""
+        answer = self.vendor.ask("sts", "get_caller_identity") or {}
+        if arn := str(answer.get("Arn", "")):
+            return arn
+        raise NotSupported(reason="this store does not tell who calls")
+
+    @property
+    def role(self) -> Any:
+        """The upload role as the store has it. Raises NotLookedAt when there is none."""
+        if self.found_role is None:
+            raise NotLookedAt(reason="there is no role")
+        return self.found_role
+
+    @cached_property
+    def found_role(self) -> Any:
+        """The upload role, or None."""
+        name = name_of(self.store.role_arn)
+        answer = self.auditor.ask("iam", "get_role", RoleName=name)
+        return answer and answer["Role"]
+
+    @property
+    def is_without_role(self) -> bool:
+        """Whether the role is known not to be there."""
+        try:
+            return self.found_role is None
+        except Obstacle:
+            return False
+
+    @cached_property
+    def vendor_arn(self) -> str:
+        """The vendor's user or role; empty where it cannot be known.
+
+        Where the store does not tell who calls, the only identity that the role trusts: if the
+        vendor can assume the role, it is that one.
+        """
+        trusted = self._trusted()
+        try:
+            identity = identity_of(self.caller())
+        except Obstacle:
+            return trusted.pop() if len(trusted) == 1 else ""
+        # A session does not tell its role's path, which the trust policy has.
+        named = [arn for arn in trusted if is_same(arn, identity)]
+        # Nobody but a user or role has a name that lasts.
+        return next(iter(named), identity if kind_of(identity) in {"user", "role"} else "")
+
+    def _trusted(self) -> set[str]:
+        """The users and roles that the trust policy names, whoever they are."""
+        try:
+            statements = statements_of(self.role["AssumeRolePolicyDocument"])
+        except (Obstacle, UnreadableDocumentError, KeyError):
+            return set()
+        allowed = [right for each in statements if not is_denial(each) for right in rights_of(each)]
+        return {arn for right in allowed if is_principal_arn(arn := right.principal[len("AWS ") :])}
+
+    @cached_property
+    def account(self) -> WantedAccount:
+        """What the account should hold."""
+        return wanted_account(self.store, vendor_arn=self.vendor_arn)
+
+    @property
+    def set_up(self) -> str:
+        """The command that puts right what of the account can be put right."""
+        user = account_of(self.store.role_arn)
+        prefix = self.vendor_arn.removeprefix(f"{user}:user/").removesuffix("-vendor")
+        options = ""
+        if self.vendor_arn == f"{user}:user/{prefix}-vendor":
+            options = "" if prefix == "ltdkeeper" else f" --prefix {prefix}"
+        elif self.vendor_arn:
+            options = f" --vendor-arn {self.vendor_arn}"
+        return f"manage.py bootstrap_store --store {self.store.name}{options} --apply"

@@ -1,0 +1,203 @@
+"""The identities of the account: the upload role with its boundary and policies, and the users."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.obstacles import NotLookedAt, NotSupported
+from credentials.operations.account.requirements import Requirement
+from credentials.rules.account_documents import WantedAccount
+from credentials.rules.policy_comparison import Document, is_same
+
+WHY_USER = {
+    "vendor": "This service runs with it; it may assume upload roles and do nothing else.",
+    "auditor": "Audits look at the bucket and at the role with it, and change nothing.",
+    "revoker": "Revoking writes denials into the role with it, and cannot widen the role.",
+}
+NO_BOUNDARY = "Nothing but its own policy limits the upload role: no revoker is made."
+
+
+def boundary_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    """The managed policy that the role carries as its boundary."""
+    arn, document = account.boundary_arn, account.documents["boundary"]
+
+    def put() -> None:
+        if managed_policy(clients, arn) is None:
+            clients.iam.create_policy(PolicyName=account.boundary_name, PolicyDocument=document)
+            return
+        # AWS keeps five versions at most and refuses a sixth.
+        for version in clients.iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                clients.iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        clients.iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+
+    return Requirement(
+        what=f"boundary policy {account.boundary_name}",
+        why="The most that any policy put on the upload role can mean.",
+        wanted=document,
+        look=lambda: managed_policy(clients, arn),
+        put=put,
+        equals=is_same,
+        unsupported=NO_BOUNDARY,
+    )
+
+
+def managed_policy(clients: StoreClients, arn: str) -> Any:
+    """The document in force of a managed policy; None when there is no such policy."""
+    policy = clients.ask("iam", "get_policy", PolicyArn=arn)
+    if policy is None:
+        return None
+    version = policy["Policy"]["DefaultVersionId"]
+    answer = clients.ask("iam", "get_policy_version", PolicyArn=arn, VersionId=version)
+    return answer and answer["PolicyVersion"]["Document"]
+
+
+def policies_of(clients: StoreClients, kind: str, name: str) -> dict[str, Document]:
+    """The documents of a `user`, `role` or `group` by name, a user's with those of its groups.
+
+    An attached policy's name is its ARN. Raises an Obstacle: NotLookedAt when there is nobody of
+    that name, NotSupported where a store has no policies of its own.
+    """
+    owner = {f"{kind.title()}Name": name}
+    answer = _existing(clients.pages("iam", f"list_{kind}_policies", **owner), name)
+    found = {
+        policy: _document(clients.ask("iam", f"get_{kind}_policy", PolicyName=policy, **owner))
+        for policy in answer.get("PolicyNames", [])
+    }
+    for policy in _listed(clients, f"list_attached_{kind}_policies", "AttachedPolicies", owner):
+        found[policy["PolicyArn"]] = managed_policy(clients, policy["PolicyArn"])
+    if kind == "user":
+        for group in _listed(clients, "list_groups_for_user", "Groups", owner):
+            own = policies_of(clients, "group", group["GroupName"])
+            found |= {f"group {group['GroupName']}: {policy}": own[policy] for policy in own}
+    # A policy without a document was removed meanwhile.
+    return {policy: document for policy, document in found.items() if document}
+
+
+def _listed(clients: StoreClients, method: str, items: str, owner: Mapping[str, str]) -> list[Any]:
+    """A listing's items; none where the store has no such thing."""
+    try:
+        answer = clients.pages("iam", method, **owner)
+    except NotSupported:
+        return []
+    return list(_existing(answer, *owner.values()).get(items, []))
+
+
+def _existing(answer: Any, name: str) -> Any:
+    if answer is None:
+        raise NotLookedAt(reason=f"IAM knows no {name}")
+    return answer
+
+
+def role(clients: StoreClients, account: WantedAccount) -> Requirement:
+    return Requirement(
+        what=f"role {account.role_name}",
+        why="Every session is one of this role, narrowed to one build.",
+        wanted=account.role_arn,
+        look=lambda: _of_role(clients, account, "Arn"),
+        put=lambda: clients.iam.create_role(
+            RoleName=account.role_name,
+            Path=account.role_path,
+            MaxSessionDuration=account.session_seconds,
+            AssumeRolePolicyDocument=account.trust(refuse_sessions=False),
+        ),
+        unsupported="Make it with the store's own tools, with the document named trust.",
+    )
+
+
+def trust(clients: StoreClients, account: WantedAccount, *, refuse_sessions: bool) -> Requirement:
+    document = account.trust(refuse_sessions=refuse_sessions)
+    return Requirement(
+        what=f"trust policy of {account.role_name}",
+        why=f"Only {account.vendor} may assume the role.",
+        wanted=document,
+        look=lambda: _of_role(clients, account, "AssumeRolePolicyDocument"),
+        put=lambda: clients.iam.update_assume_role_policy(
+            RoleName=account.role_name, PolicyDocument=document
+        ),
+        equals=is_same,
+    )
+
+
+def role_boundary(clients: StoreClients, account: WantedAccount) -> Requirement:
+    def look() -> Any:
+        carried = _of_role(clients, account, "PermissionsBoundary")
+        return carried and carried.get("PermissionsBoundaryArn")
+
+    return Requirement(
+        what=f"boundary of {account.role_name}",
+        why="With it, who may rewrite the role's policies cannot widen the role.",
+        wanted=account.boundary_arn,
+        look=look,
+        put=lambda: clients.iam.put_role_permissions_boundary(
+            RoleName=account.role_name, PermissionsBoundary=account.boundary_arn
+        ),
+        unsupported=NO_BOUNDARY,
+    )
+
+
+def longest_session(clients: StoreClients, account: WantedAccount) -> Requirement:
+    seconds = account.session_seconds
+    return Requirement(
+        what=f"longest session of {account.role_name}: {seconds} s",
+        why="The store refuses longer sessions, whoever asks.",
+        wanted=seconds,
+        look=lambda: _of_role(clients, account, "MaxSessionDuration"),
+        put=lambda: clients.iam.update_role(RoleName=account.role_name, MaxSessionDuration=seconds),
+        unsupported="Set it with the store's own tools, or make the role anew.",
+    )
+
+
+def upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    """The role's own policy, which has the role's name."""
+    where = {"RoleName": account.role_name, "PolicyName": account.role_name}
+    return Requirement(
+        what=f"policy of {account.role_name}",
+        why="Builds of this bucket only, never made public or redirected.",
+        wanted=account.documents["upload"],
+        look=lambda: _document(clients.ask("iam", "get_role_policy", **where)),
+        put=lambda: clients.iam.put_role_policy(
+            **where, PolicyDocument=account.documents["upload"]
+        ),
+        equals=is_same,
+        unsupported="Give the role the document named upload with the store's own tools.",
+    )
+
+
+def user(clients: StoreClients, account: WantedAccount, kind: str) -> Requirement:
+    name = account.user_name(kind)
+
+    def look() -> Any:
+        answer = clients.ask("iam", "get_user", UserName=name)
+        return answer and answer["User"]["Arn"]
+
+    return Requirement(
+        what=f"user {name}",
+        why=WHY_USER[kind],
+        wanted=account.user_arn(kind),
+        look=look,
+        put=lambda: clients.iam.create_user(UserName=name),
+        unsupported=f"Make the {kind} with the store's own tools, with the document named {kind}.",
+    )
+
+
+def user_policy(clients: StoreClients, account: WantedAccount, kind: str) -> Requirement:
+    """Named by the role, so that the users serve several roles of one account."""
+    where = {"UserName": account.user_name(kind), "PolicyName": account.role_name}
+    return Requirement(
+        what=f"policy of {account.user_name(kind)} for {account.role_name}",
+        why=WHY_USER[kind],
+        wanted=account.documents[kind],
+        look=lambda: _document(clients.ask("iam", "get_user_policy", **where)),
+        put=lambda: clients.iam.put_user_policy(**where, PolicyDocument=account.documents[kind]),
+        equals=is_same,
+    )
+
+
+def _of_role(clients: StoreClients, account: WantedAccount, name: str) -> Any:
+    answer = clients.ask("iam", "get_role", RoleName=account.role_name)
+    return answer and answer["Role"].get(name)
+
+
+def _document(answer: Any) -> Any:
+    return answer and answer["PolicyDocument"]

@@ -1,0 +1,163 @@
+"""What keeps somebody from looking at a store's account. None of it is a crash. Pure but for
+botocore's classes.
+"""
+
+from enum import StrEnum
+
+from botocore.exceptions import ClientError
+
+from credentials.operations.findings import Finding
+from credentials.vending.store_errors import (
+    UNSUPPORTED_CODES,
+    UNSUPPORTED_STATUSES,
+    VENDOR_REFUSED,
+    error_code,
+    http_status,
+)
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = 401, 403, 404
+# How a bucket without ACLs answers a call about one.
+NO_ACLS = frozenset({"AccessControlListNotSupported"})
+# KMS answers 400 to everything, also in these two cases.
+DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
+MISSING_CODES = {"NotFoundException", "NoSuchEntity"}
+UNKNOWN = "What nobody has looked at is not known to be right."
+
+
+class Whose(StrEnum):
+    """Whose credentials a call is made with."""
+
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    VENDOR = "vendor"
+
+
+HOW_TO_GIVE = {
+    Whose.OPERATOR: "Use the credentials of somebody who may set the account up: --profile.",
+    Whose.AUDITOR: "Name a profile with the auditor's key: --profile, or LTD_AUDITOR_PROFILE.",
+    Whose.VENDOR: "Give the service the vendor's key, as AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY or as a role of its machine.",
+}
+
+
+class Obstacle(Exception):
+    """Something could not be looked at; the text says why.
+
+    A kind with a `rule` is something to put right, and these are its finding, with places for
+    names. One that `concerns_all` is reported once and not for every check that it stops.
+    """
+
+    text = "{reason}"
+    rule = what = why = change = ""
+    concerns_all = False
+
+    def __init__(self, **names: str) -> None:
+        super().__init__(self.text.format(**names))
+        self.names = names
+
+    def finding(self, check: str) -> Finding | None:
+        """What has to be put right before the check can be made, if anything has."""
+        if not self.rule:
+            return None
+        names = self.names | {"check": check}
+        return Finding(
+            rule=self.rule.format(**names),
+            what=self.what.format(**names),
+            why=self.why,
+            change=self.change.format(**names),
+        )
+
+
+class NotSupported(Obstacle):
+    """The store does not know the call."""
+
+
+class NotLookedAt(Obstacle):
+    """There is nothing to look at, for the reason given."""
+
+
+class NoBucket(NotLookedAt):
+    """There is no bucket of the name."""
+
+
+class NotPermitted(Obstacle):
+    """The credentials lack a right to look."""
+
+    text = "could not look: needs {action}"
+    rule = "{check}.no-permission"
+    what = "Could not look: the {whose} needs {action}."
+    why = UNKNOWN
+    change = "Allow the {whose} {action} on {resource}; the auditor's document has it."
+
+
+class Unclear(Obstacle):
+    """The store answered something that says neither yes nor no."""
+
+    text = "{action}: {answer}"
+    rule = "{check}.unclear"
+    what = "Could not look: {action} gave {answer}."
+    why = UNKNOWN
+    change = "Run the doctor again; if it stays, ask whoever runs the store."
+
+
+class KeyRefused(Obstacle):
+    """There are no credentials, or the store does not accept them."""
+
+    text = "the {whose}'s credentials are not usable"
+    rule = "{whose}.no-credentials"
+    what = "The {whose}'s credentials are not usable: {answer}."
+    why = (
+        "Without the vendor's no job gets credentials; without the auditor's nothing of the "
+        "account can be looked at."
+    )
+    concerns_all = True
+
+    @property
+    def change(self) -> str:  # type: ignore[override]
+        return HOW_TO_GIVE[Whose(self.names["whose"])]
+
+
+class Unreachable(Obstacle):
+    """An endpoint does not answer."""
+
+    text = "{endpoint} does not answer"
+    rule = "store.unreachable"
+    what = "{endpoint} does not answer ({answer})."
+    why = "No job gets credentials or uploads anything, and nothing can be looked at."
+    change = (
+        "Mend the network, proxy or TLS between here and there, or the store's endpoint and region "
+        "in the admin."
+    )
+    concerns_all = True
+
+
+def obstacle_of(err: ClientError, *, whose: Whose, action: str, resource: str) -> Obstacle | None:
+    """What a refused call means; None where what it names is not there."""
+    status, code = http_status(err), error_code(err)
+    if code in VENDOR_REFUSED:
+        return KeyRefused(whose=whose, answer=code)
+    if status in {UNAUTHORIZED, FORBIDDEN} or code in DENIED_CODES:
+        return NotPermitted(whose=whose, action=action, resource=resource)
+    if is_unsupported(err, NO_ACLS):
+        return NotSupported(reason=f"this store does not know {action}")
+    if code == "NoSuchBucket":
+        return NoBucket(reason="there is no bucket")
+    if status == NOT_FOUND or code in MISSING_CODES:
+        return None
+    return Unclear(action=action, answer=f"{status} {code}")
+
+
+def is_unsupported(err: Exception | None, codes: frozenset[str] = frozenset()) -> bool:
+    """Whether the store says that it does not know the call at all."""
+    if not isinstance(err, ClientError):
+        return False
+    return http_status(err) in UNSUPPORTED_STATUSES or error_code(err) in UNSUPPORTED_CODES | codes
+
+
+def describe(err: Exception) -> str:
+    """The store's own words about an error, for the operator."""
+    answer = err.__cause__ if isinstance(err, Obstacle) else err
+    if not isinstance(answer, ClientError):
+        return str(err)
+    message = answer.response.get("Error", {}).get("Message") or ""
+    return f"{http_status(answer)} {error_code(answer)} {message}".strip()

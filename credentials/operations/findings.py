@@ -1,0 +1,108 @@
+"""What a check or an audit finds, when the ledger breaks a rule, and how that is reported. Pure."""
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+WIDTH = 96
+MARGIN = " " * 8
+# The longest that issuing can take: two STS attempts, two lock waits, and room.
+STUCK_AFTER = timedelta(minutes=2)
+# A store's clock may be a little ahead of ours.
+EXPIRY_TOLERANCE = timedelta(minutes=1)
+UNUSED_AFTER = timedelta(days=90)
+
+
+class Severity(StrEnum):
+    """An error makes a job fail or lets somebody in; a warning is worth a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Rule(StrEnum):
+    """The stable names of the rules of the ledger."""
+
+    STUCK = "session_stuck"
+    TOO_LONG = "session_too_long"
+    BUILD_CLOSED = "session_of_closed_build"
+    CLIENT_DISABLED = "session_of_disabled_client"
+    KEY_WITHOUT_EXPIRY = "key_without_expiry"
+    KEY_UNUSED = "key_unused"
+    CLIENT_AT_LIMIT = "client_at_limit"
+    FOREIGN_WRITE = "build_written_without_session"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is not as it must be.
+
+    `rule` is a stable name. `subject` is what it is about, where that does not follow from where
+    the finding stands. `change` says what to do; a line of it that begins with `manage.py` is a
+    command. `access_key_id` names the session that it is about, if it is about one.
+    """
+
+    rule: str
+    what: str
+    change: str = ""
+    why: str = ""
+    subject: str = ""
+    severity: Severity = Severity.ERROR
+    access_key_id: str = ""
+
+    @property
+    def message(self) -> str:
+        """What is wrong and what to do, in one line."""
+        return f"{self.what} {self.change}".strip()
+
+
+def count(findings: Iterable[Finding], severity: Severity) -> int:
+    """How many findings of a severity there are."""
+    return sum(finding.severity is severity for finding in findings)
+
+
+def finding_lines(finding: Finding, *, is_change_known: bool = False) -> Iterator[str]:
+    """A finding with its reason and its change, which is not repeated where it is known."""
+    yield f"    {finding.severity} {finding.rule}"
+    yield from indented(finding.what)
+    yield from indented(f"Why: {finding.why}")
+    yield from indented(f"Change: {'The same.' if is_change_known else finding.change}")
+
+
+def indented(text: str, margin: str = MARGIN) -> Iterator[str]:
+    """The lines of a text, wrapped. A command, and a statement of a policy, stays in one piece."""
+    for line in text.split("\n"):
+        if line.startswith(("manage.py ", "+ ", "- ")):
+            yield f"{margin}    {line}"
+        else:
+            yield from textwrap.wrap(
+                line,
+                WIDTH,
+                initial_indent=margin,
+                subsequent_indent=margin,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+
+
+def is_stuck(*, requested_at: datetime, now: datetime) -> bool:
+    """Whether a row without an outcome is older than any request can be."""
+    return now - requested_at > STUCK_AFTER
+
+
+def is_too_long(*, requested_at: datetime, expires_at: datetime, longest_seconds: int) -> bool:
+    """Whether a session lives longer than today's settings would let it."""
+    longest = timedelta(seconds=longest_seconds) + EXPIRY_TOLERANCE
+    return expires_at - requested_at > longest
+
+
+def outlives_its_build(*, closed_at: datetime | None, now: datetime, grace: timedelta) -> bool:
+    """Whether a live session's build has been closed for longer than the grace."""
+    return closed_at is not None and now - closed_at >= grace
+
+
+def is_unused(*, created_at: datetime, last_used_at: datetime | None, now: datetime) -> bool:
+    """Whether a key was not used for 90 days; one that never was, since it was made."""
+    return now - (last_used_at or created_at) > UNUSED_AFTER

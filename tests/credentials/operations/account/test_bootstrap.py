@@ -1,0 +1,119 @@
+"""All of it in order, on moto, with the trial answered in the place of a store."""
+
+from collections.abc import Callable
+
+import pytest
+
+from credentials.operations.account import assuming
+from credentials.operations.account.assuming import Again, Trial
+from credentials.operations.account.bootstrap import NO_RIGHTS, Report, bootstrap_store
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.requirements import Status
+from credentials.rules.account_documents import WantedAccount
+from tests.credentials.operations.account.refusals import refusal
+
+Run = Callable[..., Report]
+
+
+@pytest.fixture
+def run(clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch) -> Run:
+    def call(
+        again: Again = Again.REFUSED, *, apply: bool = True, wanted: WantedAccount = wanted
+    ) -> Report:
+        monkeypatch.setattr(assuming, "try_assuming_again", lambda *_: Trial(again=again))
+        return bootstrap_store(clients=clients, account=wanted, vendor_key=None, apply=apply)
+
+    return call
+
+
+def statuses(report: Report) -> dict[str, Status]:
+    return {step.what: step.status for step in report.steps}
+
+
+def test_first_run_makes_everything_and_shows_three_keys(run: Run) -> None:
+    report = run()
+    assert not report.has_failed
+    assert set(report.keys) == {"vendor", "auditor", "revoker"}
+    assert set(report.documents) == {
+        "trust", "vendor", "upload", "boundary", "auditor", "revoker"
+    }  # fmt: skip
+
+
+def test_second_run_changes_nothing(run: Run) -> None:
+    run()
+    report = run()
+    assert (report.has_changed, report.has_failed, report.keys) == (False, False, {})
+
+
+def test_looking_makes_nothing(run: Run, clients: StoreClients) -> None:
+    report = run(apply=False)
+    assert {Status.WOULD_MAKE, Status.NOT_TRIED} == set(statuses(report).values())
+    assert clients.iam.list_roles()["Roles"] == []
+
+
+def test_role_that_can_be_assumed_again_is_given_no_rights(
+    run: Run, clients: StoreClients, wanted: WantedAccount
+) -> None:
+    report = run(Again.ACCEPTED)
+    [withheld] = [o for o in report.steps if o.detail == NO_RIGHTS]
+    assert (withheld.status, report.has_failed) == (Status.FAILED, True)
+    assert clients.iam.list_role_policies(RoleName=wanted.role_name)["PolicyNames"] == []
+
+
+def test_existing_vendor_is_left_as_it_is(
+    run: Run, make_wanted: Callable[..., WantedAccount], clients: StoreClients
+) -> None:
+    arn = "arn:aws:iam::123456789012:role/ecs-task"
+    report = run(wanted=make_wanted(vendor_arn=arn))
+    assert statuses(report)[arn] is Status.BY_HAND
+    assert set(report.keys) == {"auditor", "revoker"}
+
+
+def test_without_boundaries_there_is_no_revoker(
+    run: Run, clients: StoreClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(**_request: object) -> None:
+        raise refusal(405, "MethodNotAllowed")
+
+    monkeypatch.setattr(clients.iam, "get_policy", unknown)
+    report = run()
+    assert statuses(report)["user ltdkeeper-revoker"] is Status.NOT_SUPPORTED
+    assert set(report.keys) == {"vendor", "auditor"}
+    assert not report.has_failed
+
+
+@pytest.mark.parametrize(("again", "strict"), [(Again.REFUSED, False), (Again.ACCEPTED, True)])
+def test_document_shows_the_trust_policy_that_is_in_force(
+    again: Again,
+    strict: bool,  # noqa: FBT001
+    run: Run,
+) -> None:
+    assert ("TokenIssueTime" in run(again).documents["trust"]) is strict
+
+
+@pytest.mark.parametrize("render", [lambda r: "\n".join(r.lines()), Report.document])
+def test_new_secret_keys_are_shown_once(render: Callable[[Report], str], run: Run) -> None:
+    first = run()
+    secrets = [key.secret_access_key.reveal() for key in first.keys.values()]
+    assert [render(first).count(secret) for secret in secrets] == [1, 1, 1]
+    second = render(run())
+    assert not any(secret in second for secret in secrets)
+
+
+def test_secret_keys_do_not_print_themselves(run: Run) -> None:
+    report = run()
+    secrets = [key.secret_access_key.reveal() for key in report.keys.values()]
+    assert not any(secret in repr(report) for secret in secrets)
+
+
+@pytest.mark.parametrize(
+    ("again", "apply", "ending"),
+    [
+        (Again.REFUSED, True, "set up."),
+        (Again.REFUSED, False, "Nothing was changed: --apply does it."),
+        (Again.ACCEPTED, True, "not complete. Mend what failed, then run it again."),
+    ],
+    ids=["made", "looked", "failed"],
+)
+def test_last_line_says_how_it_ended(again: Again, apply: bool, ending: str, run: Run) -> None:  # noqa: FBT001
+    assert [*run(again, apply=apply).lines()][-1] == f"Store main: {ending}"

@@ -1,0 +1,220 @@
+"""The clock, the endpoints, the durations and the KMS key agree with each other."""
+
+from typing import Any
+
+import pytest
+
+from credentials.operations.account.consistency import (
+    Durations,
+    judge_clock,
+    judge_durations,
+    judge_encryption,
+    judge_endpoints,
+    judge_key,
+    judge_key_arn,
+    judge_location,
+)
+from credentials.operations.findings import Severity
+
+REGION = "eu-central-1"
+ROLE = "arn:aws:iam::123456789012:role/upload"
+KEY = f"arn:aws:kms:{REGION}:123456789012:key/1234abcd"
+
+# seconds ahead of the store -> severity, and which way
+SKEWS: dict[float, tuple[Severity, str] | None] = {
+    0: None,
+    60: None,
+    -60: None,
+    61: (Severity.WARNING, "61 s ahead of the store's"),
+    -61: (Severity.WARNING, "61 s behind the store's"),
+    240: (Severity.WARNING, "240 s ahead of"),
+    241: (Severity.ERROR, "241 s ahead of"),
+    -100_000: (Severity.ERROR, "100000 s behind"),
+}
+
+
+@pytest.mark.parametrize("ahead", SKEWS)
+def test_skew_is_judged(ahead: float) -> None:
+    findings = list(judge_clock(ahead))
+    if (expected := SKEWS[ahead]) is None:
+        assert findings == []
+        return
+    assert findings[0].severity is expected[0]
+    assert expected[1] in findings[0].what
+
+
+CEPH = "https://s3.example.org"
+PLACE = {"role_arn": ROLE, "region": REGION, "endpoint_url": "", "public_endpoint_url": ""}
+ENDPOINTS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "AWS": ({}, []),
+    "another store": ({"endpoint_url": CEPH}, []),
+    "another store, some region": ({"endpoint_url": CEPH, "region": "us-gov-x"}, []),
+    "AWS by name": (
+        {"endpoint_url": "https://s3.eu-central-1.amazonaws.com"},
+        ["endpoint.aws-named"],
+    ),
+    "own region": ({"public_endpoint_url": "https://s3.eu-central-1.amazonaws.com"}, []),
+    "no region": ({"public_endpoint_url": "https://s3.amazonaws.com"}, []),
+    "other region": (
+        {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"},
+        ["endpoint.other-region"],
+    ),
+    "other region, old form": (
+        {"public_endpoint_url": "https://s3-us-west-2.amazonaws.com"},
+        ["endpoint.other-region"],
+    ),
+    "other region, dual stack": (
+        {"public_endpoint_url": "https://s3.dualstack.us-west-2.amazonaws.com"},
+        ["endpoint.other-region"],
+    ),
+    "China": ({"region": "cn-north-1", "role_arn": "arn:aws-cn:iam::123456789012:role/u"}, []),
+    "China and not": ({"region": "cn-north-1"}, ["endpoint.other-partition"]),
+    "GovCloud and not": ({"region": "us-gov-west-1"}, ["endpoint.other-partition"]),
+}
+
+
+@pytest.mark.parametrize("case", ENDPOINTS)
+def test_endpoints_are_judged(case: str) -> None:
+    changes, ids = ENDPOINTS[case]
+    assert [finding.rule for finding in judge_endpoints(**(PLACE | changes))] == ids
+
+
+LOCATIONS: dict[str, tuple[str | None, dict[str, Any], list[Severity]]] = {
+    "the store's": ("eu-central-1", {}, []),
+    "another": ("us-west-2", {}, [Severity.ERROR]),
+    "first region": (None, {"region": "us-east-1"}, []),
+    "first region, elsewhere": (None, {}, [Severity.ERROR]),
+    "old name": ("EU", {"region": "eu-west-1"}, []),
+    "no regions": (None, {"is_aws": False}, []),
+    "zone group": ("default", {"is_aws": False}, []),
+    "another store's region": ("us-west-2", {"is_aws": False}, [Severity.WARNING]),
+}
+
+
+@pytest.mark.parametrize("case", LOCATIONS)
+def test_bucket_is_in_the_store_s_region(case: str) -> None:
+    location, changes, severities = LOCATIONS[case]
+    place = {"region": REGION, "is_aws": True} | changes
+    found = judge_location(location, **place)
+    assert [finding.severity for finding in found] == severities
+
+
+HOURS = 12 * 3600
+CHAINED = {"is_chained": True, "store": HOURS}
+# the role's maximum, what else is set -> findings
+LIFETIMES: dict[str, tuple[int | None, dict[str, Any], dict[str, str]]] = {
+    "as said": (3600, {}, {}),
+    "role longer": (HOURS, {}, {}),
+    "not told": (None, {"store": HOURS}, {}),
+    "role shorter": (3600, {"store": 3601}, {"role-shorter": "error"}),
+    "default over it": (3600, {"default": 7200}, {"default-capped": "warning"}),
+    "product over it": (3600, {"products": {"a": 7200}}, {"product-capped": "warning"}),
+    "product under it": (3600, {"products": {"a": 900}}, {}),
+    "chained, an hour": (3600, {"is_chained": True}, {}),
+    "chained, more only when asked": (HOURS, CHAINED, {"chained": "warning"}),
+    "chained, more by default": (HOURS, CHAINED | {"default": 7200}, {"chained": "error"}),
+    "chained, more by a product": (
+        HOURS,
+        CHAINED | {"products": {"a": 7200}},
+        {"chained": "error"},
+    ),
+    "posts, an hour": (3600, {"posts": 21_600}, {"posts-short": "warning"}),
+    "posts, three hours": (HOURS, {"posts": 10_800, "store": HOURS}, {}),
+    "posts, a second less": (
+        HOURS,
+        {"posts": 10_799, "store": HOURS},
+        {"posts-short": "warning"},
+    ),
+    "posts, chained": (
+        HOURS,
+        CHAINED | {"posts": 21_600},
+        {"chained": "warning", "posts-short": "warning"},
+    ),
+    "user, more": (HOURS, {"store": HOURS, "default": 7200}, {}),
+}
+
+
+def durations(role: int | None, **changes: Any) -> Durations:
+    known: dict[str, Any] = {"store": 3600, "default": 1800}
+    return Durations(role=role, **(known | changes))
+
+
+@pytest.mark.parametrize("case", LIFETIMES)
+def test_durations_are_judged(case: str) -> None:
+    role_seconds, changes, found = LIFETIMES[case]
+    findings = judge_durations(durations(role_seconds, **changes), set_up="manage.py x")
+    rules = {finding.rule.removeprefix("lifetimes."): finding.severity for finding in findings}
+    assert rules == {name: Severity(severity) for name, severity in found.items()}
+
+
+def test_products_are_named() -> None:
+    seconds = {"long": 7200, "short": 900}
+    [finding] = judge_durations(durations(3600, products=seconds), set_up="")
+    assert "long (7200)" in finding.what
+    assert "short" not in finding.what
+
+
+ARNS = {
+    "the store's": (KEY, []),
+    "another region": (KEY.replace("eu-central-1", "eu-west-1"), ["kms-key.other-region"]),
+    "another partition": (KEY.replace("arn:aws:", "arn:aws-cn:"), ["kms-key.other-partition"]),
+}
+
+
+@pytest.mark.parametrize("case", ARNS)
+def test_arn_of_the_key_is_judged(case: str) -> None:
+    arn, ids = ARNS[case]
+    assert [f.rule for f in judge_key_arn(arn, role_arn=ROLE, region=REGION)] == ids
+
+
+USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT"}
+KEYS: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "usable": (USABLE, []),
+    "usable, spec not told": ({"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT"}, []),
+    "disabled": (USABLE | {"KeyState": "Disabled"}, ["kms-key.disabled"]),
+    "soon deleted": (USABLE | {"KeyState": "PendingDeletion"}, ["kms-key.disabled"]),
+    "for signing": (USABLE | {"KeyUsage": "SIGN_VERIFY"}, ["kms-key.unusable"]),
+    "asymmetric": (USABLE | {"KeySpec": "RSA_2048"}, ["kms-key.unusable"]),
+    "nothing told": ({}, ["kms-key.disabled", "kms-key.unusable"]),
+}
+
+
+@pytest.mark.parametrize("case", KEYS)
+def test_key_is_judged(case: str) -> None:
+    metadata, ids = KEYS[case]
+    assert [finding.rule for finding in judge_key(metadata)] == ids
+
+
+def test_key_that_is_to_be_deleted_is_kept() -> None:
+    metadata = USABLE | {"KeyState": "PendingDeletion"}
+    [finding] = judge_key(metadata)
+    assert finding.change == "Cancel its deletion."
+
+
+def by_kms(key: str | None, algorithm: str = "aws:kms") -> list[dict[str, Any]]:
+    named = {"KMSMasterKeyID": key} if key else {}
+    return [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm, **named}}]
+
+
+# rules, the store's key -> whether something is found
+ENCRYPTION = {
+    "not set": ([], "", False),
+    "by S3": (by_kms(None, "AES256"), "", False),
+    "by S3, though the store has a key": (by_kms(None, "AES256"), KEY, False),
+    "by AWS's own key": (by_kms(None), "", False),
+    "by AWS's own key, named": (by_kms("alias/aws/s3"), "", False),
+    "by the store's key": (by_kms(KEY), KEY, False),
+    "by the id of the store's key": (by_kms("1234abcd"), KEY, False),
+    "by an alias that may be the key's": (by_kms("alias/docs"), KEY, False),
+    "by an alias": (by_kms("alias/docs"), "", True),
+    "by a key that is not named": (by_kms(KEY), "", True),
+    "twice by a key that is not named": (by_kms(KEY, "aws:kms:dsse"), "", True),
+    "by another key": (by_kms("5678"), KEY, True),
+}
+
+
+@pytest.mark.parametrize("case", ENCRYPTION)
+def test_key_of_the_bucket_is_judged(case: str) -> None:
+    rules, key, is_found = ENCRYPTION[case]
+    found = [finding.rule for finding in judge_encryption(rules, key)]
+    assert found == ["encryption.other-key"] * is_found

@@ -1,0 +1,134 @@
+"""The upload role's limits and rights, and the users, as calls to IAM."""
+
+import json
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+from botocore.exceptions import ClientError
+
+from credentials.operations.account import identities
+from credentials.operations.account.bootstrap import Report, Run
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.requirements import Requirement, Status, settle
+from credentials.rules.account_documents import WantedAccount
+from tests.credentials.operations.account.refusals import refusal
+
+ROLE: list[Callable[..., Requirement]] = [
+    identities.boundary_policy,
+    identities.role_boundary,
+    identities.upload_policy,
+    identities.longest_session,
+]
+
+
+@pytest.fixture
+def role(clients: StoreClients, wanted: WantedAccount) -> StoreClients:
+    """An clients whose role exists, with nothing to it."""
+    clients.iam.create_role(
+        RoleName=wanted.role_name,
+        AssumeRolePolicyDocument=wanted.trust(refuse_sessions=False),
+        MaxSessionDuration=7200,
+    )
+    return clients
+
+
+def settle_all(clients: StoreClients, wanted: WantedAccount) -> list[Status]:
+    return [settle(make(clients, wanted), apply=True).status for make in ROLE]
+
+
+def test_role_is_given_boundary_rights_and_duration(
+    role: StoreClients, wanted: WantedAccount
+) -> None:
+    assert settle_all(role, wanted) == [Status.MADE, Status.MADE, Status.MADE, Status.CHANGED]
+    found = role.iam.get_role(RoleName=wanted.role_name)["Role"]
+    assert found["PermissionsBoundary"]["PermissionsBoundaryArn"] == wanted.boundary_arn
+    assert found["MaxSessionDuration"] == 3600
+
+
+def test_second_run_changes_nothing(role: StoreClients, wanted: WantedAccount) -> None:
+    settle_all(role, wanted)
+    assert settle_all(role, wanted) == [Status.UNCHANGED] * 4
+
+
+@pytest.mark.parametrize("times", [1, 7])
+def test_changed_boundary_is_put_right_however_often(
+    times: int, role: StoreClients, wanted: WantedAccount
+) -> None:
+    """AWS keeps five versions of a policy at most."""
+    settle_all(role, wanted)
+    for _ in range(times):
+        for version in role.iam.list_policy_versions(PolicyArn=wanted.boundary_arn)["Versions"]:
+            if not version["IsDefaultVersion"]:
+                role.iam.delete_policy_version(
+                    PolicyArn=wanted.boundary_arn, VersionId=version["VersionId"]
+                )
+        role.iam.create_policy_version(
+            PolicyArn=wanted.boundary_arn,
+            PolicyDocument=wanted.documents["auditor"],
+            SetAsDefault=True,
+        )
+        step = settle(identities.boundary_policy(role, wanted), apply=True)
+        assert step.status is Status.CHANGED
+    version = role.iam.get_policy(PolicyArn=wanted.boundary_arn)["Policy"]["DefaultVersionId"]
+    found = role.iam.get_policy_version(PolicyArn=wanted.boundary_arn, VersionId=version)
+    assert found["PolicyVersion"]["Document"] == json.loads(wanted.documents["boundary"])
+
+
+def settled(
+    clients: StoreClients, wanted: WantedAccount, *, apply: bool = True
+) -> tuple[list[Status], bool]:
+    report = Report(store_name="main", applied=apply)
+    key = Run(clients=clients, account=wanted, apply=apply, report=report).user("auditor")
+    return [step.status for step in report.steps], key is not None
+
+
+def test_user_is_made_with_policy_and_key(clients: StoreClients, wanted: WantedAccount) -> None:
+    assert settled(clients, wanted) == ([Status.MADE] * 3, True)
+    name = wanted.user_name("auditor")
+    policy = clients.iam.get_user_policy(UserName=name, PolicyName=wanted.role_name)
+    assert policy["PolicyDocument"] == json.loads(wanted.documents["auditor"])
+
+
+def test_second_run_makes_no_second_key(clients: StoreClients, wanted: WantedAccount) -> None:
+    settled(clients, wanted)
+    assert settled(clients, wanted) == ([Status.UNCHANGED] * 3, False)
+    keys = clients.iam.list_access_keys(UserName=wanted.user_name("auditor"))
+    assert len(keys["AccessKeyMetadata"]) == 1
+
+
+def test_looking_makes_nothing(clients: StoreClients, wanted: WantedAccount) -> None:
+    assert settled(clients, wanted, apply=False) == ([Status.WOULD_MAKE] * 3, False)
+    assert clients.iam.list_users()["Users"] == []
+
+
+def test_widened_policy_is_put_right(clients: StoreClients, wanted: WantedAccount) -> None:
+    settled(clients, wanted)
+    clients.iam.put_user_policy(
+        UserName=wanted.user_name("auditor"),
+        PolicyName=wanted.role_name,
+        PolicyDocument=wanted.documents["upload"],
+    )
+    assert settled(clients, wanted)[0] == [Status.UNCHANGED, Status.CHANGED, Status.UNCHANGED]
+
+
+def failing(error: ClientError) -> Callable[..., NoReturn]:
+    def call(**_request: object) -> NoReturn:
+        raise error
+
+    return call
+
+
+def test_store_that_makes_no_users_is_asked_once(
+    clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients.iam, "get_user", failing(refusal(405, "MethodNotAllowed")))
+    assert settled(clients, wanted) == ([Status.NOT_SUPPORTED], False)
+
+
+@pytest.mark.parametrize("call", ["list_access_keys", "create_access_key"])
+def test_refused_key_is_a_failed_step(
+    call: str, clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients.iam, call, failing(refusal(403)))
+    assert settled(clients, wanted) == ([Status.MADE, Status.MADE, Status.FAILED], False)

@@ -1,0 +1,147 @@
+"""Bringing one setting to what it should be."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from credentials.operations.account.obstacles import NoBucket
+from credentials.operations.account.requirements import (
+    Requirement,
+    Status,
+    Step,
+    is_settled,
+    settle,
+)
+from credentials.rules.account_documents import WantedAccount
+from tests.credentials.operations.account.refusals import refusal, refusal_in_s3s_form
+
+
+class Shelf:
+    """Holds one value; raises instead, where it is told to."""
+
+    def __init__(self, value: Any = None, *, keeps: bool = True, error: Exception | None = None):
+        self.value, self.keeps, self.error = value, keeps, error
+        self.puts = 0
+
+    def look(self) -> Any:
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+    def put(self) -> None:
+        self.puts += 1
+        if self.error:
+            raise self.error
+        if self.keeps:
+            self.value = "wanted"
+
+    def settled(self, *, apply: bool = True, **options: Any) -> Step:
+        return settle(self.requirement(**options), apply=apply)
+
+    def requirement(self, **options: Any) -> Requirement:
+        return Requirement(
+            what="it", why="so", wanted="wanted", look=self.look, put=self.put, **options
+        )
+
+
+@pytest.mark.parametrize("apply", [True, False])
+def test_what_is_right_is_left_alone(apply: bool) -> None:  # noqa: FBT001
+    shelf = Shelf("wanted")
+    assert (shelf.settled(apply=apply).status, shelf.puts) == (Status.UNCHANGED, 0)
+
+
+@pytest.mark.parametrize(
+    ("found", "status"), [(None, Status.WOULD_MAKE), ("other", Status.WOULD_CHANGE)]
+)
+def test_looking_changes_nothing(found: str | None, status: Status) -> None:
+    shelf = Shelf(found)
+    assert (shelf.settled(apply=False).status, shelf.puts) == (status, 0)
+
+
+@pytest.mark.parametrize(("found", "status"), [(None, Status.MADE), ("other", Status.CHANGED)])
+def test_what_differs_is_put_right(found: str | None, status: Status) -> None:
+    shelf = Shelf(found)
+    assert (shelf.settled().status, shelf.value) == (status, "wanted")
+
+
+def test_setting_of_a_missing_bucket_is_missing_not_failed() -> None:
+    no_bucket = NoBucket(reason="there is no bucket")
+    assert Shelf(no_bucket).settled(apply=False).status is Status.WOULD_MAKE
+
+
+def test_what_is_accepted_but_not_kept_is_not_supported() -> None:
+    step = Shelf("other", keeps=False).settled(unsupported="So do without.")
+    assert step.status is Status.NOT_SUPPORTED
+    assert step.detail == "Accepted, but not kept. So do without."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refusal(405, "MethodNotAllowed"), refusal(501), refusal_in_s3s_form(405, "MethodNotAllowed"),
+     refusal(400, "NotImplemented"), refusal(400, "Odd")],
+    ids=str,
+)  # fmt: skip
+def test_unknown_call_is_not_supported(error: Exception) -> None:
+    step = Shelf(error=error).settled(unsupported_codes=frozenset({"Odd"}))
+    assert step.status is Status.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(
+    "error",
+    [refusal(403), refusal(400, "Odd"), EndpointConnectionError(endpoint_url="http://x")],
+    ids=str,
+)
+@pytest.mark.parametrize("when", ["looking", "putting"])
+def test_refusal_is_a_failed_step_and_no_exception(error: Exception, when: str) -> None:
+    shelf = Shelf(error) if when == "looking" else Shelf(error=error)
+    step = shelf.settled()
+    assert step.status is Status.FAILED
+    assert step.detail
+
+
+def test_store_is_quoted_to_the_operator() -> None:
+    assert Shelf(error=refusal(403)).settled().detail == "403 AccessDenied says the store"
+    s3s_form = Shelf(error=refusal_in_s3s_form(403, "AccessDenied"))
+    assert s3s_form.settled().detail == "403 AccessDenied"
+
+
+def test_tolerated_value_stays_and_is_told() -> None:
+    shelf = Shelf("nearly")
+    step = shelf.settled(tolerated="nearly", tolerance="The rest cannot be.")
+    assert (step.status, shelf.puts) == (Status.NOT_SUPPORTED, 0)
+    assert step.detail == "The rest cannot be."
+
+
+def test_missing_value_is_not_the_tolerated_one() -> None:
+    assert Shelf(None).settled().status is Status.MADE
+
+
+@pytest.mark.parametrize(
+    ("found", "answer"), [("wanted", True), ("other", False), (None, False), (refusal(403), False)]
+)
+def test_holding_is_told_without_changing(found: Any, answer: bool) -> None:  # noqa: FBT001
+    shelf = Shelf(found)
+    assert (is_settled(shelf.requirement()), shelf.puts) == (answer, 0)
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "is_aws"),
+    [("", True), ("https://s3.example.org", False)],
+    ids=["AWS", "other"],
+)
+def test_store_with_an_endpoint_is_not_taken_for_aws(
+    endpoint_url: str,
+    is_aws: bool,  # noqa: FBT001
+    make_wanted: Callable[..., WantedAccount],
+) -> None:
+    assert make_wanted(endpoint_url=endpoint_url).is_aws is is_aws
+
+
+def test_wanted_account_is_that_of_the_store_s_row(
+    make_wanted: Callable[..., WantedAccount],
+) -> None:
+    wanted = make_wanted(with_sync=True, external_id="x-1", role_max_seconds=7200, prefix="ci")
+    assert (wanted.with_sync, wanted.external_id, wanted.session_seconds) == (True, "x-1", 7200)
+    assert wanted.user_name("vendor") == "ci-vendor"

@@ -1,0 +1,144 @@
+"""How a finding is reported to people, and when the ledger breaks a rule, to the second."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from credentials.operations.findings import (
+    WIDTH,
+    Finding,
+    Rule,
+    Severity,
+    count,
+    finding_lines,
+    indented,
+    is_stuck,
+    is_too_long,
+    is_unused,
+    outlives_its_build,
+)
+
+COMMAND = "manage.py bootstrap_store --store main --apply"
+FINDING = Finding(
+    rule="trust.differs", what="What. " * 30, why="Because.", change=f"Do this:\n{COMMAND}"
+)
+WARNING = Finding(rule="a.b", what="One.", change="Two.", severity=Severity.WARNING)
+
+
+def test_finding_says_what_why_and_what_to_change() -> None:
+    lines = list(finding_lines(FINDING))
+    assert lines[0] == "    error trust.differs"
+    assert lines[-3:] == [
+        "        Why: Because.",
+        "        Change: Do this:",
+        f"{' ' * 12}{COMMAND}",
+    ]
+    assert "".join(line.strip() + " " for line in lines[1:-3]) == FINDING.what
+    assert WIDTH - 6 <= len(lines[1]) <= WIDTH
+
+
+def test_change_that_is_known_is_not_repeated() -> None:
+    lines = list(finding_lines(FINDING, is_change_known=True))
+    assert lines[-1] == "        Change: The same."
+
+
+def test_statement_of_a_policy_stays_in_one_piece() -> None:
+    long = "+ " + "x y " * WIDTH
+    assert list(indented(f"Short.\n{long}", " ")) == [" Short.", f"     {long}"]
+
+
+def test_word_is_not_broken() -> None:
+    word = "arn:aws:iam::123456789012:role/" + "x-" * WIDTH
+    assert list(indented(word)) == [f"        {word}"]
+
+
+def test_message_is_one_line() -> None:
+    assert WARNING.message == "One. Two."
+    assert Finding(rule="a.b", what="One.", change="").message == "One."
+
+
+def test_findings_are_counted_by_severity() -> None:
+    found = [FINDING, WARNING, FINDING]
+    assert (count(found, Severity.ERROR), count(found, Severity.WARNING)) == (2, 1)
+
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+STUCK = {"just asked": (0, False), "two minutes": (120, False), "a second more": (121, True)}
+
+
+@pytest.mark.parametrize("case", STUCK)
+def test_row_without_outcome_is_stuck_after_two_minutes(case: str) -> None:
+    seconds, expected = STUCK[case]
+    assert is_stuck(requested_at=NOW - timedelta(seconds=seconds), now=NOW) is expected
+
+
+# seconds it lives, the longest allowed -> finding
+LENGTHS = {
+    "shorter": (900, 1800, False),
+    "as long": (1800, 1800, False),
+    "the store's clock is a minute ahead": (1860, 1800, False),
+    "a second over that": (1861, 1800, True),
+    "hours": (43_200, 1800, True),
+}
+
+
+@pytest.mark.parametrize("case", LENGTHS)
+def test_session_is_too_long_beyond_today_s_longest(case: str) -> None:
+    seconds, longest, expected = LENGTHS[case]
+    expires_at = NOW + timedelta(seconds=seconds)
+    found = is_too_long(requested_at=NOW, expires_at=expires_at, longest_seconds=longest)
+    assert found is expected
+
+
+# seconds since the build closed (None: open), grace -> finding
+CLOSED = {
+    "open": (None, 0, False),
+    "closed this moment": (0, 0, True),
+    "closed a while ago": (60, 0, True),
+    "within the grace": (59, 60, False),
+    "grace over": (60, 60, True),
+}
+
+
+@pytest.mark.parametrize("case", CLOSED)
+def test_session_outlives_its_build_after_the_grace(case: str) -> None:
+    ago, grace, expected = CLOSED[case]
+    closed_at = None if ago is None else NOW - timedelta(seconds=ago)
+    found = outlives_its_build(closed_at=closed_at, now=NOW, grace=timedelta(seconds=grace))
+    assert found is expected
+
+
+# seconds beyond 90 days since it was made, since it was used (None: never) -> finding
+UNUSED = {
+    "made just now": (-90 * 86_400, None, False),
+    "made 90 days ago": (0, None, False),
+    "made a second before that": (1, None, True),
+    "old, used 90 days ago": (10**6, 0, False),
+    "old, used a second before that": (10**6, 1, True),
+    "old, used just now": (10**6, -90 * 86_400, False),
+}
+
+
+@pytest.mark.parametrize("case", UNUSED)
+def test_key_is_unused_after_90_days(case: str) -> None:
+    made, used, expected = UNUSED[case]
+    moments = [
+        None if seconds is None else NOW - timedelta(days=90, seconds=seconds)
+        for seconds in (made, used)
+    ]
+    assert moments[0]
+    assert is_unused(created_at=moments[0], last_used_at=moments[1], now=NOW) is expected
+
+
+def test_names_of_the_rules_are_stable() -> None:
+    assert {rule.value for rule in Rule} == {
+        "session_stuck",
+        "session_too_long",
+        "session_of_closed_build",
+        "session_of_disabled_client",
+        "key_without_expiry",
+        "key_unused",
+        "client_at_limit",
+        "build_written_without_session",
+    }

@@ -1,0 +1,419 @@
+"""The documents of the vendor and the upload role, letter by letter where it matters."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from credentials.rules.account_documents import (
+    ROLE_READS,
+    USER_READS,
+    UnsafeIdentityError,
+    WantedAccount,
+    auditor_policy,
+    boundary_policy,
+    post_signer_policy,
+    revoker_policy,
+    trust_policy,
+    upload_policy,
+    vendor_denial,
+    vendor_policy,
+)
+from credentials.rules.policy import Scope, session_policy
+
+ROLE = "arn:aws:iam::123456789012:role/upload"
+VENDOR = "arn:aws:iam::123456789012:user/vendor"
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+BUILDS = "arn:aws:s3:::docs/*/builds/*"
+
+
+def statements(document: str) -> list[dict[str, Any]]:
+    parsed = json.loads(document)
+    assert parsed["Version"] == "2012-10-17"
+    return list(parsed["Statement"])
+
+
+def test_vendor_may_assume_these_roles_and_nothing_else() -> None:
+    assert statements(vendor_policy(role_arns=[ROLE, f"{ROLE}-2"])) == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": [ROLE, f"{ROLE}-2"]}
+    ]
+
+
+TRUSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing more": ({}, {}),
+    "external id": (
+        {"external_id": "tenant-7"},
+        {"Condition": {"StringEquals": {"sts:ExternalId": "tenant-7"}}},
+    ),
+    "no sessions": (
+        {"refuse_sessions": True},
+        {"Condition": {"Null": {"aws:TokenIssueTime": "true"}}},
+    ),
+    "both": (
+        {"external_id": "tenant-7", "refuse_sessions": True},
+        {
+            "Condition": {
+                "StringEquals": {"sts:ExternalId": "tenant-7"},
+                "Null": {"aws:TokenIssueTime": "true"},
+            }
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TRUSTS)
+def test_role_trusts_the_vendor_alone(case: str) -> None:
+    options, more = TRUSTS[case]
+    assert statements(trust_policy(vendor_arn=VENDOR, **options)) == [
+        {"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", **more}
+    ]
+
+
+ALLOWED = [
+    {
+        "Effect": "Allow",
+        "Action": [
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListMultipartUploadParts",
+            "s3:DeleteObject",
+        ],
+        "Resource": BUILDS,
+    },
+    {
+        "Effect": "Allow",
+        "Action": "s3:ListBucket",
+        "Resource": "arn:aws:s3:::docs",
+        "Condition": {"StringLike": {"s3:prefix": "*/builds/*"}},
+    },
+    {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": "arn:aws:s3:::docs"},
+]
+ENCRYPTING = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": KEY}
+
+
+REFUSED_HEADERS = {
+    "s3:x-amz-acl": ["public-*", "authenticated-read", "aws-exec-read"],
+    "s3:x-amz-grant-read": "?*",
+    "s3:x-amz-grant-write": "?*",
+    "s3:x-amz-grant-read-acp": "?*",
+    "s3:x-amz-grant-write-acp": "?*",
+    "s3:x-amz-grant-full-control": "?*",
+    "s3:x-amz-website-redirect-location": "?*",
+}
+
+
+DENIED = [
+    *(
+        {
+            "Effect": "Deny",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "Resource": "arn:aws:s3:::docs/*",
+            "Condition": {"StringLike": {header: values}},
+        }
+        for header, values in REFUSED_HEADERS.items()
+    ),
+    {"Effect": "Deny", "Action": "sts:AssumeRole", "Resource": "*"},
+]
+
+
+@pytest.mark.parametrize(("key", "more"), [("", []), (KEY, [ENCRYPTING])])
+@pytest.mark.parametrize("make", [upload_policy, boundary_policy])
+def test_role_and_boundary_are_the_builds_of_the_bucket_never_made_public(
+    make: Callable[..., str], key: str, more: list[dict[str, Any]]
+) -> None:
+    """The boundary denies it too: who rewrites the role's policies cannot take that away."""
+    found = statements(make(role_arn=ROLE, bucket="docs", kms_key_arn=key))
+    assert found == DENIED + ALLOWED + more
+
+
+@pytest.mark.parametrize("make", [upload_policy, boundary_policy])
+def test_role_and_boundary_read_objects_only_for_sync_products(make: Callable[..., str]) -> None:
+    names = {"role_arn": ROLE, "bucket": "docs"}
+    without, with_sync = (statements(make(**names, with_sync=sync)) for sync in (False, True))
+    [writing] = [each for each in without if each.get("Resource") == BUILDS]
+    [syncing] = [each for each in with_sync if each.get("Resource") == BUILDS]
+    assert set(syncing["Action"]) - set(writing["Action"]) == {"s3:GetObject"}
+    assert "s3:DeleteObject" in writing["Action"]
+
+
+@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
+def test_documents_are_in_the_role_s_partition(partition: str) -> None:
+    role = ROLE.replace("aws", partition, 1)
+    for document in [
+        upload_policy(role_arn=role, bucket="docs"),
+        boundary_policy(role_arn=role, bucket="docs"),
+    ]:
+        assert f"arn:{partition}:s3:::docs" in document
+        assert "arn:aws:" not in document
+
+
+def test_documents_are_compact_ascii_within_aws_s_limit() -> None:
+    document = boundary_policy(role_arn=ROLE, bucket="b" * 63, kms_key_arn=KEY)
+    assert document.isascii()
+    assert " " not in document
+    assert len(document) <= 6_144, f"{len(document)} characters"
+
+
+def test_role_s_policy_leaves_room_for_revocations() -> None:
+    """All inline policies of a role share 10,240 characters."""
+    assert len(upload_policy(role_arn=ROLE, bucket="b" * 63, kms_key_arn=KEY)) < 2_500
+
+
+def test_session_asks_for_no_action_that_its_role_lacks() -> None:
+    scope = Scope(
+        partition="aws",
+        bucket="docs",
+        root="guide/builds/v1",
+        may_list_bare_root=True,
+        may_sync=True,
+        kms_key_arn=KEY,
+    )
+    boundary = boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY, with_sync=True)
+    named = [each["Action"] for each in statements(session_policy(scope))]
+    allowed = [each for each in statements(boundary) if each["Effect"] == "Allow"]
+    assert named == [each["Action"] for each in allowed]
+
+
+SIGNER = "arn:aws:iam::123456789012:user/signer"
+PUTTING = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": BUILDS}
+
+
+def test_signer_of_posts_may_put_objects_of_builds_and_nothing_else() -> None:
+    assert statements(post_signer_policy(role_arn=ROLE, bucket="docs")) == [PUTTING]
+    encrypting = {"Effect": "Allow", "Action": "kms:GenerateDataKey", "Resource": KEY}
+    encrypted = post_signer_policy(role_arn=ROLE, bucket="docs", kms_key_arn=KEY)
+    assert statements(encrypted) == [PUTTING, encrypting]
+
+
+def test_bucket_s_policy_allows_the_signer_the_same() -> None:
+    document = post_signer_policy(role_arn=ROLE, bucket="docs", signer_arn=SIGNER)
+    assert statements(document) == [PUTTING | {"Principal": {"AWS": SIGNER}}]
+
+
+UNSAFE: dict[str, Callable[[], str]] = {
+    "no role": lambda: vendor_policy(role_arns=[]),
+    "any role": lambda: vendor_policy(role_arns=["*"]),
+    "roles by wildcard": lambda: vendor_policy(role_arns=[ROLE, f"{ROLE}*"]),
+    "any vendor": lambda: trust_policy(vendor_arn="*"),
+    "whole account": lambda: trust_policy(vendor_arn="arn:aws:iam::123456789012:root"),
+    "vendors by wildcard": lambda: trust_policy(vendor_arn="arn:aws:iam::123456789012:user/*"),
+    "vendor with a newline": lambda: trust_policy(vendor_arn=f"{VENDOR}\n"),
+    "any bucket": lambda: upload_policy(role_arn=ROLE, bucket="*"),
+    "bucket with a key": lambda: boundary_policy(role_arn=ROLE, bucket="docs/guide"),
+    "role that is none": lambda: upload_policy(role_arn=VENDOR, bucket="docs"),
+    "any signer": lambda: post_signer_policy(role_arn=ROLE, bucket="docs", signer_arn="*"),
+    "signer of any bucket": lambda: post_signer_policy(role_arn=ROLE, bucket="*"),
+    "signer with any key": lambda: post_signer_policy(
+        role_arn=ROLE, bucket="docs", kms_key_arn="*"
+    ),
+    "any key": lambda: boundary_policy(role_arn=ROLE, bucket="docs", kms_key_arn="*"),
+}
+
+
+@pytest.mark.parametrize("case", UNSAFE)
+def test_no_document_is_made_of_an_unsafe_name(case: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        UNSAFE[case]()
+
+
+BOUNDARY = "arn:aws:iam::123456789012:policy/upload-boundary"
+SCOPE = {"role_arn": ROLE, "boundary_arn": BOUNDARY}
+
+
+def test_auditor_reads_bucket_objects_role_and_boundary() -> None:
+    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket"))["Statement"]
+    assert [statement["Resource"] for statement in statements] == [
+        "arn:aws:s3:::docs-bucket",
+        "arn:aws:s3:::docs-bucket/*",
+        ROLE,
+        BOUNDARY,
+    ]
+
+
+VENDORS = {
+    "user": ("arn:aws:iam::123456789012:user/web", True),
+    "role": ("arn:aws:iam::123456789012:role/path/web", True),
+    "of another account": ("arn:aws:iam::210987654321:user/web", False),
+    "not named": ("", False),
+}
+
+
+@pytest.mark.parametrize("case", VENDORS)
+def test_auditor_reads_the_vendor_of_its_own_account(case: str) -> None:
+    vendor_arn, is_read = VENDORS[case]
+    document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=vendor_arn)
+    resources = [statement["Resource"] for statement in json.loads(document)["Statement"]]
+    assert resources[4:] == ([vendor_arn] if is_read else [])
+
+
+def test_auditor_reads_users_and_roles_by_their_own_actions() -> None:
+    for name, actions in (("user", USER_READS), ("role", ROLE_READS)):
+        document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=VENDORS[name][0])
+        assert json.loads(document)["Statement"][4]["Action"] == list(actions)
+
+
+def test_vendor_s_own_key_is_denied_the_bucket_and_its_sessions_are_not() -> None:
+    bucket = "arn:aws:s3:::docs-bucket"
+    assert vendor_denial(vendor_arn=VENDORS["user"][0], bucket_arn=bucket) == {
+        "Sid": "LtdkeeperVendorHasNoObjects",
+        "Effect": "Deny",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:user/web"},
+        "Action": "s3:*",
+        "Resource": [bucket, f"{bucket}/*"],
+        "Condition": {"Null": {"aws:TokenIssueTime": "true"}},
+    }
+
+
+UNSAFE_AUDITORS = {"vendor_arn": "arn:aws:iam::123456789012:user/*", "kms_key_arn": "*"}
+
+
+@pytest.mark.parametrize("name", UNSAFE_AUDITORS)
+def test_auditor_is_not_given_more_by_a_wildcard(name: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        auditor_policy(**SCOPE, bucket="docs-bucket", **{name: UNSAFE_AUDITORS[name]})
+
+
+@pytest.mark.parametrize("vendor_arn", [arn for arn, _ in VENDORS.values()], ids=VENDORS)
+def test_auditor_has_reading_actions_only(vendor_arn: str) -> None:
+    more = {"vendor_arn": vendor_arn, "kms_key_arn": KEY}
+    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket", **more))["Statement"]
+    actions = [action for statement in statements for action in statement["Action"]]
+    reading = ("Get", "List", "DescribeKey")
+    assert all(action.partition(":")[2].startswith(reading) for action in actions)
+    assert KEY in [statement["Resource"] for statement in statements]
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+
+
+def test_revoker_writes_policies_of_the_bounded_role_and_nothing_else() -> None:
+    [statement] = json.loads(revoker_policy(**SCOPE))["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": ["iam:PutRolePolicy"],
+        "Resource": ROLE,
+        "Condition": {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}},
+    }
+
+
+def test_documents_are_compact_and_of_the_version_that_knows_variables() -> None:
+    for text in (auditor_policy(**SCOPE, bucket="docs-bucket"), revoker_policy(**SCOPE)):
+        assert text.startswith('{"Version":"2012-10-17","Statement":[{')
+        assert " " not in text
+
+
+def test_documents_follow_the_partition() -> None:
+    scope = {name: arn.replace("arn:aws:", "arn:aws-cn:") for name, arn in SCOPE.items()}
+    assert "arn:aws:" not in auditor_policy(**scope, bucket="docs-bucket")
+
+
+@pytest.mark.parametrize("make", [auditor_policy, revoker_policy])
+@pytest.mark.parametrize(
+    "name",
+    [
+        {"role_arn": "*"},
+        {"role_arn": f"{ROLE}*"},
+        {"role_arn": "arn:aws:iam::123456789012:user/upload"},
+        {"boundary_arn": ""},
+        {"boundary_arn": "*"},
+        {"boundary_arn": f"{BOUNDARY}*"},
+        {"boundary_arn": f"{BOUNDARY}\n"},
+        {"boundary_arn": ROLE},
+    ],
+    ids=str,
+)
+def test_name_that_would_widen_a_document_is_refused(make: Any, name: dict[str, str]) -> None:
+    bucket = {"bucket": "docs-bucket"} if make is auditor_policy else {}
+    with pytest.raises(UnsafeIdentityError):
+        make(**SCOPE | bucket | name)
+
+
+@pytest.mark.parametrize("bucket", ["", "*", "docs-*", "docs bucket"])
+def test_auditor_is_of_one_bucket(bucket: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        auditor_policy(**SCOPE, bucket=bucket)
+
+
+ACCOUNT = "arn:aws:iam::123456789012"
+
+
+def make_wanted(**changes: Any) -> WantedAccount:
+    known: dict[str, Any] = {"bucket": "docs-bucket", "region": "eu-central-1"}
+    known |= {"role_arn": f"{ACCOUNT}:role/ltdkeeper-upload", "role_max_seconds": 3600}
+    return WantedAccount(**(known | changes))
+
+
+def test_names_follow_from_the_role() -> None:
+    plan = make_wanted()
+    assert (plan.role_name, plan.role_path) == ("ltdkeeper-upload", "/")
+    assert plan.boundary_arn == f"{ACCOUNT}:policy/ltdkeeper-upload-boundary"
+    assert plan.vendor == f"{ACCOUNT}:user/ltdkeeper-vendor"
+    assert plan.user_name("auditor") == "ltdkeeper-auditor"
+
+
+def test_role_may_have_a_path() -> None:
+    plan = make_wanted(role_arn=f"{ACCOUNT}:role/ci/docs/upload")
+    assert (plan.role_name, plan.role_path) == ("upload", "/ci/docs/")
+
+
+def test_names_stay_in_partition_and_account() -> None:
+    plan = make_wanted(role_arn="arn:aws-cn:iam::123456789012:role/upload")
+    assert plan.vendor.startswith("arn:aws-cn:iam::123456789012:user/")
+    assert plan.bucket_arn == "arn:aws-cn:s3:::docs-bucket"
+
+
+def test_prefix_begins_the_names_of_users() -> None:
+    assert make_wanted(prefix="ci").vendor == f"{ACCOUNT}:user/ci-vendor"
+
+
+def test_existing_vendor_is_trusted_as_it_is() -> None:
+    plan = make_wanted(vendor_arn=f"{ACCOUNT}:role/ecs-task")
+    trust = json.loads(plan.trust(refuse_sessions=False))
+    assert trust["Statement"][0]["Principal"] == {"AWS": f"{ACCOUNT}:role/ecs-task"}
+    assert not plan.makes_vendor
+
+
+def test_vendor_under_a_role_could_not_pass_a_trust_that_refuses_sessions() -> None:
+    assert make_wanted().may_refuse_sessions
+    assert not make_wanted(vendor_arn=f"{ACCOUNT}:role/ecs-task").may_refuse_sessions
+
+
+@pytest.mark.parametrize("vendor_arn", ["*", f"{ACCOUNT}:root", f"{ACCOUNT}:role/*"])
+def test_vendor_is_one_whole_principal(vendor_arn: str) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        make_wanted(vendor_arn=vendor_arn).trust(refuse_sessions=False)
+
+
+def test_external_id_is_in_the_trust_policy() -> None:
+    trust = json.loads(make_wanted(external_id="x-1").trust(refuse_sessions=False))
+    assert trust["Statement"][0]["Condition"] == {"StringEquals": {"sts:ExternalId": "x-1"}}
+
+
+def test_trust_refuses_sessions_where_it_is_asked_to() -> None:
+    plan = make_wanted()
+    [asked] = json.loads(plan.trust(refuse_sessions=True))["Statement"]
+    [not_asked] = json.loads(plan.trust(refuse_sessions=False))["Statement"]
+    assert asked == not_asked | {"Condition": {"Null": {"aws:TokenIssueTime": "true"}}}
+
+
+def test_each_identity_carries_its_own_document() -> None:
+    key = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+    plan = make_wanted(kms_key_arn=key)
+    scope: dict[str, str] = {"role_arn": plan.role_arn, "bucket": "docs-bucket"}
+    boundary = f"{ACCOUNT}:policy/ltdkeeper-upload-boundary"
+    assert plan.documents == {
+        "vendor": vendor_policy(role_arns=[plan.role_arn]),
+        "upload": upload_policy(**scope, kms_key_arn=key),
+        "boundary": boundary_policy(**scope, kms_key_arn=key),
+        "auditor": auditor_policy(
+            **scope, boundary_arn=boundary, vendor_arn=plan.vendor, kms_key_arn=key
+        ),
+        "revoker": revoker_policy(role_arn=plan.role_arn, boundary_arn=boundary),
+    }
+
+
+@pytest.mark.parametrize(("row", "role"), [(900, 3600), (3600, 3600), (43_200, 43_200)])
+def test_longest_session_is_at_least_what_aws_takes(
+    row: int,
+    role: int,
+) -> None:
+    assert make_wanted(role_max_seconds=row).session_seconds == role
