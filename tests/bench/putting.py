@@ -15,8 +15,8 @@ from typing import Any
 
 import urllib3
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.policy import Scope, session_policy
+from credentials.vending.store_clients import AccessKey
 from tests.bench.timing import Times, measure, show
 from tests.store.documents import ANYBODY, EVERYTHING
 from tests.store.stage import Account, prepared_account

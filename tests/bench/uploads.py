@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from tests.bench.pairs import Cost, Side, cost_of, heading, line, measure_in_turn
 from tests.clients.jobs import begin_job
 from tests.clients.programs import UPLOADS, executable, run
@@ -132,11 +132,11 @@ class Bench:
 
 def in_environment(key: AccessKey) -> dict[str, str]:
     """A key as SDKs find it in the environment."""
-    token = key.session_token
+    token = key.session_token.reveal()
     return {
         "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret_access_key.reveal(),
-    } | ({"AWS_SESSION_TOKEN": token.reveal()} if token else {})
+    } | ({"AWS_SESSION_TOKEN": token} if token else {})
 
 
 def remove(admin: Any, bucket: str, keys: list[str]) -> None:

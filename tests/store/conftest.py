@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from demo.service import Service
 from tests.store.calls import Hand
 from tests.store.differences import Expectations

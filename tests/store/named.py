@@ -2,8 +2,8 @@
 
 import os
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from demo.store import REGION
 from tests.store.under_test import StoreUnderTest, User
 
@@ -37,5 +37,5 @@ def _key(whose: str) -> AccessKey:
     return AccessKey(
         access_key_id=_read(f"{whose}ACCESS_KEY_ID"),
         secret_access_key=Secret(_read(f"{whose}SECRET_ACCESS_KEY")),
-        session_token=Secret(token) if token else None,
+        session_token=Secret(token),
     )

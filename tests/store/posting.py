@@ -9,9 +9,9 @@ from typing import Any
 
 import requests
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.account_documents import post_signer_policy
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from demo.service import Service
 from tests.store.answers import Answer
 from tests.store.stage import DATABASE, Account, service_for

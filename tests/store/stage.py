@@ -17,9 +17,10 @@ import boto3
 from builds.models import Store
 from credentials.operations.account.bootstrap import Report, bootstrap_store
 from credentials.operations.account.bucket import placement
-from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import wanted_account
 from credentials.rules.account_documents import WantedAccount
+from credentials.vending.store_clients import AccessKey
 from demo.processes import ROOT, bare_environment
 from demo.service import Service, free_port, loopback_url
 from tests.store.removal import remove_everything
@@ -62,7 +63,7 @@ def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterat
     name = f"ltdkeeper-{secrets.token_hex(4)}"
     row, plan = named(store, name, with_sync=with_sync)
     session = boto3.session.Session(**session_arguments(store.operator))
-    operator, admin = StoreClients.of(row, session=session), store.client("s3", store.operator)
+    operator, admin = StoreClients(store=row, session=session), store.client("s3", store.operator)
     elsewhere = f"{name}-elsewhere"
     try:
         report = bootstrap_store(

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from demo.account import ADMINISTRATOR, administrator_policy, new_user
 from demo.processes import ROOT
 from demo.store import ACCOUNT, REGION, EmbeddedStore

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from tests.store.answers import answers_to
 from tests.store.differences import Expectations
 from tests.store.documents import ANYBODY, EVERYTHING

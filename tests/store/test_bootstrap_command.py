@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from demo.processes import DemoError
 from demo.service import Service
 from tests.store.stage import Account

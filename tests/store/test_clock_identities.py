@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
 from tests.store.calls import EVERYBODY
 from tests.store.differences import Expectations

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from demo.processes import ROOT
 from demo.service import Service
 from tests.store.differences import Expectations

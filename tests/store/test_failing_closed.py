@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import loggable, typed_error
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to
 from tests.store.differences import Expectations

@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 
 from builds.models import Store
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,8 @@ class StoreUnderTest:
 
 def session_arguments(key: AccessKey) -> dict[str, str | None]:
     """A key as boto3 takes it."""
-    token = key.session_token
     return {
         "aws_access_key_id": key.access_key_id,
         "aws_secret_access_key": key.secret_access_key.reveal(),
-        "aws_session_token": token.reveal() if token else None,
+        "aws_session_token": key.session_token.reveal() or None,
     }

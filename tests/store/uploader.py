@@ -5,8 +5,8 @@ from typing import Any
 
 import requests
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 
 TIMEOUT_SECONDS = 120.0
 

@@ -2,7 +2,7 @@
 
 import json
 
-from credentials.operations.account.clients import AccessKey
+from credentials.vending.store_clients import AccessKey
 from tests.store.differences import Expectations
 from tests.store.stage import Account
 

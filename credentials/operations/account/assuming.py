@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.operations.account import identities
-from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.obstacles import FORBIDDEN, describe
 from credentials.operations.account.requirements import Status, Step, is_settled, settle
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy import POLICY_VERSION
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import http_status
 
 if TYPE_CHECKING:

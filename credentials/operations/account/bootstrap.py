@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.operations.account import bucket, identities
 from credentials.operations.account.assuming import new_key, settle_trust
-from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.obstacles import FORBIDDEN, Obstacle, describe
 from credentials.operations.account.requirements import Requirement, Status, Step, settle
 from credentials.rules.account_documents import WantedAccount
+from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import http_status
 
 NO_REVOKER = "Not made: without a boundary, who may rewrite the role's policies may do anything."
@@ -115,7 +116,7 @@ def bootstrap_store(
     rights last, and not at all while anything that limits it has failed. A `report` that the caller
     gives holds what was done even when the run breaks off: keys that were made are shown only now.
     """
-    report = report or Report(store_name=clients.store_name, applied=apply)
+    report = report or Report(store_name=clients.store.name, applied=apply)
     run = Run(clients=clients, account=account, apply=apply, report=report)
     run.bucket()
     made_key = run.vendor()

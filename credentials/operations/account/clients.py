@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from django.utils import timezone
 
+from builds.models import Store
 from credentials.operations.account.obstacles import (
     KeyRefused,
     Unclear,
@@ -23,6 +23,7 @@ from credentials.operations.account.obstacles import (
     obstacle_of,
 )
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey, Patience, Service, store_client
 from credentials.vending.store_errors import CALL_FAILED, UNREACHABLE, loggable
 
 if TYPE_CHECKING:
@@ -30,9 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-    from builds.models import Store
-
-CONNECT_SECONDS, READ_SECONDS, TOTAL_ATTEMPTS = 5, 20, 3
+PATIENCE = Patience(connect_seconds=5, read_seconds=20, attempts=3)
 # Where the name of a right is not that of the call (AWS service authorization reference, S3).
 S3_RIGHTS = {
     "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
@@ -46,43 +45,19 @@ S3_RIGHTS = {
 NAMES = ("Bucket", "RoleName", "UserName", "GroupName", "PolicyArn", "KeyId")
 
 
-@dataclass(frozen=True, kw_only=True)
-class AccessKey:
-    """Somebody's key; the token only where it is a session's."""
-
-    access_key_id: str
-    secret_access_key: Secret
-    session_token: Secret | None = None
-
-
 @dataclass(kw_only=True)
 class StoreClients:
     """Clients of one store with the credentials of a boto3 session; None where none were named.
 
-    `endpoint_url` is empty for AWS; `addressing` is botocore's addressing style. `silent` are the
-    endpoints that did not answer; nobody waits for one of them again. `ahead_seconds` is this
-    machine's time less the store's, as of the last answer.
+    `silent` are the endpoints that did not answer; nobody waits for one of them again.
+    `ahead_seconds` is this machine's time less the store's, as of the last answer.
     """
 
-    store_name: str
-    endpoint_url: str
-    region: str
-    addressing: str
+    store: Store
     session: boto3.session.Session | None = field(default_factory=boto3.session.Session)
     whose: Whose = Whose.OPERATOR
     silent: set[str] = field(default_factory=set)
     ahead_seconds: float | None = None
-
-    @classmethod
-    def of(cls, store: "Store", **options: Any) -> Self:
-        """Clients of a store that this service knows."""
-        return cls(
-            store_name=store.name,
-            endpoint_url=store.endpoint_url,
-            region=store.region,
-            addressing=store.addressing,
-            **options,
-        )
 
     @cached_property
     def s3(self) -> "S3Client":
@@ -105,13 +80,7 @@ class StoreClients:
 
     def sts_with(self, key: AccessKey) -> "STSClient":
         """STS as the owner of a key sees it."""
-        token = key.session_token
-        session = boto3.session.Session(
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key.reveal(),
-            aws_session_token=token.reveal() if token else None,
-        )
-        client: STSClient = self._client_of(session, "sts")
+        client: STSClient = store_client(self.store, "sts", key, PATIENCE)
         return client
 
     def ask(self, service: str, method: str, **arguments: Any) -> Any:
@@ -150,7 +119,7 @@ class StoreClients:
         if endpoint in self.silent:
             raise Unreachable(endpoint=endpoint, answer="as before")
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: Service) -> Any:
         if self.session is None:
             raise KeyRefused(whose=self.whose, answer="none were named")
         try:
@@ -160,20 +129,7 @@ class StoreClients:
             raise KeyRefused(whose=self.whose, answer=loggable(err)) from None
         if not is_there:
             raise KeyRefused(whose=self.whose, answer="there are none")
-        return self._client_of(self.session, service)
-
-    def _client_of(self, session: boto3.session.Session, service: str) -> Any:
-        client = session.client(  # type: ignore[call-overload]
-            service,
-            region_name=self.region,
-            endpoint_url=self.endpoint_url or None,
-            config=Config(
-                connect_timeout=CONNECT_SECONDS,
-                read_timeout=READ_SECONDS,
-                retries={"mode": "standard", "total_max_attempts": TOTAL_ATTEMPTS},
-                s3={"addressing_style": self.addressing},  # type: ignore[arg-type]
-            ),
-        )
+        client = store_client(self.store, service, self.session, PATIENCE)
         client.meta.events.register("after-call", self._note_time)
         return client
 
@@ -195,7 +151,7 @@ def key_of_profile(profile: str) -> AccessKey:
     return AccessKey(
         access_key_id=frozen.access_key,
         secret_access_key=Secret(frozen.secret_key),
-        session_token=Secret(frozen.token) if frozen.token else None,
+        session_token=Secret(frozen.token or ""),
     )
 
 

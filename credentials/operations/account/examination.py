@@ -49,8 +49,10 @@ class Examination:
             yield cls(
                 store=store,
                 canaries=canaries,
-                auditor=StoreClients.of(store, whose=Whose.AUDITOR, session=auditor, silent=silent),
-                vendor=StoreClients.of(store, whose=Whose.VENDOR, silent=silent),
+                auditor=StoreClients(
+                    store=store, whose=Whose.AUDITOR, session=auditor, silent=silent
+                ),
+                vendor=StoreClients(store=store, whose=Whose.VENDOR, silent=silent),
             )
         finally:
             delete_canaries(canaries=canaries, now=timezone.now())

@@ -65,7 +65,7 @@ class Command(ServiceCommand):
             with one_run if options["apply"] else nullcontext():
                 report = self._bootstrap(
                     is_json=options["format"] == "json",
-                    clients=StoreClients.of(store, session=session),
+                    clients=StoreClients(store=store, session=session),
                     account=account,
                     vendor_key=vendor_key,
                     apply=options["apply"],
@@ -86,7 +86,7 @@ class Command(ServiceCommand):
         self, *, is_json: bool, clients: StoreClients, apply: bool, **rest: Any
     ) -> Report:
         """Tells what was done also when the run breaks off, since new keys are shown only once."""
-        report = Report(store_name=clients.store_name, applied=apply)
+        report = Report(store_name=clients.store.name, applied=apply)
         try:
             return bootstrap_store(clients=clients, apply=apply, report=report, **rest)
         except BaseException as err:

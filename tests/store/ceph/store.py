@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 
 import boto3
 
-from credentials.operations.account.clients import AccessKey
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from demo.service import free_port
 from demo.store import CLIENT_CONFIG, REGION
 from tests.store.ceph.cluster import Cluster

@@ -54,4 +54,4 @@ def boto3_session() -> Session:
 @pytest.fixture
 def clients(make_row: Callable[..., Store], boto3_session: Session) -> Iterator[StoreClients]:
     with mock_aws():
-        yield StoreClients.of(make_row(), session=boto3_session)
+        yield StoreClients(store=make_row(), session=boto3_session)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from credentials.operations.account.assuming import TRIES_ON_AWS, Again, try_assuming_again
-from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.clients import StoreClients
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 from tests.credentials.operations.account.refusals import refusal
 
 KEY = AccessKey(access_key_id="AKIAVENDOR", secret_access_key=Secret("x"))

@@ -48,7 +48,7 @@ def test_bucket_is_made_in_its_region(
     make_row: Callable[..., Store], make_wanted: Callable[..., WantedAccount], clients: StoreClients
 ) -> None:
     fields = {"region": "eu-central-1"}
-    there = StoreClients.of(make_row(**fields))
+    there = StoreClients(store=make_row(**fields))
     settled(there, make_wanted(**fields))
     location = there.s3.get_bucket_location(Bucket=BUCKET)
     assert location["LocationConstraint"] == "eu-central-1"

@@ -8,10 +8,11 @@ import pytest
 
 from credentials.operations.account import assuming
 from credentials.operations.account.assuming import Again, Trial, Trust, settle_trust
-from credentials.operations.account.clients import AccessKey, StoreClients
+from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Status
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.secret import Secret
+from credentials.vending.store_clients import AccessKey
 
 KEY = AccessKey(access_key_id="AKIAVENDOR", secret_access_key=Secret("x"))
 ROLE_VENDOR = "arn:aws:iam::123456789012:role/ecs-task"

@@ -176,7 +176,7 @@ def test_sessions_of_a_role_are_capped_at_an_hour(
 def bootstrapped(account: Account, transactional_db: None) -> tuple[Store, Report]:
     """A store of the account that `bootstrap_store` has set up."""
     store = account.row(bucket=f"{account.name}-made", role_arn=f"{account.role_arn}-made")
-    clients = StoreClients.of(store, session=account.administrator_session())
+    clients = StoreClients(store=store, session=account.administrator_session())
     wanted = wanted_account(store, prefix=f"{account.name}-made")
     return store, bootstrap_store(clients=clients, account=wanted, vendor_key=None, apply=True)
 

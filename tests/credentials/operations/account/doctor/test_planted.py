@@ -294,7 +294,7 @@ def mend(account: Account, row: Store, findings: list[Finding]) -> None:
     command = f"manage.py bootstrap_store --store {row.name} --prefix {account.name} --apply"
     assert any(finding.change.endswith(command) for finding in findings)
     row.refresh_from_db()
-    clients = StoreClients.of(row, session=account.administrator_session())
+    clients = StoreClients(store=row, session=account.administrator_session())
     wanted = wanted_account(row, prefix=account.name)
     bootstrap_store(clients=clients, account=wanted, vendor_key=None, apply=True)
 

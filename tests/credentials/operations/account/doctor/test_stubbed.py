@@ -42,7 +42,7 @@ def make_examination(**changes: Any) -> Examination:
     session = boto3.session.Session(aws_access_key_id="AKIA", aws_secret_access_key="x")
     store = Store(name="main", bucket="docs", region="eu-central-1", role_arn=ROLE, **changes)
     auditor, vendor = (
-        StoreClients.of(store, whose=whose, session=session)
+        StoreClients(store=store, whose=whose, session=session)
         for whose in (Whose.AUDITOR, Whose.VENDOR)
     )
     build = SimpleNamespace(root="guide/builds/v1", bucket_name="docs")
