@@ -137,10 +137,7 @@ def main() -> None:
         connection.execute("ANALYZE")
     waits: dict[str, list[float]] = {title: [] for title in WORK}
     held: dict[str, float] = {}
-    jobs = [
-        lambda ended, title=title: work(WORK[title], ended, waits[title])  # type: ignore[misc]
-        for title in WORK
-    ]
+    jobs = [lambda ended, title=title: work(WORK[title], ended, waits[title]) for title in WORK]
     with beside(*jobs, lambda ended: watch(ended, held)):
         time.sleep(1)
         begin = time.perf_counter()

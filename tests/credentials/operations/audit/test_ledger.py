@@ -32,6 +32,12 @@ def test_what_is_in_order_is_no_finding(case: str, build: Build, client: Client)
     assert audit() == []
 
 
+def test_finding_of_a_session_names_its_access_key(build: Build, client: Client) -> None:
+    row = session(build, client)
+    Build.objects.update(finished_at=NOW - HOUR)
+    assert [finding.access_key_id for finding in audit()] == [row.access_key_id]
+
+
 def test_every_rule_has_a_finding_here() -> None:
     assert {rule for rule, _ in FINDINGS.values()} == set(Rule)
 
