@@ -88,12 +88,21 @@ class FakeStore(StsAnswers):
             self.start()
 
     def behave(self) -> None:
-        """Answer as it should from now on, and let go of whoever hangs."""
-        self._released.set()
-        self._released = threading.Event()
+        """Answer as it should from now on, and let go of whoever waits."""
+        self.release()
         self.asked = 0
         self.sts: Behaviour = self.session
         self.s3: Behaviour = lambda: (200, LISTING)
+
+    def release(self) -> None:
+        """Let go of whoever waits for an answer."""
+        self._released.set()
+        self._released = threading.Event()
+
+    def late(self) -> Answer:
+        """Answer once released: after the caller was told to come back."""
+        self._released.wait(120)
+        return self.session()
 
     def hang(self) -> Answer:
         """Never answer."""
@@ -102,6 +111,6 @@ class FakeStore(StsAnswers):
         return 500, ""
 
     def slow(self) -> Answer:
-        """Answer just within the time the service waits."""
-        time.sleep(1.2)
+        """Answer within the time the service waits."""
+        time.sleep(0.4)
         return self.session()

@@ -14,8 +14,6 @@ from tests.faults.conftest import Call
 from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 
-pytestmark = pytest.mark.loopback
-
 BUILDS = "/products/guide/builds/"
 
 

@@ -14,8 +14,6 @@ from tests.faults.service import Service
 from tests.http.problem import assert_tells_nothing
 from tests.http.sts_answers import Answer
 
-pytestmark = pytest.mark.loopback
-
 REGISTER = {"git_refs": ["main"]}
 WRITES: dict[str, tuple[str, str, Any]] = {
     "issue": ("POST", "{build}/credentials", {}),

@@ -10,8 +10,6 @@ from tests.faults.conftest import Call
 from tests.faults.fake_store import FakeStore
 from tests.faults.service import CLIENT_SECONDS, Service
 
-pytestmark = pytest.mark.loopback
-
 MEGABYTES = 2_000_000
 JSON = "Content-Type: application/json"
 

@@ -11,8 +11,6 @@ from tests.faults.service import Service
 from tests.http.problem import assert_tells_nothing
 from tests.http.sts_answers import Answer
 
-pytestmark = pytest.mark.loopback
-
 # what the store does; status, code and whether the answer says when to come back
 FAULTS: dict[str, tuple[Callable[[FakeStore], Answer], int, str, bool]] = {
     "hangs": (FakeStore.hang, 503, "sts_unreachable", True),

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import time_machine
 from botocore.credentials import RefreshableCredentials
+from botocore.utils import ContainerMetadataFetcher
 from rest_framework.test import APIClient
 
 from builds.models import Build
+from credentials.vending import serving
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db
@@ -76,3 +78,7 @@ def test_processes_that_come_and_go_share_what_is_issued(
         clock.shift(timedelta(seconds=30))
     assert fetches == TWO_HOURS // 30
     assert len(sts.requests) == 9
+
+
+def test_service_answers_before_an_sdk_hangs_up() -> None:
+    assert serving.ANSWER_SECONDS < ContainerMetadataFetcher.TIMEOUT_SECONDS
