@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, models
 
 Row = TypeVar("Row", bound=models.Model)
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -38,14 +38,15 @@ class Columns(Generic[Row]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def instance(self, values: Sequence[Any]) -> Row | None:
+    def instance(self, values: Sequence[Any], vendor: str) -> Row | None:
         """The instance of such values as the database gave them; None where a join found none."""
         if values[self._key] is None:
             return None
         found = list(values)
-        for place, convert in _conversions(self, connection.vendor):
-            found[place] = convert(found[place])
-        return self.model.from_db(connection.alias, self.names, found)
+        for place, convert in _conversions(self, vendor):
+            if found[place] is not None:
+                found[place] = convert(found[place])
+        return self.model.from_db(DEFAULT_DB_ALIAS, self.names, found)
 
 
 @cache
@@ -83,9 +84,9 @@ def fetch_all(sql: str, parameters: Parameters, *parts: Columns[Any]) -> list[li
 
 def _instances(row: Sequence[Any], parts: Sequence[Columns[Any]]) -> list[Any]:
     found: list[Any] = []
-    begin = 0
+    begin, vendor = 0, connection.vendor
     for part in parts:
-        found.append(part.instance(row[begin : begin + len(part)]))
+        found.append(part.instance(row[begin : begin + len(part)], vendor))
         begin += len(part)
     return [*found, *row[begin:]]
 

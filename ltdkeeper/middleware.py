@@ -8,8 +8,12 @@ from urllib.parse import urlsplit
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, parse_cookie
+from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
 from ulid import ULID
@@ -21,7 +25,7 @@ from ltdkeeper.api.problems import problem_response
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 HEALTH_PATHS = {"/livez", "/readyz"}
-# What people open in a browser.
+# What people open in a browser, and all that knows sessions.
 PAGES = re.compile(r"/admin(/.*)?|/docs/", re.DOTALL)
 LONGEST_PATH = 2000
 LONGEST_CONTENT_TYPE = 500
@@ -135,6 +139,17 @@ def _may_be_http(request: HttpRequest) -> bool:
     return bool(is_page) or request.path in HEALTH_PATHS
 
 
+def content_security_policy(get_response: GetResponse) -> GetResponse:
+    """One policy for every answer: `CONTENT_SECURITY_POLICY` of the settings."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
+        return response
+
+    return middleware
+
+
 def body_limit(get_response: GetResponse) -> GetResponse:
     """Refuse bodies over a limit before reading them, and bodies that do not tell their length."""
 
@@ -157,3 +172,24 @@ def body_limit(get_response: GetResponse) -> GetResponse:
         return get_response(request)
 
     return middleware
+
+
+class ForPages(MiddlewareMixin):
+    """Keeps a middleware away from the API, which knows neither cookies nor users nor messages."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if PAGES.fullmatch(request.path):
+            return super().__call__(request)
+        return self.get_response(request)
+
+
+class PageSessions(ForPages, SessionMiddleware):
+    """Django's sessions."""
+
+
+class PageUsers(ForPages, AuthenticationMiddleware):
+    """The user of a session."""
+
+
+class PageMessages(ForPages, MessageMiddleware):
+    """What the admin tells its user on the next page."""

@@ -200,7 +200,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
-    "csp",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -212,14 +211,14 @@ MIDDLEWARE = [
     "ltdkeeper.middleware.health_by_any_name",
     "ltdkeeper.middleware.https_only",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "ltdkeeper.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "ltdkeeper.middleware.body_limit",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "ltdkeeper.middleware.PageSessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "ltdkeeper.middleware.PageUsers",
+    "ltdkeeper.middleware.PageMessages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 TEMPLATES = [
@@ -265,19 +264,11 @@ if LTD_TRUSTED_PROXIES:
 CSRF_TRUSTED_ORIGINS = [LTD_PUBLIC_URL] if LTD_PUBLIC_URL else []
 LOGIN_REDIRECT_URL = "/admin/"
 X_FRAME_OPTIONS = "DENY"
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "font-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "form-action": ["'self'"],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 # HSTS for subdomains and preloading are the domain owner's choice, not this service's.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 

@@ -57,8 +57,8 @@ STAFF_BUGS = (
         "ltdkeeper/settings.py",
         HEADERS,
         inline_scripts_are_run=(
-            '"script-src": ["\'self\'"]',
-            '"script-src": ["\'self\'", "\'unsafe-inline\'"]',
+            "script-src 'self';",
+            "script-src 'self' 'unsafe-inline';",
         ),
         anybody_claims_https=("if LTD_TRUSTED_PROXIES:\n", "if True:\n"),
     )
