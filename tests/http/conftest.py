@@ -65,6 +65,8 @@ def refused(send: Send, sts: FakeSts) -> Refused:
     ) -> Any:
         before = every_row()
         response = send(endpoint, raw, **headers)
+        sent = (endpoint.method, endpoint.path[:80], str(raw)[:80], str(headers)[:200])
+        assert response.status_code == status, (*sent, response.content[:300])
         assert_problem(response, status, code)
         assert sts.requests == []
         assert every_row() == before

@@ -155,9 +155,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("query", "code"), WRONG.values(), ids=WRONG)
-def test_wrong_query_is_a_problem(query: str, code: str, refused: Refused) -> None:
-    refused(asking(query), 400, code)
+def test_wrong_query_is_a_problem(refused: Refused) -> None:
+    for query, code in WRONG.values():
+        refused(asking(query), 400, code)
 
 
 def test_unknown_product_is_refused(refused: Refused) -> None:

@@ -145,9 +145,9 @@ INVALID: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("case", INVALID)
-def test_invalid_file_is_refused(case: str, refused: Refused) -> None:
-    refused(PRESIGN_URLS, 400, "invalid_request", json.dumps({"files": INVALID[case]}))
+def test_invalid_file_is_refused(refused: Refused) -> None:
+    for files in INVALID.values():
+        refused(PRESIGN_URLS, 400, "invalid_request", json.dumps({"files": files}))
 
 
 def test_no_file_is_refused(refused: Refused) -> None:

@@ -50,14 +50,14 @@ NO_OBJECT: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("raw", NOT_JSON.values(), ids=NOT_JSON)
-def test_malformed_json_is_refused(raw: bytes, refused: Refused) -> None:
-    refused(REGISTER_BUILD, 400, "malformed_json", raw)
+def test_malformed_json_is_refused(refused: Refused) -> None:
+    for raw in NOT_JSON.values():
+        refused(REGISTER_BUILD, 400, "malformed_json", raw)
 
 
-@pytest.mark.parametrize("raw", NO_OBJECT.values(), ids=NO_OBJECT)
-def test_body_that_is_no_object_is_refused(raw: bytes, refused: Refused) -> None:
-    refused(ISSUE, 400, "invalid_request", raw)
+def test_body_that_is_no_object_is_refused(refused: Refused) -> None:
+    for raw in NO_OBJECT.values():
+        refused(ISSUE, 400, "invalid_request", raw)
 
 
 @pytest.mark.parametrize("endpoint", WITH_A_BODY.values(), ids=WITH_A_BODY)
@@ -143,9 +143,9 @@ MEDIA_TYPES: dict[str, str] = {
 }
 
 
-@pytest.mark.parametrize("media_type", MEDIA_TYPES.values(), ids=MEDIA_TYPES)
-def test_other_media_types_are_refused(media_type: str, refused: Refused) -> None:
-    refused(REGISTER_BUILD, 415, "unsupported_media_type", content_type=media_type)
+def test_other_media_types_are_refused(refused: Refused) -> None:
+    for media_type in MEDIA_TYPES.values():
+        refused(REGISTER_BUILD, 415, "unsupported_media_type", content_type=media_type)
 
 
 @pytest.mark.parametrize(

@@ -77,13 +77,11 @@ def test_every_endpoint_needs_a_key(
         assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
 
 
-@pytest.mark.parametrize("make_header", HEADERS.values(), ids=HEADERS)
-def test_malformed_or_wrong_header_is_refused(
-    make_header: Callable[[str], str], refused: Refused, caller: Caller
-) -> None:
-    header = make_header(raw_key(caller))
-    response = refused(ISSUE, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
-    assert response["WWW-Authenticate"].startswith("Basic ")
+def test_malformed_or_wrong_header_is_refused(refused: Refused, caller: Caller) -> None:
+    for make_header in HEADERS.values():
+        header = make_header(raw_key(caller))
+        response = refused(ISSUE, 401, "invalid_credentials", HTTP_AUTHORIZATION=header)
+        assert response["WWW-Authenticate"].startswith("Basic ")
 
 
 def test_ended_key_session_is_refused(refused: Refused, caller: Caller) -> None:

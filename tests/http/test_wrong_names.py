@@ -95,14 +95,9 @@ def test_each_git_ref_must_be_text(refused: Refused) -> None:
 NO_LIST = {"text": "main", "number": 1, "object": {"0": "main"}, "null": None, "true": True}
 
 
-@pytest.mark.parametrize("value", NO_LIST.values(), ids=NO_LIST)
-def test_git_refs_must_be_a_list(value: Any, refused: Refused) -> None:
-    refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=value))
-
-
-@pytest.mark.parametrize("count", [0, 101, 10_000])
-def test_number_of_git_refs_is_limited(count: int, refused: Refused) -> None:
-    refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=["main"] * count))
+def test_git_refs_must_be_a_list_of_one_to_a_hundred(refused: Refused) -> None:
+    for value in (*NO_LIST.values(), [], ["main"] * 101, ["main"] * 10_000):
+        refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=value))
 
 
 def test_illegal_product_slug_is_refused(refused: Refused) -> None:
@@ -119,19 +114,23 @@ def test_illegal_build_slug_is_refused(refused: Refused) -> None:
         assert len(response.content) < 1_000
 
 
-@pytest.mark.parametrize("text", UNPRINTABLE.values(), ids=UNPRINTABLE)
-def test_unprintable_or_long_text_is_refused(text: str, refused: Refused) -> None:
-    for field in ("store", *PRODUCT_TEXTS):
+@pytest.mark.parametrize("field", ["store", *PRODUCT_TEXTS])
+def test_unprintable_or_long_text_of_a_product_is_refused(field: str, refused: Refused) -> None:
+    for text in UNPRINTABLE.values():
         refused(CREATE_PRODUCT, 400, "invalid_request", product(**{field: text}))
-    refused(REGISTER_BUILD, 400, "invalid_request", build(github_requester=text))
-    refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=[text]))
 
 
-@pytest.mark.parametrize("slug", LEGAL_SLUGS)
-def test_legal_build_slug_becomes_the_root(slug: str, send: Send) -> None:
-    response = send(REGISTER_BUILD, build(slug=slug))
-    assert (response.status_code, response.json()["slug"]) == (201, slug)
-    assert Build.objects.get(slug=slug).root == f"guide/builds/{slug}"
+def test_unprintable_or_long_text_of_a_build_is_refused(refused: Refused) -> None:
+    for text in UNPRINTABLE.values():
+        refused(REGISTER_BUILD, 400, "invalid_request", build(github_requester=text))
+        refused(REGISTER_BUILD, 400, "invalid_request", build(git_refs=[text]))
+
+
+def test_legal_build_slug_becomes_the_root(send: Send) -> None:
+    for slug in LEGAL_SLUGS:
+        response = send(REGISTER_BUILD, build(slug=slug))
+        assert (response.status_code, response.json()["slug"]) == (201, slug)
+        assert Build.objects.get(slug=slug).root == f"guide/builds/{slug}"
 
 
 @pytest.mark.parametrize("raw", [build(), build(slug=None)], ids=["left out", "null"])
@@ -152,11 +151,11 @@ def test_human_texts_may_be_in_any_script(send: Send) -> None:
 ACCESS = {"sync": "sync", "upper case": "UPLOAD", "null": None, "true": True, "list": ["upload"]}
 
 
-@pytest.mark.parametrize("access", ACCESS.values(), ids=ACCESS)
-def test_access_that_only_an_operator_gives_is_refused(access: Any, refused: Refused) -> None:
-    raw = json.dumps(CREATE_PRODUCT.body | {"access": access})
-    response = refused(CREATE_PRODUCT, 400, "invalid_request", raw)
-    assert response.json()["message"].startswith("The request is not valid: access: ")
+def test_access_that_only_an_operator_gives_is_refused(refused: Refused) -> None:
+    for access in ACCESS.values():
+        raw = json.dumps(CREATE_PRODUCT.body | {"access": access})
+        response = refused(CREATE_PRODUCT, 400, "invalid_request", raw)
+        assert response.json()["message"].startswith("The request is not valid: access: ")
 
 
 def test_access_that_a_new_product_has_anyway_is_taken(send: Send) -> None:

@@ -28,11 +28,10 @@ MASKED = {
 }
 
 
-@pytest.mark.parametrize("case", MASKED)
-def test_secret_part_of_a_token_is_masked(case: str) -> None:
-    text, expected = MASKED[case]
-    event = mask_tokens(None, "info", {"event": text, "more": text, "number": 7})
-    assert event == {"event": expected, "more": expected, "number": 7}
+def test_secret_part_of_a_token_is_masked() -> None:
+    for text, expected in MASKED.values():
+        event = mask_tokens(None, "info", {"event": text, "more": text, "number": 7})
+        assert event == {"event": expected, "more": expected, "number": 7}
 
 
 def test_libraries_stay_at_info_when_everything_is_at_debug() -> None:

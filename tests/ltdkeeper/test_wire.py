@@ -46,10 +46,9 @@ TAKEN: dict[str, tuple[MakeField, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", TAKEN)
-def test_value_of_the_type_is_taken_unchanged(case: str) -> None:
-    make_field, value = TAKEN[case]
-    assert make_field().run_validation(value) == value
+def test_value_of_the_type_is_taken_unchanged() -> None:
+    for case, (make_field, value) in TAKEN.items():
+        assert make_field().run_validation(value) == value, case
 
 
 REFUSED: dict[str, tuple[MakeField, list[Any]]] = {

@@ -51,10 +51,10 @@ WRONG: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value"), WRONG)
-def test_member_of_another_kind_is_refused_by_name(name: str, value: Any) -> None:
-    with pytest.raises(DocumentError, match=f"^{name} is not"):
-        read_build(BUILD | {name: value})
+def test_member_of_another_kind_is_refused_by_name() -> None:
+    for name, value in WRONG:
+        with pytest.raises(DocumentError, match=f"^{name} is not"):
+            read_build(BUILD | {name: value})
 
 
 @pytest.mark.parametrize(("read", "whole"), [(read_build, BUILD), (read_product, PRODUCT)])

@@ -100,10 +100,9 @@ PRODUCT_SLUGS = {
 }
 
 
-@pytest.mark.parametrize("case", PRODUCT_SLUGS)
-def test_product_slug_has_the_contract_s_form(case: str) -> None:
-    text, legal = PRODUCT_SLUGS[case]
-    assert is_product_slug(text) is legal
+def test_product_slug_has_the_contracts_form() -> None:
+    for case, (text, legal) in PRODUCT_SLUGS.items():
+        assert is_product_slug(text) is legal, case
 
 
 BUILD_SLUGS = {
@@ -116,10 +115,9 @@ BUILD_SLUGS = {
 }
 
 
-@pytest.mark.parametrize("case", BUILD_SLUGS)
-def test_build_slug_has_the_contract_s_form(case: str) -> None:
-    text, legal = BUILD_SLUGS[case]
-    assert is_build_slug(text) is legal
+def test_build_slug_has_the_contracts_form() -> None:
+    for case, (text, legal) in BUILD_SLUGS.items():
+        assert is_build_slug(text) is legal, case
 
 
 def test_root_is_product_builds_and_slug() -> None:

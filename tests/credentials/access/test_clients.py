@@ -11,7 +11,6 @@ from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import create_client, create_granted_product
 from credentials.access.rights import granted_product
-from credentials.errors import MayNotCreateProducts, ProductNotGranted
 from credentials.models import Client, Grant
 
 
@@ -81,37 +80,6 @@ def test_legal_name_is_taken(db: None) -> None:
         assert create(name)[0].name == name
 
 
-def test_granted_product_is_given(caller: Caller, product: Product) -> None:
-    assert granted_product(caller=caller, slug="guide") == product
-
-
-def test_product_that_is_not_granted_is_refused(
-    caller: Caller, make_product: Callable[..., Product]
-) -> None:
-    make_product("other")
-    with pytest.raises(ProductNotGranted):
-        granted_product(caller=caller, slug="other")
-
-
-def test_another_client_s_grant_does_not_help(
-    caller: Caller, make_caller: Callable[..., Caller]
-) -> None:
-    with pytest.raises(ProductNotGranted):
-        granted_product(caller=make_caller("other"), slug="guide")
-
-
-def test_grant_is_read_anew(caller: Caller, product: Product) -> None:
-    granted_product(caller=caller, slug="guide")
-    Grant.objects.all().delete()
-    with pytest.raises(ProductNotGranted):
-        granted_product(caller=caller, slug="guide")
-
-
-def test_unknown_product_is_unknown(caller: Caller) -> None:
-    with pytest.raises(UnknownProduct):
-        granted_product(caller=caller, slug="nowhere")
-
-
 def test_product_is_granted_to_the_client_that_made_it(
     make_caller: Callable[..., Caller], store: Store
 ) -> None:
@@ -121,12 +89,6 @@ def test_product_is_granted_to_the_client_that_made_it(
     )
     assert granted_product(caller=maker, slug="guide") == product
     assert (product.doc_repo, Grant.objects.count()) == ("https://git.example.org/guide", 1)
-
-
-def test_client_without_the_right_makes_no_product(caller: Caller) -> None:
-    with pytest.raises(MayNotCreateProducts):
-        create_granted_product(caller=caller, slug="other", store_name="main")
-    assert not Product.objects.filter(slug="other").exists()
 
 
 def test_names_of_the_checks_products_are_reserved(

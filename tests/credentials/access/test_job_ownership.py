@@ -27,7 +27,7 @@ from credentials.errors import (
     SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
-from credentials.models import Grant, JobGrant, JobToken, Registration
+from credentials.models import Grant, JobGrant, JobToken
 from tests.credentials.access.conftest import MakeJob
 
 Register = Callable[..., Build]
@@ -41,12 +41,6 @@ def states() -> list[str]:
 
 def finish(build: Build, now: datetime) -> None:
     Build.objects.filter(pk=build.pk).update(finished_at=now)
-
-
-def test_build_belongs_to_the_job(register: Register, job: Caller) -> None:
-    build = register(caller=job)
-    assert owned_build(caller=job, build_id=build.pk) == build
-    assert Registration.objects.get().job_token == job.job_token
 
 
 def test_another_job_of_the_client_sees_and_touches_nothing_of_it(
@@ -72,27 +66,6 @@ def test_job_touches_no_build_of_the_keys(build: Build, job: Caller) -> None:
     for ask in (owned_build, closable_build):
         with pytest.raises(NotYourBuild):
             ask(caller=job, build_id=build.pk)
-
-
-def test_another_client_does_not_close_it(
-    register: Register, job: Caller, make_caller: Callable[..., Caller], product: Product
-) -> None:
-    with pytest.raises(NotYourBuild):
-        closable_build(caller=make_caller("other", product), build_id=register(caller=job).pk)
-
-
-def test_retry_in_the_same_job_supersedes(register: Register, job: Caller, now: datetime) -> None:
-    first, second = register(caller=job), register(caller=job)
-    assert states() == [State.SUPERSEDED, State.OPEN]
-    first.refresh_from_db()
-    assert first.closed_at(first.superseded_at) == first.superseded_at
-    assert open_build(caller=job, product_slug=None, now=now) == second
-
-
-def test_builds_of_another_job_stay_open(register: Register, make_job: MakeJob) -> None:
-    register(caller=make_job())
-    register(caller=make_job())
-    assert states() == [State.OPEN, State.OPEN]
 
 
 def test_builds_of_other_products_stay_open(
@@ -198,11 +171,6 @@ def test_product_that_the_job_did_not_ask_for_is_refused(
         register(caller=job, product=other)
 
 
-def test_build_closes_with_the_token(register: Register, make_job: MakeJob, now: datetime) -> None:
-    build = register(caller=make_job(life_seconds=600))
-    assert build.open_until == now + timedelta(seconds=600)
-
-
 def test_key_with_several_open_builds_must_say_which(
     register: Register, caller: Caller, now: datetime
 ) -> None:
@@ -213,14 +181,6 @@ def test_key_with_several_open_builds_must_say_which(
     register()
     with pytest.raises(SeveralOpenBuilds):
         open_build(caller=caller, product_slug="guide", now=now)
-
-
-def test_open_build_of_a_job_is_not_its_clients(
-    register: Register, job: Caller, caller: Caller, now: datetime
-) -> None:
-    register(caller=job)
-    with pytest.raises(NoOpenBuild):
-        open_build(caller=caller, product_slug=None, now=now)
 
 
 def test_open_build_is_hidden_without_the_grant(

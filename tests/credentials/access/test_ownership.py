@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-import time_machine
 from pytest_django import DjangoAssertNumQueries
 
 from builds.errors import UnknownBuild
@@ -16,19 +15,6 @@ from credentials.errors import NotYourBuild, ProductNotGranted
 from credentials.models import Grant, Registration
 
 MakeCaller = Callable[..., Caller]
-
-
-def test_build_is_its_registrar_s(build: Build, caller: Caller) -> None:
-    assert granted_build(caller=caller, build_id=build.pk) == build
-    assert owned_build(caller=caller, build_id=build.pk) == build
-
-
-def test_build_is_the_client_s_through_any_of_its_keys(
-    build: Build, caller: Caller, make_caller: MakeCaller
-) -> None:
-    another_key = make_caller("ci")
-    assert another_key.api_key != caller.api_key
-    assert owned_build(caller=another_key, build_id=build.pk) == build
 
 
 def test_another_client_of_the_product_sees_but_does_not_own(
@@ -84,12 +70,6 @@ def test_another_build_s_registration_does_not_help(
     assert owned_build(caller=caller, build_id=mine.pk) == mine
     with pytest.raises(NotYourBuild):
         owned_build(caller=caller, build_id=lost.pk)
-
-
-def test_owner_deletes_its_build(build: Build, caller: Caller, now: datetime) -> None:
-    with time_machine.travel(now, tick=False):
-        deleted = delete_owned_build(caller=caller, build_id=build.pk, now=now)
-    assert deleted.deleted_at == Build.objects.get().deleted_at == now
 
 
 @pytest.mark.parametrize("ask", ASKING)

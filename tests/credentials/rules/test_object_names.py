@@ -56,12 +56,11 @@ def test_directories_of_real_trees_are_taken() -> None:
     check_directories(GOOD_DIRECTORIES, root_bytes=len(ROOT))
 
 
-@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
-def test_bad_name_is_refused_in_one_sentence(name: str) -> None:
-    sentence = BAD_NAMES[name]
-    assert refusal_of_files("good", name, "*") == f"files: {sentence}"
-    as_directory = sentence.replace("' ", "/' ", 1)
-    assert refusal_of_directories("good/", f"{name}/", "*/") == f"directories: {as_directory}"
+def test_bad_name_is_refused_in_one_sentence() -> None:
+    for name, sentence in BAD_NAMES.items():
+        assert refusal_of_files("good", name, "*") == f"files: {sentence}"
+        as_directory = sentence.replace("' ", "/' ", 1)
+        assert refusal_of_directories("good/", f"{name}/", "*/") == f"directories: {as_directory}"
 
 
 @pytest.mark.parametrize("name", WILD)

@@ -1,18 +1,17 @@
-"""Finishing holds what arrived against the ledger, and says the same when asked again."""
+"""Finishing compares what arrived with the ledger; what it answers over HTTP: tests/http."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from builds.errors import BuildClosed, EmptyBuild, UnknownBuild
-from builds.models import Build, Product
-from builds.services import Survey, delete_build
+from builds.errors import BuildClosed
+from builds.models import Build
+from builds.services import Survey
 from credentials.access.callers import Caller, Origin
-from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
-from credentials.models import Delivery, Grant
+from credentials.errors import SessionWithheld
+from credentials.models import Delivery
 from credentials.vending import finishing
 from credentials.vending.finishing import finish_owned_build
 from credentials.vending.issuing import issue_session
@@ -92,63 +91,6 @@ def test_build_is_marked_when_other_credentials_wrote_it(
     assert Build.objects.get().finished_at is not None
 
 
-def test_session_that_was_not_handed_out_did_not_write(
-    finish: Finish, caller: Caller, build: Build, sts: FakeSts
-) -> None:
-    sts.fail_with("AccessDenied")
-    with pytest.raises(Exception, match="refuses the upload role"):
-        issue(caller, build, Delivery.JSON)
-    assert finish().written_without_session
-
-
-def test_another_build_s_session_did_not_write(
-    finish: Finish, register: Callable[..., Build], caller: Caller, build: Build, sts: FakeSts
-) -> None:
-    issue(caller, register(), Delivery.JSON)
-    assert finish().written_without_session
-
-
-def test_finishing_again_gives_the_same_without_another_look(
-    finish: Finish, survey: Surveys
-) -> None:
-    first = finish()
-    survey.result = NOTHING
-    again = finish(now=timezone.now() + timedelta(days=1))
-    assert (again.finished_at, again.object_count) == (first.finished_at, 2)
-    assert survey.count == 1
-
-
-def test_empty_build_is_refused_unless_announced(finish: Finish, survey: Surveys) -> None:
-    survey.result = NOTHING
-    with pytest.raises(EmptyBuild):
-        finish()
-    assert finish(empty_allowed=True).object_count == 0
-
-
-@pytest.mark.parametrize("finished", [False, True])
-def test_deleted_build_is_not_finished(
-    *, finished: bool, finish: Finish, build: Build, now: datetime
-) -> None:
-    if finished:
-        finish()
-    delete_build(build_id=build.pk, now=now)
-    with pytest.raises(BuildClosed):
-        finish()
-
-
-def test_build_that_closed_during_the_look_is_not_finished(
-    finish: Finish, build: Build, now: datetime, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def delete_meanwhile(**_: Any) -> Survey:
-        delete_build(build_id=build.pk, now=now)
-        return FOUND
-
-    monkeypatch.setattr(finishing, "survey_build", delete_meanwhile)
-    with pytest.raises(BuildClosed):
-        finish()
-    assert Build.objects.get().finished_at is None
-
-
 MEANWHILE: list[type[Exception]] = [BuildClosed, SessionWithheld]
 
 
@@ -176,19 +118,3 @@ def test_look_that_is_refused_for_another_reason_is_told(
     with pytest.raises(refusal):
         finish()
     assert Build.objects.get().finished_at is None
-
-
-def test_another_client_does_not_finish(
-    finish: Finish, survey: Surveys, make_caller: Callable[..., Caller], product: Product
-) -> None:
-    with pytest.raises(NotYourBuild):
-        finish(caller=make_caller("other", product))
-    Grant.objects.all().delete()
-    with pytest.raises(ProductNotGranted):
-        finish()
-    assert survey.count == 0
-
-
-def test_unknown_build_is_not_finished(finish: Finish, build: Build) -> None:
-    with pytest.raises(UnknownBuild):
-        finish(build_id=build.pk + 1)
