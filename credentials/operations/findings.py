@@ -5,9 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 WIDTH = 96
+WRAPPING: Any = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": False}
 MARGIN = " " * 8
+# What a line begins with that stays in one piece: a command, a statement of a policy.
+WHOLE = ("manage.py ", "+ ", "- ")
 # The longest that issuing can take: two STS attempts, two lock waits, and room.
 STUCK_AFTER = timedelta(minutes=2)
 # A store's clock may be a little ahead of ours.
@@ -74,16 +78,11 @@ def finding_lines(finding: Finding, *, is_change_known: bool = False) -> Iterato
 def indented(text: str, margin: str = MARGIN) -> Iterator[str]:
     """The lines of a text, wrapped. A command, and a statement of a policy, stays in one piece."""
     for line in text.split("\n"):
-        if line.startswith(("manage.py ", "+ ", "- ")):
+        if line.startswith(WHOLE):
             yield f"{margin}    {line}"
         else:
             yield from textwrap.wrap(
-                line,
-                WIDTH,
-                initial_indent=margin,
-                subsequent_indent=margin,
-                break_long_words=False,
-                break_on_hyphens=False,
+                line, initial_indent=margin, subsequent_indent=margin, **WRAPPING
             )
 
 

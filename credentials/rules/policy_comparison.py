@@ -63,7 +63,7 @@ def difference(found: Iterable[Statement], wanted: Iterable[Statement]) -> Diffe
 
 def lines_of(mark: str, statements: Iterable[Statement]) -> str:
     """Statements as they are read, a line each with a mark before it."""
-    return "\n".join(f"{mark} {json.dumps(each, default=str)}" for each in statements)
+    return "\n".join(f"{mark} {json.dumps(each)}" for each in statements)
 
 
 def is_same(found: Document, wanted: Document) -> bool:
@@ -120,7 +120,7 @@ def _beyond(statements: list[Statement], others: list[Statement]) -> tuple[State
 
 def _elements(statement: Statement, name: str) -> list[str]:
     if (negated := f"Not{name}") in statement:
-        return [f"{negated} {sorted(_listed(statement[negated]))}"]
+        return [f"{negated} {statement[negated]}"]
     return _listed(statement.get(name, ""))
 
 

@@ -43,6 +43,10 @@ SURVIVORS = {
         "return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=None))",
     ): "None is as false as False",
     (
+        "credentials.operations.account.consistency.x__host",
+        'return urlsplit(url).hostname or "XXXX"',
+    ): "neither is a host of AWS",
+    (
         "credentials.rules.account_documents.xǁWantedAccountǁaccount_arn",
         'return self.role_arn.rpartition(":role/")[0]',
     ): _ONCE,

@@ -32,56 +32,116 @@ BY_KMS = ("aws:kms", "aws:kms:dsse")
 WHY_KEY = "Every upload needs the key, so every upload is refused."
 WHY_REFUSED = "The store refuses a longer session, so jobs that are given one fail."
 WHY_SHORTER = "Sessions are shorter than somebody meant them to be; a long job has to ask again."
+SET_KEY = "Set the store's KMS key ARN in the admin to the key of its bucket."
+# Rule -> what, why and change, with places for names.
+TEXTS = {
+    "clock.skewed": (
+        "This machine's clock is {seconds:.0f} s {direction} the store's.",
+        "From 5 minutes on the store refuses every request. Before that, sessions seem to end "
+        "sooner or later than they do.",
+        "Set the clock, and keep it so: timedatectl set-ntp true",
+    ),
+    "endpoint.aws-named": (
+        "The store's endpoint is one of AWS's, {endpoint_url}.",
+        "This service reaches S3 and STS by it, and no endpoint of AWS is both.",
+        "Empty the store's endpoint in the admin; AWS is reached by the region.",
+    ),
+    "endpoint.other-region": (
+        "Clients are sent to {found}, and the store is in {region}.",
+        "They sign for the one region and ask the other: their uploads are refused.",
+        "Set the store's public endpoint in the admin to one of its region, or empty it.",
+    ),
+    "endpoint.other-partition": (
+        "The role is in {partition}, and {region} is not.",
+        "Identities of one partition do not exist in another: every job fails.",
+        "Set region and upload role ARN of the store to those of one partition.",
+    ),
+    "bucket.other-region": (
+        "The bucket is in {found}, and the store in {region}.",
+        "Clients sign for the region that they are told, and other regions refuse that.",
+        "Set the store's region in the admin to {found}.",
+    ),
+    "lifetimes.role-shorter": (
+        "The role's longest session is {role} s, and the store is said to allow {store} s.",
+        WHY_REFUSED,
+        "Set the role's longest session in the admin to {role}, or the role's own:\n{set_up}",
+    ),
+    "lifetimes.chained": (
+        "This service runs under a role, whose sessions get 3600 s at most; the store is said to "
+        "allow {store} s{asked}.",
+        WHY_REFUSED,
+        "Set the role's longest session in the admin to 3600, or run the service with a user's "
+        "key.",
+    ),
+    "lifetimes.default-capped": (
+        "LTD_SESSION_SECONDS is {default}, and the store allows {store} s.",
+        WHY_SHORTER,
+        "Set LTD_SESSION_SECONDS to no more than that, or raise the role's longest session.",
+    ),
+    "lifetimes.product-capped": (
+        "Session durations of products are {products}, and the store allows {store} s.",
+        WHY_SHORTER,
+        "Lower them in the admin, or raise the role's longest session.",
+    ),
+    "lifetimes.posts-short": (
+        "Presigned POSTs are good for {seconds} s, which is less than three hours.",
+        "Nobody can renew them, and real uploads have taken longer than an hour.",
+        "Set LTD_POST_LIFETIME and the role's longest session, in AWS and in the admin, to 10800 "
+        "or more. A service that runs under a role gets 3600 s at most.",
+    ),
+    "kms-key.other-partition": (
+        "The key is in {found}, and the store in {wanted}.",
+        f"S3 uses only keys of the bucket's partition. {WHY_KEY}",
+        SET_KEY,
+    ),
+    "kms-key.other-region": (
+        "The key is in {found}, and the store in {wanted}.",
+        f"S3 uses only keys of the bucket's region. {WHY_KEY}",
+        SET_KEY,
+    ),
+    "kms-key.disabled": (
+        "The key's state is {state}.",
+        WHY_KEY,
+        "Enable it; cancel its deletion first if that is planned.",
+    ),
+    "kms-key.unusable": (
+        "The key is for {usage} with {spec}; S3 needs a symmetric one that encrypts.",
+        WHY_KEY,
+        "Make another key, and set the store's KMS key ARN in the admin to it.",
+    ),
+    "encryption.other-key": (
+        "The bucket encrypts with {key}, and the store names {named}.",
+        f"Sessions have no right to a key that the store does not name. {WHY_KEY}",
+        "Set the store's KMS key ARN in the admin to {key}, then run bootstrap_store.",
+    ),
+}
 
 _AWS_HOST = re.compile(r"\.amazonaws\.com(?:\.cn)?\Z")
 _HOST_REGION = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
-_PARTITION, _REGION = 1, 3  # where an ARN names them
 
 
 def judge_clock(ahead_seconds: float) -> Iterator[Finding]:
     """`ahead_seconds` is this machine's time less the store's."""
     skew = abs(ahead_seconds)
-    if skew <= WARNING_SECONDS:
-        return
-    yield Finding(
-        rule="clock.skewed",
-        what=f"This machine's clock is {skew:.0f} s {'ahead of' if ahead_seconds > 0 else 'behind'}"
-        " the store's.",
-        why="From 5 minutes on the store refuses every request. Before that, sessions seem to "
-        "end sooner or later than they do.",
-        change="Set the clock, and keep it so: timedatectl set-ntp true",
-        severity=Severity.ERROR if skew > ERROR_SECONDS else Severity.WARNING,
-    )
+    if skew > WARNING_SECONDS:
+        severity = Severity.ERROR if skew > ERROR_SECONDS else Severity.WARNING
+        direction = "ahead of" if skew == ahead_seconds else "behind"
+        yield _finding("clock.skewed", severity, seconds=skew, direction=direction)
 
 
 def judge_endpoints(
     *, role_arn: str, region: str, endpoint_url: str, public_endpoint_url: str
 ) -> Iterator[Finding]:
     """Endpoints, region and the role's partition must be of one place."""
-    partition = partition_of(role_arn)
     if _AWS_HOST.search(_host(endpoint_url)):
-        yield Finding(
-            rule="endpoint.aws-named",
-            what=f"The store's endpoint is one of AWS's, {endpoint_url}.",
-            why="This service reaches S3 and STS by it, and no endpoint of AWS is both.",
-            change="Empty the store's endpoint in the admin; AWS is reached by the region.",
-        )
-    found = _HOST_REGION.search(_host(public_endpoint_url))
-    if found and found.group(1) != region:
-        yield Finding(
-            rule="endpoint.other-region",
-            what=f"Clients are sent to {found.group(1)}, and the store is in {region}.",
-            why="They sign for the one region and ask the other: their uploads are refused.",
-            change="Set the store's public endpoint in the admin to one of its region, or to none.",
-        )
+        yield _finding("endpoint.aws-named", endpoint_url=endpoint_url)
+    host = _HOST_REGION.search(_host(public_endpoint_url))
+    if host and host.group(1) != region:
+        yield _finding("endpoint.other-region", found=host.group(1), region=region)
+    partition = partition_of(role_arn)
     named = (name for prefix, name in PARTITIONS.items() if region.startswith(prefix))
     if not endpoint_url and partition != next(named, "aws"):
-        yield Finding(
-            rule="endpoint.other-partition",
-            what=f"The role is in {partition}, and {region} is not.",
-            why="Identities of one partition do not exist in another: every job fails.",
-            change="Set region and upload role ARN of the store to those of one partition.",
-        )
+        yield _finding("endpoint.other-partition", partition=partition, region=region)
 
 
 def _host(url: str) -> str:
@@ -94,13 +154,8 @@ def judge_location(location: str | None, *, region: str, is_aws: bool) -> Iterat
         return
     found = OLD_NAMES.get(location or "", location)
     if found != region:
-        yield Finding(
-            rule="bucket.other-region",
-            what=f"The bucket is in {found}, and the store in {region}.",
-            why="Clients sign for the region that they are told, and other regions refuse that.",
-            change=f"Set the store's region in the admin to {found}.",
-            severity=Severity.ERROR if is_aws else Severity.WARNING,
-        )
+        severity = Severity.ERROR if is_aws else Severity.WARNING
+        yield _finding("bucket.other-region", severity, found=found, region=region)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,40 +179,29 @@ class Durations:
         found = sorted(self.products.items())
         return [f"{slug} ({own})" for slug, own in found if own > seconds]
 
+    @property
+    def of_posts(self) -> int | None:
+        """How long presigned POSTs are good for."""
+        if self.posts is None:
+            return None
+        return min(self.posts, self.store, CHAINED_MAXIMUM if self.is_chained else self.store)
+
 
 def judge_durations(durations: Durations, *, set_up: str) -> Iterator[Finding]:
     """The role's maximum, the chaining cap, the setting and the products agree."""
-    role, store = durations.role, durations.store
+    role, store, warning = durations.role, durations.store, Severity.WARNING
     if role is not None and role < store:
-        yield Finding(
-            rule="lifetimes.role-shorter",
-            what=f"The role's longest session is {role} s, and the store is said to allow {store} "
-            "s.",
-            why=WHY_REFUSED,
-            change=f"Set the role's longest session in the admin to {role}, or the role's own:\n"
-            f"{set_up}",
-        )
+        yield _finding("lifetimes.role-shorter", role=role, store=store, set_up=set_up)
     if durations.is_chained and store > CHAINED_MAXIMUM:
         yield _chained(durations)
     if durations.default > store:
-        yield Finding(
-            rule="lifetimes.default-capped",
-            what=f"LTD_SESSION_SECONDS is {durations.default}, and the store allows {store} s.",
-            why=WHY_SHORTER,
-            change="Set LTD_SESSION_SECONDS to no more than that, or raise the role's longest "
-            "session.",
-            severity=Severity.WARNING,
-        )
+        yield _finding("lifetimes.default-capped", warning, default=durations.default, store=store)
     if products := durations.products_over(store):
-        yield Finding(
-            rule="lifetimes.product-capped",
-            what=f"Session durations of products are {', '.join(products)}, and the store allows "
-            f"{store} s.",
-            why=WHY_SHORTER,
-            change="Lower them in the admin, or raise the role's longest session.",
-            severity=Severity.WARNING,
-        )
-    yield from _posts(durations)
+        named = ", ".join(products)
+        yield _finding("lifetimes.product-capped", warning, products=named, store=store)
+    # Whoever sends presigned POSTs cannot renew them: they have to outlive the upload.
+    if (seconds := durations.of_posts) is not None and seconds < SHORTEST_POSTS:
+        yield _finding("lifetimes.posts-short", warning, seconds=seconds)
 
 
 def _chained(durations: Durations) -> Finding:
@@ -165,69 +209,28 @@ def _chained(durations: Durations) -> Finding:
     asked = durations.products_over(CHAINED_MAXIMUM)
     if durations.default > CHAINED_MAXIMUM:
         asked.append(f"LTD_SESSION_SECONDS ({durations.default})")
-    return Finding(
-        rule="lifetimes.chained",
-        what="This service runs under a role, whose sessions get 3600 s at most; the store is "
-        f"said to allow {durations.store} s"
-        + (f", and more is set: {', '.join(asked)}." if asked else "."),
-        why=WHY_REFUSED,
-        change="Set the role's longest session in the admin to 3600, or run the service with a "
-        "user's key.",
-        severity=Severity.ERROR if asked else Severity.WARNING,
-    )
-
-
-def _posts(durations: Durations) -> Iterator[Finding]:
-    """Presigned POSTs cannot be renewed by who sends them: they have to outlive the upload."""
-    if durations.posts is None:
-        return
-    cap = min(durations.store, CHAINED_MAXIMUM) if durations.is_chained else durations.store
-    seconds = min(durations.posts, cap)
-    if seconds < SHORTEST_POSTS:
-        yield Finding(
-            rule="lifetimes.posts-short",
-            what=f"Presigned POSTs are good for {seconds} s, which is less than three hours.",
-            why="Nobody can renew them, and real uploads have taken longer than an hour.",
-            change="Set LTD_POST_LIFETIME and the role's longest session, in AWS and in the admin, "
-            f"to {SHORTEST_POSTS} or more. A service that runs under a role gets 3600 s at most.",
-            severity=Severity.WARNING,
-        )
+    more = f", and more is set: {', '.join(asked)}" if asked else ""
+    severity = Severity.ERROR if asked else Severity.WARNING
+    return _finding("lifetimes.chained", severity, store=durations.store, asked=more)
 
 
 def judge_key_arn(kms_key_arn: str, *, role_arn: str, region: str) -> Iterator[Finding]:
     """The key is where the bucket is, as far as its ARN says."""
-    fields = kms_key_arn.split(":")
-    for name, found, wanted in (
-        ("partition", fields[_PARTITION], partition_of(role_arn)),
-        ("region", fields[_REGION], region),
-    ):
-        if found != wanted:
-            yield Finding(
-                rule=f"kms-key.other-{name}",
-                what=f"The key is in {found}, and the store in {wanted}.",
-                why=f"S3 uses only keys of the bucket's {name}. {WHY_KEY}",
-                change="Set the store's KMS key ARN in the admin to the key of its bucket.",
-            )
+    _, partition, _, key_region, *_ = kms_key_arn.split(":")
+    if partition != (wanted := partition_of(role_arn)):
+        yield _finding("kms-key.other-partition", found=partition, wanted=wanted)
+    if key_region != region:
+        yield _finding("kms-key.other-region", found=key_region, wanted=region)
 
 
 def judge_key(metadata: Mapping[str, Any]) -> Iterator[Finding]:
     """The key is enabled, and of a kind that S3 can use."""
-    state = metadata.get("KeyState", "unknown")
+    state = metadata.get("KeyState")
     if state != "Enabled":
-        yield Finding(
-            rule="kms-key.disabled",
-            what=f"The key's state is {state}.",
-            why=WHY_KEY,
-            change="Cancel its deletion." if state == "PendingDeletion" else "Enable it.",
-        )
+        yield _finding("kms-key.disabled", state=state)
     usage, spec = metadata.get("KeyUsage"), metadata.get("KeySpec", "SYMMETRIC_DEFAULT")
     if (usage, spec) != ("ENCRYPT_DECRYPT", "SYMMETRIC_DEFAULT"):
-        yield Finding(
-            rule="kms-key.unusable",
-            what=f"The key is for {usage} with {spec}; S3 needs a symmetric one that encrypts.",
-            why=WHY_KEY,
-            change="Make another key, and set the store's KMS key ARN in the admin to it.",
-        )
+        yield _finding("kms-key.unusable", usage=usage, spec=spec)
 
 
 def judge_encryption(rules: Sequence[Mapping[str, Any]], kms_key_arn: str) -> Iterator[Finding]:
@@ -235,15 +238,18 @@ def judge_encryption(rules: Sequence[Mapping[str, Any]], kms_key_arn: str) -> It
     for rule in rules:
         default = rule.get("ApplyServerSideEncryptionByDefault", {})
         key = default.get("KMSMasterKeyID", AWS_MANAGED_KEY)
-        # An alias may be any key's.
-        is_known = name_of(key) in {name_of(AWS_MANAGED_KEY), name_of(kms_key_arn)}
-        is_known = is_known or bool(kms_key_arn and "alias/" in key)
-        named = kms_key_arn or "none"
-        if default.get("SSEAlgorithm") in BY_KMS and not is_known:
-            yield Finding(
-                rule="encryption.other-key",
-                what=f"The bucket encrypts with {key}, and the store names {named}.",
-                why=f"Sessions have no right to a key that the store does not name. {WHY_KEY}",
-                change=f"Set the store's KMS key ARN in the admin to {key}, then run "
-                "bootstrap_store.",
-            )
+        known = {name_of(AWS_MANAGED_KEY), name_of(kms_key_arn)}
+        may_be_any = bool(kms_key_arn and "alias/" in key)
+        if default.get("SSEAlgorithm") in BY_KMS and name_of(key) not in known and not may_be_any:
+            yield _finding("encryption.other-key", key=key, named=kms_key_arn or "none")
+
+
+def _finding(rule: str, severity: Severity = Severity.ERROR, /, **names: object) -> Finding:
+    what, why, change = TEXTS[rule]
+    return Finding(
+        rule=rule,
+        what=what.format(**names),
+        why=why,
+        change=change.format(**names),
+        severity=severity,
+    )

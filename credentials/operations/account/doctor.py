@@ -9,7 +9,7 @@ import boto3
 import orjson
 
 from builds.models import Store
-from credentials.operations.account import attempts, checks
+from credentials.operations.account import attempts, policy_checks, setting_checks
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import NotSupported, Obstacle, Unclear
 from credentials.operations.findings import Finding, Severity, count, finding_lines, indented
@@ -20,27 +20,30 @@ from credentials.rules.policy_comparison import UnreadableDocumentError
 UNREADABLE = (UnreadableDocumentError, UnsafeIdentityError, KeyError)
 # Check -> title and act, in the order in which they are made: each builds on those before it.
 CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
-    "row": ("The store is legal", checks.row),
-    "endpoint": ("Endpoints, region and role are of one place", checks.endpoint),
-    "clock": ("The clock agrees with the store's", checks.clock),
+    "row": ("The store is legal", setting_checks.row),
+    "endpoint": ("Endpoints, region and role are of one place", setting_checks.endpoint),
+    "clock": ("The clock agrees with the store's", setting_checks.clock),
     "vendor": ("The service has credentials of its own", attempts.vendor),
-    "role": ("The role exists", checks.role),
+    "role": ("The role exists", setting_checks.role),
     "assuming": ("The vendor can assume the role", attempts.assuming),
     "writing": ("A session can write its build", attempts.writing),
     "vendor-s3": ("The vendor has no right in S3 (tried)", attempts.vendor_s3),
     "vendor-iam": ("The vendor has no right in IAM (tried)", attempts.vendor_iam),
-    "vendor-policies": ("The vendor's policies allow AssumeRole only", checks.vendor_policies),
-    "trust": ("The role trusts the vendor and nobody else", checks.trust),
-    "lifetimes": ("Sessions can live as long as set", checks.lifetimes),
-    "role-policies": ("The role reaches builds and no more", checks.role_policies),
-    "boundary": ("The role has its boundary", checks.boundary),
-    "bucket": ("The bucket exists, in the store's region", checks.bucket_place),
-    "bucket-policy": ("The bucket gives no rights away", checks.bucket_policy),
-    "public-access": ("Public access is blocked", checks.public_access),
-    "acls": ("The bucket takes no ACLs", checks.acls),
-    "unfinished-uploads": ("Unfinished uploads are removed", checks.unfinished_uploads),
-    "encryption": ("The bucket's key is the store's", checks.encryption),
-    "kms-key": ("The store's KMS key can be used", checks.kms_key),
+    "vendor-policies": (
+        "The vendor's policies allow AssumeRole only",
+        policy_checks.vendor_policies,
+    ),
+    "trust": ("The role trusts the vendor and nobody else", policy_checks.trust),
+    "lifetimes": ("Sessions can live as long as set", setting_checks.lifetimes),
+    "role-policies": ("The role reaches builds and no more", policy_checks.role_policies),
+    "boundary": ("The role has its boundary", policy_checks.boundary),
+    "bucket": ("The bucket exists, in the store's region", setting_checks.bucket_place),
+    "bucket-policy": ("The bucket gives no rights away", policy_checks.bucket_policy),
+    "public-access": ("Public access is blocked", setting_checks.public_access),
+    "acls": ("The bucket takes no ACLs", setting_checks.acls),
+    "unfinished-uploads": ("Unfinished uploads are removed", setting_checks.unfinished_uploads),
+    "encryption": ("The bucket's key is the store's", setting_checks.encryption),
+    "kms-key": ("The store's KMS key can be used", setting_checks.kms_key),
     "cleaning": ("Test objects are removed", attempts.cleaning),
 }
 

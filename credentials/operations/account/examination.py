@@ -63,6 +63,11 @@ class Examination:
         return self.canaries.own
 
     @property
+    def takes_acls(self) -> bool:
+        """Whether presigned POSTs of the store carry an ACL."""
+        return self.store.acl_mode != Store.ACLMode.NONE
+
+    @property
     def page(self) -> str:
         """The key of the page that is written for the other checks."""
         return f"{self.build.root}/index.html"
@@ -87,6 +92,10 @@ class Examination:
         name = name_of(self.store.role_arn)
         answer = self.auditor.ask("iam", "get_role", RoleName=name)
         return answer and answer["Role"]
+
+    def bucket_setting(self, method: str) -> Any:
+        """A setting of the bucket; None when it is not set. Raises NoBucket."""
+        return self.auditor.ask("s3", method, Bucket=self.store.bucket)
 
     @property
     def is_without_role(self) -> bool:

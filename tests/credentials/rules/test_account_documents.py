@@ -417,3 +417,19 @@ def test_longest_session_is_at_least_what_aws_takes(
     role: int,
 ) -> None:
     assert make_wanted(role_max_seconds=row).session_seconds == role
+
+
+def test_role_of_a_store_with_sync_products_reads() -> None:
+    plan = make_wanted(with_sync=True)
+    wanted = upload_policy(role_arn=plan.role_arn, bucket="docs-bucket", with_sync=True)
+    assert plan.documents["upload"] == plan.documents["boundary"] == wanted
+
+
+def test_public_reading_is_the_one_acl_that_may_be_spared() -> None:
+    plain, spared = (
+        statements(upload_policy(role_arn=ROLE, bucket="docs", with_public_read=spared))
+        for spared in (False, True)
+    )
+    acls = ["public-read-write", "authenticated-read", "aws-exec-read"]
+    assert spared[0]["Condition"] == {"StringLike": {"s3:x-amz-acl": acls}}
+    assert spared[1:] == plain[1:]

@@ -7,10 +7,12 @@ import pytest
 
 from credentials.rules.account_documents import trust_policy, upload_policy
 from credentials.rules.policy_comparison import (
+    Right,
     UnreadableDocumentError,
     difference,
     is_same,
     lines_of,
+    rights_of,
     statements_of,
 )
 
@@ -132,6 +134,50 @@ def test_flag_is_compared_as_iam_writes_it() -> None:
     assert is_same(flagged, text)
     numbered = [document(TRUST | {"Condition": {"NumericLessThan": {"x": n}}}) for n in (5, "5")]
     assert is_same(*numbered)
+
+
+def test_rights_are_all_combinations_of_a_statement_s_lists() -> None:
+    statement = {
+        "Effect": "Deny",
+        "Principal": {"AWS": [VENDOR], "Service": "ec2"},
+        "Action": ["S3:PutObject", "s3:Get*"],
+        "Resource": "arn:A",
+        "Condition": {"StringLike": {"S3:Prefix": ["a/*"]}, "Null": {"aws:x": True}},
+    }
+    conditions = {
+        ("stringlike", "s3:prefix", frozenset({"a/*"})),
+        ("null", "aws:x", frozenset({"true"})),
+    }
+    assert rights_of(statement) == {
+        Right(
+            is_allowed=False,
+            principal=principal,
+            action=action,
+            resource="arn:A",
+            conditions=frozenset(conditions),
+        )
+        for principal in (f"AWS {VENDOR}", "Service ec2")
+        for action in ("s3:putobject", "s3:get*")
+    }
+
+
+def test_negated_elements_stand_as_a_whole() -> None:
+    negated = {
+        "Effect": "Allow",
+        "NotPrincipal": {"AWS": VENDOR},
+        "NotAction": ["s3:PutObject", "s3:GetObject"],
+        "NotResource": "arn:A",
+    }
+    [right] = rights_of(negated)
+    assert right.principal == f"NotPrincipal {{'AWS': '{VENDOR}'}}"
+    assert right.action == "notaction ['s3:putobject', 's3:getobject']"
+    assert right.resource == "NotResource arn:A"
+
+
+def test_element_that_is_not_there_is_empty() -> None:
+    [right] = rights_of({"Effect": "Allow"})
+    assert (right.principal, right.action, right.resource) == ("AWS ", "", "")
+    assert right.is_allowed
 
 
 def test_statement_may_stand_without_a_list() -> None:

@@ -1,10 +1,12 @@
 """The clock, the endpoints, the durations and the KMS key agree with each other."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from credentials.operations.account.consistency import (
+    TEXTS,
     Durations,
     judge_clock,
     judge_durations,
@@ -14,7 +16,7 @@ from credentials.operations.account.consistency import (
     judge_key_arn,
     judge_location,
 )
-from credentials.operations.findings import Severity
+from credentials.operations.findings import Finding, Severity
 
 REGION = "eu-central-1"
 ROLE = "arn:aws:iam::123456789012:role/upload"
@@ -39,7 +41,7 @@ def test_skew_is_judged(ahead: float) -> None:
     if (expected := SKEWS[ahead]) is None:
         assert findings == []
         return
-    assert findings[0].severity is expected[0]
+    assert (findings[0].rule, findings[0].severity) == ("clock.skewed", expected[0])
     assert expected[1] in findings[0].what
 
 
@@ -96,7 +98,9 @@ def test_bucket_is_in_the_store_s_region(case: str) -> None:
     location, changes, severities = LOCATIONS[case]
     place = {"region": REGION, "is_aws": True} | changes
     found = judge_location(location, **place)
-    assert [finding.severity for finding in found] == severities
+    assert [(finding.rule, finding.severity) for finding in found] == [
+        ("bucket.other-region", severity) for severity in severities
+    ]
 
 
 HOURS = 12 * 3600
@@ -107,11 +111,19 @@ LIFETIMES: dict[str, tuple[int | None, dict[str, Any], dict[str, str]]] = {
     "role longer": (HOURS, {}, {}),
     "not told": (None, {"store": HOURS}, {}),
     "role shorter": (3600, {"store": 3601}, {"role-shorter": "error"}),
+    "default as long": (3600, {"default": 3600}, {}),
     "default over it": (3600, {"default": 7200}, {"default-capped": "warning"}),
     "product over it": (3600, {"products": {"a": 7200}}, {"product-capped": "warning"}),
+    "product as long": (3600, {"products": {"a": 3600}}, {}),
     "product under it": (3600, {"products": {"a": 900}}, {}),
     "chained, an hour": (3600, {"is_chained": True}, {}),
     "chained, more only when asked": (HOURS, CHAINED, {"chained": "warning"}),
+    "chained, an hour by default": (HOURS, CHAINED | {"default": 3600}, {"chained": "warning"}),
+    "chained, an hour by a product": (
+        HOURS,
+        CHAINED | {"products": {"a": 3600}},
+        {"chained": "warning"},
+    ),
     "chained, more by default": (HOURS, CHAINED | {"default": 7200}, {"chained": "error"}),
     "chained, more by a product": (
         HOURS,
@@ -185,12 +197,6 @@ def test_key_is_judged(case: str) -> None:
     assert [finding.rule for finding in judge_key(metadata)] == ids
 
 
-def test_key_that_is_to_be_deleted_is_kept() -> None:
-    metadata = USABLE | {"KeyState": "PendingDeletion"}
-    [finding] = judge_key(metadata)
-    assert finding.change == "Cancel its deletion."
-
-
 def by_kms(key: str | None, algorithm: str = "aws:kms") -> list[dict[str, Any]]:
     named = {"KMSMasterKeyID": key} if key else {}
     return [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm, **named}}]
@@ -199,6 +205,7 @@ def by_kms(key: str | None, algorithm: str = "aws:kms") -> list[dict[str, Any]]:
 # rules, the store's key -> whether something is found
 ENCRYPTION = {
     "not set": ([], "", False),
+    "nothing told": ([{}], "", False),
     "by S3": (by_kms(None, "AES256"), "", False),
     "by S3, though the store has a key": (by_kms(None, "AES256"), KEY, False),
     "by AWS's own key": (by_kms(None), "", False),
@@ -218,3 +225,107 @@ def test_key_of_the_bucket_is_judged(case: str) -> None:
     rules, key, is_found = ENCRYPTION[case]
     found = [finding.rule for finding in judge_encryption(rules, key)]
     assert found == ["encryption.other-key"] * is_found
+
+
+LONG = {"long": 7200, "longer": 9000, "short": 900}
+# What a finding says, which names what was found.
+SAYINGS: dict[str, tuple[Iterable[Finding], str, str]] = {
+    "clock": (
+        judge_clock(90),
+        "This machine's clock is 90 s ahead of the store's.",
+        "timedatectl set-ntp true",
+    ),
+    "endpoint of AWS": (
+        judge_endpoints(**PLACE | {"endpoint_url": "https://s3.amazonaws.com"}),
+        "The store's endpoint is one of AWS's, https://s3.amazonaws.com.",
+        "by the region.",
+    ),
+    "public endpoint": (
+        judge_endpoints(**PLACE | {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"}),
+        "Clients are sent to us-west-2, and the store is in eu-central-1.",
+        "or empty it.",
+    ),
+    "partition": (
+        judge_endpoints(**PLACE | {"region": "cn-north-1"}),
+        "The role is in aws, and cn-north-1 is not.",
+        "of one partition.",
+    ),
+    "location": (
+        judge_location("us-west-2", region=REGION, is_aws=True),
+        "The bucket is in us-west-2, and the store in eu-central-1.",
+        "in the admin to us-west-2.",
+    ),
+    "role": (
+        judge_durations(durations(900), set_up="manage.py x"),
+        "The role's longest session is 900 s, and the store is said to allow 3600 s.",
+        "to 900, or the role's own:\nmanage.py x",
+    ),
+    "chained": (
+        judge_durations(durations(None, store=HOURS, is_chained=True), set_up=""),
+        "This service runs under a role, whose sessions get 3600 s at most; the store is said to "
+        "allow 43200 s.",
+        "with a user's key.",
+    ),
+    "chained, more": (
+        judge_durations(
+            durations(None, store=HOURS, is_chained=True, default=4000, products=LONG), set_up=""
+        ),
+        "This service runs under a role, whose sessions get 3600 s at most; the store is said to "
+        "allow 43200 s, and more is set: long (7200), longer (9000), LTD_SESSION_SECONDS (4000).",
+        "with a user's key.",
+    ),
+    "default": (
+        judge_durations(durations(None, default=4000), set_up=""),
+        "LTD_SESSION_SECONDS is 4000, and the store allows 3600 s.",
+        "or raise the role's longest session.",
+    ),
+    "products": (
+        judge_durations(durations(None, products=LONG), set_up=""),
+        "Session durations of products are long (7200), longer (9000), and the store allows "
+        "3600 s.",
+        "or raise the role's longest session.",
+    ),
+    "posts": (
+        judge_durations(durations(None, posts=900), set_up=""),
+        "Presigned POSTs are good for 900 s, which is less than three hours.",
+        "gets 3600 s at most.",
+    ),
+    "key of another partition": (
+        judge_key_arn(KEY.replace("arn:aws:", "arn:aws-cn:"), role_arn=ROLE, region=REGION),
+        "The key is in aws-cn, and the store in aws.",
+        "to the key of its bucket.",
+    ),
+    "key of another region": (
+        judge_key_arn(KEY, role_arn=ROLE, region="eu-west-1"),
+        "The key is in eu-central-1, and the store in eu-west-1.",
+        "to the key of its bucket.",
+    ),
+    "key's state": (
+        judge_key(USABLE | {"KeyState": "Disabled"}),
+        "The key's state is Disabled.",
+        "if that is planned.",
+    ),
+    "key's use": (
+        judge_key(USABLE | {"KeyUsage": "SIGN_VERIFY", "KeySpec": "RSA_2048"}),
+        "The key is for SIGN_VERIFY with RSA_2048; S3 needs a symmetric one that encrypts.",
+        "in the admin to it.",
+    ),
+    "encryption": (
+        judge_encryption(by_kms("5678"), ""),
+        "The bucket encrypts with 5678, and the store names none.",
+        "in the admin to 5678, then run bootstrap_store.",
+    ),
+    "encryption, another": (
+        judge_encryption(by_kms("5678"), KEY),
+        f"The bucket encrypts with 5678, and the store names {KEY}.",
+        "in the admin to 5678, then run bootstrap_store.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAYINGS)
+def test_finding_names_what_was_found_and_what_to_change(case: str) -> None:
+    findings, what, change = SAYINGS[case]
+    [finding] = findings
+    assert (finding.what, finding.change.endswith(change)) == (what, True)
+    assert finding.why == TEXTS[finding.rule][1]

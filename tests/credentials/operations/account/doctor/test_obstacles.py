@@ -162,7 +162,7 @@ def test_what_cannot_be_read_is_a_finding(
     def judge(*_: object) -> object:
         raise UNREADABLE[case]
 
-    monkeypatch.setattr("credentials.operations.account.checks.difference", judge)
+    monkeypatch.setattr("credentials.operations.account.policy_checks.difference", judge)
     found = {finding.rule: finding.severity for finding in findings_of(examine())}
     assert found["trust.unclear"] is Severity.ERROR
 

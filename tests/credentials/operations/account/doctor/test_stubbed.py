@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from builds.models import Store
-from credentials.operations.account import attempts, checks
+from credentials.operations.account import attempts, policy_checks, setting_checks
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import (
@@ -84,21 +84,21 @@ def test_key_that_the_store_names_is_asked_for(case: str, examination: Examinati
     answer, ids = KEYS[case]
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.kms, describe_key=answer)
-    assert found(checks.kms_key, examination) == ids
+    assert found(setting_checks.kms_key, examination) == ids
 
 
 def test_key_of_another_region_is_not_asked_for() -> None:
     examination = make_examination(kms_key_arn=KEY.replace("eu-central-1", "eu-west-1"))
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.kms)
-    assert found(checks.kms_key, examination) == ["kms-key.other-region"]
+    assert found(setting_checks.kms_key, examination) == ["kms-key.other-region"]
 
 
 def test_right_to_look_at_the_key_is_named_with_the_key(examination: Examination) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.kms, describe_key="AccessDeniedException")
     with pytest.raises(NotPermitted) as caught:
-        found(checks.kms_key, examination)
+        found(setting_checks.kms_key, examination)
     assert (caught.value.names["action"], caught.value.names["resource"]) == (
         "kms:DescribeKey",
         KEY,
@@ -107,12 +107,12 @@ def test_right_to_look_at_the_key_is_named_with_the_key(examination: Examination
 
 # check -> the call that the store does not know
 UNSUPPORTED: dict[Look, str] = {
-    checks.bucket_place: "get_bucket_location",
-    checks.bucket_policy: "get_bucket_policy",
-    checks.public_access: "get_public_access_block",
-    checks.acls: "get_bucket_ownership_controls",
-    checks.unfinished_uploads: "get_bucket_lifecycle_configuration",
-    checks.encryption: "get_bucket_encryption",
+    setting_checks.bucket_place: "get_bucket_location",
+    policy_checks.bucket_policy: "get_bucket_policy",
+    setting_checks.public_access: "get_public_access_block",
+    setting_checks.acls: "get_bucket_ownership_controls",
+    setting_checks.unfinished_uploads: "get_bucket_lifecycle_configuration",
+    setting_checks.encryption: "get_bucket_encryption",
 }
 CODES: dict[str, type[Obstacle]] = {
     "NotImplemented": NotSupported,
@@ -130,7 +130,7 @@ def test_setting_that_cannot_be_had_is_no_fault_of_the_bucket(
 ) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.s3, **{UNSUPPORTED[check]: code})
-    if (check, code) == (checks.bucket_place, "NoSuchBucket"):
+    if (check, code) == (setting_checks.bucket_place, "NoSuchBucket"):
         assert found(check, examination) == ["bucket.missing"]
         return
     with pytest.raises(CODES[code]):
@@ -140,7 +140,7 @@ def test_setting_that_cannot_be_had_is_no_fault_of_the_bucket(
 def test_store_that_answers_without_a_rule_knows_no_ownership(examination: Examination) -> None:
     stub(examination.auditor.s3, get_bucket_ownership_controls={"OwnershipControls": {"Rules": []}})
     with pytest.raises(NotSupported):
-        found(checks.acls, examination)
+        found(setting_checks.acls, examination)
 
 
 def role(**fields: Any) -> dict[str, Any]:
@@ -161,13 +161,13 @@ def test_store_without_policies_knows_no_boundary(examination: Examination) -> N
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.iam, get_role=role(), get_policy="MethodNotAllowed")
     with pytest.raises(NotSupported):
-        found(checks.boundary, examination)
+        found(policy_checks.boundary, examination)
 
 
 def test_boundary_is_missing_though_the_auditor_may_not_see_it(examination: Examination) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     stub(examination.auditor.iam, get_role=role(), get_policy="AccessDenied")
-    assert found(checks.boundary, examination) == ["boundary.missing"]
+    assert found(policy_checks.boundary, examination) == ["boundary.missing"]
 
 
 def test_boundary_that_does_not_exist_is_missing(examination: Examination) -> None:
@@ -179,14 +179,14 @@ def test_boundary_that_does_not_exist_is_missing(examination: Examination) -> No
         get_role=role(PermissionsBoundary=carried),
         get_policy="NoSuchEntity",
     )
-    assert found(checks.boundary, examination) == ["boundary.missing"]
+    assert found(policy_checks.boundary, examination) == ["boundary.missing"]
 
 
 def test_role_of_another_account_is_told(examination: Examination) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     other = ROLE.replace(ACCOUNT, "999999999999")
     stub(examination.auditor.iam, get_role=role(Arn=other))
-    assert found(checks.role, examination) == ["role.missing"]
+    assert found(setting_checks.role, examination) == ["role.missing"]
 
 
 def test_vendor_that_the_store_does_not_name_is_who_the_role_trusts(
@@ -219,13 +219,13 @@ def test_vendor_of_another_account_is_not_looked_at(examination: Examination) ->
         examination.vendor.sts, get_caller_identity={"Arn": "arn:aws:iam::999999999999:user/vendor"}
     )
     with pytest.raises(NotLookedAt, match="another account"):
-        found(checks.vendor_policies, examination)
+        found(policy_checks.vendor_policies, examination)
 
 
 def test_store_that_does_not_tell_its_time_is_no_fault(examination: Examination) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     with pytest.raises(NotLookedAt, match="time"):
-        found(checks.clock, examination)
+        found(setting_checks.clock, examination)
 
 
 ELSEWHERE = {"endpoint_url": "http://127.0.0.1:9"}

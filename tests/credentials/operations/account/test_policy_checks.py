@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from credentials.operations.account.checks import given_away
+from credentials.operations.account.policy_checks import given_away
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/upload"
