@@ -69,7 +69,9 @@ def shell_word(text: str) -> str:
     """One word of a POSIX shell that expands to exactly the text, newlines included."""
     if "\0" in text:
         raise Unquotable("a shell's words cannot hold NUL")
-    return shlex.quote(text)
+    quoted = shlex.quote(text)
+    # zsh takes a bare =name for the path of a command.
+    return f"'{text}'" if quoted.startswith("=") else quoted
 
 
 def single_line(text: str) -> str:

@@ -96,6 +96,12 @@ def trust(issuer_row: OidcIssuer, caller: Caller, product: Product) -> Trust:
     return make
 
 
+def switch_off(rule: TrustedPublisher) -> None:
+    """Before the next rule is tried: tokens on record refer to this one."""
+    rule.is_active = False
+    rule.save(update_fields=["is_active"])
+
+
 IDENTIFYING = {
     "github": {"repository_id": ["74"], "repository_owner_id": ["65"]},
     "gitlab": {"project_id": ["20"]},

@@ -31,13 +31,11 @@ def test_audience_is_the_settings(
     assert show(signed(aud="docs-keeper")).status_code == 200
 
 
-@pytest.mark.parametrize("seconds", [300, 43_200])
-def test_life_is_what_was_asked(
-    seconds: int, show: Show, publisher: TrustedPublisher, signed: Signed
-) -> None:
-    assert show(signed(), expires_in=seconds).status_code == 200
-    row = JobToken.objects.get()
-    assert row.expires_at - row.created_at == timedelta(seconds=seconds)
+def test_life_is_what_was_asked(show: Show, publisher: TrustedPublisher, signed: Signed) -> None:
+    for seconds in (300, 43_200):
+        assert show(signed(), expires_in=seconds).status_code == 200
+        row = JobToken.objects.latest("pk")
+        assert row.expires_at - row.created_at == timedelta(seconds=seconds)
 
 
 def test_life_is_six_hours_unless_asked(
@@ -48,11 +46,11 @@ def test_life_is_six_hours_unless_asked(
     assert row.expires_at - row.created_at == timedelta(hours=6)
 
 
-@pytest.mark.parametrize("seconds", [299, 43_201, 0, -1])
 def test_life_that_no_token_has_is_refused(
-    seconds: int, show: Show, publisher: TrustedPublisher, signed: Signed
+    show: Show, publisher: TrustedPublisher, signed: Signed
 ) -> None:
-    assert_problem(show(signed(), expires_in=seconds), 400, "life_out_of_range")
+    for seconds in (299, 43_201, 0, -1):
+        assert_problem(show(signed(), expires_in=seconds), 400, "life_out_of_range")
 
 
 WRONG: dict[str, Any] = {
@@ -70,14 +68,14 @@ WRONG: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
-def test_body_that_is_not_as_it_should_be(body: Any) -> None:
-    assert_problem(APIClient().post("/oidc/token", body), 400, "invalid_request")
+def test_body_that_is_not_as_it_should_be_is_refused() -> None:
+    for body in WRONG.values():
+        assert_problem(APIClient().post("/oidc/token", body), 400, "invalid_request")
 
 
-@pytest.mark.parametrize("method", ["get", "head", "put", "delete"])
-def test_only_post_mints(method: str) -> None:
-    assert getattr(APIClient(), method)("/oidc/token").status_code == 405
+def test_only_post_mints() -> None:
+    for method in ("get", "head", "put", "delete"):
+        assert getattr(APIClient(), method)("/oidc/token").status_code == 405
 
 
 def test_line_break_behind_the_token_does_no_harm(

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from credentials.job_environment.variables import (
@@ -29,6 +29,7 @@ CONTROL = ["a\nb", "a\r", "\x1b[0m", "\x7f", "a\tb", "\u2028", "\x85"]
 @pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 @SEVERAL
 @given(texts=st.lists(ANY_TEXT | OFTEN, max_size=8))
+@example(texts=["=ls", "= a", ""])
 def test_shell_reads_the_very_text(shell: list[str], texts: list[str], tmp_path: Path) -> None:
     words = "".join(f"x={shell_word(text)}; printf '%s\\000' \"$x\"\n" for text in texts)
     (tmp_path / "lines").write_bytes(words.encode())

@@ -8,7 +8,7 @@ HANDOUT_BUGS = (
     bugs_in(
         "credentials/job_environment/variables.py",
         "tests/credentials/job_environment/test_quoting.py",
-        quote_closes_the_shell_s_word=("return shlex.quote(text)", "return f\"'{text}'\""),
+        quote_closes_the_shell_s_word=("quoted = shlex.quote(text)", "quoted = f\"'{text}'\""),
         line_feed_in_a_line=("if not text.isprintable():", "if False:"),
         config_file_takes_anything=("if not _PLAIN.match(text):", "if False:"),
     )
