@@ -211,10 +211,10 @@ UNSAFE: dict[str, Callable[[], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", UNSAFE)
-def test_no_document_is_made_of_an_unsafe_name(case: str) -> None:
-    with pytest.raises(UnsafeIdentityError):
-        UNSAFE[case]()
+def test_no_document_is_made_of_an_unsafe_name() -> None:
+    for make in UNSAFE.values():
+        with pytest.raises(UnsafeIdentityError):
+            make()
 
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/upload-boundary"

@@ -26,11 +26,10 @@ def limits(product: int | None, default: int, role: int) -> DurationLimits:
     return DurationLimits(product_seconds=product, default_seconds=default, role_max_seconds=role)
 
 
-@pytest.mark.parametrize("case", LIMITS)
-def test_limits_follow_from_product_setting_and_role(case: str) -> None:
-    settings, expected = LIMITS[case]
-    found = limits(*settings)
-    assert (found.longest, found.usual, found.refreshing) == expected
+def test_limits_follow_from_product_setting_and_role() -> None:
+    for case, (settings, expected) in LIMITS.items():
+        found = limits(*settings)
+        assert (found.longest, found.usual, found.refreshing) == expected, case
 
 
 ASKED = {

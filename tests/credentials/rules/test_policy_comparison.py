@@ -57,10 +57,10 @@ SAME: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", SAME)
-def test_documents_that_mean_the_same_are_the_same(case: str) -> None:
-    assert is_same(SAME[case], WANTED)
-    assert is_same(json.dumps(SAME[case]), json.dumps(WANTED))
+def test_documents_that_mean_the_same_are_the_same() -> None:
+    for case, found in SAME.items():
+        assert is_same(found, WANTED), case
+        assert is_same(json.dumps(found), json.dumps(WANTED)), case
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -99,10 +99,10 @@ OTHERS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", OTHERS)
-def test_documents_that_mean_something_else_differ(case: str) -> None:
-    assert not is_same(OTHERS[case], WANTED)
-    assert not is_same(WANTED, OTHERS[case])
+def test_documents_that_mean_something_else_differ() -> None:
+    for case, found in OTHERS.items():
+        assert not is_same(found, WANTED), case
+        assert not is_same(WANTED, found), case
 
 
 PRINCIPALS: dict[str, tuple[Any, bool]] = {
