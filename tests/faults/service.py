@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -15,7 +14,9 @@ from typing import Any
 
 import requests
 
-ROOT = Path(__file__).resolve().parents[2]
+from demo.processes import ROOT
+from demo.service import free_port
+
 CLIENT_SECONDS = 120
 START_SECONDS = 120
 # The commands an operator types, in one process: each would take a second to start.
@@ -27,12 +28,6 @@ call_command("migrate", verbosity=0)
 call_command("ensure_store", stdout=open("/dev/null", "w"))
 call_command("create_client", "ci", "--may-create-products", "--format", "json")
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Service:

@@ -12,7 +12,8 @@ import pytest
 import requests
 import trustme
 
-from tests.faults.service import ROOT, Service
+from demo.processes import ROOT
+from tests.faults.service import Service
 from tests.oidc.identities import github
 from tests.oidc.issuer import JWKS_PATH, Issuer, write_authority
 
