@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from builds.models import Store
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 PROFILE = "the-auditor"
 
 

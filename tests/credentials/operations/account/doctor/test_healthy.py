@@ -30,7 +30,7 @@ from demo.store import ACCOUNT
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow, as_document
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 
 
 def test_every_check_of_a_healthy_account_is_ok(examine: Examine) -> None:

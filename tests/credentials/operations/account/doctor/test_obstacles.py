@@ -19,7 +19,7 @@ from tests.credentials.operations.account.doctor.auditor_rights import ALL_RIGHT
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 NOBODY = {"aws_access_key_id": "AKIA" + "A" * 16, "aws_secret_access_key": "x" * 40}
 
 

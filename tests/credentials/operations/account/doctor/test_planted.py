@@ -23,7 +23,7 @@ from tests.credentials.operations.account.doctor.embedded_account import (
     block_public_access,
 )
 
-pytestmark = pytest.mark.loopback
+pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 Plant = Callable[[Account, Store], object]
 SOMEBODY = f"arn:aws:iam::{ACCOUNT}:user/somebody"
 
