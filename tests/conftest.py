@@ -11,6 +11,7 @@ import pytest
 from botocore.loaders import Loader
 from django.core.cache import cache
 from django.utils import timezone
+from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
@@ -29,6 +30,13 @@ from tests.settings import DATABASE_URL
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
 FOLDER = Path(__file__).parent
 WITH_SERVERS = {"clients", "demo", "faults", "steps", "store", "workflows"}
+# A busy machine is slow, not wrong; a fixture that no example changes may serve them all.
+settings.register_profile(
+    "patient",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("patient")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -37,7 +37,6 @@ fuzzed = hypothesis_settings(
     max_examples=EXAMPLES or 100,
     derandomize=not EXAMPLES,
     database=None,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # a statement that failed spoils the ones after it
     suppress_health_check=list(HealthCheck),
 )

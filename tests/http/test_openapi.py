@@ -92,7 +92,6 @@ def test_answers_are_as_documented(name: str, session: requests.Session, build: 
         max_examples=EXAMPLES or 15,
         derandomize=not EXAMPLES,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -14,8 +14,8 @@ from tests.proof.evaluators import Evaluator, Question
 from tests.proof.worlds import World, keys_near, kms_key, worlds
 
 OBJECT_ACTIONS = (*WRITE_ACTIONS, *SYNC_ACTIONS)
-PROOF = settings(deadline=None, max_examples=100)
-PROOF_OF_EVERY_ACTION = settings(deadline=None, max_examples=10)  # some 4,000 questions each
+PROOF = settings(max_examples=100)
+PROOF_OF_EVERY_ACTION = settings(max_examples=10)  # some 4,000 questions each
 
 
 @st.composite

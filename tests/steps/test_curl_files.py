@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credentials.job_environment.variables import credentials_curl, curl_value
@@ -17,11 +17,7 @@ from credentials.rules.secret import Secret
 from tests.credentials.job_environment.steps import TOKEN, step
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-SEVERAL = settings(
-    deadline=None,
-    max_examples=60,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SEVERAL = settings(max_examples=60)
 OFTEN = st.text(st.sampled_from("\\\"'#=:;$`%&@ {}[]tnrvx"), max_size=12)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credentials.job_environment.scripts import github_lines
@@ -13,11 +13,7 @@ from tests.shells import SHELLS, evaluated
 
 IN_EVERY_SHELL = pytest.mark.parametrize("shell", SHELLS.values(), ids=SHELLS)
 ANY_NAME = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-SEVERAL = settings(
-    deadline=None,
-    max_examples=10,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SEVERAL = settings(max_examples=10)
 
 
 def lines(**fields: object) -> str:

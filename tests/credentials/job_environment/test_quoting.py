@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from credentials.job_environment.variables import (
@@ -18,11 +18,7 @@ from tests.shells import SHELLS
 
 ANY_TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 OFTEN = st.text(st.sampled_from("'\"\\$`!*?[]{}()<>|&;#~%=: \t\n\r-ab"))
-SEVERAL = settings(
-    deadline=None,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SEVERAL = settings(max_examples=25)
 CONTROL = ["a\nb", "a\r", "\x1b[0m", "\x7f", "a\tb", "\u2028", "\x85"]
 
 

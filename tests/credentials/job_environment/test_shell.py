@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credentials.job_environment.scripts import github_lines, shell_lines
@@ -27,11 +27,7 @@ AWS_STORE = Endpoint(region="eu-central-1")
 OTHER_STORE = Endpoint(region="us-east-1", endpoint_url="http://[::1]:9000", addressing="path")
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Zl", "Zp", "Zs"]), min_size=1)
 ANY_NAME = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
-SEVERAL = settings(
-    deadline=None,
-    max_examples=10,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+SEVERAL = settings(max_examples=10)
 # Named here once more, so that one forgotten there is missed.
 MUST_GO = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN")
 SECRETS_OF_OTHERS = dict.fromkeys((*MUST_GO, *TAKEN_AWAY), "hostile") | dict.fromkeys(
