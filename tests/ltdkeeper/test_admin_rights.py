@@ -195,6 +195,7 @@ def is_opened(path: str, user: User) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_each_address_opens_to_these_permissions_and_to_no_others(
     rows: dict[str, Model], staff: dict[str, User]
 ) -> None:

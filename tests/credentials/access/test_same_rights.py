@@ -154,6 +154,7 @@ def open_builds(caller: Caller, now: datetime) -> list[Build]:
     return [build for build in builds if opens(caller, build.product) and owns(caller, build)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_fixed_statements_say_what_the_rows_say(
     seed: int,
