@@ -67,7 +67,7 @@ def _report(mutants: Sequence[Mutant]) -> bool:
     hung = sum(each.outcome == HUNG for each in mutants)
     _say(f"Mutants: {killed} of {len(mutants)} killed, {percent:.1f} %; {hung} of them hung.")
     _say(f"{len(alive - SURVIVORS.keys())} of the survivors are not explained.")
-    return percent >= LEAST_PERCENT
+    return alive == SURVIVORS.keys() and percent >= LEAST_PERCENT
 
 
 def _say(line: str) -> None:

@@ -35,6 +35,7 @@ def test_finding_says_what_why_and_what_to_change() -> None:
     ]
     assert "".join(line.strip() + " " for line in lines[1:-3]) == FINDING.what
     assert WIDTH - 6 <= len(lines[1]) <= WIDTH
+    assert {line[:9] for line in lines[1:-3]} == {" " * 8 + "W"}
 
 
 def test_change_that_is_known_is_not_repeated() -> None:

@@ -1,6 +1,6 @@
 """The clock, the endpoints, the durations and the KMS key agree with each other."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -227,45 +227,47 @@ def test_key_of_the_bucket_is_judged() -> None:
 
 LONG = {"long": 7200, "longer": 9000, "short": 900}
 # What a finding says, which names what was found.
-SAYINGS: dict[str, tuple[Iterable[Finding], str, str]] = {
+SAYINGS: dict[str, tuple[Callable[[], Iterable[Finding]], str, str]] = {
     "clock": (
-        judge_clock(90),
+        lambda: judge_clock(90),
         "This machine's clock is 90 s ahead of the store's.",
         "timedatectl set-ntp true",
     ),
     "endpoint of AWS": (
-        judge_endpoints(**PLACE | {"endpoint_url": "https://s3.amazonaws.com"}),
+        lambda: judge_endpoints(**PLACE | {"endpoint_url": "https://s3.amazonaws.com"}),
         "The store's endpoint is one of AWS's, https://s3.amazonaws.com.",
         "by the region.",
     ),
     "public endpoint": (
-        judge_endpoints(**PLACE | {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"}),
+        lambda: judge_endpoints(
+            **PLACE | {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"}
+        ),
         "Clients are sent to us-west-2, and the store is in eu-central-1.",
         "or empty it.",
     ),
     "partition": (
-        judge_endpoints(**PLACE | {"region": "cn-north-1"}),
+        lambda: judge_endpoints(**PLACE | {"region": "cn-north-1"}),
         "The role is in aws, and cn-north-1 is not.",
         "of one partition.",
     ),
     "location": (
-        judge_location("us-west-2", region=REGION, is_aws=True),
+        lambda: judge_location("us-west-2", region=REGION, is_aws=True),
         "The bucket is in us-west-2, and the store in eu-central-1.",
         "in the admin to us-west-2.",
     ),
     "role": (
-        judge_durations(durations(900), set_up="manage.py x"),
+        lambda: judge_durations(durations(900), set_up="manage.py x"),
         "The role's longest session is 900 s, and the store is said to allow 3600 s.",
         "to 900, or the role's own:\nmanage.py x",
     ),
     "chained": (
-        judge_durations(durations(None, store=HOURS, is_chained=True), set_up=""),
+        lambda: judge_durations(durations(None, store=HOURS, is_chained=True), set_up=""),
         "This service runs under a role, whose sessions get 3600 s at most; the store is said to "
         "allow 43200 s.",
         "with a user's key.",
     ),
     "chained, more": (
-        judge_durations(
+        lambda: judge_durations(
             durations(None, store=HOURS, is_chained=True, default=4000, products=LONG), set_up=""
         ),
         "This service runs under a role, whose sessions get 3600 s at most; the store is said to "
@@ -273,48 +275,55 @@ SAYINGS: dict[str, tuple[Iterable[Finding], str, str]] = {
         "with a user's key.",
     ),
     "default": (
-        judge_durations(durations(None, default=4000), set_up=""),
+        lambda: judge_durations(durations(None, default=4000), set_up=""),
         "LTD_SESSION_SECONDS is 4000, and the store allows 3600 s.",
         "or raise the role's longest session.",
     ),
     "products": (
-        judge_durations(durations(None, products=LONG), set_up=""),
+        lambda: judge_durations(durations(None, products=LONG), set_up=""),
         "Session durations of products are long (7200), longer (9000), and the store allows "
         "3600 s.",
         "or raise the role's longest session.",
     ),
     "posts": (
-        judge_durations(durations(None, posts=900), set_up=""),
+        lambda: judge_durations(durations(None, posts=900), set_up=""),
         "Presigned POSTs are good for 900 s, which is less than three hours.",
         "gets 3600 s at most.",
     ),
+    "posts of a service under a role": (
+        lambda: judge_durations(
+            durations(None, store=1800, is_chained=True, posts=21_600), set_up=""
+        ),
+        "Presigned POSTs are good for 1800 s, which is less than three hours.",
+        "gets 3600 s at most.",
+    ),
     "key of another partition": (
-        judge_key_arn(KEY.replace("arn:aws:", "arn:aws-cn:"), role_arn=ROLE, region=REGION),
+        lambda: judge_key_arn(KEY.replace("arn:aws:", "arn:aws-cn:"), role_arn=ROLE, region=REGION),
         "The key is in aws-cn, and the store in aws.",
         "to the key of its bucket.",
     ),
     "key of another region": (
-        judge_key_arn(KEY, role_arn=ROLE, region="eu-west-1"),
+        lambda: judge_key_arn(KEY, role_arn=ROLE, region="eu-west-1"),
         "The key is in eu-central-1, and the store in eu-west-1.",
         "to the key of its bucket.",
     ),
     "key's state": (
-        judge_key(USABLE | {"KeyState": "Disabled"}),
+        lambda: judge_key(USABLE | {"KeyState": "Disabled"}),
         "The key's state is Disabled.",
         "if that is planned.",
     ),
     "key's use": (
-        judge_key(USABLE | {"KeyUsage": "SIGN_VERIFY", "KeySpec": "RSA_2048"}),
+        lambda: judge_key(USABLE | {"KeyUsage": "SIGN_VERIFY", "KeySpec": "RSA_2048"}),
         "The key is for SIGN_VERIFY with RSA_2048; S3 needs a symmetric one that encrypts.",
         "in the admin to it.",
     ),
     "encryption": (
-        judge_encryption(by_kms("5678"), ""),
+        lambda: judge_encryption(by_kms("5678"), ""),
         "The bucket encrypts with 5678, and the store names none.",
         "in the admin to 5678, then run bootstrap_store.",
     ),
     "encryption, another": (
-        judge_encryption(by_kms("5678"), KEY),
+        lambda: judge_encryption(by_kms("5678"), KEY),
         f"The bucket encrypts with 5678, and the store names {KEY}.",
         "in the admin to 5678, then run bootstrap_store.",
     ),
@@ -323,7 +332,7 @@ SAYINGS: dict[str, tuple[Iterable[Finding], str, str]] = {
 
 @pytest.mark.parametrize("case", SAYINGS)
 def test_finding_names_what_was_found_and_what_to_change(case: str) -> None:
-    findings, what, change = SAYINGS[case]
-    [finding] = findings
+    judge, what, change = SAYINGS[case]
+    [finding] = judge()
     assert (finding.what, finding.change.endswith(change)) == (what, True)
     assert finding.why == TEXTS[finding.rule][1]
