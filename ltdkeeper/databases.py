@@ -21,6 +21,7 @@ LOCK_WAIT_SECONDS = 1.5
 SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 LOCK_TIMEOUT = "-c lock_timeout=1500"
 STATEMENT_TIMEOUT = "-c statement_timeout=5000"
+PREPARED_AFTER = 5  # times that a connection ran a statement
 POSTGRES_SCHEMES = {"postgres", "postgresql", "pgsql", "psql"}
 LAST_PORT = 65_535
 LONGEST_NAME = 63  # PostgreSQL's
@@ -99,6 +100,10 @@ def for_requests(config: dict[str, Any], *, threads: int) -> dict[str, Any]:
     options = dict(config["OPTIONS"])
     if options["options"] == LOCK_TIMEOUT:
         options["options"] = f"{LOCK_TIMEOUT} {STATEMENT_TIMEOUT}"
+    # PostgreSQL takes longer to plan the statements of the main path than to run them. The address
+    # may say `?server_side_binding=false`, for connection poolers without prepared statements.
+    options.setdefault("server_side_binding", True)
+    options.setdefault("prepare_threshold", PREPARED_AFTER)
     # Besides the threads that answer there are those that issue, of which most wait for a store.
     options["pool"] = {"min_size": 1, "max_size": 2 * threads, "timeout": 3}
     return config | {"OPTIONS": options}

@@ -46,6 +46,14 @@ def test_statements_are_limited_in_web_processes_only() -> None:
     assert limited == "-c lock_timeout=1500 -c statement_timeout=5000"
 
 
+def test_web_process_prepares_statements_unless_the_address_says_no() -> None:
+    """Django binds on the server for `True` alone, and without that prepares nothing."""
+    options = for_requests(database_settings(URL), threads=8)["OPTIONS"]
+    assert (options["server_side_binding"], options["prepare_threshold"]) == (True, 5)
+    config = database_settings(f"{URL}?server_side_binding=false")
+    assert for_requests(config, threads=8)["OPTIONS"]["server_side_binding"] is not True
+
+
 def test_options_in_the_address_stay() -> None:
     config = database_settings(
         f"{URL}?sslmode=require&connect_timeout=5&options=-c%20work_mem%3D8MB"
