@@ -56,6 +56,7 @@ def places(flows: Flows, logs: StringIO, browser: Browser) -> dict[str, bytes]:
 CLOSING = ("finish", "meet cut answers", "be withheld")  # after these the build is closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
 @pytest.mark.parametrize("last", CLOSING)
 def test_no_flow_leaves_a_secret_behind(
