@@ -40,7 +40,7 @@ class Survey:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Count:
+class ObjectCount:
     """All that lies below a build's root. `newest_object_at` is None where nothing does.
 
     `has_untyped_pages` as in a `Survey`.
@@ -191,7 +191,7 @@ def delete_build(*, build_id: int, now: datetime) -> Build:
         return build
 
 
-def record_count(*, build_id: int, count: Count, now: datetime) -> Build:
+def record_count(*, build_id: int, count: ObjectCount, now: datetime) -> Build:
     """Store what all of a build's objects came to; who counts later changes nothing."""
     with transaction.atomic():
         build = lock_build(build_id=build_id)

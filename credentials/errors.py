@@ -8,7 +8,7 @@ from builds.errors import DomainError
 class InvalidCredentials(DomainError):
     status = 401
     code = "invalid_credentials"
-    message = "The key or token is unknown, expired or withdrawn. Ask an operator for a new key."
+    message = "The key or token is unknown, expired or revoked. Ask an operator for a new key."
 
 
 class TooManyFailures(DomainError):
@@ -72,7 +72,7 @@ class LifeOutOfRange(DomainError):
 class KeyIsNotEnded(DomainError):
     status = 400
     code = "key_is_not_ended"
-    message = "That is an API key: an operator withdraws it. Only tokens are ended here."
+    message = "That is an API key: an operator revokes it. Only tokens are ended here."
 
 
 class TooManyOpenBuilds(DomainError):

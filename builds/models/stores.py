@@ -22,7 +22,7 @@ class Store(models.Model):
     """A bucket and the role that may write to it. The vendor's own key is never in here."""
 
     # What a verdict on it is about.
-    PLACE = ("bucket", "endpoint_url", "role_arn")
+    ENDPOINT_FIELDS = ("bucket", "endpoint_url", "role_arn")
 
     class Addressing(models.TextChoices):
         AUTO = "auto", "automatic"
@@ -119,7 +119,7 @@ class Store(models.Model):
 
     def forget_what_was_tried(self, changed: Collection[str]) -> None:
         """A store that is another one now has not shown yet what it takes."""
-        if set(changed) & set(self.PLACE) and "post_support" not in changed:
+        if set(changed) & set(self.ENDPOINT_FIELDS) and "post_support" not in changed:
             self.post_support = self.PostSupport.UNKNOWN
 
     @property

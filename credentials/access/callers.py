@@ -1,5 +1,5 @@
 """From a presented token to the caller it stands for. Nothing is served from memory here: every
-call reads the token and its client from the database, so a withdrawal works at the next call.
+call reads the token and its client from the database, so a revocation works at the next call.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from builds.fixed_sql import Columns, fetch
 from credentials.errors import InvalidCredentials
-from credentials.models import ApiKey, Client, JobToken, KeySession, TrustedPublisher
+from credentials.models import AccessToken, ApiKey, Client, JobToken, TrustedPublisher
 from credentials.rules.networks import is_within
 from credentials.rules.tokens import PresentedToken, TokenKind, digest, matches, parse_token
 
@@ -30,14 +30,14 @@ log = structlog.get_logger(__name__)
 class Caller:
     """An authenticated client and what it showed.
 
-    An API key alone, a key session with the key that gave it, or a job token with the key or
+    An API key alone, an access token with the key that gave it, or a job token with the key or
     the trusted publisher that it came from. With none of them the caller is the service itself,
     acting for one of its own clients.
     """
 
     client: Client
     api_key: ApiKey | None = None
-    key_session: KeySession | None = None
+    access_token: AccessToken | None = None
     job_token: JobToken | None = None
     is_authenticated: bool = True
 
@@ -49,13 +49,13 @@ class Caller:
     @property
     def token_name(self) -> str:
         """What the ledger calls the token that was shown: the key, then what it gave."""
-        shown = (self.api_key, self.key_session, self.job_token)
+        shown = (self.api_key, self.access_token, self.job_token)
         return "/".join(token.token_name for token in shown if token) or INTERNAL_TOKEN_NAME
 
     @property
     def expires_at(self) -> datetime | None:
         """When what was shown ends: whichever part of it is first. None: never."""
-        shown = (self.api_key, self.key_session, self.job_token)
+        shown = (self.api_key, self.access_token, self.job_token)
         ends = [token.expires_at for token in shown if token]
         return min((end for end in ends if end), default=None)
 
@@ -71,7 +71,7 @@ class Caller:
             self.client.is_active
             and (self.api_key is None or self.api_key.is_usable(now))
             and (self.publisher is None or self.publisher.is_active)
-            and (self.key_session is None or now < self.key_session.expires_at)
+            and (self.access_token is None or now < self.access_token.expires_at)
             and (self.job_token is None or self.job_token.is_usable(now))
         )
 
@@ -135,7 +135,7 @@ def _find(presented: PresentedToken) -> Caller | None:
 
 CLIENT, KEY = Columns(Client, "c"), Columns(ApiKey, "k")
 SESSION, JOB, PUBLISHER = (
-    Columns(KeySession, "x"),
+    Columns(AccessToken, "x"),
     Columns(JobToken, "j"),
     Columns(TrustedPublisher, "t"),
 )
@@ -155,9 +155,9 @@ def _of_key(key: ApiKey, client: Client) -> Caller:
     return Caller(client=client, api_key=key)
 
 
-def _of_key_session(session: KeySession, key: ApiKey, client: Client) -> Caller:
+def _of_access_token(session: AccessToken, key: ApiKey, client: Client) -> Caller:
     session.api_key = key
-    return Caller(client=client, api_key=key, key_session=session)
+    return Caller(client=client, api_key=key, access_token=session)
 
 
 def _of_job_token(
@@ -176,12 +176,12 @@ FIND = {
         parts=(KEY, CLIENT),
         as_caller=_of_key,
     ),
-    TokenKind.KEY_SESSION: Find(
+    TokenKind.ACCESS_TOKEN: Find(
         text=f"SELECT {SESSION.sql}, {KEY.sql}, {CLIENT.sql} FROM credentials_keysession x"  # noqa: S608
         " JOIN credentials_apikey k ON k.id = x.api_key_id"
         " JOIN credentials_client c ON c.id = k.client_id WHERE x.secret_sha256 = %s",
         parts=(SESSION, KEY, CLIENT),
-        as_caller=_of_key_session,
+        as_caller=_of_access_token,
     ),
     TokenKind.JOB_TOKEN: Find(
         text=f"SELECT {JOB.sql}, {CLIENT.sql}, {KEY.sql}, {PUBLISHER.sql}"  # noqa: S608

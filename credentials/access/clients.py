@@ -24,12 +24,12 @@ from credentials.errors import (
 )
 from credentials.job_environment.variables import Endpoint, Step, StepDelivery
 from credentials.models import (
+    AccessToken,
     ApiKey,
     Client,
     Grant,
-    JobGrant,
+    JobProduct,
     JobToken,
-    KeySession,
     TrustedPublisher,
 )
 from credentials.models.tokens import IDENTITY_LENGTH
@@ -140,26 +140,26 @@ def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
     """Revoke a key permanently, with the tokens it gave. Revoking it again changes nothing."""
     with transaction.atomic():
         locked = ApiKey.objects.select_for_update().get(pk=key.pk)
-        if locked.withdrawn_at is None:
-            locked.withdrawn_at = now
-            locked.save(update_fields=["withdrawn_at"])
-            _log(locked, actor, CHANGE, "Withdrawn.")
+        if locked.revoked_at is None:
+            locked.revoked_at = now
+            locked.save(update_fields=["revoked_at"])
+            _log(locked, actor, CHANGE, "Revoked.")
         return locked
 
 
-def start_key_session(*, caller: Caller, now: datetime) -> Secret:
-    """The token of a new key session, which ends after `LTD_KEY_SESSION_SECONDS` at the latest.
+def start_access_token(*, caller: Caller, now: datetime) -> Secret:
+    """The token of a new access token, which ends after `LTD_KEY_SESSION_SECONDS` at the latest.
 
-    It never outlives the key or the key session that asked for it: sessions are not prolonged.
+    It never outlives the key or the access token that asked for it: sessions are not prolonged.
     Expired sessions of the same key are removed on the way, so the table follows the traffic.
     """
     if caller.api_key is None:
-        raise TypeError("only an API key gives a key session")
-    token = new_token(TokenKind.KEY_SESSION)
+        raise TypeError("only an API key gives an access token")
+    token = new_token(TokenKind.ACCESS_TOKEN)
     longest = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
     with transaction.atomic():
         caller.api_key.sessions.filter(expires_at__lte=now).delete()
-        KeySession.objects.create(
+        AccessToken.objects.create(
             api_key=caller.api_key,
             public_id=token.public_id,
             secret_sha256=token.digest,
@@ -233,8 +233,8 @@ def start_job_token(
             created_at=now,
             expires_at=min(expires_at, not_after or expires_at),
         )
-        JobGrant.objects.bulk_create(
-            JobGrant(job_token=row, product=product) for product in products
+        JobProduct.objects.bulk_create(
+            JobProduct(job_token=row, product=product) for product in products
         )
     return row, token.text
 
@@ -258,8 +258,8 @@ def revoke_token(*, caller: Caller, now: datetime) -> None:
     """Revoke the token that a caller presented. Raises KeyIsNotEnded for an API key."""
     if caller.job_token:
         revoke_job_token(job_token=caller.job_token, now=now)
-    elif caller.key_session:
-        caller.key_session.delete()
+    elif caller.access_token:
+        caller.access_token.delete()
     else:
         raise KeyIsNotEnded
 
@@ -292,7 +292,7 @@ def get_or_create_job_token(
     life_seconds: int | None = None,
     for_a_step: bool = False,
 ) -> MintedToken:
-    """A new job token of an API key or key session, which it never outlives.
+    """A new job token of an API key or access token, which it never outlives.
 
     A job token that was presented is returned as it is; without slugs, for all its products.
     Raises NoProductNamed, UnknownProduct, ProductNotGranted, LifeOutOfRange; and for a step, what

@@ -25,7 +25,7 @@ NAME_OF_A_JOB = f"{TokenKind.JOB_TOKEN.value}_"
 OF_A_JOB = Q(token_name__contains=NAME_OF_A_JOB)
 
 
-def require_room(*, caller: Caller, now: datetime) -> None:
+def check_build_quota(*, caller: Caller, now: datetime) -> None:
     """Whether the caller may register a build, by what its client and its job have.
 
     Raises TooManyOpenBuilds, TooManySessions.
@@ -42,7 +42,7 @@ def require_room(*, caller: Caller, now: datetime) -> None:
     _require("client", of_the_client)
 
 
-def require_session(*, caller: Caller, now: datetime) -> None:
+def check_session_quota(*, caller: Caller, now: datetime) -> None:
     """Whether the caller may ask for one more session. Raises TooManySessions.
 
     A job is held to its own sessions alone: it has its build, whatever its siblings do. Checks

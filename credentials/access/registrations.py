@@ -9,10 +9,10 @@ from builds.fixed_sql import insert, update
 from builds.models import Build, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
-from credentials.access.quotas import require_room
+from credentials.access.quotas import check_build_quota
 from credentials.access.rights import closable_build
 from credentials.errors import JobFinished, ProductNotGranted
-from credentials.models import JobGrant, JobToken, Registration
+from credentials.models import BuildOwner, JobProduct, JobToken
 
 
 def register_owned_build(
@@ -36,7 +36,7 @@ def register_owned_build(
             return again
         if place:
             _supersede(place, now)
-        require_room(caller=caller, now=now)
+        check_build_quota(caller=caller, now=now)
         build = register_build(
             product=product,
             slug=slug,
@@ -45,7 +45,7 @@ def register_owned_build(
             open_until=_open_until(caller, now),
             now=now,
         )
-        registration = Registration(
+        registration = BuildOwner(
             build=build,
             client=caller.client,
             job_token=caller.job_token,
@@ -58,18 +58,18 @@ def register_owned_build(
         return build
 
 
-def _place_of_job(caller: Caller, product: Product) -> JobGrant | None:
+def _place_of_job(caller: Caller, product: Product) -> JobProduct | None:
     """Where a job notes its build of the product: locked."""
     if caller.job_token is None:
         return None
-    places = JobGrant.objects.select_for_update(no_key=True)
+    places = JobProduct.objects.select_for_update(no_key=True)
     place = places.filter(job_token=caller.job_token, product=product).first()
     if place is None:
         raise ProductNotGranted
     return place
 
 
-def _open_build_at(place: JobGrant, slug: str | None, now: datetime) -> Build | None:
+def _open_build_at(place: JobProduct, slug: str | None, now: datetime) -> Build | None:
     """The job's build, if it has that slug and is open. A key's builds are not looked for here:
     nothing tells whether the job that asks is the one that registered them.
     """
@@ -79,7 +79,7 @@ def _open_build_at(place: JobGrant, slug: str | None, now: datetime) -> Build | 
     return build if build.slug == slug and build.is_open(now) else None
 
 
-def _supersede(place: JobGrant, now: datetime) -> None:
+def _supersede(place: JobProduct, now: datetime) -> None:
     """Put the job's older build out of the way. Raises JobFinished."""
     if place.current_build_id:
         older = supersede_build(build_id=place.current_build_id, now=now)
@@ -111,5 +111,5 @@ def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build
 
 def _is_spent(job_token: JobToken, product: Product) -> bool:
     """Whether the job finished its build of the product."""
-    places = JobGrant.objects.filter(job_token=job_token, product=product)
+    places = JobProduct.objects.filter(job_token=job_token, product=product)
     return places.exclude(current_build__finished_at=None).exists()

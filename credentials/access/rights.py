@@ -38,21 +38,21 @@ from credentials.errors import (
     SeveralOpenBuilds,
 )
 from credentials.models import (
+    AccessToken,
     ApiKey,
     Client,
     Grant,
-    JobGrant,
+    JobProduct,
     JobToken,
-    KeySession,
     TrustedPublisher,
 )
 
 # What a caller may have shown, in the order in which it is locked.
 SHOWN: dict[str, Columns[Any]] = {
     "client": Columns(Client, "c", only=["id", "is_active"]),
-    "api_key": Columns(ApiKey, "k", only=["id", "all_products", "expires_at", "withdrawn_at"]),
+    "api_key": Columns(ApiKey, "k", only=["id", "all_products", "expires_at", "revoked_at"]),
     "publisher": Columns(TrustedPublisher, "t", only=["id", "is_active"]),
-    "key_session": Columns(KeySession, "x", only=["id", "expires_at"]),
+    "access_token": Columns(AccessToken, "x", only=["id", "expires_at"]),
     "job_token": Columns(JobToken, "j", only=["id", "expires_at", "ended_at"]),
 }
 STATE = Columns(Build, "b", only=["id", "open_until", "finished_at", "deleted_at", "superseded_at"])
@@ -82,7 +82,7 @@ class Opening(NamedTuple):
 OF_CLIENT = Opening(Grant, "g", "client", "client_id")
 OF_LIMITED_KEY = Opening(ApiKey.products.through, "kp", "api_key", "apikey_id")
 OF_PUBLISHER = Opening(TrustedPublisher.products.through, "tp", "publisher", "trustedpublisher_id")
-OF_JOB = Opening(JobGrant, "jp", "job_token", "job_token_id")
+OF_JOB = Opening(JobProduct, "jp", "job_token", "job_token_id")
 Openings = tuple[Opening, ...]
 
 

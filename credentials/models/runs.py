@@ -12,7 +12,7 @@ from builds.models import Store
 from credentials.rules.verdicts import Outcome
 
 # What a verdict is about.
-JUDGED = (*Store.PLACE, "with_sync")
+JUDGED = (*Store.ENDPOINT_FIELDS, "with_sync")
 
 
 class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):

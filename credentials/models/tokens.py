@@ -1,4 +1,4 @@
-"""API keys, and the key sessions that are as good as they for some hours."""
+"""API keys, and the access tokens that are as good as they for some hours."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -17,11 +17,11 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 
     def usable(self, now: datetime) -> "ApiKeyQuerySet":
         alive = Q(expires_at=None) | Q(expires_at__gt=now)
-        return self.filter(alive, withdrawn_at=None, client__is_active=True)
+        return self.filter(alive, revoked_at=None, client__is_active=True)
 
 
 class ApiKey(models.Model):
-    """A client's long-lived secret, of which only the SHA-256 is here. Withdrawing is final."""
+    """A client's long-lived secret, of which only the SHA-256 is here. Revoking is final."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="api_keys")
     label = models.CharField(max_length=64, blank=True, help_text="Where it is used.")
@@ -47,7 +47,9 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Right to the minute."
     )
-    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(
+        db_column="withdrawn_at", null=True, blank=True, editable=False
+    )
 
     objects = ApiKeyQuerySet.as_manager()
 
@@ -71,10 +73,10 @@ class ApiKey(models.Model):
 
     def is_usable(self, now: datetime) -> bool:
         """Whether it opens anything at a moment, its client aside."""
-        return self.withdrawn_at is None and (self.expires_at is None or now < self.expires_at)
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
-class KeySession(models.Model):
+class AccessToken(models.Model):
     """What `GET /token` gives for an API key: the key's rights and ownership, for hours."""
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="sessions")
@@ -84,6 +86,7 @@ class KeySession(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
+        db_table = "credentials_keysession"
         indexes: ClassVar = [models.Index(fields=["secret_sha256"], name="key_session_by_secret")]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -118,7 +121,7 @@ class JobToken(models.Model):
     publisher = models.ForeignKey(
         TrustedPublisher, null=True, on_delete=models.PROTECT, related_name="job_tokens"
     )
-    products = models.ManyToManyField(Product, through="JobGrant", related_name="+")
+    products = models.ManyToManyField(Product, through="JobProduct", related_name="+")
     identity = models.CharField(
         max_length=IDENTITY_LENGTH,
         blank=True,
@@ -155,7 +158,7 @@ class JobToken(models.Model):
         return self.ended_at is None and now < self.expires_at
 
 
-class JobGrant(models.Model):
+class JobProduct(models.Model):
     """A product that a job token opens, and the build that the job is at there.
 
     The row is what two registrations at once wait for: a job has one open build per product.
@@ -168,6 +171,7 @@ class JobGrant(models.Model):
     )
 
     class Meta:
+        db_table = "credentials_jobgrant"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["job_token", "product"], name="job_grant_once")
         ]
@@ -181,7 +185,7 @@ class JobGrant(models.Model):
 TOKEN_NAME_LENGTH = 64
 
 
-class Registration(models.Model):
+class BuildOwner(models.Model):
     """A build and its owner: one job, or, without a job token, all the client's keys."""
 
     build = models.OneToOneField(Build, on_delete=models.PROTECT, related_name="registration")
@@ -190,6 +194,9 @@ class Registration(models.Model):
         JobToken, null=True, on_delete=models.PROTECT, related_name="registrations"
     )
     token_name = models.CharField(max_length=TOKEN_NAME_LENGTH)
+
+    class Meta:
+        db_table = "credentials_registration"
 
     def __str__(self) -> str:
         return f"{self.build_id} by {self.token_name}"

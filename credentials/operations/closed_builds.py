@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from builds.errors import DomainError
 from builds.models import Build, BuildQuerySet, Store
-from builds.services import Count, find_build, lock_build, record_count, record_purge
+from builds.services import ObjectCount, find_build, lock_build, record_count, record_purge
 from credentials.access.callers import Origin
 from credentials.errors import BuildInUse, ListingUnusable, ObjectsRemain, SessionsAlive, StsError
 from credentials.models import Delivery, IssuedSession
@@ -35,7 +35,7 @@ from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code
 # row, like every other.
 
 
-def issue_inside_session(
+def issue_internal_session(
     *, build_id: int, delivery: Delivery, origin: Origin, now: datetime
 ) -> VendedSession:
     """A session that may list a finished or deleted build, or clean a deleted one.
@@ -163,7 +163,7 @@ def purge_build(build: Build) -> Outcome:
     """Remove all that lies at and below the root of a deleted build, then note when.
 
     Safe to repeat after it stopped half-way. Raises SessionsAlive, ObjectsRemain, and what
-    `issue_inside_session` and `listed_objects` raise.
+    `issue_internal_session` and `listed_objects` raise.
     """
     _require_no_live_session(build)
     total, first = _add_up(build, ()), ""
@@ -195,7 +195,7 @@ def _remove(build: Build, keys: list[str]) -> None:
 
 
 def _session(build: Build, delivery: Delivery) -> VendedSession:
-    return issue_inside_session(
+    return issue_internal_session(
         build_id=build.pk, delivery=delivery, origin=PURGING, now=timezone.now()
     )
 
@@ -231,9 +231,9 @@ def count_build(build: Build, auditor: boto3.session.Session | None = None) -> O
     """Count one build and store the figures; memory does not grow with it.
 
     Two at once count the same, and the first one's figures stay. Raises what
-    `issue_inside_session` and `listed_objects` raise.
+    `issue_internal_session` and `listed_objects` raise.
     """
-    vended = issue_inside_session(
+    vended = issue_internal_session(
         build_id=build.pk, delivery=Delivery.LIST, origin=COUNTING, now=timezone.now()
     )
     count, pages = _figures(build, listed_objects(s3_client(vended, UNATTENDED), build))
@@ -252,7 +252,7 @@ def count_build(build: Build, auditor: boto3.session.Session | None = None) -> O
     )
 
 
-def _figures(build: Build, entries: Iterator[Any]) -> tuple[Count, list[str]]:
+def _figures(build: Build, entries: Iterator[Any]) -> tuple[ObjectCount, list[str]]:
     """The figures, and the pages to look at."""
     objects, size = 0, 0
     pages: list[str] = []
@@ -264,4 +264,4 @@ def _figures(build: Build, entries: Iterator[Any]) -> tuple[Count, list[str]]:
         if not (written_at := entry.get("LastModified")):
             raise ListingUnusable
         newest = max(newest or written_at, written_at)
-    return Count(object_count=objects, byte_count=size, newest_object_at=newest), pages
+    return ObjectCount(object_count=objects, byte_count=size, newest_object_at=newest), pages

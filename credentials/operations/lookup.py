@@ -10,14 +10,14 @@ from typing import Any
 
 from builds.models import Build, Product
 from builds.names import ULID_LENGTH
-from credentials.models import ApiKey, IssuedSession, JobToken, KeySession
+from credentials.models import AccessToken, ApiKey, IssuedSession, JobToken
 from credentials.rules.identifiers import Identifier, Kind
 from credentials.rules.tokens import TokenKind
 
 # Of each kind of row the newest so many are given.
 LIMIT = 20
 
-Token = ApiKey | KeySession | JobToken
+Token = ApiKey | AccessToken | JobToken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ def _products(slug: str) -> list[Record]:
 
 MODELS: dict[str, type[Token]] = {
     TokenKind.API_KEY: ApiKey,
-    TokenKind.KEY_SESSION: KeySession,
+    TokenKind.ACCESS_TOKEN: AccessToken,
     TokenKind.JOB_TOKEN: JobToken,
 }
 
@@ -164,7 +164,7 @@ def _names_in_ledger(token: Token) -> list[str]:
 
 
 def _token(token: Token, now: datetime) -> Record:
-    client = token.api_key.client if isinstance(token, KeySession) else token.client
+    client = token.api_key.client if isinstance(token, AccessToken) else token.client
     return Record(
         what="token",
         name=(name := _names_in_ledger(token)[0]),
@@ -179,7 +179,7 @@ def _token(token: Token, now: datetime) -> Record:
 
 def _status(token: Token, now: datetime) -> str:
     """By itself; its client, its key or its publisher may be disabled besides."""
-    if getattr(token, "withdrawn_at", None) or getattr(token, "ended_at", None):
+    if getattr(token, "revoked_at", None) or getattr(token, "ended_at", None):
         return "revoked"
     return "expired" if token.expires_at and token.expires_at <= now else "valid"
 

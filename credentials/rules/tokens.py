@@ -26,7 +26,7 @@ class TokenKind(StrEnum):
     """The prefix says what a token is."""
 
     API_KEY = "ltdk"
-    KEY_SESSION = "ltds"
+    ACCESS_TOKEN = "ltds"  # noqa: S105 - a prefix
     JOB_TOKEN = "ltdj"  # noqa: S105 - a prefix
 
 

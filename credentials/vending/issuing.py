@@ -20,7 +20,7 @@ from builds.errors import BuildClosed, DomainError
 from builds.fixed_sql import insert, update
 from builds.models import Build, Store
 from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, Origin
-from credentials.access.quotas import require_session
+from credentials.access.quotas import check_session_quota
 from credentials.access.rights import closable_build, owned_build, right_still_stands
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
@@ -87,7 +87,7 @@ def issue_session(
         asked_seconds=asked_seconds,
     )
     if delivery not in INTERNAL:
-        require_session(caller=caller, now=now)
+        check_session_quota(caller=caller, now=now)
     return request_session(row, still_stands=right_to_session(caller, row))
 
 

@@ -23,7 +23,7 @@ from builds.errors import BuildClosed
 from builds.fixed_sql import Columns, fetch
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
-from credentials.access.quotas import require_session
+from credentials.access.quotas import check_session_quota
 from credentials.access.rights import owned_build
 from credentials.errors import SessionNotReady, SessionWithheld
 from credentials.models import Delivery, IssuedSession
@@ -147,7 +147,7 @@ def session_to_sign(
     key, half = session_key(caller, row, signer), timedelta(seconds=row.duration_seconds / 2)
     if again := serve_again(caller, key, row, now, remaining=half):
         return again
-    require_session(caller=caller, now=now)
+    check_session_quota(caller=caller, now=now)
     vended = request_session(row, still_stands=right_to_session(caller, row), signer=signer)
     keep_session(key, vended, now)
     return vended

@@ -80,7 +80,7 @@ class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
-    """A client's keys, to look at; they are made and withdrawn under API keys."""
+    """A client's keys, to look at; they are made and revoked under API keys."""
 
     model = ApiKey
     fields = readonly_fields = (
@@ -89,9 +89,9 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
         "created_at",
         "expires_at",
         "last_used_at",
-        "withdrawn_at",
+        "revoked_at",
     )
-    verbose_name_plural = "API keys (make and withdraw them under API keys)"
+    verbose_name_plural = "API keys (make and revoke them under API keys)"
     extra = 0
     can_delete = False
     show_change_link = True
@@ -116,14 +116,14 @@ class ClientAdmin(SwitchedAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(KeeperAdmin):
-    """Keys: made (and shown) once, withdrawn for good, never changed."""
+    """Keys: made (and shown) once, revoked for good, never changed."""
 
-    list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "withdrawn_at")
-    list_filter = ("withdrawn_at", "expires_at")
+    list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
+    list_filter = ("revoked_at", "expires_at")
     list_select_related = ("client",)
     search_fields = ("public_id", "client__name", "label")
     autocomplete_fields = ("client", "products")
-    actions = ("withdraw",)
+    actions = ("revoke",)
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         chosen = {} if obj else {"form": NewKeyForm}
@@ -133,7 +133,7 @@ class ApiKeyAdmin(KeeperAdmin):
         if obj is None:
             return NewKeyForm.Meta.fields
         about = ("token_name", "client", "label", "opens", "taken_from")
-        return (*about, "created_at", "expires_at", "last_used_at", "withdrawn_at")
+        return (*about, "created_at", "expires_at", "last_used_at", "revoked_at")
 
     @admin.display(description="opens")
     def opens(self, key: ApiKey) -> str:
@@ -193,24 +193,24 @@ class ApiKeyAdmin(KeeperAdmin):
         add_never_cache_headers(response)
         return response
 
-    @admin.action(description="Withdraw selected API keys", permissions=["change"])
-    def withdraw(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> TemplateResponse | None:
+    @admin.action(description="Revoke selected API keys", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> TemplateResponse | None:
         """Ask first: it cannot be undone."""
         if "confirmed" not in request.POST:
             context = {
                 **self.admin_site.each_context(request),
-                "title": "Withdraw API keys?",
+                "title": "Revoke API keys?",
                 "opts": self.opts,
                 "keys": queryset.select_related("client"),
             }
-            return TemplateResponse(request, WITHDRAW, context)
+            return TemplateResponse(request, REVOKE, context)
         for key in queryset:
             revoke_api_key(key=key, actor=request.user, now=timezone.now())
-        self.message_user(request, f"{len(queryset)} withdrawn.")
+        self.message_user(request, f"{len(queryset)} revoked.")
         return None
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Whom Django lets change keys may withdraw them; a single one is only looked at."""
+        """Whom Django lets change keys may revoke them; a single one is only looked at."""
         return obj is None and super().has_change_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
@@ -218,7 +218,7 @@ class ApiKeyAdmin(KeeperAdmin):
 
 
 SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
-WITHDRAW = "admin/credentials/apikey/withdraw.html"
+REVOKE = "admin/credentials/apikey/revoke.html"
 
 
 # Job tokens in the admin.

@@ -1,4 +1,4 @@
-"""Tokens over HTTP: key sessions and job tokens."""
+"""Tokens over HTTP: access tokens and job tokens."""
 
 import secrets
 from typing import Any, ClassVar
@@ -23,7 +23,7 @@ from credentials.access.clients import (
     MintedToken,
     get_or_create_job_token,
     revoke_token,
-    start_key_session,
+    start_access_token,
     step_of,
 )
 from credentials.access.publishers import mint_job_token
@@ -132,7 +132,7 @@ def job_token_response(
 
 
 class TokenView(NeverStored, APIView):
-    """A key session: as good as the key that was shown, for some hours. Or a job token."""
+    """An access token: as good as the key that was shown, for some hours. Or a job token."""
 
     http_method_names = ["get", "delete", "options"]
 
@@ -156,7 +156,7 @@ class TokenView(NeverStored, APIView):
         caller = caller_of(request)
         if caller.job_token:
             return Response({"token": presented_token(request).reveal()})
-        token = start_key_session(caller=caller, now=timezone.now())
+        token = start_access_token(caller=caller, now=timezone.now())
         return Response({"token": token.reveal()})
 
     def job_token(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
@@ -173,7 +173,7 @@ class TokenView(NeverStored, APIView):
 
     @extend_schema(operation_id="end_token", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
-        """End the job token or the key session that was shown."""
+        """End the job token or the access token that was shown."""
         revoke_token(caller=caller_of(request), now=timezone.now())
         return Response(status=204)
 

@@ -24,8 +24,8 @@ from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import (
     command_line_user,
     make_api_key,
+    start_access_token,
     start_job_token,
-    start_key_session,
 )
 from credentials.errors import InvalidCredentials
 from credentials.rules.tokens import TokenKind, new_token
@@ -43,9 +43,9 @@ def keys(caller: Caller, product: Product) -> Iterable[str]:
         yield make_api_key(client=caller.client, actor=command_line_user())[1].reveal()
 
 
-def key_sessions(caller: Caller, product: Product) -> Iterable[str]:
+def access_tokens(caller: Caller, product: Product) -> Iterable[str]:
     for _ in range(ROWS):
-        yield start_key_session(caller=caller, now=timezone.now()).reveal()
+        yield start_access_token(caller=caller, now=timezone.now()).reveal()
 
 
 def job_tokens(caller: Caller, product: Product) -> Iterable[str]:
@@ -58,7 +58,7 @@ def job_tokens(caller: Caller, product: Product) -> Iterable[str]:
 
 KINDS: dict[TokenKind, Callable[[Caller, Product], Iterable[str]]] = {
     TokenKind.API_KEY: keys,
-    TokenKind.KEY_SESSION: key_sessions,
+    TokenKind.ACCESS_TOKEN: access_tokens,
     TokenKind.JOB_TOKEN: job_tokens,
 }
 

@@ -14,7 +14,7 @@ from builds.names import ULID_LENGTH
 from builds.services import delete_build
 from credentials.access import registrations
 from credentials.access.callers import Caller
-from credentials.models import KeySession, Registration
+from credentials.models import AccessToken, BuildOwner
 from tests.builds.name_samples import HOSTILE
 
 Register = Callable[..., Build]
@@ -46,7 +46,7 @@ def test_taken_slug_is_refused(register: Register) -> None:
     register("v1")
     with pytest.raises(SlugTaken):
         register("v1")
-    assert (Build.objects.count(), Registration.objects.count()) == (1, 1)
+    assert (Build.objects.count(), BuildOwner.objects.count()) == (1, 1)
 
 
 def test_slug_stays_taken_after_the_build_was_deleted(register: Register, now: datetime) -> None:
@@ -134,8 +134,8 @@ def test_build_is_open_until_window_or_key_ends(
 def test_build_is_open_no_longer_than_the_session_that_registered_it(
     register: Register, caller: Caller, now: datetime
 ) -> None:
-    session = KeySession(expires_at=now + timedelta(seconds=600))
-    shown = Caller(client=caller.client, api_key=caller.api_key, key_session=session)
+    session = AccessToken(expires_at=now + timedelta(seconds=600))
+    shown = Caller(client=caller.client, api_key=caller.api_key, access_token=session)
     assert register(caller=shown).open_until == session.expires_at
 
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from builds.errors import SlugTaken
 from builds.models import Build
-from credentials.models import Registration
+from credentials.models import BuildOwner
 
 Register = Callable[..., Build]
 THREADS = 8
@@ -33,7 +33,7 @@ def test_of_threads_that_register_one_slug_exactly_one_wins(register: Register) 
         asked = [pool.submit(attempt, register, barrier, "v1") for _ in range(THREADS)]
         answers = [job.result() for job in asked]
     assert sorted(answers) == ["taken"] * (THREADS - 1) + ["v1"]
-    assert (Build.objects.count(), Registration.objects.count()) == (1, 1)
+    assert (Build.objects.count(), BuildOwner.objects.count()) == (1, 1)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,8 +16,8 @@ from credentials.access.clients import (
     make_api_key,
     revoke_api_key,
     revoke_job_token,
+    start_access_token,
     start_job_token,
-    start_key_session,
 )
 from credentials.access.registrations import register_owned_build
 from credentials.models import Client
@@ -69,7 +69,7 @@ def expired_key(world: World, _job: str) -> dict[str, str]:
     return bearer(world.key(expires_at=world.now - timedelta(seconds=1)))
 
 
-def withdrawn_key(world: World, _job: str) -> dict[str, str]:
+def revoked_key(world: World, _job: str) -> dict[str, str]:
     key = world.key()
     row = world.caller(key).api_key
     assert row is not None
@@ -108,8 +108,8 @@ def right_job(_world: World, job: str) -> dict[str, str]:
     return bearer(job)
 
 
-def key_session(world: World, _job: str) -> dict[str, str]:
-    return bearer(start_key_session(caller=world.caller(world.key()), now=world.now).reveal())
+def access_token(world: World, _job: str) -> dict[str, str]:
+    return bearer(start_access_token(caller=world.caller(world.key()), now=world.now).reveal())
 
 
 def api_key(world: World, _job: str) -> dict[str, str]:
@@ -131,12 +131,12 @@ CALLERS: dict[str, Callable[[World, str], dict[str, str]]] = {
     "admin's cookie": admins_cookie,
     "wrong key": wrong_key,
     "expired key": expired_key,
-    "withdrawn key": withdrawn_key,
+    "revoked key": revoked_key,
     "disabled client": disabled_client,
     "ended job": ended_job,
     "other product's client": other_products_client,
     "other job": other_job,
     "right job": right_job,
-    "key session": key_session,
+    "access token": access_token,
     "API key": api_key,
 }

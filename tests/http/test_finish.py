@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from django.utils import timezone
 
 from builds.models import Build, Store
-from builds.services import Count, Survey, delete_build, finish_build, record_count
+from builds.services import ObjectCount, Survey, delete_build, finish_build, record_count
 from credentials.models import IssuedSession
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send, expire
@@ -192,7 +192,7 @@ def test_build_that_was_counted_later_no_longer_warns(
 ) -> None:
     away(s3)
     send(FINISH_BUILD)
-    count = Count(object_count=1, byte_count=1, newest_object_at=now)
+    count = ObjectCount(object_count=1, byte_count=1, newest_object_at=now)
     record_count(build_id=build.pk, count=count, now=now)
     assert send(READ_BUILD).json()["warning"] is None
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Product, Store
 from credentials.access.callers import Caller
-from credentials.models import ApiKey, JobToken, KeySession
+from credentials.models import AccessToken, ApiKey, JobToken
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint
@@ -86,10 +86,10 @@ def test_first_product_leads(send: Send, payroll: Product) -> None:
     assert "[profile ltd-guide]" in text
 
 
-def test_key_session_gives_job_tokens_too(ask: Callable[..., Any], send: Send) -> None:
+def test_access_token_gives_job_tokens_too(ask: Callable[..., Any], send: Send) -> None:
     session = send(TOKEN).json()["token"]
     ask(HTTP_AUTHORIZATION=basic(session, ""))
-    assert JobToken.objects.get().expires_at <= KeySession.objects.get().expires_at
+    assert JobToken.objects.get().expires_at <= AccessToken.objects.get().expires_at
 
 
 def test_job_token_answers_with_itself(ask: Callable[..., Any], payroll: Product) -> None:
@@ -190,7 +190,7 @@ def test_job_token_is_for_its_own_products(
     )
 
 
-def test_withdrawn_grant_leaves_a_job_token_without_products(
+def test_revoked_grant_leaves_a_job_token_without_products(
     ask: Callable[..., Any], refused: Refused, caller: Caller
 ) -> None:
     shown = basic("ci", ask()["token"])
@@ -231,6 +231,6 @@ def test_head_makes_no_job_token(send: Send, caller: Caller) -> None:
     assert not JobToken.objects.exists()
 
 
-def test_other_queries_get_a_key_session_as_ever(send: Send, caller: Caller) -> None:
+def test_other_queries_get_a_access_token_as_ever(send: Send, caller: Caller) -> None:
     response = send(asking("v=2"), HTTP_AUTHORIZATION=basic("ci", raw_key(caller)))
     assert response.json()["token"].startswith("ltds_")

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
-from credentials.models import ApiKey, Client, Grant, JobToken, KeySession
+from credentials.models import AccessToken, ApiKey, Client, Grant, JobToken
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts
 from tests.http.conftest import basic
@@ -61,7 +61,7 @@ def test_token_is_answered_with_itself(header: str, token: str) -> None:
         answer = client.get("/token", HTTP_AUTHORIZATION=shown[header])
         assert (answer.status_code, answer.json()) == (200, {"token": token})
         assert answer["Cache-Control"] == "no-store"
-    assert (JobToken.objects.count(), KeySession.objects.count()) == (1, 0)
+    assert (JobToken.objects.count(), AccessToken.objects.count()) == (1, 0)
 
 
 def test_ended_token_opens_nothing_any_more(job: APIClient) -> None:
@@ -70,7 +70,7 @@ def test_ended_token_opens_nothing_any_more(job: APIClient) -> None:
     assert_problem(job.post(BUILDS, MAIN), 401, "invalid_credentials")
 
 
-def test_ended_key_session_is_gone_and_its_key_is_not(caller: Caller) -> None:
+def test_ended_access_token_is_gone_and_its_key_is_not(caller: Caller) -> None:
     key = api_for(raw_key(caller))
     session = api_for(key.get("/token").json()["token"])
     assert session.delete("/token").status_code == 204
@@ -235,7 +235,7 @@ def test_token_and_build_end_together(job: APIClient, token: str) -> None:
 
 
 TAKEN: dict[str, Callable[[], object]] = {
-    "key withdrawn": lambda: ApiKey.objects.update(withdrawn_at=timezone.now()),
+    "key revoked": lambda: ApiKey.objects.update(revoked_at=timezone.now()),
     "client disabled": lambda: Client.objects.update(is_active=False),
     "grant taken": lambda: Grant.objects.all().delete(),
     "key limited to no product": lambda: ApiKey.objects.update(all_products=False),

@@ -55,10 +55,10 @@ def make_key(caller: Caller) -> Callable[..., str]:
 
 @pytest.fixture
 def given(caller: Caller, product: Product, send: Send) -> Callable[[str, str], str]:
-    """What a key gives: itself, a key session, or a job token."""
+    """What a key gives: itself, an access token, or a job token."""
 
     def give(kind: str, key: str) -> str:
-        if kind == "key session":
+        if kind == "access token":
             token = send(TOKEN, REMOTE_ADDR=INSIDE["IPv4"], **bearer(key)).json()["token"]
             return str(token)
         if kind == "job token":
@@ -72,7 +72,7 @@ def given(caller: Caller, product: Product, send: Send) -> Callable[[str, str], 
     return give
 
 
-KINDS = ["key", "key session", "job token"]
+KINDS = ["key", "access token", "job token"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -123,7 +123,7 @@ def limited(make_key: Callable[..., str], others: list[Product]) -> str:
     return make_key(products=[others[0]])
 
 
-@pytest.mark.parametrize("kind", ["key", "key session"])
+@pytest.mark.parametrize("kind", ["key", "access token"])
 def test_limited_key_lists_its_products_only(
     kind: str, send: Send, limited: str, given: Callable[..., str]
 ) -> None:
@@ -131,7 +131,7 @@ def test_limited_key_lists_its_products_only(
     assert answer["products"] == ["https://keeper.example.org/products/handbook"]
 
 
-@pytest.mark.parametrize("kind", ["key", "key session"])
+@pytest.mark.parametrize("kind", ["key", "access token"])
 def test_limited_key_is_refused_at_the_clients_other_products(
     kind: str, send: Send, limited: str, given: Callable[..., str]
 ) -> None:
@@ -160,13 +160,13 @@ def test_grant_that_ended_ends_for_the_limited_key(
     assert send(LIST_PRODUCTS, **bearer(limited)).json()["products"] == []
 
 
-def withdraw_in_the_admin(key: ApiKey) -> None:
+def revoke_in_the_admin(key: ApiKey) -> None:
     revoke_api_key(key=key, actor=command_line_user(), now=timezone.now())
 
 
 ENDS: dict[str, Callable[[ApiKey], object]] = {
-    "withdrawn": withdraw_in_the_admin,
-    "withdrawn by command": lambda key: call_command("withdraw_key", key.public_id),
+    "revoked": revoke_in_the_admin,
+    "revoked by command": lambda key: call_command("revoke_key", key.public_id),
     "expired": lambda key: ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now()),
     "client disabled": lambda key: Client.objects.filter(pk=key.client_id).update(is_active=False),
 }
@@ -184,10 +184,10 @@ def test_ended_key_is_refused_at_the_next_call_with_all_it_gave(
         assert_problem(send(READ_PRODUCT, **each), 401, "invalid_credentials")
 
 
-def test_second_key_goes_on_when_the_first_is_withdrawn(
+def test_second_key_goes_on_when_the_first_is_revoked(
     send: Send, make_key: Callable[..., str], given: Callable[..., str], caller: Caller
 ) -> None:
     key = make_key()
     shown = [bearer(given(kind, key)) for kind in KINDS]
-    withdraw_in_the_admin(caller.api_key)  # type: ignore[arg-type]
+    revoke_in_the_admin(caller.api_key)  # type: ignore[arg-type]
     assert [send(READ_PRODUCT, **each).status_code for each in shown] == [200] * 3

@@ -71,7 +71,7 @@ def test_two_processes_at_once_write_once(send: Send, monkeypatch: pytest.Monkey
     assert last_use() == NOW - timedelta(seconds=1)
 
 
-def test_use_of_a_key_session_is_a_use_of_its_key(send: Send) -> None:
+def test_use_of_a_access_token_is_a_use_of_its_key(send: Send) -> None:
     token = send(TOKEN).json()["token"]
     ApiKey.objects.update(last_used_at=None)
     send(LIST_PRODUCTS, HTTP_AUTHORIZATION=f"Bearer {token}")

@@ -7,8 +7,8 @@ import pytest
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.clients import command_line_user, make_api_key, start_key_session
-from credentials.models import ApiKey, IssuedSession, Registration
+from credentials.access.clients import command_line_user, make_api_key, start_access_token
+from credentials.models import ApiKey, BuildOwner, IssuedSession
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send, basic
@@ -40,7 +40,7 @@ def second_key(caller: Caller) -> str:
 
 def test_build_belongs_to_who_registered_it(send: Send, caller: Caller) -> None:
     send(REGISTER_BUILD)
-    registration = Registration.objects.latest("pk")
+    registration = BuildOwner.objects.latest("pk")
     assert (registration.client, registration.token_name) == (caller.client, caller.token_name)
 
 
@@ -72,14 +72,14 @@ def test_any_key_of_the_client_gets_credentials(
     assert IssuedSession.objects.get().token_name == second_key[:17]
 
 
-def test_build_of_a_key_session_belongs_to_the_client(
+def test_build_of_a_access_token_belongs_to_the_client(
     send: Send, caller: Caller, now: datetime
 ) -> None:
-    token = start_key_session(caller=caller, now=now).reveal()
+    token = start_access_token(caller=caller, now=now).reveal()
     built = send(REGISTER_BUILD, HTTP_AUTHORIZATION=basic(token, "")).json()
     path = built["self_url"].removeprefix("https://keeper.example.org")
     shown = f"{caller.token_name}/{token[:17]}"
-    assert Registration.objects.latest("pk").token_name == shown
+    assert BuildOwner.objects.latest("pk").token_name == shown
     assert send(Endpoint(method="POST", path=f"{path}/credentials", body={})).status_code == 200
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.access.clients import start_key_session
+from credentials.access.clients import start_access_token
 from credentials.models import Grant, IssuedSession
 from tests.http.conftest import Send
 from tests.http.endpoints import ENDPOINTS
@@ -54,10 +54,10 @@ def test_call_costs_its_statements_whatever_the_rows(
 
 
 @pytest.mark.parametrize("name", ["refresh open build", "issue credentials"])
-def test_key_session_costs_no_more_than_its_key(
+def test_access_token_costs_no_more_than_its_key(
     name: str, send: Send, caller: Caller, now: datetime, django_assert_max_num_queries: Any
 ) -> None:
-    token = start_key_session(caller=caller, now=now).reveal()
+    token = start_access_token(caller=caller, now=now).reveal()
     with django_assert_max_num_queries(STATEMENTS[name]):
         answer = send(ENDPOINTS[name], HTTP_AUTHORIZATION=f"Bearer {token}")
     assert answer.status_code == 200

@@ -15,10 +15,10 @@ from credentials.access.clients import (
     command_line_user,
     revoke_api_key,
     revoke_job_token,
+    start_access_token,
     start_job_token,
-    start_key_session,
 )
-from credentials.models import ApiKey, Client, IssuedSession, JobToken, KeySession
+from credentials.models import AccessToken, ApiKey, Client, IssuedSession, JobToken
 from tests.conftest import api_for, raw_key
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send
@@ -56,7 +56,7 @@ def test_asking_by_post_issues_each_time(send: Send, sts: FakeSts) -> None:
 
 
 def test_key_and_its_session_are_served_the_same(send: Send, caller: Caller) -> None:
-    token = start_key_session(caller=caller, now=timezone.now()).reveal()
+    token = start_access_token(caller=caller, now=timezone.now()).reveal()
     first = send(REFRESH).json()
     assert send(REFRESH, HTTP_AUTHORIZATION=f"Bearer {token}").json() == first
 
@@ -114,7 +114,7 @@ def test_closed_build_is_refused_although_it_is_in_memory(
 
 
 ENDING: dict[str, tuple[Callable[[], Any], int, str]] = {
-    "key withdrawn": (
+    "key revoked": (
         lambda: revoke_api_key(
             key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now()
         ),
@@ -146,12 +146,12 @@ def test_job_token_that_ended_is_refused_although_it_is_in_memory(new_job: NewJo
     assert_problem(job.get("/credentials"), 401, "invalid_credentials")
 
 
-def test_key_session_that_ended_is_refused_although_it_is_in_memory(
+def test_access_token_that_ended_is_refused_although_it_is_in_memory(
     send: Send, caller: Caller
 ) -> None:
-    token = f"Bearer {start_key_session(caller=caller, now=timezone.now()).reveal()}"
+    token = f"Bearer {start_access_token(caller=caller, now=timezone.now()).reveal()}"
     send(REFRESH, HTTP_AUTHORIZATION=token)
-    KeySession.objects.all().delete()
+    AccessToken.objects.all().delete()
     assert_problem(send(REFRESH, HTTP_AUTHORIZATION=token), 401, "invalid_credentials")
 
 

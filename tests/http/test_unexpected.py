@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 INSIDE = "inner words: arn:aws:iam::123456789012:user/vendor in /srv/ltdkeeper/db.sqlite3"
 SERVICES = {
-    "token": "ltdkeeper.api.tokens.start_key_session",
+    "token": "ltdkeeper.api.tokens.start_access_token",
     "list products": "ltdkeeper.api.builds.PublicCursorPagination.paginate_queryset",
     "create product": "ltdkeeper.api.builds.create_granted_product",
     "read product": "ltdkeeper.api.builds.granted_product",

@@ -37,7 +37,7 @@ NO_RIGHT, NONE_OPEN = "may_not_create_products", "no_open_build"
 BUILD, BUILDS = "/builds/{build}", "/products/guide/builds/"
 NEW = {"git_refs": ["main"]}
 
-#                                   stranger     other job  right job  key session  API key
+#                                   stranger     other job  right job  access token  API key
 TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
     ("GET", "/"): (None, OPEN),
     ("GET", "/livez"): (None, OPEN),

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.access.clients import start_key_session
-from credentials.models import KeySession
+from credentials.access.clients import start_access_token
+from credentials.models import AccessToken
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import ENDPOINTS, ISSUE, TOKEN
@@ -84,12 +84,12 @@ def test_malformed_or_wrong_header_is_refused(refused: Refused, caller: Caller) 
         assert response["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_ended_key_session_is_refused(refused: Refused, caller: Caller) -> None:
+def test_ended_access_token_is_refused(refused: Refused, caller: Caller) -> None:
     hours_ago = timezone.now() - timedelta(hours=13)
-    token = start_key_session(caller=caller, now=hours_ago).reveal()
+    token = start_access_token(caller=caller, now=hours_ago).reveal()
     for endpoint in (ISSUE, TOKEN):
         refused(endpoint, 401, "invalid_credentials", HTTP_AUTHORIZATION=f"Bearer {token}")
-    assert KeySession.objects.count() == 1
+    assert AccessToken.objects.count() == 1
 
 
 def test_refusals_do_not_tell_unknown_from_wrong(send: Send, caller: Caller) -> None:

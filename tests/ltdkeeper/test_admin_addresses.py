@@ -176,7 +176,7 @@ LINKS: dict[str, Any] = {
         "q=x",
     ],
     "credentials/trustedpublisher": ["client__id__exact=1", "is_active__exact=1"],
-    "credentials/apikey": ["withdrawn_at__isnull=True"],
+    "credentials/apikey": ["revoked_at__isnull=True"],
     "auth/user": ["groups__id__exact=1", "is_staff__exact=1"],
 }
 

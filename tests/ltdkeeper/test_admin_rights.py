@@ -75,7 +75,7 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "builds/build": {"mark_deleted": ("change",), "release_roots": ("change",)},
     "credentials/client": SWITCH,
-    "credentials/apikey": {"withdraw": ("change",)},
+    "credentials/apikey": {"revoke": ("change",)},
     "credentials/jobtoken": {"end": ("change",)},
     "credentials/isolationrun": {},
     "credentials/issuedsession": {},

@@ -28,6 +28,7 @@ COMMANDS = {
     "find": "guide/builds/v1",
     "import_ltd": "--from https://127.0.0.1:1 --store default",
     "purge_builds": "--deleted-before 30",
+    "revoke_key": "abcdefghijkl",
     "withdraw_key": "abcdefghijkl",
     "changepassword": "admin",
     "clearsessions": "",

@@ -16,7 +16,7 @@ TELL_TALES = ["botocore.parsers", "botocore.auth", "botocore.endpoint", "urllib3
 # text -> masked
 MASKED = {
     "key": (f"ltdk_{ID}_{SECRET}", f"ltdk_{ID}_***"),
-    "key session": (f"ltds_{ID}_{SECRET}", f"ltds_{ID}_***"),
+    "access token": (f"ltds_{ID}_{SECRET}", f"ltds_{ID}_***"),
     "job token": (f"ltdj_{ID}_{SECRET}", f"ltdj_{ID}_***"),
     "in a header": (f"Bearer ltdk_{ID}_{SECRET}", f"Bearer ltdk_{ID}_***"),
     "in an address": (f"https://ltdk_{ID}_{SECRET}@x/", f"https://ltdk_{ID}_***@x/"),

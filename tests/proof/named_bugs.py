@@ -116,12 +116,12 @@ THREATS = {
     ),
     # A store's sessions cannot be revoked here yet; keys and the tokens they give can be ended.
     "revoke that does nothing (Vault)": (
-        "withdrawing does nothing",
-        "withdrawn key is usable",
+        "revoking does nothing",
+        "revoked key is usable",
         "ended token is let in",
         "ending a job token does nothing",
         "ended job token is usable",
-        "key session outlives its withdrawn key",
+        "access token outlives its revoked key",
         "recheck dropped",
         "withheld credentials handed out",
     ),

@@ -134,7 +134,7 @@ def cleaning(examination: Examination) -> Iterator[Finding]:
         yield Finding(
             rule="cleaning.left-over",
             what=f"Not removed: {keys}.",
-            why="Test objects of this check stay in the bucket, below the canary product.",
+            why="Test objects of this check stay in the bucket, below the probe product.",
             change=f"Remove them from the bucket {bucket}.",
             severity=Severity.WARNING,
         )
@@ -145,7 +145,7 @@ def _issue(examination: Examination, delivery: Delivery) -> VendedSession:
     examination.vendor.require_answering(examination.vendor.sts.meta.endpoint_url)
     try:
         return issue_session(
-            caller=examination.canaries.caller,
+            caller=examination.probes.caller,
             build_id=examination.build.pk,
             delivery=delivery,
             origin=INTERNAL,

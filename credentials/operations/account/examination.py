@@ -13,7 +13,11 @@ from builds.models import Build, Store
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.obstacles import NotLookedAt, NotSupported, Obstacle, Whose
 from credentials.operations.account.requirements import wanted_account
-from credentials.operations.isolation.checking import Canaries, delete_canaries, register_canaries
+from credentials.operations.isolation.checking import (
+    ProbeBuilds,
+    delete_probe_builds,
+    register_probe_builds,
+)
 from credentials.rules.account_documents import WantedAccount, is_principal_arn
 from credentials.rules.policy_comparison import (
     UnreadableDocumentError,
@@ -30,7 +34,7 @@ class Examination:
     """One store under examination. `written` are the keys of test objects that may be there."""
 
     store: Store
-    canaries: Canaries
+    probes: ProbeBuilds
     auditor: StoreClients
     vendor: StoreClients
     session: VendedSession | None = None
@@ -44,23 +48,23 @@ class Examination:
         The vendor's credentials are the service's own, from boto3's usual places.
         """
         silent: set[str] = set()
-        canaries = register_canaries(store=store, now=timezone.now())
+        probes = register_probe_builds(store=store, now=timezone.now())
         try:
             yield cls(
                 store=store,
-                canaries=canaries,
+                probes=probes,
                 auditor=StoreClients(
                     store=store, whose=Whose.AUDITOR, session=auditor, silent=silent
                 ),
                 vendor=StoreClients(store=store, whose=Whose.VENDOR, silent=silent),
             )
         finally:
-            delete_canaries(canaries=canaries, now=timezone.now())
+            delete_probe_builds(probes=probes, now=timezone.now())
 
     @property
     def build(self) -> Build:
         """The probe build: every test object lies below its root."""
-        return self.canaries.own
+        return self.probes.own
 
     @property
     def takes_acls(self) -> bool:

@@ -128,14 +128,14 @@ def audit_keys(now: datetime) -> Iterator[Finding]:
                 rule=Rule.KEY_WITHOUT_EXPIRY,
                 subject=str(key),
                 what=f"The key of {key.client} never expires.",
-                change="Make one with an expiry, withdraw this.",
+                change="Make one with an expiry, revoke this.",
             )
         if is_unused(created_at=key.created_at, last_used_at=key.last_used_at, now=now):
             yield Finding(
                 rule=Rule.KEY_UNUSED,
                 subject=str(key),
                 what=f"The key of {key.client} {_use_of(key)}.",
-                change="Withdraw it if nothing needs it.",
+                change="Revoke it if nothing needs it.",
             )
 
 

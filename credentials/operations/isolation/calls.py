@@ -1,6 +1,6 @@
-"""The calls that a check makes with one canary's credentials, and what must become of each.
+"""The calls that a check makes with one probe's credentials, and what must become of each.
 
-Everything a refused call aims at exists, was made by the check itself, and lies below the canary
+Everything a refused call aims at exists, was made by the check itself, and lies below the probe
 products: on a store that refuses nothing the check harms nobody's objects. Beside the builds nobody
 can make an object for the check to find, unless the store lets the intruder do so.
 """

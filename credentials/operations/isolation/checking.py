@@ -31,7 +31,7 @@ CLIENT_NAME = "isolation-check"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Canaries:
+class ProbeBuilds:
     """Two open builds of one product, one of another, and their client, which has no key."""
 
     caller: Caller
@@ -45,31 +45,31 @@ class Canaries:
 
 
 def product_slugs(store: Store) -> tuple[str, str]:
-    """The slugs of a store's canary products."""
+    """The slugs of a store's probe products."""
     return f"{CANARY_PREFIX}{store.pk}", f"{CANARY_PREFIX}{store.pk}-other"
 
 
-def register_canaries(*, store: Store, now: datetime) -> Canaries:
-    """Fresh builds of the store's canary products. Raises CanaryElsewhere, CanaryHasKeys."""
+def register_probe_builds(*, store: Store, now: datetime) -> ProbeBuilds:
+    """Fresh builds of the store's probe products. Raises CanaryElsewhere, CanaryHasKeys."""
     with transaction.atomic():
         client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
-        product, another = (_canary_product(store, slug) for slug in product_slugs(store))
+        product, another = (_probe_product(store, slug) for slug in product_slugs(store))
         for each in (product, another):
             Grant.objects.get_or_create(client=client, product=each)
     if client.api_keys.exists():
         raise CanaryHasKeys
     caller = Caller(client=client)
     own, sibling, other = (_register(caller, each, now) for each in (product, product, another))
-    return Canaries(caller=caller, own=own, sibling=sibling, other=other)
+    return ProbeBuilds(caller=caller, own=own, sibling=sibling, other=other)
 
 
-def delete_canaries(*, canaries: Canaries, now: datetime) -> None:
+def delete_probe_builds(*, probes: ProbeBuilds, now: datetime) -> None:
     """Close the builds; their rows stay, as every build's do."""
-    for build in canaries.builds:
+    for build in probes.builds:
         delete_build(build_id=build.pk, now=now)
 
 
-def _canary_product(store: Store, slug: str) -> Product:
+def _probe_product(store: Store, slug: str) -> Product:
     if found := Product.objects.select_related("store").filter(slug=slug).first():
         if found.store != store:
             raise CanaryElsewhere
@@ -118,34 +118,34 @@ def request_check(*, store: Store, now: datetime, actor_id: int | None = None) -
 
 
 def _perform(store: Store, tell: Callable[[Line], None]) -> None:
-    canaries = register_canaries(store=store, now=timezone.now())
+    probes = register_probe_builds(store=store, now=timezone.now())
     try:
-        scene = _scene(canaries)
+        scene = _scene(probes)
         note_post_support(store=store, scene=scene)
         for call in CALLS:
             tell(_line(call, scene))
-        tell(_clean_up(canaries, scene))
+        tell(_clean_up(probes, scene))
     except (DomainError, *CALL_FAILED) as err:
         log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
         tell(_stopped(err))
     finally:
-        delete_canaries(canaries=canaries, now=timezone.now())
+        delete_probe_builds(probes=probes, now=timezone.now())
 
 
-def _scene(canaries: Canaries) -> Scene:
+def _scene(probes: ProbeBuilds) -> Scene:
     """The session, and in each neighbour a page and an upload begun, with its own credentials."""
-    own, store = _issue(canaries, canaries.own, Delivery.PROBE), canaries.own.product.store
+    own, store = _issue(probes, probes.own, Delivery.PROBE), probes.own.product.store
     scene = Scene(
         session=own,
         s3=s3_client(own),
         sts=store_client(store, "sts", own.assumed, INTERACTIVE),
         store=store,
-        own=canaries.own,
-        sibling=canaries.sibling,
-        other=canaries.other,
+        own=probes.own,
+        sibling=probes.sibling,
+        other=probes.other,
     )
-    for build in (canaries.sibling, canaries.other):
-        s3 = s3_client(_issue(canaries, build, Delivery.PROBE))
+    for build in (probes.sibling, probes.other):
+        s3 = s3_client(_issue(probes, build, Delivery.PROBE))
         page, parts = f"{build.root}/{PAGE}", parts_of(build)
         scene.written.append(page)
         s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
@@ -154,9 +154,9 @@ def _scene(canaries: Canaries) -> Scene:
     return scene
 
 
-def _issue(canaries: Canaries, build: Build, delivery: Delivery) -> VendedSession:
+def _issue(probes: ProbeBuilds, build: Build, delivery: Delivery) -> VendedSession:
     return issue_session(
-        caller=canaries.caller,
+        caller=probes.caller,
         build_id=build.pk,
         delivery=delivery,
         origin=INSIDE,
@@ -196,15 +196,15 @@ def _answer(err: Exception) -> str:
     return str(getattr(err, "code", type(err).__name__))
 
 
-def _clean_up(canaries: Canaries, scene: Scene) -> Line:
+def _clean_up(probes: ProbeBuilds, scene: Scene) -> Line:
     """Remove every key that may have been written, each with a session that may remove it."""
-    outcome, answer = attempt(lambda: _remove_all(canaries, scene))
+    outcome, answer = attempt(lambda: _remove_all(probes, scene))
     return Line(call=CLEAN_UP, expected=Outcome.ACCEPTED, outcome=outcome, answer=answer)
 
 
-def _remove_all(canaries: Canaries, scene: Scene) -> None:
+def _remove_all(probes: ProbeBuilds, scene: Scene) -> None:
     cleaners = {
-        build.root: s3_client(_issue(canaries, build, Delivery.CLEAN)) for build in canaries.builds
+        build.root: s3_client(_issue(probes, build, Delivery.CLEAN)) for build in probes.builds
     }
     for key in set(scene.written):
         inside = [root for root in cleaners if key == root or key.startswith(f"{root}/")]

@@ -46,7 +46,7 @@ def note_post_support(*, store: Store, scene: "Scene") -> None:
         log.warning("post_not_tried", store=store.name, error=loggable(err))
         return
     if found is not None:
-        place = {name: getattr(store, name) for name in Store.PLACE}
+        place = {name: getattr(store, name) for name in Store.ENDPOINT_FIELDS}
         if Store.objects.filter(pk=store.pk, **place).update(post_support=found):
             store.post_support = found
     scene.takes_posts = found is not Store.PostSupport.BROKEN

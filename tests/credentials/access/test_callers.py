@@ -7,9 +7,9 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import command_line_user, revoke_api_key, start_key_session
+from credentials.access.clients import command_line_user, revoke_api_key, start_access_token
 from credentials.errors import InvalidCredentials
-from credentials.models import ApiKey, Client, KeySession
+from credentials.models import AccessToken, ApiKey, Client
 from tests.conftest import raw_key
 
 Show = Callable[..., Caller]
@@ -23,7 +23,7 @@ def key(caller: Caller) -> str:
 
 @pytest.fixture
 def session(caller: Caller, now: datetime) -> str:
-    return start_key_session(caller=caller, now=now).reveal()
+    return start_access_token(caller=caller, now=now).reveal()
 
 
 @pytest.fixture
@@ -36,14 +36,18 @@ def show(now: datetime) -> Show:
 
 def test_key_stands_for_its_client(show: Show, key: str, caller: Caller) -> None:
     found = show(key)
-    assert (found.client, found.api_key, found.key_session) == (caller.client, caller.api_key, None)
+    assert (found.client, found.api_key, found.access_token) == (
+        caller.client,
+        caller.api_key,
+        None,
+    )
     assert found.is_authenticated
     assert found.token_name == f"ltdk_{caller.api_key.public_id}"
 
 
 def test_session_stands_for_its_key_s_client(show: Show, session: str, caller: Caller) -> None:
-    found, row = show(session), KeySession.objects.get()
-    assert (found.client, found.api_key, found.key_session) == (caller.client, caller.api_key, row)
+    found, row = show(session), AccessToken.objects.get()
+    assert (found.client, found.api_key, found.access_token) == (caller.client, caller.api_key, row)
     assert str(row) == f"ltds_{row.public_id}"
     assert found.token_name == f"{caller.api_key}/{row}"
 
@@ -72,7 +76,7 @@ def test_caller_ends_with_the_first_of_what_it_showed(case: str, now: datetime) 
     shown = Caller(
         client=Client(),
         api_key=ApiKey(expires_at=key),
-        key_session=KeySession(expires_at=session) if session else None,
+        access_token=AccessToken(expires_at=session) if session else None,
     )
     assert shown.expires_at == expected
 
@@ -86,21 +90,21 @@ def test_name_may_be_left_out_or_be_the_client_s(show: Show, key: str, session: 
                 show(raw_token, name)
 
 
-def withdraw(now: datetime) -> None:
+def revoke(now: datetime) -> None:
     revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=now)
 
 
 ENDED: dict[str, Callable[[datetime], object]] = {
     "expired": lambda now: ApiKey.objects.update(expires_at=now),
-    "withdrawn": withdraw,
+    "revoked": revoke,
     "client disabled": lambda now: Client.objects.update(is_active=False),
     "secret replaced": lambda now: (
         ApiKey.objects.update(secret_sha256="0" * 64),
-        KeySession.objects.update(secret_sha256="0" * 64),
+        AccessToken.objects.update(secret_sha256="0" * 64),
     ),
     "id replaced": lambda now: (
         ApiKey.objects.update(public_id="z" * 12),
-        KeySession.objects.update(public_id="z" * 12),
+        AccessToken.objects.update(public_id="z" * 12),
     ),
 }
 
@@ -131,7 +135,7 @@ def test_key_works_to_its_last_second(show: Show, key: str, now: datetime) -> No
 
 
 def test_session_ends_at_its_expiry(show: Show, session: str) -> None:
-    expires_at = KeySession.objects.get().expires_at
+    expires_at = AccessToken.objects.get().expires_at
     assert show(session, at=expires_at - SECOND)
     with pytest.raises(InvalidCredentials):
         show(session, at=expires_at)

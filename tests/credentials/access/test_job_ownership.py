@@ -27,7 +27,7 @@ from credentials.errors import (
     SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
-from credentials.models import Grant, JobGrant, JobToken
+from credentials.models import Grant, JobProduct, JobToken
 from tests.credentials.access.conftest import MakeJob
 
 Register = Callable[..., Build]
@@ -220,7 +220,7 @@ def test_of_a_hundred_registrations_at_once_one_build_stays_open(
         made = list(pool.map(register, range(AT_ONCE)))
     assert len(set(made)) == AT_ONCE
     still_open = Build.objects.open(now).get()
-    assert JobGrant.objects.get().current_build == still_open
+    assert JobProduct.objects.get().current_build == still_open
     assert Build.objects.exclude(superseded_at=None).count() == AT_ONCE - 1
     assert JobToken.objects.get().ended_at is None
 

@@ -9,7 +9,7 @@ from builds.models import Product
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import revoke_job_token, start_job_token
 from credentials.errors import InvalidCredentials, LifeOutOfRange
-from credentials.models import ApiKey, Client, JobGrant, JobToken
+from credentials.models import ApiKey, Client, JobProduct, JobToken
 from credentials.rules.secret import Secret
 from tests.credentials.access.conftest import MakeJob
 
@@ -61,7 +61,7 @@ def test_token_stands_for_its_client_and_its_key(job: Caller, caller: Caller) ->
 
 def test_it_opens_the_products_asked_for(make_job: MakeJob, product: Product) -> None:
     token = make_job(product).job_token
-    assert list(JobGrant.objects.values_list("job_token", "product")) == [(token.pk, product.pk)]
+    assert list(JobProduct.objects.values_list("job_token", "product")) == [(token.pk, product.pk)]
 
 
 def test_caller_expires_with_whichever_ends_first(make_job: MakeJob, now: datetime) -> None:
@@ -76,7 +76,7 @@ ENDS = {
     "the token expired": lambda _job, now: JobToken.objects.update(
         created_at=now - timedelta(hours=2), expires_at=now
     ),
-    "the key withdrawn": lambda _job, now: ApiKey.objects.update(withdrawn_at=now),
+    "the key revoked": lambda _job, now: ApiKey.objects.update(revoked_at=now),
     "the key expired": lambda _job, now: ApiKey.objects.update(expires_at=now),
     "the client disabled": lambda _job, _now: Client.objects.update(is_active=False),
 }

@@ -1,4 +1,4 @@
-"""API keys are shown once, kept as a hash, and every making and withdrawing is in the admin log."""
+"""API keys are shown once, kept as a hash, and every making and revoking is in the admin log."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from credentials.access.clients import (
     command_line_user,
     make_api_key,
     revoke_api_key,
-    start_key_session,
+    start_access_token,
 )
-from credentials.models import ApiKey, Client, KeySession
+from credentials.models import AccessToken, ApiKey, Client
 from tests.credentials.cells import cells
 
 MINUTE = timedelta(minutes=1)
@@ -41,14 +41,14 @@ def test_key_s_secret_is_nowhere_in_the_database(client: Client, actor: User) ->
 
 
 def test_session_s_secret_is_nowhere_in_the_database(caller: Caller, now: datetime) -> None:
-    text = start_key_session(caller=caller, now=now).reveal()
+    text = start_access_token(caller=caller, now=now).reveal()
     assert text.rpartition("_")[2] not in "\n".join(cells())
 
 
 def test_key_keeps_label_and_expiry(client: Client, actor: User, now: datetime) -> None:
     make_api_key(client=client, actor=actor, label="CI", expires_at=now)
     key = ApiKey.objects.get()
-    assert (key.client, key.label, key.expires_at, key.withdrawn_at) == (client, "CI", now, None)
+    assert (key.client, key.label, key.expires_at, key.revoked_at) == (client, "CI", now, None)
     assert str(key) == key.token_name == f"ltdk_{key.public_id}"
 
 
@@ -60,35 +60,35 @@ def test_making_a_key_is_in_the_admin_log(client: Client, actor: User) -> None:
     assert text.reveal() not in str(vars(entry))
 
 
-def test_withdrawing_a_key_is_in_the_admin_log(client: Client, actor: User, now: datetime) -> None:
+def test_revoking_a_key_is_in_the_admin_log(client: Client, actor: User, now: datetime) -> None:
     key, _ = make_api_key(client=client, actor=actor)
     revoke_api_key(key=key, actor=actor, now=now)
     entry = LogEntry.objects.get(action_flag=CHANGE)
-    assert (entry.user, entry.object_id, entry.change_message) == (actor, str(key.pk), "Withdrawn.")
+    assert (entry.user, entry.object_id, entry.change_message) == (actor, str(key.pk), "Revoked.")
 
 
-def test_withdrawing_again_changes_nothing(client: Client, actor: User, now: datetime) -> None:
+def test_revoking_again_changes_nothing(client: Client, actor: User, now: datetime) -> None:
     key, _ = make_api_key(client=client, actor=actor)
     revoke_api_key(key=key, actor=actor, now=now)
     again = revoke_api_key(key=key, actor=actor, now=now + MINUTE)
-    assert again.withdrawn_at == ApiKey.objects.get().withdrawn_at == now
+    assert again.revoked_at == ApiKey.objects.get().revoked_at == now
     assert LogEntry.objects.filter(action_flag=CHANGE).count() == 1
 
 
-def test_withdrawing_writes_no_other_key_and_no_other_field(
+def test_revoking_writes_no_other_key_and_no_other_field(
     client: Client, actor: User, now: datetime
 ) -> None:
     key, _ = make_api_key(client=client, actor=actor, label="old")
     other, _ = make_api_key(client=client, actor=actor)
     ApiKey.objects.update(label="new")
     revoke_api_key(key=key, actor=actor, now=now)
-    assert ApiKey.objects.get(withdrawn_at=None) == other
+    assert ApiKey.objects.get(revoked_at=None) == other
     assert ApiKey.objects.get(pk=key.pk).label == "new"
 
 
 WRITES: dict[str, Callable[[Client, User, datetime], object]] = {
     "making": lambda client, actor, now: make_api_key(client=client, actor=actor),
-    "withdrawing": lambda client, actor, now: revoke_api_key(
+    "revoking": lambda client, actor, now: revoke_api_key(
         key=ApiKey.objects.get(), actor=actor, now=now
     ),
 }
@@ -99,7 +99,7 @@ WRITES: dict[str, Callable[[Client, User, datetime], object]] = {
 def test_without_its_log_entry_nothing_is_kept(
     case: str, client: Client, actor: User, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if case == "withdrawing":
+    if case == "revoking":
         make_api_key(client=client, actor=actor)
     before = list(ApiKey.objects.values())
 
@@ -116,8 +116,8 @@ def test_session_lives_as_long_as_the_setting_says(
     caller: Caller, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settings, "LTD_KEY_SESSION_SECONDS", 600)
-    start_key_session(caller=caller, now=now)
-    session = KeySession.objects.get()
+    start_access_token(caller=caller, now=now)
+    session = AccessToken.objects.get()
     assert (session.api_key, session.created_at) == (caller.api_key, now)
     assert session.expires_at == now + timedelta(seconds=600)
 
@@ -139,15 +139,15 @@ def test_session_never_outlives_what_asked_for_it(case: str, caller: Caller, now
     assert key is not None
     key.expires_at = now + timedelta(seconds=key_ends) if key_ends else None
     if session_ends:
-        session = KeySession(expires_at=now + timedelta(seconds=session_ends))
-    shown = Caller(client=caller.client, api_key=key, key_session=session)
-    start_key_session(caller=shown, now=now)
-    assert KeySession.objects.get().expires_at == now + timedelta(seconds=expected)
+        session = AccessToken(expires_at=now + timedelta(seconds=session_ends))
+    shown = Caller(client=caller.client, api_key=key, access_token=session)
+    start_access_token(caller=shown, now=now)
+    assert AccessToken.objects.get().expires_at == now + timedelta(seconds=expected)
 
 
 def test_service_itself_is_given_no_session(client: Client, now: datetime) -> None:
     with pytest.raises(TypeError, match="only an API key"):
-        start_key_session(caller=Caller(client=client), now=now)
+        start_access_token(caller=Caller(client=client), now=now)
 
 
 # seconds between the expiry of an older session and now -> is it removed
@@ -159,20 +159,20 @@ def test_new_session_removes_the_key_s_expired_ones(
     case: str, caller: Caller, now: datetime
 ) -> None:
     ago, removed = OLDER[case]
-    start_key_session(caller=caller, now=now - timedelta(days=1))
-    old = KeySession.objects.get()
-    KeySession.objects.update(expires_at=now - timedelta(seconds=ago))
-    start_key_session(caller=caller, now=now)
-    assert KeySession.objects.filter(pk=old.pk).exists() is not removed
-    assert KeySession.objects.count() == (1 if removed else 2)
+    start_access_token(caller=caller, now=now - timedelta(days=1))
+    old = AccessToken.objects.get()
+    AccessToken.objects.update(expires_at=now - timedelta(seconds=ago))
+    start_access_token(caller=caller, now=now)
+    assert AccessToken.objects.filter(pk=old.pk).exists() is not removed
+    assert AccessToken.objects.count() == (1 if removed else 2)
 
 
 def test_new_session_leaves_those_of_other_keys(
     caller: Caller, make_caller: Callable[..., Caller], now: datetime
 ) -> None:
-    start_key_session(caller=make_caller("other"), now=now - timedelta(days=9))
-    start_key_session(caller=caller, now=now)
-    assert KeySession.objects.count() == 2
+    start_access_token(caller=make_caller("other"), now=now - timedelta(days=9))
+    start_access_token(caller=caller, now=now)
+    assert AccessToken.objects.count() == 2
 
 
 def test_commands_act_as_a_user_that_cannot_log_in(db: None) -> None:

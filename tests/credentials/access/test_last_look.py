@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import start_key_session
+from credentials.access.clients import start_access_token
 from credentials.access.rights import right_still_stands
-from credentials.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
 
 Look = Callable[..., bool]
 
@@ -30,7 +30,7 @@ def look(caller: Caller, build: Build, now: datetime) -> Look:
 
 @pytest.fixture
 def session_caller(caller: Caller, now: datetime) -> Caller:
-    token = start_key_session(caller=caller, now=now)
+    token = start_access_token(caller=caller, now=now)
     return authenticate(raw_token=token.reveal(), name=None, now=now)
 
 
@@ -41,10 +41,10 @@ def test_right_stands_while_nothing_changed(look: Look, session_caller: Caller) 
 
 ENDED: dict[str, Callable[[datetime], object]] = {
     "client disabled": lambda now: Client.objects.update(is_active=False),
-    "key withdrawn": lambda now: ApiKey.objects.update(withdrawn_at=now),
+    "key revoked": lambda now: ApiKey.objects.update(revoked_at=now),
     "key expired": lambda now: ApiKey.objects.update(expires_at=now),
     "grant taken": lambda now: Grant.objects.all().delete(),
-    "registration taken": lambda now: Registration.objects.all().delete(),
+    "registration taken": lambda now: BuildOwner.objects.all().delete(),
     "build finished": lambda now: Build.objects.update(finished_at=now),
     "build deleted": lambda now: Build.objects.update(deleted_at=now),
     "build out of time": lambda now: Build.objects.update(
@@ -63,15 +63,15 @@ def test_right_ends_with_each_thing_it_rests_on(
 
 
 SESSION_ENDED: dict[str, Callable[[datetime], object]] = {
-    "expired": lambda now: KeySession.objects.update(
+    "expired": lambda now: AccessToken.objects.update(
         expires_at=now, created_at=now - timedelta(hours=1)
     ),
-    "removed": lambda now: KeySession.objects.all().delete(),
+    "removed": lambda now: AccessToken.objects.all().delete(),
 }
 
 
 @pytest.mark.parametrize("case", SESSION_ENDED)
-def test_end_of_a_key_session_ends_its_right_and_not_the_key_s(
+def test_end_of_a_access_token_ends_its_right_and_not_the_key_s(
     case: str, look: Look, session_caller: Caller, now: datetime
 ) -> None:
     SESSION_ENDED[case](now)
@@ -90,7 +90,7 @@ def test_client_that_was_removed_gives_no_right(look: Look, caller: Caller) -> N
 
 
 def test_service_itself_acts_with_the_client_s_right_alone(look: Look, caller: Caller) -> None:
-    ApiKey.objects.update(withdrawn_at=caller.api_key.created_at)
+    ApiKey.objects.update(revoked_at=caller.api_key.created_at)
     inside = Caller(client=caller.client)
     assert look(caller=inside)
     Client.objects.update(is_active=False)
@@ -123,7 +123,7 @@ def test_unknown_build_gives_no_right(look: Look, build: Build) -> None:
 
 def test_look_reads_the_database_and_not_the_caller(look: Look, caller: Caller) -> None:
     caller.client.is_active = False
-    caller.api_key.withdrawn_at = caller.api_key.created_at
+    caller.api_key.revoked_at = caller.api_key.created_at
     assert look()
 
 

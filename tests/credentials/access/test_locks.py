@@ -15,9 +15,9 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import start_key_session
+from credentials.access.clients import start_access_token
 from credentials.access.rights import right_still_stands
-from credentials.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -29,7 +29,7 @@ pytestmark = [
 LOCKED = {
     "client": Client,
     "key": ApiKey,
-    "key session": KeySession,
+    "access token": AccessToken,
     "build": Build,
     "grant": Grant,
     "limited product": ApiKey.products.through,
@@ -38,12 +38,12 @@ LOCKED = {
 
 @pytest.fixture
 def session_caller(caller: Caller, build: Build, now: datetime) -> Caller:
-    """A key session of a key that is limited to the build's product."""
+    """An access token of a key that is limited to the build's product."""
     assert caller.api_key
     caller.api_key.all_products = False
     caller.api_key.save()
     caller.api_key.products.set([build.product])
-    token = start_key_session(caller=caller, now=now)
+    token = start_access_token(caller=caller, now=now)
     return authenticate(raw_token=token.reveal(), name=None, now=now)
 
 
@@ -94,7 +94,7 @@ def test_new_rows_may_refer_to_what_is_locked(name: str) -> None:
 
 @pytest.mark.usefixtures("looking")
 def test_what_never_changes_is_not_locked() -> None:
-    assert may_lock(Registration, "NO KEY UPDATE")
+    assert may_lock(BuildOwner, "NO KEY UPDATE")
 
 
 def test_everything_is_locked_in_one_order(
@@ -118,7 +118,7 @@ def test_look_without_locks_waits_for_nobody(
 
 CHANGES: dict[str, Callable[[datetime], object]] = {
     "client disabled": lambda now: Client.objects.update(is_active=False),
-    "key withdrawn": lambda now: ApiKey.objects.update(withdrawn_at=now),
+    "key revoked": lambda now: ApiKey.objects.update(revoked_at=now),
     "grant taken": lambda now: Grant.objects.all().delete(),
     "key limited to nothing": lambda now: ApiKey.products.through.objects.all().delete(),
     "build finished": lambda now: Build.objects.update(finished_at=now),

@@ -12,7 +12,7 @@ from credentials.access.callers import Caller
 from credentials.access.registrations import delete_owned_build
 from credentials.access.rights import granted_build, owned_build
 from credentials.errors import NotYourBuild, ProductNotGranted
-from credentials.models import Grant, Registration
+from credentials.models import BuildOwner, Grant
 
 MakeCaller = Callable[..., Caller]
 
@@ -56,7 +56,7 @@ def test_id_of_no_build_is_unknown(ask: Callable[..., Build], build: Build, call
 
 
 def test_build_that_nobody_registered_is_nobody_s(build: Build, caller: Caller) -> None:
-    Registration.objects.all().delete()
+    BuildOwner.objects.all().delete()
     assert granted_build(caller=caller, build_id=build.pk) == build
     with pytest.raises(NotYourBuild):
         owned_build(caller=caller, build_id=build.pk)
@@ -66,7 +66,7 @@ def test_another_build_s_registration_does_not_help(
     register: Callable[..., Build], caller: Caller
 ) -> None:
     mine, lost = register(), register()
-    Registration.objects.filter(build=lost).delete()
+    BuildOwner.objects.filter(build=lost).delete()
     assert owned_build(caller=caller, build_id=mine.pk) == mine
     with pytest.raises(NotYourBuild):
         owned_build(caller=caller, build_id=lost.pk)

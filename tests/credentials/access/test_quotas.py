@@ -9,7 +9,12 @@ import pytest
 
 from builds.models import Build
 from credentials.access.callers import Caller
-from credentials.access.quotas import HOUR, require_room, require_session, sessions_by_token
+from credentials.access.quotas import (
+    HOUR,
+    check_build_quota,
+    check_session_quota,
+    sessions_by_token,
+)
 from credentials.errors import TooManyOpenBuilds, TooManySessions
 from tests.credentials.ledger_rows import NOW, issued_row
 
@@ -35,7 +40,7 @@ def counts_by_the_orm(caller: Caller) -> tuple[int, Counter[str]]:
 def is_refused(caller: Caller, limit: int, settings: pytest.MonkeyPatch) -> bool:
     settings.LTD_SESSIONS_AN_HOUR = limit  # type: ignore[attr-defined]
     try:
-        require_session(caller=caller, now=NOW)
+        check_session_quota(caller=caller, now=NOW)
     except TooManySessions:
         return True
     return False
@@ -83,9 +88,9 @@ def test_open_builds_are_counted_as_the_orm_counts_them(
     Build.objects.filter(pk=build.pk).update(**change)
     assert Build.objects.open(NOW).count() == 1 + counts
     settings.LTD_OPEN_BUILDS = 2  # type: ignore[attr-defined]
-    require_room(caller=other, now=NOW)
+    check_build_quota(caller=other, now=NOW)
     if not counts:
-        require_room(caller=caller, now=NOW)
+        check_build_quota(caller=caller, now=NOW)
         return
     with pytest.raises(TooManyOpenBuilds):
-        require_room(caller=caller, now=NOW)
+        check_build_quota(caller=caller, now=NOW)

@@ -11,7 +11,7 @@ from django.db import transaction
 from builds.errors import DomainError, UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import start_job_token, start_key_session
+from credentials.access.clients import start_access_token, start_job_token
 from credentials.access.rights import (
     BuildRight,
     granted_product,
@@ -22,14 +22,14 @@ from credentials.access.rights import (
 )
 from credentials.errors import JobFinished, NoOpenBuild, ProductNotGranted, SeveralOpenBuilds
 from credentials.models import (
+    AccessToken,
     ApiKey,
+    BuildOwner,
     Client,
     Grant,
-    JobGrant,
+    JobProduct,
     JobToken,
-    KeySession,
     OidcIssuer,
-    Registration,
     TrustedPublisher,
 )
 
@@ -64,7 +64,7 @@ def callers(
         name: start_job_token(client=caller.client, products=[product], now=now, **origin)[1]
         for name, origin in origins.items()
     }
-    session = {"key session": start_key_session(caller=caller, now=now)}
+    session = {"access token": start_access_token(caller=caller, now=now)}
     return {
         "key": caller,
         "the service": Caller(client=caller.client),
@@ -80,18 +80,18 @@ def changes(now: datetime, other: Product) -> list[Callable[[], object]]:
     before = now - timedelta(hours=1)
     return [
         lambda: Client.objects.update(is_active=False),
-        lambda: ApiKey.objects.update(withdrawn_at=now),
+        lambda: ApiKey.objects.update(revoked_at=now),
         lambda: ApiKey.objects.update(expires_at=now),
         lambda: ApiKey.objects.update(expires_at=now + timedelta(seconds=1)),
-        lambda: KeySession.objects.update(created_at=before, expires_at=now),
+        lambda: AccessToken.objects.update(created_at=before, expires_at=now),
         lambda: JobToken.objects.update(created_at=before, expires_at=now),
         lambda: JobToken.objects.update(ended_at=now),
         lambda: TrustedPublisher.objects.update(is_active=False),
         lambda: TrustedPublisher.objects.get().products.set([other]),
         lambda: Grant.objects.filter(client__name="ci").delete(),
         lambda: Grant.objects.filter(client__name="ci").update(product=other),
-        lambda: JobGrant.objects.update(product=other),
-        lambda: Registration.objects.filter(build__slug="v1").delete(),
+        lambda: JobProduct.objects.update(product=other),
+        lambda: BuildOwner.objects.filter(build__slug="v1").delete(),
         lambda: Build.objects.update(finished_at=now),
         lambda: Build.objects.update(deleted_at=now),
         lambda: Build.objects.update(superseded_at=now),
@@ -127,7 +127,7 @@ def opens(caller: Caller, product: Product) -> bool:
 
 def owns(caller: Caller, build: Build, *, to_write: bool = True) -> bool:
     """Whether the caller may write to the build, or close it, as the row of its owner says."""
-    owner = Registration.objects.filter(build=build, client=caller.client).first()
+    owner = BuildOwner.objects.filter(build=build, client=caller.client).first()
     closes = not to_write and caller.job_token is None
     return owner is not None and (closes or owner.job_token == caller.job_token)
 
@@ -137,7 +137,9 @@ def stands(caller: Caller, build: Build, now: datetime, *, to_write: bool) -> bo
     found = Caller(
         client=Client.objects.get(pk=caller.client.pk),
         api_key=ApiKey.objects.filter(pk=getattr(caller.api_key, "pk", None)).first(),
-        key_session=KeySession.objects.filter(pk=getattr(caller.key_session, "pk", None)).first(),
+        access_token=AccessToken.objects.filter(
+            pk=getattr(caller.access_token, "pk", None)
+        ).first(),
         job_token=JobToken.objects.filter(pk=getattr(caller.job_token, "pk", None)).first(),
     )
     return (
@@ -168,7 +170,7 @@ def test_fixed_statements_say_what_the_rows_say(
     """There are another build of each caller's, and another client that is granted the product."""
     build = register("v1")
     for owner in (None, *JobToken.objects.all()):
-        Registration.objects.filter(build=register()).update(job_token=owner)
+        BuildOwner.objects.filter(build=register()).update(job_token=owner)
     make_caller("other", product)
     chance, other = random.Random(seed), make_product("other")  # noqa: S311
     seen = set()
@@ -177,7 +179,7 @@ def test_fixed_statements_say_what_the_rows_say(
             key = ApiKey.objects.get(client__name="ci")
             chance.choice(limits(product, other))(key)
             owner = chance.choice([None, *JobToken.objects.all()])
-            Registration.objects.filter(build=build).update(job_token=owner)
+            BuildOwner.objects.filter(build=build).update(job_token=owner)
             for change in chance.sample(changes(now, other), chance.randrange(3)):
                 change()
             for name, caller in callers.items():

@@ -12,9 +12,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from credentials.access import callers
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import start_job_token, start_key_session
+from credentials.access.clients import start_access_token, start_job_token
 from credentials.errors import InvalidCredentials
-from credentials.models import ApiKey, JobToken, KeySession
+from credentials.models import AccessToken, ApiKey, JobToken
 from credentials.rules import tokens
 from credentials.rules.tokens import PresentedToken
 from tests.conftest import raw_key
@@ -27,7 +27,7 @@ def job_token(caller: Caller, now: datetime) -> str:
 
 KINDS: dict[str, Callable[[Caller, datetime], str]] = {
     "key": lambda caller, now: raw_key(caller),
-    "key session": lambda caller, now: start_key_session(caller=caller, now=now).reveal(),
+    "access token": lambda caller, now: start_access_token(caller=caller, now=now).reveal(),
     "job token": job_token,
 }
 OTHER_ID, OTHER_SECRET = "0" * 12, "0" * 64
@@ -88,7 +88,7 @@ def test_right_secret_of_another_id_is_refused(kind: str, caller: Caller, now: d
 
 @pytest.mark.sqlite
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite's planner")
-@pytest.mark.parametrize("model", [ApiKey, KeySession, JobToken])
+@pytest.mark.parametrize("model", [ApiKey, AccessToken, JobToken])
 def test_token_is_found_by_an_index(model: type[ApiKey], db: None) -> None:
     plan = model.objects.filter(secret_sha256="0" * 64).order_by()[:1].explain()
     assert "USING INDEX" in plan

@@ -21,6 +21,7 @@ NEEDED: dict[str, list[str]] = {
     "find": ["guide/builds/v1"],
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
     "purge_builds": ["--deleted-before", "30"],
+    "revoke_key": ["y8jw59d6g3it"],
     "withdraw_key": ["y8jw59d6g3it"],
 }
 
@@ -41,7 +42,7 @@ WRONG = [
     *([name, "--format", "xml"] for name in FORMATS),
     ["audit_sessions", "--no-such-option"],
     ["find", ""],
-    ["withdraw_key", "000000000000"],
+    ["revoke_key", "000000000000"],
     ["check_isolation", "--store", "elsewhere"],
     ["doctor", "--store", "elsewhere"],
     ["doctor", "--profile", "no-such-profile"],
@@ -77,9 +78,9 @@ def test_wrong_argument_is_2(arguments: list[str], store: Store) -> None:
 
 
 def test_argument_that_is_no_text_is_2(capsys: pytest.CaptureFixture[str]) -> None:
-    command = load_command_class(get_commands()["withdraw_key"], "withdraw_key")
+    command = load_command_class(get_commands()["revoke_key"], "revoke_key")
     with pytest.raises(SystemExit) as caught:
-        command.run_from_argv(["manage.py", "withdraw_key", "\udcff"])
+        command.run_from_argv(["manage.py", "revoke_key", "\udcff"])
     assert caught.value.code == ExitCode.WRONG_ARGUMENTS
     assert "is not UTF-8" in capsys.readouterr().err
 

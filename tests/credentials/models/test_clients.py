@@ -1,4 +1,4 @@
-"""Each database constraint of clients, grants, keys, key sessions and registrations refuses."""
+"""Each database constraint of clients, grants, keys, access tokens and registrations refuses."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,8 +10,8 @@ from django.db.models import F, ProtectedError
 
 from builds.models import Build
 from credentials.access.callers import Caller
-from credentials.access.clients import start_key_session
-from credentials.models import ApiKey, Client, Grant, KeySession, Registration
+from credentials.access.clients import start_access_token
+from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
 
 CHECKS: dict[str, list[tuple[type[models.Model], dict[str, Any]]]] = {
     "client_name_legal": [(Client, {"name": name}) for name in ["", "c:i", "ci\n", "caf\u00e9"]],
@@ -19,8 +19,8 @@ CHECKS: dict[str, list[tuple[type[models.Model], dict[str, Any]]]] = {
         (ApiKey, {"secret_sha256": text}) for text in ["0" * 63, "A" * 64, f"{'0' * 63}\n"]
     ],
     "key_session_expires": [
-        (KeySession, {"expires_at": F("created_at")}),
-        (KeySession, {"expires_at": F("created_at") - timedelta(seconds=1)}),
+        (AccessToken, {"expires_at": F("created_at")}),
+        (AccessToken, {"expires_at": F("created_at") - timedelta(seconds=1)}),
     ],
 }
 
@@ -28,7 +28,7 @@ CHECKS: dict[str, list[tuple[type[models.Model], dict[str, Any]]]] = {
 @pytest.fixture
 def rows(caller: Caller, build: Build, now: datetime) -> Build:
     """One row of every table."""
-    start_key_session(caller=caller, now=now)
+    start_access_token(caller=caller, now=now)
     return build
 
 
@@ -48,8 +48,8 @@ UNIQUE: dict[str, Callable[[], None]] = {
     "client name": lambda: again(Client.objects.get()),
     "grant_once": lambda: again(Grant.objects.get()),
     "key id": lambda: again(ApiKey.objects.get()),
-    "session id": lambda: again(KeySession.objects.get()),
-    "registration": lambda: again(Registration.objects.get(), token_name="another"),
+    "session id": lambda: again(AccessToken.objects.get()),
+    "registration": lambda: again(BuildOwner.objects.get(), token_name="another"),
 }
 
 
@@ -60,7 +60,7 @@ def test_row_exists_once(case: str, rows: Build) -> None:
 
 
 def test_every_constraint_is_violated_here() -> None:
-    tables = (Client, Grant, ApiKey, KeySession, Registration)
+    tables = (Client, Grant, ApiKey, AccessToken, BuildOwner)
     named = {constraint.name for model in tables for constraint in model._meta.constraints}
     assert named == {*CHECKS, "grant_once"}
 
@@ -79,24 +79,24 @@ def test_grant_says_who_and_what(caller: Caller) -> None:
     assert str(Grant.objects.get()) == "ci may upload to guide"
 
 
-# expires in seconds, withdrawn, client active -> usable by itself, in the query
+# expires in seconds, revoked, client active -> usable by itself, in the query
 KEYS = {
     "never expires": (None, False, True, True, True),
     "expires later": (1, False, True, True, True),
     "expires now": (0, False, True, False, False),
     "expired": (-1, False, True, False, False),
-    "withdrawn": (None, True, True, False, False),
+    "revoked": (None, True, True, False, False),
     "client disabled": (None, False, False, True, False),
 }
 
 
 @pytest.mark.parametrize("case", KEYS)
-def test_usable_keys_are_neither_expired_nor_withdrawn(
+def test_usable_keys_are_neither_expired_nor_revoked(
     case: str, api_key: ApiKey, now: datetime
 ) -> None:
-    seconds, withdrawn, active, by_itself, in_query = KEYS[case]
+    seconds, revoked, active, by_itself, in_query = KEYS[case]
     api_key.expires_at = None if seconds is None else now + timedelta(seconds=seconds)
-    api_key.withdrawn_at = now if withdrawn else None
+    api_key.revoked_at = now if revoked else None
     api_key.save()
     Client.objects.update(is_active=active)
     assert api_key.is_usable(now) is by_itself

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import start_job_token, start_key_session
-from credentials.models import ApiKey, IssuedSession, JobToken, KeySession
+from credentials.access.clients import start_access_token, start_job_token
+from credentials.models import AccessToken, ApiKey, IssuedSession, JobToken
 from credentials.operations.lookup import LIMIT, LOOK_UPS, Record, look_up
 from credentials.rules.identifiers import Kind, recognise
 from tests.credentials.ledger_rows import failed_row, issued_row
@@ -119,18 +119,18 @@ def test_product_is_found_with_its_clients_and_sessions(scene: Scene, now: datet
 def test_key_has_the_sessions_of_the_tokens_that_it_gave(
     scene: Scene, caller: Caller, now: datetime
 ) -> None:
-    start_key_session(caller=caller, now=now)
-    key_session = KeySession.objects.get()
-    issued_row(token_name=f"{caller.token_name}/{key_session.token_name}")
+    start_access_token(caller=caller, now=now)
+    access_token = AccessToken.objects.get()
+    issued_row(token_name=f"{caller.token_name}/{access_token.token_name}")
     issued_row(token_name=caller.token_name)
     key, *sessions = found(caller.token_name, now)
     assert (key.name, key.job) == (caller.token_name, "")
     assert len({session.token for session in sessions}) == 3
 
 
-def test_key_session_is_found_under_its_key(caller: Caller, now: datetime) -> None:
-    start_key_session(caller=caller, now=now)
-    name = KeySession.objects.get().token_name
+def test_access_token_is_found_under_its_key(caller: Caller, now: datetime) -> None:
+    start_access_token(caller=caller, now=now)
+    name = AccessToken.objects.get().token_name
     [record] = found(name, now)
     assert (record.name, record.client) == (f"{caller.token_name}/{name}", "ci")
 
@@ -191,7 +191,7 @@ def test_newest_sessions_are_given(caller: Caller, product: Product, now: dateti
 
 
 ENDS: dict[str, tuple[Callable[[datetime], object], str]] = {
-    "withdrawn": (lambda now: ApiKey.objects.update(withdrawn_at=now), "revoked"),
+    "revoked": (lambda now: ApiKey.objects.update(revoked_at=now), "revoked"),
     "expired": (lambda now: ApiKey.objects.update(expires_at=now), "expired"),
     "not yet": (lambda now: ApiKey.objects.update(expires_at=now + timedelta(hours=1)), "valid"),
 }

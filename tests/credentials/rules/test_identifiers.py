@@ -58,7 +58,7 @@ PASTES: dict[str, tuple[str, list[Kind], str]] = {
     "product or build": ("guide", SLUGS, ""),
     "build slug": ("v1.0", [Kind.BUILD_SLUG], ""),
     "name of a key": (KEY_NAME, [Kind.TOKEN], ""),
-    "name of a key session": ("ltds_y8jw59d6g3it", [Kind.TOKEN], ""),
+    "name of an access token": ("ltds_y8jw59d6g3it", [Kind.TOKEN], ""),
     "name of a job token": (JOB_NAME, [Kind.TOKEN], ""),
     "name in the ledger": (f"{KEY_NAME}/{JOB_NAME}", [Kind.TOKEN], ""),
     "whole token": (f"{KEY_NAME}_{SECRET}", [Kind.TOKEN], KEY_NAME),

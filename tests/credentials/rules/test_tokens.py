@@ -73,16 +73,16 @@ def test_tokens_are_never_alike() -> None:
 
 
 def test_only_the_sha256_of_the_secret_is_kept() -> None:
-    token = new_token(TokenKind.KEY_SESSION)
+    token = new_token(TokenKind.ACCESS_TOKEN)
     secret = token.text.reveal().rpartition("_")[2]
     assert token.digest == hashlib.sha256(secret.encode()).hexdigest()
     assert secret not in repr(token)
 
 
 def test_token_is_parsed_into_its_parts() -> None:
-    token = new_token(TokenKind.KEY_SESSION)
+    token = new_token(TokenKind.ACCESS_TOKEN)
     presented = parsed(token.text.reveal())
-    assert (presented.kind, presented.public_id) == (TokenKind.KEY_SESSION, token.public_id)
+    assert (presented.kind, presented.public_id) == (TokenKind.ACCESS_TOKEN, token.public_id)
     assert matches(presented, token.digest)
 
 

@@ -21,7 +21,7 @@ from credentials.errors import (
     SessionWithheld,
     StsUnreachable,
 )
-from credentials.models import ApiKey, Client, Delivery, Grant, IssuedSession, Registration
+from credentials.models import ApiKey, BuildOwner, Client, Delivery, Grant, IssuedSession
 from credentials.vending import issuing
 from credentials.vending.finishing import finish_build
 from credentials.vending.issuing import VendedSession, issue_session
@@ -106,7 +106,7 @@ def disable_client() -> None:
     Client.objects.update(is_active=False)
 
 
-def withdraw_key() -> None:
+def revoke_key() -> None:
     revoke_api_key(key=ApiKey.objects.get(), actor=command_line_user(), now=timezone.now())
 
 
@@ -117,10 +117,10 @@ MEANWHILE = {
         registered_at=timezone.now() - timedelta(hours=2), open_until=timezone.now()
     ),
     "disable the client": disable_client,
-    "withdraw the key": withdraw_key,
+    "revoke the key": revoke_key,
     "let the key expire": lambda: ApiKey.objects.update(expires_at=timezone.now()),
     "take the grant away": lambda: Grant.objects.all().delete(),
-    "take the build away": lambda: Registration.objects.all().delete(),
+    "take the build away": lambda: BuildOwner.objects.all().delete(),
     "close the row": lambda: IssuedSession.objects.update(
         status="failed", failure_code="x", completed_at=timezone.now()
     ),
@@ -205,7 +205,7 @@ def test_scope_that_differs_from_the_recorded_one_is_refused_before_sts(
 REFUSED = {
     "closed build": (lambda: finish(Build.objects.get()), BuildClosed),
     "no grant": (lambda: Grant.objects.all().delete(), ProductNotGranted),
-    "another's build": (lambda: Registration.objects.all().delete(), NotYourBuild),
+    "another's build": (lambda: BuildOwner.objects.all().delete(), NotYourBuild),
 }
 
 

@@ -10,9 +10,9 @@ from django.db import transaction
 
 from builds.models import Build, Product, Store
 from credentials.access.callers import Caller, Origin, authenticate
-from credentials.access.clients import start_key_session
+from credentials.access.clients import start_access_token
 from credentials.errors import SessionWithheld
-from credentials.models import Delivery, IssuedSession, KeySession
+from credentials.models import AccessToken, Delivery, IssuedSession
 from credentials.vending.issuing import VendedSession
 from tests.credentials.cells import cells
 from tests.fake_sts import FakeSts
@@ -25,7 +25,7 @@ Issue = Callable[..., VendedSession]
 
 @pytest.fixture
 def session_caller(caller: Caller, now: datetime) -> Caller:
-    token = start_key_session(caller=caller, now=now)
+    token = start_access_token(caller=caller, now=now)
     return authenticate(raw_token=token.reveal(), name=None, now=now)
 
 
@@ -96,14 +96,14 @@ def test_key_and_its_session_are_what_the_ledger_names(
     issue: Issue, session_caller: Caller
 ) -> None:
     issue(caller=session_caller)
-    key, session = session_caller.api_key, KeySession.objects.get()
+    key, session = session_caller.api_key, AccessToken.objects.get()
     assert IssuedSession.objects.get().token_name == f"{key}/{session}"
 
 
-def test_nothing_is_answered_when_the_key_session_ends_during_the_call(
+def test_nothing_is_answered_when_the_access_token_ends_during_the_call(
     issue: Issue, sts: FakeSts, session_caller: Caller
 ) -> None:
-    sts.during = lambda: KeySession.objects.all().delete()
+    sts.during = lambda: AccessToken.objects.all().delete()
     with pytest.raises(SessionWithheld):
         issue(caller=session_caller)
     assert IssuedSession.objects.get().status == "withheld"

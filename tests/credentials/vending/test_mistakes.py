@@ -10,7 +10,7 @@ from builds.models import Build, Store
 from builds.validators import validate_endpoint
 from credentials.access.callers import Caller
 from credentials.errors import CanaryHasKeys, ScopeChanged
-from credentials.operations.isolation.checking import register_canaries
+from credentials.operations.isolation.checking import register_probe_builds
 from credentials.vending.scope import scope_of
 from credentials.vending.sts import warm_up
 
@@ -56,5 +56,5 @@ def test_client_of_the_checks_must_have_no_key(
 ) -> None:
     make_caller("isolation-check")
     with pytest.raises(CanaryHasKeys):
-        register_canaries(store=store, now=timezone.now())
+        register_probe_builds(store=store, now=timezone.now())
     assert not Build.objects.exists()

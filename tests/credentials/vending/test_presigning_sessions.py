@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[], object], type[DomainError]]] = {
         lambda: delete_build(build_id=Build.objects.get().pk, now=timezone.now()),
         BuildClosed,
     ),
-    "key withdrawn": (end_the_key, SessionWithheld),
+    "key revoked": (end_the_key, SessionWithheld),
     "client disabled": (lambda: Client.objects.update(is_active=False), SessionWithheld),
 }
 

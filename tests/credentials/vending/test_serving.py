@@ -26,12 +26,12 @@ from credentials.errors import (
 )
 from credentials.models import (
     ApiKey,
+    BuildOwner,
     Client,
     Delivery,
     Grant,
     IssuedSession,
     JobToken,
-    Registration,
 )
 from credentials.operations.isolation.checking import request_check
 from credentials.rules.secret import Secret
@@ -144,7 +144,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
         BuildClosed,
     ),
     "no grant": (lambda: Grant.objects.all().delete(), ProductNotGranted),
-    "another's": (lambda: Registration.objects.all().delete(), NotYourBuild),
+    "another's": (lambda: BuildOwner.objects.all().delete(), NotYourBuild),
     "moved bucket": (lambda: Store.objects.update(bucket="elsewhere"), ScopeChanged),
 }
 
@@ -296,7 +296,7 @@ WHILE_WAITING: dict[str, tuple[Callable[[], Any], type[Exception]]] = {
     **{case: REFUSED[case] for case in ("deleted", "no grant")},
     "revoked": (lambda: IssuedSession.objects.update(status="withheld"), SessionWithheld),
     "key limited": (lambda: ApiKey.objects.update(all_products=False), SessionWithheld),
-    "key withdrawn": (lambda: ApiKey.objects.update(withdrawn_at=timezone.now()), SessionWithheld),
+    "key revoked": (lambda: ApiKey.objects.update(revoked_at=timezone.now()), SessionWithheld),
     "client disabled": (lambda: Client.objects.update(is_active=False), SessionWithheld),
 }
 

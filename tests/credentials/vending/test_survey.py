@@ -14,7 +14,7 @@ from builds.models import Build, Store
 from builds.services import Survey, delete_build
 from credentials.access.callers import Caller, Origin
 from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
-from credentials.models import Delivery, Grant, IssuedSession, Registration
+from credentials.models import BuildOwner, Delivery, Grant, IssuedSession
 from credentials.vending.finishing import survey_build
 from credentials.vending.issuing import issue_session, s3_client
 from credentials.vending.store_clients import UNATTENDED
@@ -241,7 +241,7 @@ def test_no_page_is_looked_at_after_its_time(
 
 REFUSALS: dict[str, tuple[Callable[[], object], type[Exception]]] = {
     "no grant": (lambda: Grant.objects.all().delete(), ProductNotGranted),
-    "another's build": (lambda: Registration.objects.all().delete(), NotYourBuild),
+    "another's build": (lambda: BuildOwner.objects.all().delete(), NotYourBuild),
     "closed build": (
         lambda: delete_build(
             build_id=Build.objects.get().pk, now=Build.objects.get().registered_at

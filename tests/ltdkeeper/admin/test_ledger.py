@@ -68,36 +68,36 @@ def test_new_key_is_shown_on_one_page_and_works(browser: Browser, caller: Caller
     assert not any(secret in shown for shown in pages)
 
 
-def test_making_and_withdrawing_a_key_is_in_the_admin_log_once_each(
+def test_making_and_revoking_a_key_is_in_the_admin_log_once_each(
     browser: Browser, caller: Caller
 ) -> None:
     make_key(browser, caller.client.pk)
     key = ApiKey.objects.get(label="nightly")
-    withdraw(browser, key, confirmed="yes")
+    revoke(browser, key, confirmed="yes")
     entries = LogEntry.objects.filter(object_id=str(key.pk), user__username="operator")
     assert sorted(entries.values_list("change_message", flat=True)) == [
         "Made a key for ci.",
-        "Withdrawn.",
+        "Revoked.",
     ]
 
 
-def withdraw(browser: Browser, key: ApiKey, **fields: str) -> Any:
-    data = {"action": "withdraw", "_selected_action": str(key.pk), **fields}
+def revoke(browser: Browser, key: ApiKey, **fields: str) -> Any:
+    data = {"action": "revoke", "_selected_action": str(key.pk), **fields}
     return browser.post(reverse(f"{KEYS}_changelist"), data)
 
 
-def test_withdrawing_asks_first(browser: Browser, api_key: ApiKey) -> None:
-    assert "cannot be undone" in withdraw(browser, api_key).content.decode()
+def test_revoking_asks_first(browser: Browser, api_key: ApiKey) -> None:
+    assert "cannot be undone" in revoke(browser, api_key).content.decode()
     api_key.refresh_from_db()
-    assert api_key.withdrawn_at is None
+    assert api_key.revoked_at is None
 
 
-def test_withdrawn_key_cannot_be_brought_back(browser: Browser, api_key: ApiKey) -> None:
-    withdraw(browser, api_key, confirmed="yes")
-    data = {"withdrawn_at_0": "", "withdrawn_at_1": "", "label": "again"}
+def test_revoked_key_cannot_be_brought_back(browser: Browser, api_key: ApiKey) -> None:
+    revoke(browser, api_key, confirmed="yes")
+    data = {"revoked_at_0": "", "revoked_at_1": "", "label": "again"}
     browser.post(reverse(f"{KEYS}_change", args=[api_key.pk]), data)
     api_key.refresh_from_db()
-    assert (api_key.withdrawn_at is not None, api_key.label) == (True, "")
+    assert (api_key.revoked_at is not None, api_key.label) == (True, "")
 
 
 def test_ledger_is_searched_by_what_a_row_names(browser: Browser, row: IssuedSession) -> None:

@@ -1,4 +1,4 @@
-"""Bugs of who may ask, and for what: ownership, grants, withdrawing, names given twice."""
+"""Bugs of who may ask, and for what: ownership, grants, revoking, names given twice."""
 
 from tests.proof.bugs.bug import bugs_in
 
@@ -61,12 +61,12 @@ OWNERSHIP_BUGS = (
     )
 )
 
-WITHDRAWING_BUGS = (
+REVOKING_BUGS = (
     bugs_in(
         "credentials/access/clients.py",
         "tests/credentials/access/test_keys.py",
-        withdrawing_does_nothing=("locked.withdrawn_at = now\n", "pass\n"),
-        key_session_outlives_its_key=("min(longest, caller.expires_at or longest)", "longest"),
+        revoking_does_nothing=("locked.revoked_at = now\n", "pass\n"),
+        access_token_outlives_its_key=("min(longest, caller.expires_at or longest)", "longest"),
     )
     | bugs_in(
         "credentials/access/clients.py",
@@ -81,9 +81,9 @@ WITHDRAWING_BUGS = (
         "credentials/access/callers.py",
         "tests/credentials/access/test_callers.py",
         ended_token_is_let_in=("        or not caller.is_alive(now)\n", ""),
-        key_session_outlives_its_withdrawn_key=(
+        access_token_outlives_its_revoked_key=(
             "(self.api_key is None or self.api_key.is_usable(now))",
-            "(self.api_key is None or self.key_session or self.api_key.is_usable(now))",
+            "(self.api_key is None or self.access_token or self.api_key.is_usable(now))",
         ),
     )
     | bugs_in(
@@ -94,7 +94,7 @@ WITHDRAWING_BUGS = (
     | bugs_in(
         "credentials/models/tokens.py",
         "tests/credentials/access/test_callers.py",
-        withdrawn_key_is_usable=("return self.withdrawn_at is None and (", "return ("),
+        revoked_key_is_usable=("return self.revoked_at is None and (", "return ("),
     )
     | bugs_in(
         "credentials/models/tokens.py",
@@ -139,4 +139,4 @@ FINDING_BUGS = bugs_in(
     ),
 )
 
-ACCESS_BUGS = OWNERSHIP_BUGS | WITHDRAWING_BUGS | REGISTERING_BUGS | FINDING_BUGS
+ACCESS_BUGS = OWNERSHIP_BUGS | REVOKING_BUGS | REGISTERING_BUGS | FINDING_BUGS

@@ -23,9 +23,9 @@ STAFF_BUGS = (
     | bugs_in(
         "ltdkeeper/admin/clients.py",
         ACTIONS,
-        anybody_withdraws_keys=(
-            '"Withdraw selected API keys", permissions=["change"]',
-            '"Withdraw selected API keys"',
+        anybody_revokes_keys=(
+            '"Revoke selected API keys", permissions=["change"]',
+            '"Revoke selected API keys"',
         ),
     )
     | bugs_in(

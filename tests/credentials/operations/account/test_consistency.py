@@ -46,7 +46,12 @@ def test_skew_is_judged(ahead: float) -> None:
 
 
 CEPH = "https://s3.example.org"
-PLACE = {"role_arn": ROLE, "region": REGION, "endpoint_url": "", "public_endpoint_url": ""}
+ENDPOINT_FIELDS = {
+    "role_arn": ROLE,
+    "region": REGION,
+    "endpoint_url": "",
+    "public_endpoint_url": "",
+}
 ENDPOINTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "AWS": ({}, []),
     "another store": ({"endpoint_url": CEPH}, []),
@@ -77,7 +82,7 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 def test_endpoints_are_judged() -> None:
     for case, (changes, ids) in ENDPOINTS.items():
-        found = judge_endpoints(**(PLACE | changes))
+        found = judge_endpoints(**(ENDPOINT_FIELDS | changes))
         assert [finding.rule for finding in found] == ids, case
 
 
@@ -234,19 +239,19 @@ SAYINGS: dict[str, tuple[Callable[[], Iterable[Finding]], str, str]] = {
         "timedatectl set-ntp true",
     ),
     "endpoint of AWS": (
-        lambda: judge_endpoints(**PLACE | {"endpoint_url": "https://s3.amazonaws.com"}),
+        lambda: judge_endpoints(**ENDPOINT_FIELDS | {"endpoint_url": "https://s3.amazonaws.com"}),
         "The store's endpoint is one of AWS's, https://s3.amazonaws.com.",
         "by the region.",
     ),
     "public endpoint": (
         lambda: judge_endpoints(
-            **PLACE | {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"}
+            **ENDPOINT_FIELDS | {"public_endpoint_url": "https://s3.us-west-2.amazonaws.com"}
         ),
         "Clients are sent to us-west-2, and the store is in eu-central-1.",
         "or empty it.",
     ),
     "partition": (
-        lambda: judge_endpoints(**PLACE | {"region": "cn-north-1"}),
+        lambda: judge_endpoints(**ENDPOINT_FIELDS | {"region": "cn-north-1"}),
         "The role is in aws, and cn-north-1 is not.",
         "of one partition.",
     ),

@@ -136,7 +136,7 @@ QUIET: dict[str, Situation] = {
         Client.objects.filter(pk=client.pk).update(is_active=False),
         session(build, client, expires_at=NOW),
     ],
-    "withdrawn key": lambda build, client: key(client, withdrawn_at=NOW - HOUR),
+    "revoked key": lambda build, client: key(client, revoked_at=NOW - HOUR),
     "key of a disabled client": lambda build, client: [
         key(client),
         Client.objects.filter(pk=client.pk).update(is_active=False),
@@ -147,8 +147,8 @@ QUIET: dict[str, Situation] = {
     "old key in use": lambda build, client: expiring_key(
         client, created_at=NOW - 2 * QUARTER, last_used_at=NOW - QUARTER
     ),
-    "unused key that is withdrawn": lambda build, client: expiring_key(
-        client, created_at=NOW - 2 * QUARTER, withdrawn_at=NOW - HOUR
+    "unused key that is revoked": lambda build, client: expiring_key(
+        client, created_at=NOW - 2 * QUARTER, revoked_at=NOW - HOUR
     ),
     "room for one build and one session more": with_limits(open_builds=2, sessions=3),
     "as many sessions, an hour ago": with_limits(

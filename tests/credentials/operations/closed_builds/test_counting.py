@@ -15,7 +15,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product, Store
-from builds.services import Count, record_count
+from builds.services import ObjectCount, record_count
 from credentials.models import IssuedSession
 from credentials.operations import closed_builds as walking
 from credentials.operations.closed_builds import count_build, count_builds
@@ -78,7 +78,7 @@ def test_second_run_has_nothing_to_do(make_build: MakeBuild, sts: FakeSts) -> No
 
 def test_who_counts_later_changes_nothing(make_build: MakeBuild, bucket: FakeStore) -> None:
     build = make_build(7)
-    first = Count(object_count=1, byte_count=7, newest_object_at=EPOCH)
+    first = ObjectCount(object_count=1, byte_count=7, newest_object_at=EPOCH)
     bucket.during = lambda: record_count(build_id=build.pk, count=first, now=EPOCH)
     bucket.objects[f"{build.root}/late"] = 1
     count_build(build)

@@ -11,7 +11,7 @@ from builds.services import delete_build
 from credentials.access.callers import Origin
 from credentials.errors import BuildInUse, ScopeChanged, SessionWithheld, StsThrottled
 from credentials.models import WRITING, Delivery, IssuedSession
-from credentials.operations.closed_builds import issue_inside_session
+from credentials.operations.closed_builds import issue_internal_session
 from credentials.vending.issuing import VendedSession
 from tests.credentials.operations.closed_builds.conftest import MakeBuild
 from tests.fake_sts import FakeSts
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def issue(build: Build, delivery: Delivery) -> VendedSession:
-    return issue_inside_session(
+    return issue_internal_session(
         build_id=build.pk, delivery=delivery, origin=Origin(agent="test"), now=timezone.now()
     )
 

@@ -22,7 +22,7 @@ from credentials.operations.account.obstacles import (
     Whose,
 )
 from credentials.operations.findings import Finding
-from credentials.operations.isolation.checking import Canaries
+from credentials.operations.isolation.checking import ProbeBuilds
 
 ACCOUNT = "123456789012"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/upload"
@@ -46,8 +46,8 @@ def make_examination(**changes: Any) -> Examination:
         for whose in (Whose.AUDITOR, Whose.VENDOR)
     )
     build = SimpleNamespace(root="guide/builds/v1", bucket_name="docs")
-    canaries = cast(Canaries, SimpleNamespace(own=build))
-    return Examination(store=store, canaries=canaries, auditor=auditor, vendor=vendor)
+    probes = cast(ProbeBuilds, SimpleNamespace(own=build))
+    return Examination(store=store, probes=probes, auditor=auditor, vendor=vendor)
 
 
 def stub(client: Any, **answers: Any) -> None:

@@ -1,4 +1,4 @@
-"""Key sessions and the ways to show a key: `name:key`, `key:` and Bearer; no cookie counts."""
+"""Access tokens and the ways to show a key: `name:key`, `key:` and Bearer; no cookie counts."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from credentials.access.callers import Caller
-from credentials.models import ApiKey, KeySession
+from credentials.models import AccessToken, ApiKey
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
 from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint
@@ -37,7 +37,7 @@ SHOWN: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("header", SHOWN.values(), ids=SHOWN)
-def test_key_and_key_session_are_taken_in_every_form(
+def test_key_and_access_token_are_taken_in_every_form(
     header: Callable[[str], str], send: Send, caller: Caller, token: str
 ) -> None:
     for raw_token in (raw_key(caller), token):
@@ -47,11 +47,11 @@ def test_key_and_key_session_are_taken_in_every_form(
 
 def test_each_asking_gives_another_token(send: Send, token: str) -> None:
     assert send(TOKEN).json()["token"] != token
-    assert KeySession.objects.count() == 2
+    assert AccessToken.objects.count() == 2
 
 
 def test_only_the_digest_of_a_token_is_kept(token: str) -> None:
-    row = KeySession.objects.values().get()
+    row = AccessToken.objects.values().get()
     assert token.rpartition("_")[2] not in str(row)
 
 
@@ -68,7 +68,7 @@ def later() -> Iterator[Callable[[float], None]]:
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(HALF_A_DAY - 1, 200), (HALF_A_DAY, 401)])
-def test_key_session_dies_at_its_expiry(
+def test_access_token_dies_at_its_expiry(
     later: Callable[[float], None], send: Send, seconds: int, status: int
 ) -> None:
     shown = basic(send(TOKEN).json()["token"], "")
@@ -76,7 +76,7 @@ def test_key_session_dies_at_its_expiry(
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == status
 
 
-def test_key_session_dies_with_its_keys_expiry(later: Callable[[float], None], send: Send) -> None:
+def test_access_token_dies_with_its_keys_expiry(later: Callable[[float], None], send: Send) -> None:
     ApiKey.objects.update(expires_at=timezone.now() + timedelta(minutes=5))
     shown = basic(send(TOKEN).json()["token"], "")
     later(299)
@@ -85,7 +85,7 @@ def test_key_session_dies_with_its_keys_expiry(later: Callable[[float], None], s
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=shown).status_code == 401
 
 
-def test_key_session_is_not_prolonged_by_asking_again(
+def test_access_token_is_not_prolonged_by_asking_again(
     later: Callable[[float], None], send: Send
 ) -> None:
     shown = basic(send(TOKEN).json()["token"], "")
@@ -95,13 +95,13 @@ def test_key_session_is_not_prolonged_by_asking_again(
     assert send(LIST_PRODUCTS, HTTP_AUTHORIZATION=basic(renewed, "")).status_code == 401
 
 
-def test_ended_key_sessions_are_swept_by_the_next(
+def test_ended_access_tokens_are_swept_by_the_next(
     later: Callable[[float], None], send: Send
 ) -> None:
     send(TOKEN)
     later(HALF_A_DAY + 1)
     send(TOKEN)
-    assert KeySession.objects.count() == 1
+    assert AccessToken.objects.count() == 1
 
 
 @pytest.fixture
