@@ -24,7 +24,7 @@ serve: $(DEMO) ## Leave the service running on PORT (default 8000) until Ctrl-C
 test: $(DEV) ## Run what takes a minute together; T=path runs that place, failed ones first
 	@$(PYTEST) $(if $(T),--failed-first $(T),$(PARALLEL) -m 'not slow')
 test-slow: $(DEV) ## Run the tests that start servers and other processes, the demo among them
-	@$(PYTEST) $(PARALLEL) -m slow tests
+	@$(PYTEST) $(PARALLEL) -m slow
 test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store

@@ -16,7 +16,7 @@ from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product, Store
-from credentials.access import throttling as brakes
+from credentials.access import throttling
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, create_client, make_api_key
 from credentials.access.registrations import register_owned_build
@@ -86,7 +86,7 @@ def _warm_store() -> None:
 def _fresh_throttles() -> None:
     """No test's wrong keys are held against the next test's."""
     cache.clear()
-    brakes.cooldown.clear()
+    throttling.cooldown.clear()
 
 
 class _SameThread(Executor):

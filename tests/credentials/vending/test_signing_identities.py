@@ -12,7 +12,7 @@ from credentials.errors import (
     PostSupportUnknown,
     VendorCredentialsMissing,
 )
-from credentials.vending import signing as identities
+from credentials.vending import signing
 from credentials.vending.signing import post_signer, signer_for_posts
 
 VENDOR, SIGNER = "AKIAVENDOR", "AKIASIGNER"
@@ -21,7 +21,7 @@ VENDOR, SIGNER = "AKIAVENDOR", "AKIASIGNER"
 @pytest.fixture(autouse=True)
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], object]:
     """The service's own AWS configuration; the vendor's key is in the environment."""
-    identities._boto_session.cache_clear()
+    signing._boto_session.cache_clear()
     file = tmp_path / "credentials"
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
