@@ -20,7 +20,7 @@ from tests.http.endpoints import ISSUE, TOKEN
 from tests.http.flows import FLOWS, Flows
 from tests.http.leaks import admin_pages, database_bytes, found, logs_as_deployed
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.fixture
@@ -56,7 +56,6 @@ def places(flows: Flows, logs: StringIO, browser: Browser) -> dict[str, bytes]:
 CLOSING = ("finish", "meet cut answers", "be withheld")  # after these the build is closed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
 @pytest.mark.parametrize("last", CLOSING)
 def test_no_flow_leaves_a_secret_behind(

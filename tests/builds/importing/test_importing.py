@@ -433,6 +433,7 @@ def bomb() -> bytes:
     return b"".join([*(packing.compress(b" " * 2**20) for _ in range(256)), packing.flush()])
 
 
+@pytest.mark.slow
 def test_answer_that_unpacks_to_too_much_is_not_unpacked(keeper: FakeKeeper) -> None:
     keeper.headers["Content-Encoding"] = "gzip"
     packed = bomb()
