@@ -23,10 +23,6 @@ SURVIVORS = {
         'text = json.dumps(document, separators=(",", ":"), )',
     ): _DEFAULT,
     (
-        "credentials.rules.account_documents.x__document",
-        'return json.dumps(document, separators=(",", ":"), )',
-    ): _DEFAULT,
-    (
         "credentials.rules.account_documents.x__vendor_reads",
         'account = role_arn.rpartition(":role/")[0]',
     ): _ONCE,

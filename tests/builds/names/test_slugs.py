@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from builds.names import (
     build_root,
+    escape_controls,
     has_controls,
     is_build_root,
     is_build_slug,
@@ -74,6 +75,10 @@ def test_control_character_is_found_wherever_it_is() -> None:
         f"{before}{each}{after}" for each in CONTROLS for before in ("", "a") for after in ("", "b")
     ]
     assert [text for text in texts if not has_controls(text)] == []
+
+
+def test_controls_are_written_as_in_json() -> None:
+    assert escape_controls("a\x1b[2J\u2028b \u00e9") == r"a\u001b[2J\u2028b " + "\u00e9"
 
 
 @given(st.characters())

@@ -131,6 +131,7 @@ PLACES = {
     "/": (f"{ROOT}/", ROOT),
     "a/": (f"{ROOT}/a/", f"{ROOT}/a"),
     "a/b/": (f"{ROOT}/a/b/", f"{ROOT}/a/b"),
+    "X/": (f"{ROOT}/X/", f"{ROOT}/X"),
 }
 
 

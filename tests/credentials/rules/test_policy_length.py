@@ -2,8 +2,12 @@
 
 import itertools
 
+import pytest
+
 from builds.models import ROOT_LENGTH, Build, Product, Store
 from builds.names import build_root, is_bucket_name, is_kms_key_arn, is_role_arn
+from credentials.errors import PolicyTooLarge
+from credentials.rules import policy
 from credentials.rules.policy import (
     MAX_POLICY_LENGTH,
     Scope,
@@ -52,7 +56,7 @@ def test_policy_of_the_longest_names_is_compact_ascii_that_fits() -> None:
             may_sync=sync,
             kms_key_arn=key,
         )
-        for text in [policy(scope) for policy in POLICIES]:
+        for text in [make(scope) for make in POLICIES]:
             assert len(text) <= MAX_POLICY_LENGTH == 2048, scope
             assert text.isascii(), scope
             assert not set(text) & set(" \t\r\n"), scope
@@ -69,3 +73,14 @@ def test_longest_policy_of_all_leaves_room() -> None:
     )
     length = len(session_policy(scope))
     assert length == 1576, f"the longest policy has {length} characters"
+
+
+def test_policy_that_does_not_fit_names_the_longest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy, "MAX_POLICY_LENGTH", 100)
+    scope = Scope(partition="aws", bucket="docs", root="guide/builds/1", may_list_bare_root=False)
+    with pytest.raises(PolicyTooLarge) as caught:
+        session_policy(scope)
+    assert caught.value.message == (
+        "The session policy would be over 2,048 characters. "
+        f"The longest name in it is the {scope.longest_name}."
+    )

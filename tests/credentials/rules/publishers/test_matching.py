@@ -110,7 +110,12 @@ def test_job_is_described_in_one_printable_line() -> None:
 
 
 AWS = "https://sts.amazonaws.com/"
-CLAIMS = {AWS: {"aws_account": "123", "a/b": "deep"}, "branch": "main", "list/": ["x"], "": {"": 1}}
+CLAIMS = {
+    AWS: {"aws_account": "123", "a/b": "deep"},
+    "branch": "main",
+    "list/": ["x"],
+    "": {"alone": 1},
+}
 FOUND = {
     "branch": "main",
     AWS: CLAIMS[AWS],
@@ -123,6 +128,7 @@ FOUND = {
     "nowhere/aws_account": None,
     "aws_account": None,
     "nowhere": None,
+    "alone": None,
 }
 
 
