@@ -41,8 +41,8 @@ mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the 
 test-all: test test-slow test-store test-clients test-postgres proof mutants ## Run all of these, one after the other
 
 ## Maintain
-check: check-static ## Run the static checks, and `make test` with coverage
-	@$(PYTEST) $(PARALLEL) -m 'not slow' --cov --cov-report=term-missing
+check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage
+	@$(PYTEST) $(PARALLEL) --cov --cov-report=term-missing
 check-static: $(DEV) docs ## Check format, lint, types, imports, migrations, deployment, API, documentation
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
