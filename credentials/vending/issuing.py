@@ -29,6 +29,9 @@ from credentials.vending.scope import duration_for, policy_for, scope_of
 from credentials.vending.store_clients import INTERACTIVE, AccessKey, Patience, store_client
 from credentials.vending.sts import USUAL, AssumedSession, assume_role
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 SESSION_NAME_LENGTH = 64
 AGENT_LENGTH = 255
 ADDRESS_LENGTH = 45
@@ -103,7 +106,7 @@ def plan_session(
     """The ledger row of a session before STS is asked, made from today's rows; not saved yet.
 
     The build was just found to be the caller's. Without a caller the session is the service's own
-    and counts for no client: only for its work on closed builds (`credentials/closed_builds`).
+    and counts for no client: only for its work on closed builds (`operations/closed_builds.py`).
     Raises BuildClosed, IsolationNotProven, DurationOutOfRange, ScopeChanged, PolicyTooLarge.
     """
     if caller and not build.is_open(now):
@@ -141,10 +144,6 @@ def require_isolation(*, store: Store) -> None:
     last = IsolationRun.objects.last_of(store)
     if last is None or not last.passed:
         raise IsolationNotProven
-
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 def right_to_session(caller: Caller, row: IssuedSession) -> "partial[bool]":

@@ -9,12 +9,13 @@ made anew is the same, and that its ledger row still says `issued`.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from functools import cache, partial
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, connection, connections
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import Q
 from django.utils import timezone
 from prometheus_client import Counter
@@ -145,7 +146,7 @@ def session_to_sign(
     """
     row = plan_to_serve(caller, build, delivery, origin, now)
     key, half = session_key(caller, row, signer), timedelta(seconds=row.duration_seconds / 2)
-    if again := serve_again(caller, key, row, now, remaining=half):
+    if again := serve_again(caller, key, row, now, remaining=half, lock=True):
         return again
     check_session_quota(caller=caller, now=now)
     vended = request_session(row, still_stands=right_to_session(caller, row), signer=signer)
@@ -201,16 +202,19 @@ def serve_again(
     now: datetime,
     *,
     remaining: timedelta = MINIMUM_REMAINING,
+    lock: bool = False,
 ) -> VendedSession | None:
-    """What is in memory for a planned session, where the caller's right is looked at once more.
+    """What is in memory for a planned session, where the caller's right is checked once more.
 
-    Raises SessionWithheld if the right has ended. Without locks: nothing is written here, and
-    hundreds at once would wait for each other.
+    Raises SessionWithheld if the right has ended. What is about to be signed lives for hours, so
+    there the right is locked: a client that is being disabled is waited for. Callers that only
+    waited are answered without locks, since hundreds at once would wait for each other.
     """
     if session_cache.get(key, now, remaining=remaining) is None:
         return None
-    if not right_to_session(caller, row)(now=now, lock=False):
-        raise SessionWithheld
+    with transaction.atomic(durable=True) if lock else nullcontext():
+        if not right_to_session(caller, row)(now=now, lock=lock):
+            raise SessionWithheld
     return _from_memory(key, row, now)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from builds.errors import BuildClosed, DomainError
@@ -117,6 +119,17 @@ def test_every_purpose_has_its_own(ask: Ask, sts: FakeSts, register: Callable[..
     ask(delivery=Delivery.URL)
     ask(build_id=register().pk)
     assert len(sts.requests) == 3
+
+
+def test_right_is_locked_before_a_kept_session_signs_again(ask: Ask) -> None:
+    """A client that is being disabled is waited for: what is signed lives for hours."""
+    ask()
+    with CaptureQueriesContext(connection) as captured:
+        ask()
+    texts = [query["sql"] for query in captured]
+    assert any(text.startswith("BEGIN") for text in texts)
+    is_locked = any("FOR NO KEY UPDATE" in text for text in texts)
+    assert is_locked is (connection.vendor == "postgresql")
 
 
 def test_another_key_of_the_client_is_not_served_it(ask: Ask, sts: FakeSts, caller: Caller) -> None:
