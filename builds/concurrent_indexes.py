@@ -34,6 +34,26 @@ class AddIndex(migrations.AddIndex):
             schema_editor.add_index(model, self.index, **how)
 
 
+class AlterFieldIndex(migrations.AlterField):
+    """Add or remove the index that a field has by itself (`db_index`), and nothing else of it.
+
+    Django's own operation copies the whole table on SQLite.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        model = to_state.apps.get_model(app_label, self.model_name)
+        field = model._meta.get_field(self.name)
+        how = {"concurrently": True} if _is_postgresql(schema_editor) else {}
+        with _without_lock_timeout(schema_editor):
+            for name in schema_editor._constraint_names(model, [field.column], index=True):  # noqa: SLF001
+                _drop(schema_editor, name)
+            if field.db_index:
+                sql = schema_editor._create_index_sql(model, fields=[field], **how)  # noqa: SLF001
+                schema_editor.execute(sql)
+
+
 def _drop(schema_editor: Any, name: str) -> None:
     how = "CONCURRENTLY " if _is_postgresql(schema_editor) else ""
     schema_editor.execute(f"DROP INDEX {how}IF EXISTS {name}")

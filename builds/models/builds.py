@@ -36,6 +36,20 @@ class BuildQuerySet(models.QuerySet["Build"]):
             finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
         )
 
+    def expired(self, now: datetime) -> "BuildQuerySet":
+        """Those whose time ran out before anybody finished them."""
+        return self.filter(
+            finished_at=None, deleted_at=None, superseded_at=None, open_until__lte=now
+        )
+
+    def uncounted(self) -> "BuildQuerySet":
+        """Finished, and not all of their objects were counted."""
+        return self.filter(finished_at__isnull=False, deleted_at=None, counted_at=None)
+
+    def foreign(self) -> "BuildQuerySet":
+        """Those that something else than a session wrote, until they are deleted."""
+        return self.filter(written_without_session=True, deleted_at=None)
+
     def closed(self, now: datetime) -> "BuildQuerySet":
         return self.exclude(
             finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
@@ -116,6 +130,21 @@ class Build(models.Model):
                 fields=["open_until"],
                 condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
                 name="build_open",
+            ),
+            models.Index(
+                fields=["-id"],
+                condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
+                name="build_unfinished",
+            ),
+            models.Index(
+                fields=["-id"],
+                condition=Q(finished_at__isnull=False, deleted_at=None, counted_at=None),
+                name="build_uncounted",
+            ),
+            models.Index(
+                fields=["-id"],
+                condition=Q(written_without_session=True, deleted_at=None),
+                name="build_foreign",
             ),
         ]
         constraints: ClassVar = [

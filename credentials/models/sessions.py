@@ -9,7 +9,7 @@ from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
 from credentials.models.clients import Client
-from credentials.rules.durations import REFRESHING_FLOOR
+from credentials.rules.durations import REFRESHING_FLOOR, STUCK_AFTER
 
 
 def new_ledger_id() -> str:
@@ -43,11 +43,28 @@ INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
     """Ledger rows, read as adjectives."""
 
+    def in_state(self, state: "IssuedSession.State", now: datetime) -> "IssuedSessionQuerySet":
+        """The rows that `IssuedSession.state` calls so at a moment."""
+        states, statuses = IssuedSession.State, IssuedSession.Status
+        early = now - STUCK_AFTER
+        condition = {
+            states.ACTIVE: Q(status=statuses.ISSUED, expires_at__gt=now),
+            states.EXPIRED: Q(status=statuses.ISSUED, expires_at__lte=now),
+            states.FAILED: Q(status=statuses.FAILED),
+            states.WITHHELD: Q(status=statuses.WITHHELD),
+            states.STUCK: Q(status=statuses.REQUESTED, requested_at__lt=early),
+            states.REQUESTED: Q(status=statuses.REQUESTED, requested_at__gte=early),
+        }[state]
+        return self.filter(condition)
+
     def issued(self) -> "IssuedSessionQuerySet":
         return self.filter(status=IssuedSession.Status.ISSUED)
 
     def active(self, now: datetime) -> "IssuedSessionQuerySet":
-        return self.issued().filter(expires_at__gt=now)
+        return self.in_state(IssuedSession.State.ACTIVE, now)
+
+    def expired(self, now: datetime) -> "IssuedSessionQuerySet":
+        return self.in_state(IssuedSession.State.EXPIRED, now)
 
     def reusable(self, now: datetime) -> "IssuedSessionQuerySet":
         """Those that may be served again: whatever ends a session early takes it out of here."""
@@ -56,14 +73,29 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
     def failed(self) -> "IssuedSessionQuerySet":
         return self.filter(status=IssuedSession.Status.FAILED)
 
-    def requested(self) -> "IssuedSessionQuerySet":
-        return self.filter(status=IssuedSession.Status.REQUESTED)
+    def withheld(self) -> "IssuedSessionQuerySet":
+        return self.filter(status=IssuedSession.Status.WITHHELD)
+
+    def stuck(self, now: datetime) -> "IssuedSessionQuerySet":
+        return self.in_state(IssuedSession.State.STUCK, now)
+
+    def requested(self, now: datetime) -> "IssuedSessionQuerySet":
+        """Those whose outcome may still come."""
+        return self.in_state(IssuedSession.State.REQUESTED, now)
 
     def since(self, moment: datetime) -> "IssuedSessionQuerySet":
         return self.filter(requested_at__gte=moment)
 
     def writing(self) -> "IssuedSessionQuerySet":
         return self.filter(delivery__in=WRITING)
+
+    def internal(self) -> "IssuedSessionQuerySet":
+        """Those that this service issued to itself: to list, to check, to remove."""
+        return self.filter(delivery__in=INTERNAL)
+
+    def for_builds(self) -> "IssuedSessionQuerySet":
+        """Those that were asked for by a caller."""
+        return self.exclude(delivery__in=INTERNAL)
 
     def for_build(self, build: Build) -> "IssuedSessionQuerySet":
         return self.filter(build=build)
@@ -82,6 +114,16 @@ class IssuedSession(models.Model):
         FAILED = "failed"
         WITHHELD = "withheld"
 
+    class State(models.TextChoices):
+        """What a row is to people at a moment; what was issued is never just that."""
+
+        ACTIVE = "active"
+        EXPIRED = "expired"
+        FAILED = "failed"
+        WITHHELD = "withheld"
+        STUCK = "stuck"
+        REQUESTED = "requested"
+
     id = models.CharField(
         "ledger id", primary_key=True, max_length=26, default=new_ledger_id, editable=False
     )
@@ -89,12 +131,23 @@ class IssuedSession(models.Model):
     failure_code = models.CharField(max_length=64, blank=True)
     delivery = models.CharField(max_length=10, choices=Delivery)
 
-    store = models.ForeignKey(Store, null=True, on_delete=models.SET_NULL, related_name="+")
+    # Their indexes are those below, which have the rows in the order of lists.
+    store = models.ForeignKey(
+        Store, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     build = models.ForeignKey(
-        Build, null=True, on_delete=models.SET_NULL, related_name="issued_sessions"
+        Build,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="issued_sessions",
+        db_index=False,
     )
     client = models.ForeignKey(
-        Client, null=True, on_delete=models.SET_NULL, related_name="issued_sessions"
+        Client,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="issued_sessions",
+        db_index=False,
     )
     store_name = models.CharField(max_length=50)
     product_slug = models.CharField(max_length=63)
@@ -138,9 +191,17 @@ class IssuedSession(models.Model):
             models.Index(fields=["sts_request_id"], name="session_sts_request"),
             models.Index(fields=["product_slug", "-id"], name="session_of_product"),
             models.Index(fields=["token_name", "-id"], name="session_of_token"),
+            models.Index(fields=["store", "-id"], name="session_of_store"),
+            models.Index(fields=["build", "-id"], name="session_of_build"),
+            models.Index(fields=["client", "-id"], name="session_of_client"),
             models.Index(fields=["client", "requested_at"], name="session_client_recent"),
             models.Index(fields=["status", "expires_at"], name="session_by_expiry"),
             models.Index(fields=["requested_at", "status"], name="session_by_request"),
+            models.Index(
+                fields=["status", "-id"],
+                condition=Q(status__in=["failed", "withheld"]),
+                name="session_in_vain",
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -182,6 +243,16 @@ class IssuedSession(models.Model):
 
     def __str__(self) -> str:
         return self.session_name
+
+    def state(self, now: datetime) -> "IssuedSession.State":
+        """What it is at a moment."""
+        if self.status == self.Status.REQUESTED:
+            is_late = now - self.requested_at > STUCK_AFTER
+            return self.State.STUCK if is_late else self.State.REQUESTED
+        if self.status != self.Status.ISSUED:
+            return self.State(self.status)
+        is_over = self.expires_at is not None and self.expires_at <= now
+        return self.State.EXPIRED if is_over else self.State.ACTIVE
 
     @property
     def existing_build(self) -> Build:

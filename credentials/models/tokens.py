@@ -114,7 +114,9 @@ class JobToken(models.Model):
     It came from an API key or from a trusted publisher, and dies with what it came from.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="job_tokens")
+    client = models.ForeignKey(
+        Client, on_delete=models.PROTECT, related_name="job_tokens", db_index=False
+    )
     api_key = models.ForeignKey(
         ApiKey, null=True, on_delete=models.PROTECT, related_name="job_tokens"
     )
@@ -135,7 +137,10 @@ class JobToken(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["secret_sha256"], name="job_token_by_secret")]
+        indexes: ClassVar = [
+            models.Index(fields=["secret_sha256"], name="job_token_by_secret"),
+            models.Index(fields=["client", "-id"], name="job_token_of_client"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(expires_at__gt=F("created_at")), name="job_token_expires"

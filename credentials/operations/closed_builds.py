@@ -213,18 +213,13 @@ def _add_up(build: Build, entries: Iterable[Any], before: Outcome | None = None)
 COUNTING = Origin(agent="ltdkeeper count_builds")
 
 
-def uncounted_builds() -> BuildQuerySet:
-    """Builds that are finished and not deleted, and were never counted as a whole."""
-    return Build.objects.exclude(finished_at=None).filter(deleted_at=None, counted_at=None)
-
-
 def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outcome]:
-    """Count each of them with a ledgered session that may only list it.
+    """Count each uncounted build with a ledgered session that may only list it.
 
     With an auditor, the types of some pages are looked at too: in stores without sync, no session
     may read.
     """
-    return each_build(uncounted_builds(), partial(count_build, auditor=auditor))
+    return each_build(Build.objects.uncounted(), partial(count_build, auditor=auditor))
 
 
 def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:

@@ -12,8 +12,6 @@ WRAPPING: Any = {"width": WIDTH, "break_long_words": False, "break_on_hyphens": 
 MARGIN = " " * 8
 # What a line begins with that stays in one piece: a command, a statement of a policy.
 WHOLE = ("manage.py ", "+ ", "- ")
-# The longest that issuing can take: two STS attempts, two lock waits, and room.
-STUCK_AFTER = timedelta(minutes=2)
 # A store's clock may be a little ahead of ours.
 EXPIRY_TOLERANCE = timedelta(minutes=1)
 UNUSED_AFTER = timedelta(days=90)
@@ -84,11 +82,6 @@ def indented(text: str, margin: str = MARGIN) -> Iterator[str]:
             yield from textwrap.wrap(
                 line, initial_indent=margin, subsequent_indent=margin, **WRAPPING
             )
-
-
-def is_stuck(*, requested_at: datetime, now: datetime) -> bool:
-    """Whether a row without an outcome is older than any request can be."""
-    return now - requested_at > STUCK_AFTER
 
 
 def is_too_long(*, requested_at: datetime, expires_at: datetime, longest_seconds: int) -> bool:

@@ -1,6 +1,7 @@
-"""How long a session lives, in seconds. Pure."""
+"""How long a session lives, in seconds, and how long issuing one can take. Pure."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from credentials.errors import DurationOutOfRange
 
@@ -9,6 +10,8 @@ SESSION_MINIMUM = 900
 REFRESHING_MINIMUM = 1800
 # Nor is one served again with this or less left: a minute above those 15.
 REFRESHING_FLOOR = 960
+# The longest that issuing can take: two STS attempts, two lock waits, and room.
+STUCK_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, kw_only=True)

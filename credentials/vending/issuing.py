@@ -221,7 +221,8 @@ def _assume(row: IssuedSession, patience: Patience) -> AssumedSession:
 def _record_failure(row: IssuedSession, err: DomainError) -> None:
     """Best effort: a row that cannot be updated stays `requested`, which the audit reports."""
     try:
-        IssuedSession.objects.requested().filter(pk=row.pk).update(
+        unfinished = IssuedSession.objects.filter(pk=row.pk, status=IssuedSession.Status.REQUESTED)
+        unfinished.update(
             status=IssuedSession.Status.FAILED,
             failure_code=err.code,
             completed_at=timezone.now(),

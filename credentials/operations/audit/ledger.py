@@ -15,7 +15,6 @@ from credentials.operations.findings import (
     EXPIRY_TOLERANCE,
     Finding,
     Rule,
-    is_stuck,
     is_too_long,
     is_unused,
     outlives_its_build,
@@ -48,15 +47,14 @@ def longest_in_use(now: datetime) -> timedelta:
 
 
 def _stuck_rows(now: datetime) -> Iterator[Finding]:
-    for row in IssuedSession.objects.requested().iterator(CHUNK):
-        if is_stuck(requested_at=row.requested_at, now=now):
-            yield Finding(
-                rule=Rule.STUCK,
-                subject=row.pk,
-                what=f"Requested {row.requested_at:%F %T} UTC, no outcome recorded: the process "
-                "died or lost its database.",
-                change=f"Look for {row.session_name} in the store's own log.",
-            )
+    for row in IssuedSession.objects.stuck(now).iterator(CHUNK):
+        yield Finding(
+            rule=Rule.STUCK,
+            subject=row.pk,
+            what=f"Requested {row.requested_at:%F %T} UTC, no outcome recorded: the process "
+            "died or lost its database.",
+            change=f"Look for {row.session_name} in the store's own log.",
+        )
 
 
 def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
@@ -109,8 +107,7 @@ def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
 
 
 def _foreign_writes() -> Iterator[Finding]:
-    marked = Build.objects.filter(written_without_session=True, deleted_at=None)
-    for build in marked.iterator(CHUNK):
+    for build in Build.objects.foreign().iterator(CHUNK):
         yield Finding(
             rule=Rule.FOREIGN_WRITE,
             subject=build.root,

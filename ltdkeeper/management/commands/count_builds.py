@@ -3,8 +3,8 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from builds.models import Store
-from credentials.operations.closed_builds import count_builds, uncounted_builds
+from builds.models import Build, Store
+from credentials.operations.closed_builds import count_builds
 from credentials.operations.leases import only_run
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
@@ -36,7 +36,7 @@ class Command(ServiceCommand):
         is_json = options["format"] == "json"
         auditor = auditor_session(options["profile"])
         with only_run("count_builds"):
-            outcomes = with_progress(count_builds(auditor), uncounted_builds().count())
+            outcomes = with_progress(count_builds(auditor), Build.objects.uncounted().count())
             totals = report_builds(self, outcomes, is_json=is_json)
         if not is_json:
             self.stdout.write(

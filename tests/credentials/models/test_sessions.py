@@ -119,23 +119,40 @@ def four(db: None) -> dict[str, IssuedSession]:
 
 def test_rows_are_found_by_status(four: dict[str, IssuedSession]) -> None:
     rows = IssuedSession.objects.all()
-    assert [rows.requested().get(), rows.issued().get(), rows.failed().get()] == [
-        four["requested"],
-        four["issued"],
-        four["failed"],
-    ]
+    found = [rows.issued().get(), rows.failed().get(), rows.withheld().get()]
+    assert found == [four["issued"], four["failed"], four["withheld"]]
 
 
-# seconds from now to expiry -> active
-ACTIVE = {"a second left": (1, True), "over this moment": (0, False), "over": (-1, False)}
+State = IssuedSession.State
+LONG_AGO, JUST_NOW = NOW - timedelta(seconds=121), NOW - timedelta(minutes=2)
+# A row of each state, at the ends of the states -> the state that it is in
+STATES: dict[str, tuple[Make, dict[str, Any], IssuedSession.State]] = {
+    "a second left": (issued_row, {"expires_at": NOW + timedelta(seconds=1)}, State.ACTIVE),
+    "over this moment": (issued_row, {"expires_at": NOW}, State.EXPIRED),
+    "failed": (failed_row, {}, State.FAILED),
+    "withheld": (issued_row, {"status": "withheld"}, State.WITHHELD),
+    "two minutes without an outcome": (requested_row, {"requested_at": JUST_NOW}, State.REQUESTED),
+    "a second more": (requested_row, {"requested_at": LONG_AGO}, State.STUCK),
+}
 
 
-@pytest.mark.parametrize("case", ACTIVE)
-def test_active_rows_are_issued_and_not_yet_over(case: str, four: dict[str, IssuedSession]) -> None:
-    seconds, active = ACTIVE[case]
-    filled = IssuedSession.objects.exclude(expires_at=None)
-    filled.update(expires_at=NOW + timedelta(seconds=seconds))
-    assert list(IssuedSession.objects.active(NOW)) == ([four["issued"]] if active else [])
+@pytest.mark.parametrize("case", STATES)
+def test_row_is_in_one_state_and_found_by_it(case: str, db: None) -> None:
+    make, fields, expected = STATES[case]
+    row = make(**fields)
+    assert row.state(NOW) is expected
+    rows = IssuedSession.objects.all()
+    assert [state for state in State if rows.in_state(state, NOW).exists()] == [expected]
+
+
+def test_each_state_has_a_row_here() -> None:
+    assert {state for _, _, state in STATES.values()} == set(State)
+
+
+def test_states_that_pass_have_methods_of_their_names(db: None) -> None:
+    made = {state: make(**fields) for make, fields, state in STATES.values()}
+    for state in (State.ACTIVE, State.EXPIRED, State.STUCK, State.REQUESTED):
+        assert getattr(IssuedSession.objects.all(), state)(NOW).get() == made[state]
 
 
 def test_rows_since_a_moment_include_it(db: None) -> None:
@@ -152,6 +169,9 @@ def test_sessions_that_can_write_are_those_handed_out(db: None) -> None:
         issued_row(delivery=delivery)
     writing = IssuedSession.objects.all().writing()
     assert {row.delivery for row in writing} == HANDED_OUT == set(WRITING)
+    rows = IssuedSession.objects.all()
+    assert {row.delivery for row in rows.internal()} == {"list", "probe", "clean"}
+    assert {row.delivery for row in rows.for_builds()} == HANDED_OUT
 
 
 def test_rows_are_found_by_build(register: Callable[..., Build]) -> None:

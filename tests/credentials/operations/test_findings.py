@@ -12,7 +12,6 @@ from credentials.operations.findings import (
     count,
     finding_lines,
     indented,
-    is_stuck,
     is_too_long,
     is_unused,
     outlives_its_build,
@@ -64,15 +63,6 @@ def test_findings_are_counted_by_severity() -> None:
 
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-STUCK = {"just asked": (0, False), "two minutes": (120, False), "a second more": (121, True)}
-
-
-@pytest.mark.parametrize("case", STUCK)
-def test_row_without_outcome_is_stuck_after_two_minutes(case: str) -> None:
-    seconds, expected = STUCK[case]
-    assert is_stuck(requested_at=NOW - timedelta(seconds=seconds), now=NOW) is expected
-
 
 # seconds it lives, the longest allowed -> finding
 LENGTHS = {
