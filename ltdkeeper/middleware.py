@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,12 +14,16 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, HttpResponse, parse_cookie
+from django.utils import timezone
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.functional import cached_property
 from django.utils.http import parse_header_parameters
+from rest_framework.response import Response
 from ulid import ULID
 
 from builds.names import has_controls
+from credentials.access.refusals import TOO_MANY_LOGINS, RefusedCall, refusals
+from ltdkeeper.api.authentication import named_token
 from ltdkeeper.api.origins import caller_address
 from ltdkeeper.api.problems import problem_response
 
@@ -27,6 +32,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 HEALTH_PATHS = {"/livez", "/readyz"}
 # What people open in a browser, and all that knows sessions.
 PAGES = re.compile(r"/admin(/.*)?|/docs/", re.DOTALL)
+REFUSED = {401, 403, 409, 429}
+PRODUCT_ASKED_FOR = re.compile(r"(?:^|&)product=([a-z0-9-]{2,63})(?![^&])", re.ASCII)
 LONGEST_PATH = 2000
 LONGEST_CONTENT_TYPE = 500
 NOWHERE = "/-"
@@ -74,10 +81,41 @@ class GuardedRequest(WSGIRequest):
         )
 
 
-def request_log(get_response: GetResponse) -> GetResponse:
-    """One line a request, bound to an id that every other line of the request carries.
+def count_refusal(request: HttpRequest, response: HttpResponse, address: str) -> None:
+    """Count a refused call in memory: who named which token, and for which product or build."""
+    match = request.resolver_match
+    names = match.kwargs if match else {}
+    refusals.add(
+        RefusedCall(
+            address=address,
+            reason=_reason(response),
+            token_name=named_token(request.META.get("HTTP_AUTHORIZATION", "")),
+            product_slug=names.get("slug") or _product_asked_for(request),
+            build_id=names.get("build_id"),
+        ),
+        now=timezone.now(),
+    )
 
-    The query string is left out: presigned addresses carry their signature there.
+
+def _reason(response: HttpResponse) -> str:
+    """The problem's code; pages of the admin have none."""
+    if isinstance(response, Response):
+        return str(response.data["code"])
+    is_throttled = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    return TOO_MANY_LOGINS if is_throttled else "forbidden"
+
+
+def _product_asked_for(request: HttpRequest) -> str:
+    """Of a query, without reading the rest of it, which may be anything."""
+    found = PRODUCT_ASKED_FOR.search(request.META.get("QUERY_STRING", ""))
+    return found[1] if found else ""
+
+
+def request_log(get_response: GetResponse) -> GetResponse:
+    """One line a request, and a count of those that are refused.
+
+    The line is bound to an id that every other line of the request carries. The query string is
+    left out: presigned addresses carry their signature there.
     """
 
     def middleware(request: HttpRequest) -> HttpResponse:
@@ -85,13 +123,16 @@ def request_log(get_response: GetResponse) -> GetResponse:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.monotonic()
         response = get_response(request)
+        address = caller_address(request)
+        if response.status_code in REFUSED:
+            count_refusal(request, response, address)
         log.info(
             "request",
             method=request.method,
             path=request.path,
             status=response.status_code,
             milliseconds=round((time.monotonic() - started) * 1000, 1),
-            address=caller_address(request),
+            address=address,
         )
         response["X-Request-ID"] = request_id
         structlog.contextvars.clear_contextvars()

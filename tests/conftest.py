@@ -16,7 +16,7 @@ from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
 from builds.models import Build, Product, Store
-from credentials.access import throttling
+from credentials.access import refusals, throttling
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, create_client, make_api_key
 from credentials.access.registrations import register_owned_build
@@ -87,6 +87,15 @@ def _fresh_throttles() -> None:
     """No test's wrong keys are held against the next test's."""
     cache.clear()
     throttling.cooldown.clear()
+
+
+@pytest.fixture(autouse=True)
+def _unwritten_refusals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refused calls are written when a test says so, and not by a thread."""
+    monkeypatch.setattr(refusals, "_write_soon", lambda _write: None)
+    refusals.refusals.take()
+    yield
+    refusals.refusals.take()
 
 
 class _SameThread(Executor):

@@ -1,7 +1,8 @@
-"""The rows of `credentials`: callers and their tokens, trusted publishers, the ledger, runs."""
+"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, runs, refusals."""
 
 from credentials.models.clients import Client, Grant
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
+from credentials.models.refusals import Refusal
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
 from credentials.models.sessions import (
     INTERNAL,
@@ -35,6 +36,7 @@ __all__ = [
     "JobToken",
     "Lease",
     "OidcIssuer",
+    "Refusal",
     "TrustedPublisher",
     "UsedIdentityToken",
     "last_verdicts",

@@ -36,10 +36,15 @@ class StoreAdmin(KeeperAdmin):
             obj.forget_what_was_tried(form.changed_data)
         super().save_model(request, obj, form, change)
 
-    @admin.action(description="Request a check of isolation", permissions=["change"])
+    def has_check_permission(self, request: HttpRequest) -> bool:
+        """What Django asks for actions with the permission `check`."""
+        return bool(request.user.has_perm("credentials.add_isolationrun"))
+
+    @admin.action(description="Request a check of isolation", permissions=["change", "check"])
     def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:
         for store in queryset:
             request_check(store=store, now=timezone.now(), actor_id=request.user.pk)
+            self.log_change(request, store, "Requested a check of isolation.")
         message = f"{len(queryset)} requested: `manage.py check_isolation --requested` makes them."
         self.message_user(request, message)
 

@@ -1,4 +1,4 @@
-"""The admin's site: its throttled login, and a front page with what the ledger says about today."""
+"""The admin's site: its addresses, and a front page with what the ledger says about today."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,39 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.contrib.admin.forms import AdminAuthenticationForm
-from django.core.exceptions import BadRequest, ValidationError
+from django.core.exceptions import BadRequest
 from django.db.models import Count, Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-
-from credentials.access.throttling import Throttle, count_failure, take_back
-from ltdkeeper.api.origins import caller_address
-
-# Logging into the admin, throttled.
-#
-# A password can be guessed, an API key cannot. So unlike there, an address with too many failures
-# has to wait before its next password is looked at, right or not. Each is counted before it is
-# looked at: of any number at once, no more than the limit reach the slow hash.
-
-TOO_MANY = "Too many failed logins from your address. Try again in %(seconds)s seconds."
-
-
-class BrakedLoginForm(AdminAuthenticationForm):
-    """Django's form; `seconds_to_wait` is set where it did not look at the password."""
-
-    seconds_to_wait: int | None = None
-
-    def clean(self) -> dict[str, Any]:
-        now = timezone.now()
-        address = caller_address(self.request) if self.request else ""
-        self.seconds_to_wait = count_failure(throttle=Throttle.LOGIN, address=address, now=now)
-        if self.seconds_to_wait:
-            raise ValidationError(TOO_MANY, params={"seconds": self.seconds_to_wait})
-        cleaned = super().clean()
-        take_back(throttle=Throttle.LOGIN, address=address, now=now)
-        return cleaned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +60,7 @@ class KeeperAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The login page; 429 with `Retry-After` where a password was not looked at."""
+        from ltdkeeper.admin.login import BrakedLoginForm  # noqa: PLC0415 - as above
 
         self.login_form = BrakedLoginForm
         response = super().login(request, extra_context)

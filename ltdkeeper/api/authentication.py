@@ -16,6 +16,7 @@ from credentials.access.callers import Caller, authenticate
 from credentials.access.throttling import Throttle, count_failure
 from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.rules.secret import Secret
+from credentials.rules.tokens import parse_token
 from ltdkeeper.api.origins import caller_address
 
 REALM = 'Basic realm="ltdkeeper"'
@@ -61,6 +62,18 @@ def too_many_failures(request: Request) -> TooManyFailures | None:
 def presented_token(request: Request) -> Secret:
     """The token that an authenticated request showed, as it was sent."""
     return Secret(_read(request.META["HTTP_AUTHORIZATION"])[1])
+
+
+def named_token(header: str) -> str:
+    """The token that a header names, such as `ltdk_y8jw59d6g3it`; empty where there is none.
+
+    Nobody has verified that the caller has its secret, nor that it exists.
+    """
+    try:
+        presented = parse_token(_read(header)[1])
+    except AuthenticationFailed:
+        return ""
+    return f"{presented.kind}_{presented.public_id}" if presented else ""
 
 
 def _caller_of(header: str, address: str, now: datetime) -> Caller:

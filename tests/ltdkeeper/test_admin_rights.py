@@ -21,7 +21,14 @@ from django.urls import URLPattern, URLResolver, resolve, reverse
 
 from builds.models import Build, Store
 from credentials.access.clients import start_job_token
-from credentials.models import ApiKey, Client, IssuedSession, OidcIssuer, TrustedPublisher
+from credentials.models import (
+    ApiKey,
+    Client,
+    IssuedSession,
+    OidcIssuer,
+    Refusal,
+    TrustedPublisher,
+)
 from credentials.operations.isolation.checking import request_check
 
 pytestmark = pytest.mark.django_db
@@ -59,15 +66,20 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "credentials/jobtoken": (READ, NOBODY, NOBODY),
     "credentials/isolationrun": (READ, NOBODY, NOBODY),
     "credentials/issuedsession": (READ, NOBODY, NOBODY),
+    "credentials/refusal": (READ, NOBODY, NOBODY),
     "credentials/oidcissuer": (READ, ("add",), ("delete",)),
     "credentials/trustedpublisher": (READ, ("add",), NOBODY),
     "auth/user": (READ, SUPERUSERS, NOBODY),  # Django asks for two permissions to add one
     "auth/group": (READ, SUPERUSERS, SUPERUSERS),
 }
 EXTRA: dict[str, tuple[str, ...]] = {"auth/user/<id>/password/": ("auth.change_user",)}
+CHECK = "credentials.add_isolationrun"
 SWITCH = {"disable": ("change",), "enable": ("change",)}
 ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    "builds/store": {"check_isolation": ("change",), "delete_selected": ("delete",)},
+    "builds/store": {
+        "check_isolation": ("change", CHECK),
+        "delete_selected": ("delete",),
+    },
     "builds/product": {
         "allow_sync": ("change",),
         "limit_to_upload": ("change",),
@@ -79,6 +91,7 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "credentials/jobtoken": {"end": ("change",)},
     "credentials/isolationrun": {},
     "credentials/issuedsession": {},
+    "credentials/refusal": {},
     "credentials/oidcissuer": {
         **SWITCH,
         "fetch_keys": ("change",),
@@ -115,7 +128,8 @@ def opened_by() -> dict[str, set[str]]:
 
 def whole(model: str, names: tuple[str, ...]) -> set[str]:
     app, name = model.split("/")
-    return {each if each in SUPERUSERS else f"{app}.{each}_{name}" for each in names}
+    plain = {each for each in names if each in SUPERUSERS or "." in each}
+    return plain | {f"{app}.{each}_{name}" for each in set(names) - plain}
 
 
 @pytest.fixture
@@ -145,6 +159,7 @@ def rows(build: Build, now: datetime, client_row: Client) -> dict[str, Model]:
     found: list[Model] = [
         *(build.product.store, build.product, build, client_row, ApiKey.objects.all()[0]),
         *(token, request_check(store=build.product.store, now=now), session, issuer, rule),
+        Refusal.objects.create(hour=now, network="192.0.2.7", reason="x", calls=1, last_at=now),
         *(User.objects.create_user("somebody"), Group.objects.create(name="readers")),
     ]
     return {f"{row._meta.app_label}/{row._meta.model_name}": row for row in found}

@@ -1,0 +1,86 @@
+"""Refused calls in the admin: totals by address, client and reason, and sentences about them."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
+
+from credentials.access.refusals import Count, RefusedCall, write_refusals
+from credentials.models import ApiKey
+from ltdkeeper.admin.refusals import busy_addresses, refused_calls_of
+
+pytestmark = pytest.mark.django_db
+
+LIST = "admin:credentials_refusal_changelist"
+PROBE, JOB = "203.0.113.9", "192.0.2.7"
+
+
+@pytest.fixture
+def refused(api_key: ApiKey, now: datetime) -> None:
+    """Twelve wrong keys from one address, nine refused writes of a job, and one of last week."""
+    wrong = RefusedCall(PROBE, "invalid_credentials")
+    write = RefusedCall(JOB, "build_closed", api_key.token_name, "guide")
+    write_refusals({wrong: Count(12, now), write: Count(9, now)}, now=now)
+    write_refusals(
+        {wrong._replace(reason="forbidden"): Count(77, now - timedelta(days=7))}, now=now
+    )
+
+
+def shown(browser: Browser, **query: str) -> str:
+    return browser.get(reverse(LIST), query).content.decode()
+
+
+def test_list_has_totals_of_a_day(browser: Browser, refused: None, api_key: ApiKey) -> None:
+    page = shown(browser)
+    words = (PROBE, JOB, "invalid_credentials", "build_closed", "guide", api_key.token_name)
+    assert [word for word in (*words, "<strong>21</strong>") if word not in page] == []
+    assert ">77<" not in page
+
+
+# what is chosen -> what is shown and what is not
+CHOSEN = {
+    "address": (PROBE, ["invalid_credentials", ">77<"], ["build_closed"]),
+    "client": ("ci", ["build_closed", "/admin/credentials/client/"], [PROBE, ">77<"]),
+    "reason": ("build_closed", [JOB], [PROBE]),
+    "product": ("guide", [JOB, "/admin/builds/product/"], [PROBE]),
+    "token": ("nobody", ["<strong>0</strong>"], [PROBE, JOB]),
+}
+
+
+@pytest.mark.parametrize("part", CHOSEN)
+def test_totals_of_a_part(part: str, browser: Browser, refused: None) -> None:
+    value, there, away = CHOSEN[part]
+    page = shown(browser, **{part: value})
+    assert [word for word in there if word not in page] == []
+    assert [word for word in away if word in page] == []
+
+
+def test_number_of_queries_does_not_grow(
+    browser: Browser, refused: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_max_num_queries(12):
+        shown(browser, address=PROBE)
+
+
+def test_what_was_sent_in_the_address_is_escaped_and_cut(browser: Browser, refused: None) -> None:
+    page = shown(browser, address="<script>" + "x" * 500, nonsense="1")
+    assert "<script>x" not in page
+    assert "x" * 100 not in page
+
+
+def test_front_page_names_addresses_that_were_refused_often(refused: None, now: datetime) -> None:
+    sentences = [sentence.partition(" since ")[0] for sentence, _ in busy_addresses(now)]
+    assert sentences == [f"12 refused calls from {PROBE}", f"9 refused calls from {JOB}"]
+    assert busy_addresses(now + timedelta(hours=2)) == []
+
+
+def test_few_refusals_need_no_attention(db: None, now: datetime) -> None:
+    write_refusals({RefusedCall(PROBE, "forbidden"): Count(7, now)}, now=now)
+    assert busy_addresses(now) == []
+
+
+def test_client_page_has_its_reasons(refused: None, api_key: ApiKey, now: datetime) -> None:
+    [line] = refused_calls_of(api_key.client, now).lines
+    assert (line.text, line.calls) == ("build_closed", 9)

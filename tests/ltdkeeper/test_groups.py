@@ -1,0 +1,171 @@
+"""What viewers, operators and administrators open and do in the admin: all pages and actions."""
+
+from collections.abc import Callable
+from importlib import import_module
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.management import create_permissions
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client as Browser
+from django.test import RequestFactory
+
+from tests.ltdkeeper.test_admin_rights import (
+    ACTIONS,
+    EXTRA,
+    NOBODY,
+    ONE,
+    SITE,
+    is_opened,
+    path_to,
+    routes,
+    rows,
+)
+
+__all__ = ["rows"]
+
+pytestmark = pytest.mark.django_db
+
+GROUPS = ("viewer", "operator", "administrator")
+PAGES = {
+    "see": ("", f"{ONE}/change/", f"{ONE}/history/"),
+    "add": ("add/",),
+    "delete": (f"{ONE}/delete/",),
+}
+# Model -> which of these pages a viewer, an operator and an administrator open.
+OPENS: dict[str, tuple[str, str, str]] = {
+    "builds/store": ("see", "see", "see add delete"),
+    "builds/product": ("see", "see", "see add delete"),
+    "builds/build": ("see", "see", "see"),
+    "credentials/client": ("see", "see", "see add"),
+    "credentials/apikey": ("see", "see", "see add"),
+    "credentials/jobtoken": ("see", "see", "see"),
+    "credentials/isolationrun": ("see", "see", "see"),
+    "credentials/issuedsession": ("see", "see", "see"),
+    "credentials/refusal": ("see", "see", "see"),
+    "credentials/oidcissuer": ("see", "see", "see add delete"),
+    "credentials/trustedpublisher": ("see", "see", "see add"),
+    "auth/user": ("", "", "see add"),
+    "auth/group": ("", "", "see"),
+}
+# Model -> the actions of an operator; a viewer has none, an administrator all but these.
+OPERATES: dict[str, set[str]] = {"builds/store": {"check_isolation"}}
+SUPERUSERS_ONLY = {("auth/group", "delete_selected")}
+
+
+@pytest.fixture
+def member(db: None) -> Callable[[str], User]:
+    """Somebody of a group, who has no other right."""
+
+    def make(group: str) -> User:
+        user = User.objects.create_user(f"a {group}", is_staff=True)
+        user.groups.add(Group.objects.get(name=group))
+        return user
+
+    return make
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_group_opens_these_pages_and_no_others(
+    group: str, rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    user, place = member(group), GROUPS.index(group)
+    expected = {route for route, who in SITE.items() if who != NOBODY}
+    expected |= {f"{model}/{ONE}/" for model in OPENS}  # old addresses, which redirect
+    expected |= {
+        f"{model}/{page}"
+        for model, words in OPENS.items()
+        for word in words[place].split()
+        for page in PAGES[word]
+    }
+    expected |= set(EXTRA) if group == "administrator" else set()
+    all_routes = set(routes(admin.site.get_urls()))
+    assert {route for route in all_routes if is_opened(path_to(route, rows), user)} == expected
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_each_group_is_offered_these_actions_and_no_others(
+    group: str, rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    request = RequestFactory().get("/")
+    request.user = member(group)
+    offered = {
+        (model, action)
+        for model, row in rows.items()
+        for action in admin.site.get_model_admin(type(row)).get_actions(request)
+    }
+    everything = {(model, action) for model, actions in ACTIONS.items() for action in actions}
+    operators = {(model, action) for model, actions in OPERATES.items() for action in actions}
+    by_group = {"viewer": set(), "operator": operators}
+    assert offered == by_group.get(group, everything - SUPERUSERS_ONLY)
+
+
+@pytest.mark.parametrize("model", ACTIONS)
+def test_no_action_of_a_viewer_changes_a_row(
+    model: str, rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    browser = Browser()
+    browser.force_login(member("viewer"))
+    table = type(rows[model]).objects.order_by("pk")  # type: ignore[attr-defined]
+    before = list(table.values())
+    for action in ACTIONS[model]:
+        data = {"action": action, "_selected_action": rows[model].pk, "confirmed": "yes"}
+        browser.post(f"/admin/{model}/", data | {"post": "yes"})
+    assert list(table.values()) == before
+
+
+def test_operator_requests_a_check_of_isolation(
+    rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    browser, store = Browser(), rows["builds/store"]
+    browser.force_login(member("operator"))
+    data = {"action": "check_isolation", "_selected_action": store.pk}
+    assert browser.post("/admin/builds/store/", data).status_code == 302
+    run = store.isolation_runs.latest("pk")  # type: ignore[attr-defined]
+    assert run.requested_by.username == "a operator"
+
+
+# How the groups are made.
+
+migration = import_module("credentials.migrations.0013_groups")
+
+
+def granted(group: str) -> set[str]:
+    names = Group.objects.get(name=group).permissions
+    return {f"{a}.{c}" for a, c in names.values_list("content_type__app_label", "codename")}
+
+
+def migrate_again() -> None:
+    migration.add_groups(apps, SimpleNamespace(connection=connection))
+
+
+def test_viewers_see_every_page_but_those_of_accounts(db: None) -> None:
+    """A new model of the admin: grant its `view` to the groups in a migration."""
+    models = [model._meta for model in admin.site._registry]
+    ours = {m for m in models if m.app_label in {"builds", "credentials"}}
+    assert granted("viewer") == {f"{m.app_label}.view_{m.model_name}" for m in ours}
+
+
+def test_each_group_may_what_the_one_before_it_may(db: None) -> None:
+    viewer, operator, administrator = map(granted, GROUPS)
+    assert viewer < operator < administrator
+
+
+def test_permissions_are_made_once(db: None) -> None:
+    before = Permission.objects.count()
+    migrate_again()
+    for config in apps.get_app_configs():
+        create_permissions(config, verbosity=0)
+    assert Permission.objects.count() == before
+
+
+def test_what_somebody_changed_stays(db: None) -> None:
+    Group.objects.get(name="operator").permissions.clear()
+    Group.objects.get(name="viewer").delete()
+    mine = Group.objects.create(name="viewer")
+    migrate_again()
+    assert (granted("operator"), mine.permissions.count()) == (set(), 0)
