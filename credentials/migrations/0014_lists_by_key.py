@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('builds', '0007_builds_by_state'),
-        ('credentials', '0011_names'),
+        ('credentials', '0013_groups'),
     ]
 
     operations = [
