@@ -21,7 +21,7 @@ from django.utils import timezone
 from urllib3.exceptions import HTTPError
 
 from builds.models import Build, Product, Store
-from builds.names import build_root, escape_controls, has_controls
+from builds.names import build_root, escape_controls, has_controls, short_ref
 from builds.services import continues_server_made_slug
 
 # What LTD Keeper says of products and builds, read strictly. Pure.
@@ -531,6 +531,7 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
         bucket_name=there.bucket,
         root=root,
         git_refs=there.git_refs,
+        git_ref=short_ref(there.git_refs[0]) if there.git_refs else None,
         github_requester=there.github_requester,
         surrogate_key=there.surrogate_key,
         registered_at=there.created_at,

@@ -82,6 +82,14 @@ def is_build_root(text: str) -> bool:
     return is_product_slug(product_slug) and is_build_slug(build_slug)
 
 
+GIT_REF_LENGTH = 255
+
+
+def short_ref(ref: str) -> str:
+    """A branch or tag as people call it: `refs/heads/main` is `main`. Cut to its column."""
+    return ref.removeprefix("refs/heads/").removeprefix("refs/tags/")[:GIT_REF_LENGTH]
+
+
 # The forms of bucket names and ARNs. Pure.
 #
 # Role ARNs of S3-compatible stores may have an empty account (Ceph: `arn:aws:iam:::role/upload`).

@@ -18,7 +18,7 @@ from builds.errors import (
 )
 from builds.fixed_sql import insert
 from builds.models import Build, Product, Store
-from builds.names import ULID_LENGTH, build_root, is_product_slug, new_build_slug
+from builds.names import ULID_LENGTH, build_root, is_product_slug, new_build_slug, short_ref
 
 SURROGATE_KEY_BYTES = 16
 
@@ -122,6 +122,7 @@ def register_build(
         bucket_name=product.store.bucket,
         root=build_root(product.slug, chosen),
         git_refs=git_refs,
+        git_ref=short_ref(git_refs[0]) if git_refs else None,
         github_requester=github_requester,
         surrogate_key=new_surrogate_key(),
         registered_at=now,

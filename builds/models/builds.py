@@ -11,7 +11,12 @@ from django.db import models
 from django.db.models import F, Q
 
 from builds.models.products import Product
-from builds.names import BUILD_SLUG_LENGTH, BUILD_SLUG_PATTERN, PRODUCT_SLUG_LENGTH
+from builds.names import (
+    BUILD_SLUG_LENGTH,
+    BUILD_SLUG_PATTERN,
+    GIT_REF_LENGTH,
+    PRODUCT_SLUG_LENGTH,
+)
 from builds.validators import validate_build_slug
 
 FOREIGN = (
@@ -79,6 +84,12 @@ class Build(models.Model):
     bucket_name = models.CharField(max_length=63)
     root = models.CharField(max_length=ROOT_LENGTH)
     git_refs = models.JSONField(default=list)
+    git_ref = models.CharField(  # noqa: DJ001 - NULL keeps rows without one out of the index
+        max_length=GIT_REF_LENGTH,
+        null=True,
+        editable=False,
+        help_text="The first of them without refs/heads/ or refs/tags/, to find builds by.",
+    )
     github_requester = models.CharField(max_length=255, blank=True)
     surrogate_key = models.CharField(max_length=32)
     registered_at = models.DateTimeField()
@@ -126,6 +137,11 @@ class Build(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["product", "-id"], name="build_newest"),
             models.Index(fields=["slug", "-id"], name="build_by_slug"),
+            models.Index(
+                fields=["git_ref", "-id"],
+                condition=Q(git_ref__isnull=False),
+                name="build_by_git_ref",
+            ),
             models.Index(
                 fields=["open_until"],
                 condition=Q(finished_at=None, deleted_at=None, superseded_at=None),

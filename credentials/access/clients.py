@@ -26,6 +26,7 @@ from credentials.job_environment.variables import Endpoint, Step, StepDelivery
 from credentials.models import (
     AccessToken,
     ApiKey,
+    CiJob,
     Client,
     Grant,
     JobProduct,
@@ -209,13 +210,15 @@ def start_job_token(
     api_key: ApiKey | None = None,
     publisher: TrustedPublisher | None = None,
     identity: str = "",
+    ci_job: CiJob | None = None,
     life_seconds: int | None = None,
     not_after: datetime | None = None,
 ) -> tuple[JobToken, Secret]:
     """A new job token for some of a client's products, and its text, which cannot be had again.
 
-    Exactly one of `api_key` and `publisher` is where it comes from; it dies with that. It lives
-    `life_seconds` (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`.
+    `ci_job`, not saved yet, is saved with it. Exactly one of `api_key` and `publisher` is where it
+    comes from; it dies with that. It lives `life_seconds` (300 to 43,200; None:
+    `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`.
     Whether the products are granted is the caller's to check. Raises LifeOutOfRange.
     """
     require_legal_life(life_seconds)
@@ -236,6 +239,9 @@ def start_job_token(
         JobProduct.objects.bulk_create(
             JobProduct(job_token=row, product=product) for product in products
         )
+        if ci_job:
+            ci_job.job_token = row
+            ci_job.save(force_insert=True)
     return row, token.text
 
 

@@ -15,8 +15,9 @@ from credentials.access.clients import (
 )
 from credentials.access.identity_tokens import VerifiedIdentity, use_up, verify_identity_token
 from credentials.errors import NoMatchingPublisher, ProductsNotOpened, UnidentifiedProject
-from credentials.models import TrustedPublisher
-from credentials.rules.publishers import IssuerKind, claims_of, describe_job, match_claims, value_of
+from credentials.models import CiJob, TrustedPublisher
+from credentials.rules.ci_jobs import describe_job, job_facts
+from credentials.rules.publishers import IssuerKind, claims_of, match_claims, value_of
 from credentials.rules.secret import Secret
 
 log = structlog.get_logger(__name__)
@@ -58,12 +59,14 @@ def _mint(
     life_seconds: int | None,
     now: datetime,
 ) -> MintedToken:
+    kind, claims = IssuerKind(identity.issuer.kind), identity.signed_claims
     row, text = start_job_token(
         client=publisher.client,
         products=products,
         now=now,
         publisher=publisher,
-        identity=describe_job(IssuerKind(identity.issuer.kind), identity.signed_claims),
+        identity=describe_job(kind, claims),
+        ci_job=CiJob(**job_facts(kind, claims)),
         life_seconds=life_seconds,
     )
     log.info(

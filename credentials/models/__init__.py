@@ -1,6 +1,7 @@
 """The rows of `credentials`: callers, their tokens, trusted publishers, ledger, runs, refusals."""
 
 from credentials.models.clients import Client, Grant
+from credentials.models.jobs import CiJob
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
@@ -27,6 +28,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyQuerySet",
     "BuildOwner",
+    "CiJob",
     "Client",
     "Delivery",
     "Grant",

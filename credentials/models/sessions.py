@@ -173,6 +173,12 @@ class IssuedSession(models.Model):
     sts_request_id = models.CharField("STS request id", max_length=128, blank=True)
 
     caller_address = models.CharField(max_length=45, blank=True)
+    caller_ip_hex = models.CharField(  # noqa: DJ001 - NULL keeps rows without one out of the index
+        max_length=32,
+        null=True,
+        editable=False,
+        help_text="The same as `networks.ip_hex` writes it: addresses of a network are a range.",
+    )
     caller_agent = models.CharField(max_length=255, blank=True)
 
     requested_at = models.DateTimeField()
@@ -195,6 +201,11 @@ class IssuedSession(models.Model):
             models.Index(fields=["build", "-id"], name="session_of_build"),
             models.Index(fields=["client", "-id"], name="session_of_client"),
             models.Index(fields=["client", "requested_at"], name="session_client_recent"),
+            models.Index(
+                fields=["caller_ip_hex", "-id"],
+                condition=Q(caller_ip_hex__isnull=False),
+                name="session_of_caller_ip",
+            ),
             models.Index(fields=["status", "expires_at"], name="session_by_expiry"),
             models.Index(fields=["requested_at", "status"], name="session_by_request"),
             models.Index(

@@ -1,89 +1,90 @@
-"""From an identifier to what it belongs to: session, build, client, token and CI job.
+"""From an identifier to the rows that it names, and to the sessions that belong to them.
 
-Every look-up is an equality on an indexed column, however long the ledger is.
+Every look-up in a long table is an equality or a range on an indexed column, newest rows first.
+Names of products, clients and people are looked for within: there are few of these.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q, QuerySet
 
 from builds.models import Build, Product
 from builds.names import ULID_LENGTH
-from credentials.models import AccessToken, ApiKey, IssuedSession, JobToken
+from credentials.models import AccessToken, ApiKey, CiJob, Client, IssuedSession, JobToken
 from credentials.rules.identifiers import Identifier, Kind
+from credentials.rules.networks import ip_hex_range
 from credentials.rules.tokens import TokenKind
 
-# Of each kind of row the newest so many are given.
+# Of each kind the newest so many are given.
 LIMIT = 20
+COMMIT_LENGTH = 40
 
 Token = ApiKey | AccessToken | JobToken
+Row = IssuedSession | Build | Product | Client | User | Token
 
 
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """A session, build, product or token with what it belongs to; empty where nothing is known."""
+def look_up(identifiers: Iterable[Identifier]) -> dict[Identifier, list[Row]]:
+    """The rows that each identifier names, at most `LIMIT`; none twice. Writes nothing.
 
-    what: str
-    name: str
-    status: str = ""
-    begins_at: datetime | None
-    ends_at: datetime | None = None
-    access_key_id: str = ""
-    role_arn: str = ""
-    build: str = ""
-    bucket: str = ""
-    client: str = ""
-    token: str = ""
-    job: str = ""
-    caller: str = ""
+    Of a key whose build is not known, the product that its root names.
+    """
+    found: dict[Identifier, list[Row]] = {}
+    seen: set[Row] = set()
+    for identifier in identifiers:
+        rows = [row for row in LOOK_UPS[identifier.kind](identifier) if row not in seen]
+        seen.update(rows)
+        found[identifier] = rows
+    return found
 
 
-def look_up(identifier: Identifier, now: datetime) -> list[Record]:
-    """What an identifier names, then the newest sessions that belong to it. Writes nothing."""
-    return LOOK_UPS[identifier.kind](identifier, now)
+def sessions_of(rows: Iterable[Row]) -> list[IssuedSession]:
+    """The newest sessions of builds, products, clients and tokens; of each at most `LIMIT`."""
+    found: dict[str, IssuedSession] = {}
+    for row in rows:
+        found.update((session.pk, session) for session in _belonging_to(row)[:LIMIT])
+    return list(found.values())
 
 
-def _sessions(**conditions: Any) -> list[Record]:
-    rows = list(IssuedSession.objects.filter(**conditions)[:LIMIT])
-    names = [row.token_name.rpartition("/")[2] for row in rows]
-    jobs = _job_tokens(name for name in names if name.startswith(TokenKind.JOB_TOKEN))
-    return [
-        Record(
-            what="session",
-            name=row.session_name,
-            status=f"{row.status}: {row.failure_code}" if row.failure_code else row.status,
-            begins_at=row.requested_at,
-            ends_at=row.expires_at,
-            access_key_id=row.access_key_id,
-            role_arn=row.role_arn,
-            build=row.root,
-            bucket=row.bucket_name,
-            client=row.client_name,
-            token=row.token_name,
-            job=jobs[name].identity if name in jobs else "",
-            caller=f"{row.caller_address} {row.caller_agent}".strip(),
-        )
-        for row, name in zip(rows, names, strict=True)
-    ]
+def _belonging_to(row: Row) -> QuerySet[IssuedSession]:
+    ledger = IssuedSession.objects
+    if isinstance(row, Build):
+        return ledger.filter(build=row)
+    if isinstance(row, Product):
+        return ledger.filter(product_slug=row.slug)
+    if isinstance(row, Client):  # the order of its index
+        return ledger.filter(client=row).order_by("-requested_at")
+    if isinstance(row, ApiKey | AccessToken | JobToken):
+        return ledger.filter(token_name__in=_names_in_ledger(row))
+    return ledger.none()
 
 
-def _job_tokens(names: Iterable[str]) -> dict[str, JobToken]:
-    public_ids = [_public_id(name) for name in names]
-    found = JobToken.objects.in_bulk(public_ids, field_name="public_id")
-    return {token.token_name: token for token in found.values()}
+def name_in_ledger(token: Token) -> str:
+    """What the ledger calls a token: after the API key that gave it."""
+    key = None if isinstance(token, ApiKey) else token.api_key
+    return f"{key.token_name}/{token.token_name}" if key else token.token_name
 
 
-def _public_id(token_name: str) -> str:
-    return token_name.rpartition("_")[2]
+def _names_in_ledger(token: Token) -> list[str]:
+    """Of a key also those of the newest tokens that it gave."""
+    gave: list[AccessToken | JobToken] = []
+    if isinstance(token, ApiKey):
+        gave = [*token.sessions.order_by("-id")[:LIMIT], *token.job_tokens.all()[:LIMIT]]
+    names = (f"{token.token_name}/{each.token_name}" for each in gave)
+    return [name_in_ledger(token), *names]
 
 
-def _named(session_name: str, **conditions: Any) -> list[Record]:
+def _sessions(**conditions: Any) -> list[Row]:
+    return list(IssuedSession.objects.filter(**conditions)[:LIMIT])
+
+
+def _named(session_name: str, **conditions: Any) -> list[Row]:
     """By the primary key, with which every name begins."""
     return _sessions(pk=session_name[:ULID_LENGTH], session_name=session_name, **conditions)
 
 
-def _of_assumed_role(arn: str) -> list[Record]:
+def _of_assumed_role(arn: str) -> list[Row]:
     """The role must be the session's own: another account's session may have the same name.
 
     An assumed-role ARN has the role's name without the path that its own ARN may have.
@@ -93,110 +94,94 @@ def _of_assumed_role(arn: str) -> list[Record]:
     return _named(name, role_arn__startswith=f"{roles}role/", role_arn__endswith=f"/{role}")
 
 
-def _by_root(identifier: Identifier, now: datetime) -> list[Record]:
+def _of_network(network: str) -> list[Row]:
+    first, last = ip_hex_range(network)
+    if first == last:
+        return _sessions(caller_ip_hex=first)
+    return _sessions(caller_ip_hex__gte=first, caller_ip_hex__lte=last)
+
+
+def _by_root(identifier: Identifier) -> list[Row]:
     in_bucket = {"bucket_name": identifier.bucket} if identifier.bucket else {}
-    return _builds(now, root=identifier.text, **in_bucket)
+    found = _builds(root=identifier.text, **in_bucket)
+    return found or _products(Q(slug=identifier.text.partition("/")[0]))
 
 
-def _builds(now: datetime, **conditions: Any) -> list[Record]:
-    rows = Build.objects.filter(**conditions).select_related(
-        "registration__client", "registration__job_token"
-    )
-    builds = list(rows[:LIMIT])
-    return [*(_build(each, now) for each in builds), *_sessions(build__in=builds)]
+def _builds(**conditions: Any) -> list[Row]:
+    owned = Build.objects.select_related("registration__client", "registration__job_token__ci_job")
+    return list(owned.filter(**conditions)[:LIMIT])
 
 
-def _build(build: Build, now: datetime) -> Record:
-    owner = getattr(build, "registration", None)  # builds of an LTD Keeper have none
-    return Record(
-        what="build",
-        name=build.root,
-        status=build.state(now),
-        begins_at=build.registered_at,
-        ends_at=build.closed_at(now) or build.open_until,
-        build=build.root,
-        bucket=build.bucket_name,
-        client=owner.client.name if owner else "",
-        token=owner.token_name if owner else "",
-        job=owner.job_token.identity if owner and owner.job_token else "",
-    )
+def _jobs(identifier: Identifier, condition: Q) -> list[Row]:
+    if identifier.repository:
+        condition &= Q(repository=identifier.repository)
+    jobs = CiJob.objects.select_related("job_token__client", "job_token__api_key")
+    return [job.job_token for job in jobs.filter(condition)[:LIMIT]]
 
 
-def _products(slug: str) -> list[Record]:
-    products = [
-        Record(
-            what="product",
-            name=product.slug,
-            begins_at=product.created_at,
-            bucket=product.store.bucket,
-            client=", ".join(sorted(client.name for client in product.clients.all())),
-        )
-        for product in Product.objects.filter(slug=slug).select_related("store")
-    ]
-    return [*products, *_sessions(product_slug=slug)]
+def _by_run(identifier: Identifier) -> list[Row]:
+    text = identifier.text
+    return _jobs(identifier, Q(run_id=text) | Q(run_number=text) | Q(job_id=text))
 
 
-MODELS: dict[str, type[Token]] = {
-    TokenKind.API_KEY: ApiKey,
-    TokenKind.ACCESS_TOKEN: AccessToken,
-    TokenKind.JOB_TOKEN: JobToken,
+def _by_commit(identifier: Identifier) -> list[Row]:
+    """By its first digits too: `g` comes after all of them."""
+    text = identifier.text
+    is_whole = len(text) == COMMIT_LENGTH
+    condition = Q(commit=text) if is_whole else Q(commit__gte=text, commit__lt=f"{text}g")
+    return _jobs(identifier, condition)
+
+
+TOKENS: dict[str, QuerySet[Any]] = {
+    TokenKind.API_KEY: ApiKey.objects.select_related("client"),
+    TokenKind.ACCESS_TOKEN: AccessToken.objects.select_related("api_key__client"),
+    TokenKind.JOB_TOKEN: JobToken.objects.select_related("client", "api_key", "ci_job"),
 }
 
 
-def _tokens(name: str, now: datetime) -> list[Record]:
-    """The last token of a name is meant. Sessions are also those of the tokens that it gave."""
+def _tokens(name: str) -> list[Row]:
+    """The last token of a name is meant. The ledger still knows those that are gone."""
     own_name = name.rpartition("/")[2]
-    model = MODELS[own_name.partition("_")[0]]
-    token = model.objects.filter(public_id=_public_id(own_name)).first()
-    names = {name, *(_names_in_ledger(token) if token else ())}
-    found = [_token(token, now)] if token else []
-    return [*found, *_sessions(token_name__in=sorted(names))]
+    kind, _, public_id = own_name.partition("_")
+    token = TOKENS[kind].filter(public_id=public_id).first()
+    return [token] if token else _sessions(token_name=name)
 
 
-def _names_in_ledger(token: Token) -> list[str]:
-    """What the ledger calls it, and the newest tokens that it gave."""
-    if isinstance(token, ApiKey):
-        gave = [each.token_name for each in token.sessions.order_by("-id")[:LIMIT]]
-        gave += [each.token_name for each in token.job_tokens.all()[:LIMIT]]
-        return [token.token_name, *(f"{token.token_name}/{name}" for name in gave)]
-    key = token.api_key
-    return [f"{key.token_name}/{token.token_name}" if key else token.token_name]
+def _people(text: str) -> list[Row]:
+    names = Q(username__icontains=text) | Q(first_name__icontains=text)
+    people = User.objects.filter(names | Q(last_name__icontains=text) | Q(email__icontains=text))
+    return list(people.order_by("username")[:LIMIT])
 
 
-def _token(token: Token, now: datetime) -> Record:
-    client = token.api_key.client if isinstance(token, AccessToken) else token.client
-    return Record(
-        what="token",
-        name=(name := _names_in_ledger(token)[0]),
-        status=_status(token, now),
-        begins_at=token.created_at,
-        ends_at=token.expires_at,
-        client=client.name,
-        token=name,
-        job=token.identity if isinstance(token, JobToken) else "",
-    )
+def _products(condition: Q) -> list[Row]:
+    products = Product.objects.select_related("store").prefetch_related("clients")
+    return list(products.filter(condition).order_by("slug")[:LIMIT])
 
 
-def _status(token: Token, now: datetime) -> str:
-    """By itself; its client, its key or its publisher may be disabled besides."""
-    if getattr(token, "revoked_at", None) or getattr(token, "ended_at", None):
-        return "revoked"
-    return "expired" if token.expires_at and token.expires_at <= now else "valid"
-
-
-LOOK_UPS: dict[Kind, Callable[[Identifier, datetime], list[Record]]] = {
-    Kind.TOKEN: lambda one, now: _tokens(one.text, now),
-    Kind.BUILD_ROOT: _by_root,
-    Kind.OBJECT_KEY: _by_root,
-    Kind.ASSUMED_ROLE_ARN: lambda one, _: _of_assumed_role(one.text),
+LOOK_UPS: dict[Kind, Callable[[Identifier], list[Row]]] = {
+    Kind.TOKEN: lambda one: _tokens(one.text),
+    Kind.ACCESS_KEY_ID: lambda one: _sessions(access_key_id=one.text),
+    Kind.SESSION_NAME: lambda one: _named(one.text),
+    Kind.LEDGER_ID: lambda one: _sessions(pk=one.text),
+    Kind.ASSUMED_ROLE_ARN: lambda one: _of_assumed_role(one.text),
     # A store that gives no assumed-role ids leaves the name alone to go by.
-    Kind.ASSUMED_ROLE_ID: lambda one, _: _named(
+    Kind.ASSUMED_ROLE_ID: lambda one: _named(
         one.text.partition(":")[2], assumed_role_id__in=[one.text, ""]
     ),
-    Kind.SESSION_NAME: lambda one, _: _named(one.text),
-    Kind.LEDGER_ID: lambda one, _: _sessions(pk=one.text),
-    Kind.ACCESS_KEY_ID: lambda one, _: _sessions(access_key_id=one.text),
-    Kind.REQUEST_ID: lambda one, _: _sessions(sts_request_id=one.text),
-    Kind.PRODUCT_SLUG: lambda one, _: _products(one.text),
-    Kind.BUILD_SLUG: lambda one, now: _builds(now, slug=one.text),
+    Kind.REQUEST_ID: lambda one: _sessions(sts_request_id=one.text),
+    Kind.RUN: _by_run,
+    Kind.COMMIT: _by_commit,
+    Kind.REPOSITORY: lambda one: _jobs(one, Q(repository=one.text)),
+    Kind.WORKFLOW: lambda one: _jobs(one, Q(workflow=one.text)),
+    Kind.BUILD_ROOT: _by_root,
+    Kind.OBJECT_KEY: _by_root,
+    Kind.BUILD_ID: lambda one: _builds(pk=int(one.text)),
+    Kind.BUILD_SLUG: lambda one: _builds(slug=one.text),
+    Kind.GIT_REF: lambda one: _builds(git_ref=one.text),
+    Kind.PRODUCT: lambda one: _products(Q(slug__icontains=one.text) | Q(title__icontains=one.text)),
+    Kind.CLIENT: lambda one: list(
+        Client.objects.filter(name__icontains=one.text).order_by("name")[:LIMIT]
+    ),
+    Kind.PERSON: lambda one: _people(one.text),
+    Kind.NETWORK: lambda one: _of_network(one.text),
 }

@@ -1,58 +1,140 @@
 """What a text that somebody pastes may be the identifier of: found by its form alone. Pure.
 
-Forms overlap: `main` may be a product or a build, and a store that is not AWS has access keys
-without a prefix. So every kind whose form fits is given, and the database says which it is.
+Forms overlap: `main` may be a branch, a product or a build, and a store that is not AWS has access
+keys without a prefix. So every kind whose form fits is given, and the database says which it is.
+Of a whole line of a log, what names a session counts first, then CI jobs, builds and addresses.
+
+What is given never holds a secret: of a token it is the name, of a signed address the access key id
+and the object, and what has the form of a secret is nothing.
 """
 
+import base64
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_network
+from urllib.parse import unquote, urlsplit
 
-from builds.names import is_bucket_name, is_build_root, is_build_slug, is_product_slug
+from builds.names import (
+    GIT_REF_LENGTH,
+    is_bucket_name,
+    is_build_root,
+    is_build_slug,
+    is_product_slug,
+    short_ref,
+)
 
 
 class Kind(StrEnum):
     """What an identifier names, as people call it."""
 
     TOKEN = "token"  # noqa: S105 - a word
-    BUILD_ROOT = "build root"
-    OBJECT_KEY = "object key"
-    ASSUMED_ROLE_ARN = "assumed-role ARN"
-    ASSUMED_ROLE_ID = "assumed-role id"
+    ACCESS_KEY_ID = "access key id"
     SESSION_NAME = "session name"
     LEDGER_ID = "ledger id"
-    ACCESS_KEY_ID = "access key id"
+    ASSUMED_ROLE_ARN = "assumed-role ARN"
+    ASSUMED_ROLE_ID = "assumed-role id"
     REQUEST_ID = "STS request id"
-    PRODUCT_SLUG = "product slug"
+    RUN = "CI run or job"
+    COMMIT = "commit"
+    REPOSITORY = "repository"
+    WORKFLOW = "workflow"
+    BUILD_ROOT = "build root"
+    OBJECT_KEY = "object key"
+    BUILD_ID = "build id"
     BUILD_SLUG = "build slug"
+    GIT_REF = "branch or tag"
+    PRODUCT = "product"
+    CLIENT = "client"
+    PERSON = "person"
+    NETWORK = "IP address or network"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Identifier:
-    """A text of one kind, in ASCII. Of an object key it is the build's root; of a token its name,
-    never its secret. `bucket` is known where the text was an `s3://` address.
+    """A text of one kind. Of an object key it is the build's root; of a token its name, never its
+    secret. `bucket` and `repository` are known where the text says where its object or run is.
     """
 
     kind: Kind
     text: str
     bucket: str = ""
+    repository: str = ""
 
 
-# What a copied text has around it in logs, JSON and shells.
-AROUND = " \t\r\n\v\f\"'`,;/"
+# More is not read, and more kinds are not looked up.
+LONGEST, MOST = 8192, 12
+# What a copied text has around it in logs, JSON, shells and sentences.
+AROUND = " \t\r\n\v\f\"'`,;/<>()[]{}"
+AFTER = AROUND + ".!?"
+_BETWEEN = re.compile(r"[\s,;|\"'`<>(){}\[\]]+")
+# `name=value`, `"name": "value"`, `name: value`; not `s3://`, `arn:aws` or `AROA:name`.
+_LABEL = re.compile(r"[A-Za-z_][\w.-]{0,63}[\"']?\s{0,2}(?:=|:(?=[\s\"']))", re.ASCII)
+
 # The name of a token as the ledger has it: the key, then what it gave. A secret may follow.
 _TOKEN = re.compile(r"ltd[ksj]_[a-z0-9]{12}(/ltd[ksj]_[a-z0-9]{12})?")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}", re.ASCII)
+_URL_SAFE = str.maketrans("+/", "-_")
+# The secret of a token alone; a secret access key, in which AWS mixes upper and lower case.
+_SECRET = re.compile(r"[0-9a-f]{64}|(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/]{40}", re.ASCII)
+
 # IAM: names of roles have up to 64 characters, names of sessions 2 to 64, key ids 16 to 128.
-_FORMS = {
-    Kind.ASSUMED_ROLE_ARN: r"arn:aws[a-z-]*:sts::[\w-]*:assumed-role/[\w+=,.@-]{1,64}"
-    r"/[\w+=,.@-]{2,64}",
-    Kind.ASSUMED_ROLE_ID: r"[\w-]{1,128}:[\w+=,.@-]{2,64}",
-    Kind.SESSION_NAME: r"[0-9a-z]{26}-[0-9a-z-]{1,37}",
-    Kind.LEDGER_ID: r"[0-9a-z]{26}",
+_LEDGER_ID, _NAME = r"[0-9a-z]{26}", r"[\w+=,.@-]"
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+# Forms that say what a text is. Sessions are named by their ledger id here, on any store.
+_TELLING = {
+    Kind.ACCESS_KEY_ID: r"A[SK]IA[A-Z0-9]{12,124}",
+    Kind.SESSION_NAME: rf"{_LEDGER_ID}-[0-9a-z-]{{1,37}}",
+    Kind.ASSUMED_ROLE_ARN: rf"arn:aws[a-z-]*:sts::[\w-]*:assumed-role/{_NAME}{{1,64}}"
+    rf"/{_NAME}{{2,64}}",
+    Kind.ASSUMED_ROLE_ID: rf"AROA[A-Z0-9]{{12,124}}:{_NAME}{{2,64}}"
+    rf"|[\w-]{{1,128}}:{_LEDGER_ID}{_NAME}{{0,38}}",
+    Kind.LEDGER_ID: _LEDGER_ID,
+}
+# Forms that a text may have by chance as well.
+_POSSIBLE = {
     Kind.ACCESS_KEY_ID: r"[\w.+=-]{16,128}",
     Kind.REQUEST_ID: r"[\w.-]{16,128}",
+    Kind.COMMIT: r"[0-9a-f]{7,40}",
+    Kind.RUN: r"[0-9]{1,20}",
+    Kind.BUILD_ID: r"[0-9]{1,18}",
+    Kind.REPOSITORY: r"(?!refs/)[\w.-]+(/[\w.-]+)+",
 }
-_PATTERNS = {kind: re.compile(form, re.ASCII) for kind, form in _FORMS.items()}
+_TELLING_FORMS = {kind: re.compile(form, re.ASCII) for kind, form in _TELLING.items()}
+_POSSIBLE_FORMS = {kind: re.compile(form, re.ASCII) for kind, form in _POSSIBLE.items()}
+# git-check-ref-format(1) forbids more; what it forbids is no branch of anybody.
+_GIT_REF = re.compile(rf"\w[\w./+@#-]{{0,{GIT_REF_LENGTH + 10}}}")
+# Names of workflows, products, clients and people.
+_WORDS = re.compile(r"\w[\w .,@+:/&#-]{1,63}")
+_NAMED = (Kind.WORKFLOW, Kind.PRODUCT, Kind.CLIENT, Kind.PERSON)
+
+_ADDRESS_WITH_PORT = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}", re.ASCII)
+_OBJECT_ARN = re.compile(r"arn:aws[a-z-]*:s3:::", re.ASCII)
+_BUCKET_HOST = re.compile(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?", re.ASCII)
+_SIGNER = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId)=([\w.+-]{16,128})", re.ASCII)
+_REPOSITORY = r"/(?P<repository>[\w.-]+(?:/[\w.-]+)+?)"
+# Pages of CI providers and forges, by their paths.
+_PAGES = {
+    Kind.RUN: re.compile(
+        rf"{_REPOSITORY}/(?:actions/runs|-/jobs|-/pipelines|builds)/(?P<text>[0-9]{{1,20}})\b"
+    ),
+    Kind.COMMIT: re.compile(rf"{_REPOSITORY}/(?:-/)?commits?/(?P<text>[0-9a-f]{{7,40}})\b"),
+    Kind.WORKFLOW: re.compile(r"/pipelines/.*/workflows/(?P<text>[0-9a-f-]{36})\b"),
+    Kind.GIT_REF: re.compile(rf"{_REPOSITORY}/(?:-/)?tree/(?P<text>\w[\w./+@#-]{{0,254}})"),
+}
+# Nothing is published there, whatever their paths look like.
+_PROVIDERS = ("github.com", "gitlab.com", "buildkite.com", "app.circleci.com")
+# What the admin and the ledger show of a job: `describe_job` of GitHub and GitLab.
+_JOB_LINE = re.compile(r"([\w.-]+(?:/[\w.-]+)+) [a-z_]+ \S+ ([0-9]{1,20}) [0-9]+", re.ASCII)
+
+# Of a line with several, these come first, and then the others do not count.
+_LEVELS = (
+    frozenset(_TELLING),
+    frozenset({Kind.RUN, Kind.COMMIT, Kind.REPOSITORY}),
+    frozenset({Kind.BUILD_ROOT, Kind.OBJECT_KEY, Kind.BUILD_ID}),
+    frozenset({Kind.NETWORK}),
+)
 
 
 def recognise(text: str) -> tuple[Identifier, ...]:
@@ -60,28 +142,173 @@ def recognise(text: str) -> tuple[Identifier, ...]:
 
     A text that holds a token is that token, whatever stands around it.
     """
-    text = text.strip(AROUND)
-    if token := _TOKEN.search(text):
-        return (Identifier(kind=Kind.TOKEN, text=token[0]),)
-    if found := _below_a_root(text):
-        return (found,)
-    kinds = [kind for kind, pattern in _PATTERNS.items() if pattern.fullmatch(text)]
-    if is_product_slug(text):
-        kinds.append(Kind.PRODUCT_SLUG)
-    if is_build_slug(text):
-        kinds.append(Kind.BUILD_SLUG)
-    return tuple(Identifier(kind=kind, text=text) for kind in kinds)
+    text = text[:LONGEST]
+    if name := _token_name(text):
+        return (Identifier(kind=Kind.TOKEN, text=name),)
+    text = _value(text)
+    found = list(_telling(text)) or _most_telling_words(text) or list(_possible(text))
+    return tuple(dict.fromkeys(found))[:MOST]
 
 
-def _below_a_root(text: str) -> Identifier | None:
-    """A build's root or a key below it, alone or in a bucket: `s3://bucket/key`."""
-    bucket, key = "", text
-    if text.startswith("s3://"):
-        bucket, _, key = text.removeprefix("s3://").partition("/")
-        if not is_bucket_name(bucket):
-            return None
-    root = "/".join(key.split("/")[:3])
+def _token_name(text: str) -> str:
+    """The name of a token, also in a percent-encoded text and in HTTP Basic authentication."""
+    encoded = (_decoded(word) for word in _BASE64.findall(text))
+    for each in (text, unquote(text), unquote(unquote(text)), *encoded):
+        if found := _TOKEN.search(each):
+            return found[0]
+    return ""
+
+
+def _decoded(word: str) -> str:
+    whole = word[: len(word) // 4 * 4].translate(_URL_SAFE)
+    return base64.urlsafe_b64decode(whole).decode("latin-1")
+
+
+def _value(text: str) -> str:
+    """Without what stands around it, and without the name that it was given in a log."""
+    text = text.strip(AROUND).rstrip(AFTER)
+    label = _LABEL.match(text)
+    return text[label.end() :].strip(AROUND) if label else text
+
+
+def _most_telling_words(text: str) -> list[Identifier]:
+    words = (_value(word).removesuffix(":") for word in _BETWEEN.split(text))
+    found = [each for word in words for each in _telling(word)]
+    levels = ([each for each in found if each.kind in level] for level in _LEVELS)
+    return next((level for level in levels if level), [])
+
+
+def _telling(text: str) -> Iterator[Identifier]:
+    """What a text is by a form that others hardly have."""
+    if text.startswith(("https://", "http://")):
+        yield from _page(text)
+    elif found := _object(text) or _job(text) or _network(text):
+        yield found
+        if found.kind is Kind.NETWORK:  # a version looks like an address
+            yield from _of_kinds(text, _slugs(text))
+    else:
+        kinds = [kind for kind, form in _TELLING_FORMS.items() if form.fullmatch(text)]
+        yield from _of_kinds(text, kinds[:1])
+        if kinds[:1] == [Kind.LEDGER_ID]:  # builds without a chosen slug are named alike
+            yield Identifier(kind=Kind.BUILD_SLUG, text=text)
+
+
+def _of_kinds(text: str, kinds: Iterable[Kind]) -> Iterator[Identifier]:
+    return (Identifier(kind=kind, text=text) for kind in kinds)
+
+
+def _object(text: str) -> Identifier | None:
+    """A build's root or a key below it; alone or in a bucket: `s3://bucket/key`, an object's ARN,
+    `bucket/key`.
+    """
+    is_in_bucket = text.startswith("s3://") or _OBJECT_ARN.match(text)
+    path = _OBJECT_ARN.sub("", text, count=1).removeprefix("s3://")
+    if "%" in path:
+        path = unquote(path)
+    bucket, _, key = path.partition("/")
+    found = None if is_in_bucket else _below_root(path)
+    return found or (_below_root(key, bucket) if is_bucket_name(bucket) else None)
+
+
+def _below_root(path: str, bucket: str = "") -> Identifier | None:
+    root = "/".join(path.split("/", 3)[:3])
     if not is_build_root(root):
         return None
-    kind = Kind.BUILD_ROOT if key == root else Kind.OBJECT_KEY
+    kind = Kind.BUILD_ROOT if path.rstrip("/") == root else Kind.OBJECT_KEY
     return Identifier(kind=kind, text=root, bucket=bucket)
+
+
+def _job(text: str) -> Identifier | None:
+    found = _JOB_LINE.fullmatch(text)
+    return found and Identifier(kind=Kind.RUN, text=found[2], repository=found[1])
+
+
+def _network(text: str) -> Identifier | None:
+    """An address, with or without its port, or a network."""
+    if found := _ADDRESS_WITH_PORT.fullmatch(text):
+        text = found[1]
+    try:
+        network = ip_network(text.partition("]")[0], strict=False)
+    except ValueError:
+        return None
+    is_one = network.num_addresses == 1
+    name = str(network.network_address) if is_one else str(network)
+    return Identifier(kind=Kind.NETWORK, text=name)
+
+
+def _page(address: str) -> Iterator[Identifier]:
+    """What an address of the web leads to. Of its query an access key id and a prefix count."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return
+    path, query = unquote(parts.path).rstrip(AFTER), unquote(parts.query)
+    if signer := _SIGNER.search(query):
+        yield Identifier(kind=Kind.ACCESS_KEY_ID, text=signer[1])
+    found = list(_of_provider(host, path))
+    if host not in _PROVIDERS:
+        found += [*_of_store(host, path, query), *_of_keeper(host, path)]
+    yield from found
+    label = host.partition(".")[0]
+    if not found and not signer and is_product_slug(label):
+        yield Identifier(kind=Kind.PRODUCT, text=label)
+
+
+def _of_store(host: str, path: str, query: str) -> Iterator[Identifier]:
+    """An object by path or by virtual host, and in the AWS console, which has it in the query."""
+    in_host = _BUCKET_HOST.fullmatch(host)
+    if found := _below_root(path[1:], in_host[1] if in_host else "") or _object(path[1:]):
+        yield found
+    prefix = query.partition("prefix=")[2].partition("&")[0]
+    if prefix and (shown := _below_root(prefix)):
+        yield shown
+
+
+def _of_provider(host: str, path: str) -> Iterator[Identifier]:
+    for kind, form in _PAGES.items():
+        if found := form.match(path):
+            repository = found.groupdict().get("repository", "")
+            is_narrow = kind in {Kind.RUN, Kind.COMMIT}
+            yield Identifier(
+                kind=kind, text=found["text"], repository=repository if is_narrow else ""
+            )
+            return
+    repository = "/".join(path.strip("/").split("/")[:2]).removesuffix(".git")
+    if host in _PROVIDERS and _POSSIBLE_FORMS[Kind.REPOSITORY].fullmatch(repository):
+        yield Identifier(kind=Kind.REPOSITORY, text=repository)
+
+
+def _of_keeper(host: str, path: str) -> Iterator[Identifier]:
+    """A build or product by its address in this API; a build by its address on its product's own
+    host, `https://<product>.example.org/builds/<slug>`.
+    """
+    collection, _, rest = path.strip("/").partition("/")
+    name, product = rest.partition("/")[0], host.partition(".")[0]
+    if collection == "products" and is_product_slug(name):
+        yield Identifier(kind=Kind.PRODUCT, text=name)
+    elif collection == "builds":
+        if _POSSIBLE_FORMS[Kind.BUILD_ID].fullmatch(name):
+            yield Identifier(kind=Kind.BUILD_ID, text=name)
+        if is_build_root(root := f"{product}/builds/{name}"):
+            yield Identifier(kind=Kind.BUILD_ROOT, text=root)
+
+
+def _possible(text: str) -> Iterator[Identifier]:
+    """Everything that a word, or a name of several, may be."""
+    if any(_SECRET.fullmatch(word) for word in text.split()):
+        return
+    if _UUID.fullmatch(text):
+        kinds = [Kind.REQUEST_ID, Kind.RUN, Kind.WORKFLOW, Kind.BUILD_SLUG]
+        yield from _of_kinds(text, kinds)
+        return
+    kinds = [kind for kind, form in _POSSIBLE_FORMS.items() if form.fullmatch(text)]
+    yield from _of_kinds(text, [*kinds, *_slugs(text)])
+    if _GIT_REF.fullmatch(text):
+        yield Identifier(kind=Kind.GIT_REF, text=short_ref(text))
+    if _WORDS.fullmatch(text):
+        yield from _of_kinds(text, _NAMED)
+
+
+def _slugs(text: str) -> list[Kind]:
+    return [Kind.BUILD_SLUG] if is_build_slug(text) else []

@@ -6,6 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 # What one customer is given at the least: all of it is one caller.
 IPV6_PREFIX_LENGTH = 64
 UNREADABLE = "unreadable"
+# ::ffff:0.0.0.0 (RFC 4291, 2.5.5.2)
+IPV4, IPV4_MAPPED = 4, 0xFFFF_0000_0000
 
 
 def is_network(text: object) -> bool:
@@ -39,6 +41,30 @@ def throttle_key(address: str) -> str:
     if isinstance(found, IPv6Address):
         return str(ip_network((int(found), IPV6_PREFIX_LENGTH), strict=False))
     return str(found) if found else UNREADABLE
+
+
+def ip_hex(address: str) -> str | None:
+    """An address as 32 hexadecimal digits, so that those of a network are one range of texts.
+
+    IPv4 is written as if mapped into IPv6. None for what is not an address.
+    """
+    found = _read(address)
+    return None if found is None else f"{int(found) + _offset(found.version):032x}"
+
+
+def ip_hex_range(network: str) -> tuple[str, str]:
+    """The first and the last address of a network, or of an address, as `ip_hex` writes them.
+
+    Host bits are ignored. Raises ValueError for what is neither.
+    """
+    found = ip_network(network, strict=False)
+    offset = _offset(found.version)
+    first, last = int(found.network_address) + offset, int(found.broadcast_address) + offset
+    return f"{first:032x}", f"{last:032x}"
+
+
+def _offset(version: int) -> int:
+    return IPV4_MAPPED if version == IPV4 else 0
 
 
 def _read(address: str) -> IPv4Address | IPv6Address | None:

@@ -257,14 +257,6 @@ def _refs(kind: IssuerKind, conditions: Conditions) -> Iterator[Problem]:
             yield Problem("ref", "GitLab signs short names: write main or v1.")
 
 
-IDENTITY_LENGTH = 255
-DESCRIBED_BY = {
-    IssuerKind.GITHUB: ("repository", "event_name", "ref", "run_id", "run_attempt"),
-    IssuerKind.GITLAB: ("project_path", "pipeline_source", "ref", "pipeline_id", "job_id"),
-    IssuerKind.OTHER: ("sub",),
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Match:
     """How signed claims compare with a rule.
@@ -327,10 +319,3 @@ def text_of(value: object) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int) else None
-
-
-def describe_job(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> str:
-    """What the provider calls the job, for people to read; nothing is decided by it."""
-    words = (text_of(signed_claims.get(claim)) for claim in DESCRIBED_BY[kind])
-    line = " ".join(word for word in words if word)
-    return "".join(character for character in line if not has_controls(character))[:IDENTITY_LENGTH]

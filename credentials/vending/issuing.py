@@ -25,6 +25,7 @@ from credentials.access.rights import closable_build, owned_build, right_still_s
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
 from credentials.models.runs import IsolationRun
+from credentials.rules.networks import ip_hex
 from credentials.vending.scope import duration_for, policy_for, scope_of
 from credentials.vending.store_clients import INTERACTIVE, AccessKey, Patience, store_client
 from credentials.vending.sts import USUAL, AssumedSession, assume_role
@@ -132,6 +133,7 @@ def plan_session(
         role_arn=store.role_arn,
         session_name=f"{ledger_id}-{product.slug}"[:SESSION_NAME_LENGTH],
         caller_address=origin.address[:ADDRESS_LENGTH],
+        caller_ip_hex=ip_hex(origin.address),
         caller_agent=origin.agent[:AGENT_LENGTH],
         requested_at=now,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.core.exceptions import BadRequest
 from django.db.models import Count, Model, Q
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils import timezone
 
 
@@ -89,6 +90,14 @@ class KeeperAdminSite(AdminSite):
             **(extra_context or {}),
         }
         return super().index(request, context)
+
+    def get_urls(self) -> list[Any]:
+        from ltdkeeper.admin.find import find  # noqa: PLC0415 - as above
+
+        return [
+            path("find/", self.admin_view(partial(find, site=self)), name="find"),
+            *super().get_urls(),
+        ]
 
     def _may_see(self, request: HttpRequest, model: type[Model]) -> bool:
         return self.get_model_admin(model).has_view_permission(request)

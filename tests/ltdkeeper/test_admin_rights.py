@@ -42,6 +42,7 @@ SUPERUSERS = ("superusers",)
 NOBODY: tuple[str, ...] = ()
 SITE: dict[str, tuple[str, ...]] = {
     "": STAFF,
+    "find/": STAFF,
     "login/": STAFF,
     "logout/": STAFF,
     "password_change/": STAFF,

@@ -1,14 +1,14 @@
 """`manage.py find`: what an identifier of a log, a bucket or a ticket belongs to."""
 
 from argparse import ArgumentParser
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 import orjson
 from django.utils import timezone
 
-from credentials.operations.lookup import LIMIT, Record, look_up
+from credentials.operations.lookup import LIMIT, look_up, sessions_of
+from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Kind, recognise
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
@@ -26,13 +26,15 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        identifiers, now = recognise(options["id"]), timezone.now()
+        identifiers = recognise(options["id"])
         if not identifiers:
             raise wrong_argument(f"This has the form of none of these: {KINDS}.")
         tried = [identifier.kind for identifier in identifiers]
-        records = [record for identifier in identifiers for record in look_up(identifier, now)]
+        rows = [row for rows in look_up(identifiers).values() for row in rows]
+        records = describe(dict.fromkeys([*rows, *sessions_of(rows)]), timezone.now())
         if options["format"] == "json":
-            document = {"tried": tried, "limit": LIMIT, "records": [*map(asdict, records)]}
+            found = [record.members() for record in records]
+            document = {"tried": tried, "limit": LIMIT, "records": found}
             self.write_json(orjson.dumps(document).decode())
         else:
             self._print(records, tried)
@@ -54,7 +56,7 @@ def _lines(record: Record) -> list[tuple[str, object]]:
     said = {"what", "name", record.what}
     return [
         (name.removesuffix("_at").replace("_", " "), _text(value))
-        for name, value in asdict(record).items()
+        for name, value in record.members().items()
         if value and name not in said
     ]
 

@@ -4,13 +4,14 @@ import json
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 
 from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.operations.lookup import LIMIT
 from tests.conftest import raw_key
-from tests.credentials.ledger_rows import issued_row
+from tests.credentials.ledger_rows import NOW, issued_row
 
 
 def find(*arguments: str) -> tuple[int, str]:
@@ -25,7 +26,7 @@ def find(*arguments: str) -> tuple[int, str]:
 
 PRINTED = """\
 session {row.session_name}
-  status         issued
+  status         active
   begins         2026-11-23 11:59:00 UTC
   ends           2026-11-23 12:29:00 UTC
   access key id  {row.access_key_id}
@@ -38,6 +39,7 @@ session {row.session_name}
 """
 
 
+@time_machine.travel(NOW)
 def test_session_is_printed_line_by_line(db: None) -> None:
     row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0")
     assert find(row.access_key_id) == (0, PRINTED.format(row=row))
@@ -53,19 +55,21 @@ def test_document_has_every_member(db: None) -> None:
 
 
 def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
-    assert find("v1") == (1, "Nothing found. Looked up as: product slug, build slug.\n")
+    tried = "build slug, branch or tag, workflow, product, client, person"
+    assert find("v1") == (1, f"Nothing found. Looked up as: {tried}.\n")
 
 
 def test_miss_is_a_document_too(db: None) -> None:
-    code, written = find("v1.0", "--format", "json")
+    code, written = find("ASIA5YGZIDLCJQ2VM7PX", "--format", "json")
     assert code == 1
-    assert json.loads(written) == {"tried": ["build slug"], "limit": LIMIT, "records": []}
+    assert json.loads(written) == {"tried": ["access key id"], "limit": LIMIT, "records": []}
 
 
 def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:
-    with pytest.raises(CommandError, match="none of these: token, build root,") as caught:
-        find("who wrote this?")
-    assert (caught.value.returncode, "who" in str(caught.value)) == (2, False)
+    secret = "0f" * 32
+    with pytest.raises(CommandError, match="none of these: token, access key id,") as caught:
+        find(secret)
+    assert (caught.value.returncode, secret in str(caught.value)) == (2, False)
 
 
 def test_sessions_that_are_not_shown_are_mentioned(product: Product) -> None:

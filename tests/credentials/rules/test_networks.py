@@ -1,6 +1,12 @@
 """From which networks a key is taken, and what failures are counted under."""
 
-from credentials.rules.networks import is_network, is_within, throttle_key
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credentials.rules.networks import ip_hex, ip_hex_range, is_network, is_within, throttle_key
 
 OFFICE, OFFICE6 = "192.0.2.0/24", "2001:db8:1::/48"
 
@@ -70,3 +76,41 @@ COUNTED = {
 
 def test_failures_are_counted_by_address_or_64() -> None:
     assert {address: throttle_key(address) for address in COUNTED} == COUNTED
+
+
+ANY_NETWORK = st.builds(
+    lambda number, length: IPv4Network((number, length), strict=False),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 32),
+) | st.builds(
+    lambda number, length: IPv6Network((number, length), strict=False),
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 128),
+)
+ADDRESSES = st.ip_addresses().filter(
+    lambda address: not (isinstance(address, IPv6Address) and address.ipv4_mapped)
+)
+
+
+@given(ANY_NETWORK, ADDRESSES, st.data())
+def test_addresses_of_a_network_are_one_range_of_texts(
+    network: IPv4Network | IPv6Network, other: object, data: st.DataObject
+) -> None:
+    first, last = ip_hex_range(str(network))
+    inside = network[data.draw(st.integers(0, network.num_addresses - 1))]
+    assert first <= (ip_hex(str(inside)) or "") <= last
+    is_mapped = int(first, 16) <= 0xFFFF_FFFF_FFFF and network.version == 6
+    is_inside = ip_address(str(other)) in network
+    assert is_mapped or (first <= (ip_hex(str(other)) or "") <= last) is is_inside
+
+
+def test_mapped_address_is_written_like_the_address_itself() -> None:
+    assert ip_hex("::ffff:192.0.2.7") == ip_hex("192.0.2.7") == "00000000000000000000ffffc0000207"
+    assert ip_hex_range("192.0.2.7/24") == ip_hex_range("192.0.2.0/24")
+
+
+@pytest.mark.parametrize("text", ["", "unreadable", "192.0.2.7:443", "192.0.2.007"])
+def test_what_is_no_address_has_no_digits(text: str) -> None:
+    assert ip_hex(text) is None
+    with pytest.raises(ValueError, match="does not appear to be"):
+        ip_hex_range(text)

@@ -27,8 +27,13 @@ TOKEN_BUGS = (
     | bugs_in(
         "credentials/rules/identifiers.py",
         "tests/credentials/rules/test_identifiers.py",
-        secret_of_a_pasted_token_kept=("text=token[0])", "text=text)"),
-        pasted_token_found_only_alone=("_TOKEN.search(text)", "_TOKEN.match(text)"),
+        secret_of_a_pasted_token_kept=("return found[0]", "return each"),
+        pasted_token_found_only_alone=("_TOKEN.search(each)", "_TOKEN.match(each)"),
+        pasted_token_in_basic_authentication_missed=(", *encoded)", ")"),
+        pasted_secret_looked_up=(
+            "if any(_SECRET.fullmatch(word) for word in text.split()):",
+            "if False:",
+        ),
     )
 )
 

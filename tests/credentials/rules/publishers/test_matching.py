@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from credentials.rules.publishers import (
     IssuerKind,
     Match,
-    describe_job,
     match_claims,
     text_of,
     value_of,
 )
-from tests.oidc.identities import github, gitlab
+from tests.oidc.identities import github
 
 ISSUER = "https://ci.example.org"
 GITHUB_RULE = {"repository_id": ["74"], "repository_owner_id": ["65"]}
@@ -96,17 +95,6 @@ def test_verdict_that_says_nothing_lets_nobody_in() -> None:
 def test_text_whole_numbers_and_truth_are_compared_as_text() -> None:
     values = ["x", 7, -1, True, False, None, 7.0, ["x"], {"x": 1}]
     assert [text_of(value) for value in values] == ["x", "7", "-1", "true", "false"] + [None] * 4
-
-
-def test_job_is_described_in_one_printable_line() -> None:
-    assert (
-        describe_job(IssuerKind.GITLAB, gitlab(ISSUER)) == "my-group/my-project push main 574 302"
-    )
-    odd = {"repository": "a\nb\x1b[2J", "ref": ["x"], "run_id": "9" * 300}
-    line = describe_job(IssuerKind.GITHUB, odd)
-    assert line.startswith("ab[2J 999")
-    assert len(line) == 255
-    assert describe_job(IssuerKind.OTHER, {}) == ""
 
 
 AWS = "https://sts.amazonaws.com/"

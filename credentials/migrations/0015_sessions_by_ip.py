@@ -1,0 +1,18 @@
+from django.db import migrations, models
+
+from builds.concurrent_indexes import AddIndex
+
+
+class Migration(migrations.Migration):
+    atomic = False
+
+    dependencies = [
+        ('credentials', '0014_ci_jobs'),
+    ]
+
+    operations = [
+        AddIndex(
+            model_name='issuedsession',
+            index=models.Index(condition=models.Q(('caller_ip_hex__isnull', False)), fields=['caller_ip_hex', '-id'], name='session_of_caller_ip'),
+        ),
+    ]

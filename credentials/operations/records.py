@@ -1,0 +1,161 @@
+"""Rows that were looked up, as text for people and members for machines."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from builds.models import Build, Product
+from credentials.models import AccessToken, Client, IssuedSession, JobToken
+from credentials.operations.lookup import Row, Token, name_in_ledger
+from credentials.rules.tokens import TokenKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """A row with what it belongs to; empty where nothing is known."""
+
+    row: Row = field(repr=False)
+    what: str
+    name: str
+    status: str = ""
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
+    access_key_id: str = ""
+    role_arn: str = ""
+    build: str = ""
+    bucket: str = ""
+    client: str = ""
+    token: str = ""
+    job: str = ""
+    commit: str = ""
+    caller: str = ""
+
+    def members(self) -> dict[str, Any]:
+        """All but the row itself."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "row"}
+
+
+def describe(rows: Iterable[Row], now: datetime) -> list[Record]:
+    """A record of each row. `look_up` has fetched what they belong to, but for sessions' jobs."""
+    rows = list(rows)
+    jobs = _jobs_of_sessions(row for row in rows if isinstance(row, IssuedSession))
+    return [_record(row, now, jobs) for row in rows]
+
+
+def _jobs_of_sessions(sessions: Iterable[IssuedSession]) -> dict[str, JobToken]:
+    names = (session.token_name.rpartition("/")[2] for session in sessions)
+    public_ids = {name.partition("_")[2] for name in names if name.startswith(TokenKind.JOB_TOKEN)}
+    tokens = JobToken.objects.select_related("ci_job")
+    found = tokens.in_bulk(public_ids, field_name="public_id") if public_ids else {}
+    return {token.token_name: token for token in found.values()}
+
+
+def _record(row: Row, now: datetime, jobs: dict[str, JobToken]) -> Record:
+    if isinstance(row, IssuedSession):
+        return _session(row, now, jobs.get(row.token_name.rpartition("/")[2]))
+    if isinstance(row, Build):
+        return _build(row, now)
+    if isinstance(row, Product):
+        return _product(row)
+    if isinstance(row, Client):
+        return _client(row)
+    return _person(row) if isinstance(row, User) else _token(row, now)
+
+
+def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Record:
+    failure = f": {session.failure_code}" if session.failure_code else ""
+    return Record(
+        row=session,
+        what="session",
+        name=session.session_name,
+        status=f"{session.state(now)}{failure}",
+        begins_at=session.requested_at,
+        ends_at=session.expires_at,
+        access_key_id=session.access_key_id,
+        role_arn=session.role_arn,
+        build=session.root,
+        bucket=session.bucket_name,
+        client=session.client_name,
+        token=session.token_name,
+        **_job(job),
+        caller=f"{session.caller_address} {session.caller_agent}".strip(),
+    )
+
+
+def _job(token: JobToken | None) -> dict[str, str]:
+    facts = getattr(token, "ci_job", None)  # job tokens of API keys have none
+    return {"job": token.identity if token else "", "commit": facts.commit if facts else ""}
+
+
+def _build(build: Build, now: datetime) -> Record:
+    owner = getattr(build, "registration", None)  # builds of an LTD Keeper have none
+    return Record(
+        row=build,
+        what="build",
+        name=build.root,
+        status=build.state(now),
+        begins_at=build.registered_at,
+        ends_at=build.closed_at(now) or build.open_until,
+        build=build.root,
+        bucket=build.bucket_name,
+        client=owner.client.name if owner else "",
+        token=owner.token_name if owner else "",
+        **_job(owner.job_token if owner else None),
+    )
+
+
+def _product(product: Product) -> Record:
+    return Record(
+        row=product,
+        what="product",
+        name=product.slug,
+        begins_at=product.created_at,
+        bucket=product.store.bucket,
+        client=", ".join(sorted(client.name for client in product.clients.all())),
+    )
+
+
+def _client(client: Client) -> Record:
+    return Record(
+        row=client,
+        what="client",
+        name=client.name,
+        status="active" if client.is_active else "disabled",
+        begins_at=client.created_at,
+        client=client.name,
+    )
+
+
+def _person(user: User) -> Record:
+    return Record(
+        row=user,
+        what="person",
+        name=user.get_username(),
+        status="active" if user.is_active else "disabled",
+        begins_at=user.date_joined,
+    )
+
+
+def _token(token: Token, now: datetime) -> Record:
+    client = token.api_key.client if isinstance(token, AccessToken) else token.client
+    return Record(
+        row=token,
+        what="token",
+        name=(name := name_in_ledger(token)),
+        status=_status(token, now),
+        begins_at=token.created_at,
+        ends_at=token.expires_at,
+        client=client.name,
+        token=name,
+        **_job(token if isinstance(token, JobToken) else None),
+    )
+
+
+def _status(token: Token, now: datetime) -> str:
+    """By itself; its client, its key or its publisher may be disabled besides."""
+    if getattr(token, "revoked_at", None) or getattr(token, "ended_at", None):
+        return "revoked"
+    return "expired" if token.expires_at and token.expires_at <= now else "valid"

@@ -1,0 +1,95 @@
+"""The search box of the admin: from what was pasted to the page of the row that it names.
+
+What was pasted may be a secret. It comes by POST, its text is held as a secret and dropped from the
+request, and neither the page nor an address repeats it.
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.admin import AdminSite
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from builds.models import Product
+from credentials.models import AccessToken
+from credentials.operations.lookup import LIMIT, Row, look_up
+from credentials.operations.records import Record, describe
+from credentials.rules.identifiers import Identifier, Kind, recognise
+from credentials.rules.secret import Secret
+
+TEMPLATE = "admin/find.html"
+OF_A_ROOT = (Kind.BUILD_ROOT, Kind.OBJECT_KEY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hits:
+    """The rows of one kind, each with its page. `has_more` where there may be others."""
+
+    kind: Kind
+    pages: list[tuple[str, Record]]
+    lacks_build: bool
+    has_more: bool
+
+
+@require_http_methods(["GET", "POST"])
+@never_cache
+@sensitive_post_parameters()
+@sensitive_variables()
+def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
+    """The page of the only row that is found; else all that are, or what was looked for."""
+    if request.method == "GET":
+        return _page(request, site)
+    pasted = Secret(request.POST.get("text", ""))
+    request.POST = QueryDict()
+    identifiers = recognise(pasted.reveal())
+    found = {
+        identifier: visible
+        for identifier, rows in look_up(identifiers).items()
+        if (visible := [row for row in rows if _may_view(request, site, row)])
+    }
+    match [(identifier, row) for identifier, rows in found.items() for row in rows]:
+        case [(identifier, row)] if not _lacks_build(identifier, row):
+            return HttpResponseRedirect(_address_of(row))
+    hits = [_hits(identifier, rows) for identifier, rows in found.items()]
+    tried = [identifier.kind for identifier in identifiers]
+    return _page(request, site, tried=tried, hits=hits, is_answer=True)
+
+
+def _may_view(request: HttpRequest, site: AdminSite, row: Row) -> bool:
+    may_view: bool = site.get_model_admin(type(_shown(row))).has_view_permission(request)
+    return may_view
+
+
+def _shown(row: Row) -> Model:
+    """The row that has a page: of an access token that is its key."""
+    return row.api_key if isinstance(row, AccessToken) else row
+
+
+def _address_of(row: Row) -> str:
+    shown = _shown(row)
+    name = f"admin:{shown._meta.app_label}_{shown._meta.model_name}_change"
+    return reverse(name, args=[shown.pk])
+
+
+def _lacks_build(identifier: Identifier, row: Row) -> bool:
+    return identifier.kind in OF_A_ROOT and isinstance(row, Product)
+
+
+def _hits(identifier: Identifier, rows: list[Row]) -> Hits:
+    return Hits(
+        kind=identifier.kind,
+        pages=[(_address_of(record.row), record) for record in describe(rows, timezone.now())],
+        lacks_build=_lacks_build(identifier, rows[0]),
+        has_more=len(rows) == LIMIT,
+    )
+
+
+def _page(request: HttpRequest, site: AdminSite, **context: object) -> TemplateResponse:
+    context |= {**site.each_context(request), "title": "Find", "kinds": list(Kind), "limit": LIMIT}
+    return TemplateResponse(request, TEMPLATE, context)
