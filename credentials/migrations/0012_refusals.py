@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("credentials", "0012_lists_by_key")]
+    dependencies = [("credentials", "0011_names")]
 
     operations = [
         migrations.CreateModel(

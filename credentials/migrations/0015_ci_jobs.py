@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('credentials', '0013_groups'),
+        ('credentials', '0014_lists_by_key'),
     ]
 
     operations = [

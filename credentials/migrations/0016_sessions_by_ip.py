@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('credentials', '0014_ci_jobs'),
+        ('credentials', '0015_ci_jobs'),
     ]
 
     operations = [
