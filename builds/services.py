@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -236,6 +236,17 @@ def supersede_build(*, build_id: int, now: datetime) -> Build:
         if build.is_open(now):
             build.superseded_at = _under_the_lock(now)
             build.save(update_fields=["superseded_at"])
+        return build
+
+
+def close_to_uploads(*, build_id: int, now: datetime) -> Build:
+    """End the time in which an open build may be written to; one that is closed stays as it is."""
+    with transaction.atomic():
+        build = lock_build(build_id=build_id)
+        if build.is_open(now):
+            # A build is open for a moment at least: a constraint.
+            build.open_until = max(now, build.registered_at + timedelta(microseconds=1))
+            build.save(update_fields=["open_until"])
         return build
 
 

@@ -128,6 +128,27 @@ class SessionWithheld(DomainError):
     message = "The build closed or the right to it ended meanwhile. Nothing was handed out."
 
 
+class UnknownTarget(DomainError):
+    status = 404
+    code = "unknown_target"
+    message = "There is nothing of that kind and name whose sessions could be revoked."
+
+
+class ReasonMissing(DomainError):
+    status = 400
+    code = "reason_missing"
+    message = "Say why, in a sentence: whoever looks at this later has to know."
+
+
+class StoreNeedsTime(DomainError):
+    status = 400
+    code = "store_needs_time"
+    message = (
+        "Everything of a store is revoked up to a time: name one within the last 12 hours, which "
+        "is as long as a session lives."
+    )
+
+
 class AlreadyRunning(DomainError):
     status = 409
     code = "already_running"

@@ -1,9 +1,12 @@
-"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, runs, refusals."""
+"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, revocations, runs,
+refusals.
+"""
 
 from credentials.models.clients import Client, Grant
 from credentials.models.jobs import CiJob
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
+from credentials.models.revocations import Revocation
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
 from credentials.models.sessions import (
     INTERNAL,
@@ -39,6 +42,7 @@ __all__ = [
     "Lease",
     "OidcIssuer",
     "Refusal",
+    "Revocation",
     "TrustedPublisher",
     "UsedIdentityToken",
     "last_verdicts",

@@ -9,6 +9,7 @@ from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
 from credentials.models.clients import Client
+from credentials.models.revocations import Revocation
 from credentials.rules.durations import REFRESHING_FLOOR, STUCK_AFTER
 
 
@@ -28,6 +29,7 @@ class Delivery(models.TextChoices):
     LIST = "list", "inside: listing"
     PROBE = "probe", "inside: check of isolation"
     CLEAN = "clean", "inside: removing"
+    VERIFY = "verify", "inside: check of a revocation"
 
 
 WRITING = (
@@ -37,7 +39,7 @@ WRITING = (
     Delivery.POST,
     Delivery.URL,
 )
-INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN)
+INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN, Delivery.VERIFY)
 
 
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
@@ -48,8 +50,9 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
         states, statuses = IssuedSession.State, IssuedSession.Status
         early = now - STUCK_AFTER
         condition = {
-            states.ACTIVE: Q(status=statuses.ISSUED, expires_at__gt=now),
-            states.EXPIRED: Q(status=statuses.ISSUED, expires_at__lte=now),
+            states.ACTIVE: Q(status=statuses.ISSUED, revoked_at=None, expires_at__gt=now),
+            states.EXPIRED: Q(status=statuses.ISSUED, revoked_at=None, expires_at__lte=now),
+            states.REVOKED: Q(status=statuses.ISSUED, revoked_at__isnull=False),
             states.FAILED: Q(status=statuses.FAILED),
             states.WITHHELD: Q(status=statuses.WITHHELD),
             states.STUCK: Q(status=statuses.REQUESTED, requested_at__lt=early),
@@ -60,11 +63,18 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
     def issued(self) -> "IssuedSessionQuerySet":
         return self.filter(status=IssuedSession.Status.ISSUED)
 
-    def active(self, now: datetime) -> "IssuedSessionQuerySet":
-        return self.in_state(IssuedSession.State.ACTIVE, now)
+    def unexpired(self, now: datetime) -> "IssuedSessionQuerySet":
+        """Those whose credentials may work at the store, revoked or not."""
+        return self.issued().filter(expires_at__gt=now)
 
     def expired(self, now: datetime) -> "IssuedSessionQuerySet":
         return self.in_state(IssuedSession.State.EXPIRED, now)
+
+    def active(self, now: datetime) -> "IssuedSessionQuerySet":
+        return self.in_state(IssuedSession.State.ACTIVE, now)
+
+    def revoked(self) -> "IssuedSessionQuerySet":
+        return self.filter(revoked_at__isnull=False)
 
     def reusable(self, now: datetime) -> "IssuedSessionQuerySet":
         """Those that may be served again: whatever ends a session early takes it out of here."""
@@ -119,6 +129,7 @@ class IssuedSession(models.Model):
 
         ACTIVE = "active"
         EXPIRED = "expired"
+        REVOKED = "revoked"
         FAILED = "failed"
         WITHHELD = "withheld"
         STUCK = "stuck"
@@ -187,6 +198,18 @@ class IssuedSession(models.Model):
     last_served_at = models.DateTimeField(
         null=True, help_text="When it was last served again from memory, right to the minute."
     )
+    revoked_at = models.DateTimeField(
+        null=True, help_text="When somebody decided so. The revocation says what the store does."
+    )
+    # Neither constraint nor index of its own: the table is too large to be locked for them.
+    revocation = models.ForeignKey(
+        Revocation,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="sessions",
+        db_constraint=False,
+        db_index=False,
+    )
 
     objects = IssuedSessionQuerySet.as_manager()
 
@@ -213,7 +236,13 @@ class IssuedSession(models.Model):
                 condition=Q(status__in=["failed", "withheld"]),
                 name="session_in_vain",
             ),
+            models.Index(
+                fields=["revocation", "expires_at"],
+                condition=Q(revocation__isnull=False),
+                name="session_of_revocation",
+            ),
         ]
+        permissions: ClassVar = [("revoke_issuedsession", "Can revoke sessions")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(status__in=["requested", "issued", "failed", "withheld"]),
@@ -239,7 +268,13 @@ class IssuedSession(models.Model):
                 condition=Q(duration_seconds__range=(900, 43_200)), name="session_duration"
             ),
             models.CheckConstraint(
-                condition=Q(session_name__startswith=F("id")), name="session_named_by_id"
+                # Whether a revoked session is refused is tried with another of the same name.
+                condition=Q(session_name__startswith=F("id")) | Q(delivery="verify"),
+                name="session_named_by_id",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_at=None) ^ Q(revocation__isnull=False),
+                name="session_revoked_by_decision",
             ),
             models.CheckConstraint(
                 condition=Q(signed_by_identity=False) | Q(delivery="post"),
@@ -262,6 +297,8 @@ class IssuedSession(models.Model):
             return self.State.STUCK if is_late else self.State.REQUESTED
         if self.status != self.Status.ISSUED:
             return self.State(self.status)
+        if self.revoked_at:
+            return self.State.REVOKED
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.State.EXPIRED if is_over else self.State.ACTIVE
 

@@ -180,7 +180,7 @@ def purge_build(build: Build) -> Outcome:
 
 def _require_no_live_session(build: Build) -> None:
     """What a session writes after the purge would stay for ever."""
-    if IssuedSession.objects.for_build(build).writing().active(timezone.now()).exists():
+    if IssuedSession.objects.for_build(build).writing().unexpired(timezone.now()).exists():
         raise SessionsAlive
 
 

@@ -237,6 +237,7 @@ SERVED = Columns(IssuedSession, "i", only=["id", "last_served_at"])
 REUSABLE = (
     f"SELECT {SERVED.sql} FROM credentials_issuedsession i WHERE i.id = %s"  # noqa: S608 - columns
     " AND i.build_id = %s AND i.policy = %s AND i.status = %s AND i.expires_at > %s"
+    " AND i.revoked_at IS NULL"
 )
 
 

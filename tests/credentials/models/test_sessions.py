@@ -48,6 +48,11 @@ VIOLATIONS: dict[str, list[tuple[Make, dict[str, Any]]]] = {
     "session_named_by_id": [
         (issued_row, {"session_name": "guide"}),
         (issued_row, {"session_name": F("product_slug")}),
+        (issued_row, {"session_name": "guide", "delivery": "list"}),
+    ],
+    "session_revoked_by_decision": [
+        (issued_row, {"revoked_at": NOW}),
+        (issued_row, {"revocation": 1}),
     ],
 }
 
@@ -124,11 +129,14 @@ def test_rows_are_found_by_status(four: dict[str, IssuedSession]) -> None:
 
 
 State = IssuedSession.State
+REVOKED: dict[str, Any] = {"revoked_at": NOW, "revocation_id": 1}
 LONG_AGO, JUST_NOW = NOW - timedelta(seconds=121), NOW - timedelta(minutes=2)
 # A row of each state, at the ends of the states -> the state that it is in
 STATES: dict[str, tuple[Make, dict[str, Any], IssuedSession.State]] = {
     "a second left": (issued_row, {"expires_at": NOW + timedelta(seconds=1)}, State.ACTIVE),
     "over this moment": (issued_row, {"expires_at": NOW}, State.EXPIRED),
+    "revoked": (issued_row, REVOKED, State.REVOKED),
+    "revoked, and over": (issued_row, REVOKED | {"expires_at": NOW}, State.REVOKED),
     "failed": (failed_row, {}, State.FAILED),
     "withheld": (issued_row, {"status": "withheld"}, State.WITHHELD),
     "two minutes without an outcome": (requested_row, {"requested_at": JUST_NOW}, State.REQUESTED),
@@ -170,7 +178,7 @@ def test_sessions_that_can_write_are_those_handed_out(db: None) -> None:
     writing = IssuedSession.objects.all().writing()
     assert {row.delivery for row in writing} == HANDED_OUT == set(WRITING)
     rows = IssuedSession.objects.all()
-    assert {row.delivery for row in rows.internal()} == {"list", "probe", "clean"}
+    assert {row.delivery for row in rows.internal()} == {"list", "probe", "clean", "verify"}
     assert {row.delivery for row in rows.for_builds()} == HANDED_OUT
 
 

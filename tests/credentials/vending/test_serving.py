@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -68,6 +68,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "failed": {"status": "failed", "failure_code": "sts_denied"},
     "of another build": {"build": None},
     "with another policy": {"policy": "{}"},
+    "revoked": {"revoked_at": datetime(2026, 11, 26, tzinfo=UTC), "revocation": 1},
     "with 16 minutes left": {"expires_at": timedelta(minutes=16)},
     "with a second more": {"expires_at": timedelta(minutes=16, seconds=1)},
 }

@@ -1,0 +1,121 @@
+"""Revoked sessions: decisions are recorded here, and read again as the policy that they make.
+
+The store is not called here. Who writes the policy reads it whole from the ledger every time, so
+what is recorded and what is written cannot drift apart (`credentials/operations/`).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Max, Min, Q
+
+from builds.models import Store
+from credentials.models import IssuedSession, Revocation
+from credentials.models.sessions import IssuedSessionQuerySet
+from credentials.rules.account_documents import upload_policy
+from credentials.rules.revocation import (
+    RevocationDocument,
+    RevokedSession,
+    capacity,
+    revocation_document,
+)
+
+# AWS gives no longer session, and its clock may be a little ahead.
+LONGEST_SESSION = timedelta(hours=12, minutes=1)
+
+
+def record_revocation(
+    *, sessions: IssuedSessionQuerySet, revocation: Revocation
+) -> Revocation | None:
+    """Save a new decision, and mark the sessions of its store that it covers.
+
+    Runs inside a transaction. Sessions that are revoked already stay with the first decision;
+    without any, only a decision about a whole store is kept.
+    """
+    revocation.ends_at = revocation.requested_at + LONGEST_SESSION
+    revocation.save(force_insert=True)
+    covered = sessions.filter(store=revocation.store, revoked_at=None)
+    count = covered.update(revoked_at=revocation.requested_at, revocation=revocation)
+    is_cut_off = revocation.kind == Revocation.Kind.STORE
+    if not count and not is_cut_off:
+        revocation.delete()
+        return None
+    revocation.session_count = count
+    if is_cut_off and revocation.before:
+        revocation.ends_at = revocation.before + LONGEST_SESSION
+    else:
+        revocation.ends_at = revocation.sessions.aggregate(end=Max("expires_at"))["end"]
+    revocation.save(update_fields=["session_count", "ends_at"])
+    return revocation
+
+
+def recorded_document(
+    *, store: Store, now: datetime, and_also: Sequence[IssuedSession] = ()
+) -> RevocationDocument:
+    """The policy that all decisions in force make today, and further sessions with them."""
+    return document_of(
+        store=store,
+        decisions=list(Revocation.objects.of_store(store).in_force(now)),
+        now=now,
+        and_also=and_also,
+    )
+
+
+def document_of(
+    *,
+    store: Store,
+    decisions: Sequence[Revocation],
+    now: datetime,
+    and_also: Sequence[IssuedSession] = (),
+) -> RevocationDocument:
+    """The policy that some decisions of a store make."""
+    unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
+    rows = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
+    read = rows.only("product_slug", "completed_at", "requested_at", "revocation_id")
+    sessions = [
+        RevokedSession(
+            ledger_id=row.pk,
+            product_slug=row.product_slug,
+            issued_by=row.completed_at or row.requested_at,
+            unproven=row.revocation_id if row.revocation_id in unproven else None,
+        )
+        for row in [*read.order_by("pk"), *and_also]
+    ]
+    cut_offs = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
+    slugs = {each.product_slug for each in sessions}
+    return revocation_document(
+        sessions=sessions,
+        bystanders=_bystanders(store, slugs, now, except_for=and_also),
+        cut_off=max((each for each in cut_offs if each), default=None),
+        now=now,
+    )
+
+
+def _bystanders(
+    store: Store, slugs: set[str], now: datetime, *, except_for: Sequence[IssuedSession]
+) -> dict[str, datetime]:
+    """When the first session of each product that lives on, or is under way, was asked for."""
+    alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now) | Q(
+        status=IssuedSession.Status.REQUESTED
+    )
+    rows = IssuedSession.objects.filter(
+        alive, store=store, product_slug__in=slugs, revoked_at=None, signed_by_identity=False
+    ).exclude(pk__in=[row.pk for row in except_for])
+    first = rows.order_by().values("product_slug").annotate(first=Min("requested_at"))
+    return {each["product_slug"]: each["first"] for each in first}
+
+
+def other_characters(store: Store) -> int:
+    """What the role's own policy takes of the room for inline policies."""
+    own = upload_policy(
+        role_arn=store.role_arn,
+        bucket=store.bucket,
+        kms_key_arn=store.kms_key_arn,
+        with_sync=store.with_sync,
+    )
+    return len(own)
+
+
+def store_capacity(store: Store) -> int:
+    """How many single sessions may be revoked in a store at a time."""
+    return capacity(other_characters(store))

@@ -1,0 +1,222 @@
+"""Stop what was handed out: what a decision would end, and recording it. Calls no store."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max, QuerySet
+
+from builds.models import Build, Store
+from builds.services import close_to_uploads
+from credentials.access.clients import revoke_api_key, revoke_job_token
+from credentials.access.revocations import (
+    LONGEST_SESSION,
+    other_characters,
+    record_revocation,
+    recorded_document,
+    store_capacity,
+)
+from credentials.errors import ReasonMissing, StoreNeedsTime
+from credentials.models import AccessToken, ApiKey, Client, IssuedSession, JobToken, Revocation
+from credentials.models.revocations import NAME_LENGTH, REASON_LENGTH
+from credentials.models.sessions import IssuedSessionQuerySet
+from credentials.operations.revocation_targets import Kind, Row, Target
+from credentials.rules.tokens import TokenKind
+
+# How many sessions and builds a preview names.
+SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreUse:
+    """How full a store's policy would be: entries, and how many single sessions have room."""
+
+    store: Store
+    entries: int
+    capacity: int
+    fits: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a decision would end. `sessions` and `builds` are the first of as many as are counted.
+
+    `last_end` is when the last of the sessions would end by itself. `unrevocable` are the access
+    keys of identities that signed for the target: only changing such a key ends what it signed.
+    """
+
+    target: Target
+    session_count: int
+    sessions: list[IssuedSession]
+    last_end: datetime | None
+    build_count: int
+    builds: list[Build]
+    tokens: list[str]
+    unrevocable: list[str]
+    stores: list[StoreUse]
+    problems: list[str] = field(default_factory=list)
+
+
+def preview(*, target: Target, now: datetime, may_go_on: bool = False) -> Preview:
+    """What `revoke` would do at this moment; nothing is changed."""
+    live = target.sessions.active(now)
+    builds = _open_builds(target, live, now)
+    signers = target.signatures.unexpired(now).values_list("access_key_id", flat=True)
+    unrevocable = sorted(set(signers.order_by()))
+    stores = [_use(store, live, now) for store in _stores(target, live)]
+    ended = _ended_tokens(target, live, now) if not may_go_on else Tokens()
+    return Preview(
+        target=target,
+        session_count=live.count(),
+        sessions=list(live.select_related("build", "client")[:SHOWN]),
+        last_end=live.aggregate(end=Max("expires_at"))["end"],
+        build_count=builds.count(),
+        builds=list(builds.order_by("-pk")[:SHOWN]),
+        tokens=ended.names,
+        unrevocable=unrevocable,
+        stores=stores,
+        problems=_problems(unrevocable, stores),
+    )
+
+
+def _problems(unrevocable: Iterable[str], stores: Iterable[StoreUse]) -> list[str]:
+    signed = [
+        f"Presigned POSTs signed with the key {key} cannot be revoked: change that key."
+        for key in unrevocable
+    ]
+    full = [
+        f"The policy of the store {use.store} has room for {use.capacity} single sessions, and "
+        "these are too many. Revoke their product, or everything of the store before a time."
+        for use in stores
+        if not use.fits
+    ]
+    return signed + full
+
+
+def _open_builds(target: Target, live: IssuedSessionQuerySet, now: datetime) -> QuerySet[Build]:
+    """The uploads that end: open builds with a live session."""
+    if isinstance(target.row, Build):
+        return Build.objects.filter(pk=target.row.pk).open(now)
+    return Build.objects.open(now).filter(pk__in=live.order_by().values("build"))
+
+
+def _stores(target: Target, live: IssuedSessionQuerySet) -> list[Store]:
+    """Where it has live sessions; a store itself also without any."""
+    if isinstance(target.row, Store):
+        return [target.row]
+    return list(Store.objects.filter(pk__in=live.order_by().values("store")).order_by("name"))
+
+
+def _use(store: Store, live: IssuedSessionQuerySet, now: datetime) -> StoreUse:
+    document = recorded_document(store=store, now=now, and_also=list(live.filter(store=store)))
+    return StoreUse(
+        store=store,
+        entries=document.entries,
+        capacity=store_capacity(store),
+        fits=document.fits(other_characters(store)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """What may ask for no more sessions once a decision is made."""
+
+    clients: list[Client] = field(default_factory=list)
+    api_keys: list[ApiKey] = field(default_factory=list)
+    access_tokens: list[AccessToken] = field(default_factory=list)
+    job_tokens: list[JobToken] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        tokens = map(str, (*self.api_keys, *self.access_tokens, *self.job_tokens))
+        return [*(f"client {each}" for each in self.clients), *tokens]
+
+
+def _ended_tokens(target: Target, live: IssuedSessionQuerySet, now: datetime) -> Tokens:
+    """The target itself where it is a client or a token; else the tokens that asked for its live
+    sessions: of a key and what it gave, only the latter.
+    """
+    match target.row:
+        case Client():
+            return Tokens(clients=[target.row] if target.row.is_active else [])
+        case ApiKey():
+            return Tokens(api_keys=[target.row] if target.row.is_usable(now) else [])
+        case JobToken():
+            return Tokens(job_tokens=[target.row] if target.row.is_usable(now) else [])
+    names = live.order_by().values_list("token_name", flat=True).distinct()
+    shown = {name.rpartition("/")[2] for name in names}
+    owner = getattr(target.row, "registration", None) if isinstance(target.row, Build) else None
+    if owner and owner.job_token:
+        shown.add(owner.job_token.token_name)
+    ids = {
+        kind: [name.partition("_")[2] for name in shown if name.startswith(kind)]
+        for kind in TokenKind
+    }
+    keys = ApiKey.objects.filter(public_id__in=ids[TokenKind.API_KEY], revoked_at=None)
+    jobs = JobToken.objects.filter(public_id__in=ids[TokenKind.JOB_TOKEN], ended_at=None)
+    tokens = AccessToken.objects.filter(public_id__in=ids[TokenKind.ACCESS_TOKEN])
+    return Tokens(
+        api_keys=list(keys.order_by("pk")),
+        access_tokens=list(tokens.order_by("pk")),
+        job_tokens=list(jobs.order_by("pk")),
+    )
+
+
+def revoke(
+    *, target: Target, reason: str, by: User, now: datetime, may_go_on: bool = False
+) -> list[Revocation]:
+    """Record that the target's live sessions are revoked, one decision for each of their stores.
+
+    In the same transaction what asked for them is ended, unless it `may_go_on`, and what is being
+    asked for is withheld. Doing it again changes nothing: sessions stay with the first decision.
+    Without live sessions there is no decision, but for a store's. Raises ReasonMissing,
+    StoreNeedsTime.
+    """
+    if not (reason := reason.strip()):
+        raise ReasonMissing
+    is_store = target.kind is Kind.STORE
+    if is_store and not (target.before and now - LONGEST_SESSION < target.before <= now):
+        raise StoreNeedsTime
+    with transaction.atomic():
+        live = target.sessions.active(now)
+        if not may_go_on:
+            _end(_ended_tokens(target, live, now), by=by, now=now)
+            if isinstance(target.row, Build):
+                close_to_uploads(build_id=target.row.pk, now=now)
+        under_way = target.sessions.filter(status=IssuedSession.Status.REQUESTED)
+        under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
+        decisions = [
+            Revocation(
+                kind=target.kind,
+                target_name=target.name[:NAME_LENGTH],
+                store=store,
+                before=target.before,
+                reason=reason[:REASON_LENGTH],
+                requested_by=by.get_username(),
+                requested_at=now,
+                may_go_on=may_go_on,
+            )
+            for store in _stores(target, live)
+        ]
+        made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
+        count = sum(each.session_count for each in made)
+        _log(target.row, by, f"Revoked with {count} live sessions: {reason}")
+        return made
+
+
+def _end(tokens: Tokens, *, by: User, now: datetime) -> None:
+    """In the order in which issuing locks them."""
+    for client in tokens.clients:
+        Client.objects.filter(pk=client.pk).update(is_active=False)
+    for key in tokens.api_keys:
+        revoke_api_key(key=key, actor=by, now=now)
+    AccessToken.objects.filter(pk__in=[each.pk for each in tokens.access_tokens]).delete()
+    for job_token in tokens.job_tokens:
+        revoke_job_token(job_token=job_token, now=now)
+
+
+def _log(row: Row, by: User, message: str) -> None:
+    LogEntry.objects.log_actions(by.pk, [row], CHANGE, change_message=message, single_object=True)

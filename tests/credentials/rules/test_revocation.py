@@ -1,0 +1,159 @@
+"""The policy of revoked sessions, held against what a store makes of it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from credentials.rules.account_documents import upload_policy
+from credentials.rules.revocation import (
+    LONGEST_NAMED_SLUG,
+    MOST_CHARACTERS,
+    RevocationDocument,
+    RevokedSession,
+    capacity,
+    revocation_document,
+)
+
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+OWN = upload_policy(
+    role_arn="arn:aws:iam::123456789012:role/ltdkeeper-upload",
+    bucket="docs-bucket",
+    kms_key_arn="arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+)
+
+
+def session(number: int, slug: str = "guide", **changes: Any) -> RevokedSession:
+    fields = {"ledger_id": f"{number:026}", "product_slug": slug, "issued_by": NOW - HOUR}
+    return RevokedSession(**(fields | changes))
+
+
+def document(*sessions: RevokedSession, **more: Any) -> RevocationDocument:
+    return revocation_document(sessions=sessions, **({"bystanders": {}, "now": NOW} | more))
+
+
+def is_refused(document: RevocationDocument, name: str, issued_at: datetime) -> bool:
+    """What IAM makes of it: one Deny whose conditions all hold is enough. A store counts in whole
+    seconds (AWS IAM user guide, condition operators; `aws:TokenIssueTime`).
+    """
+    return any(
+        _holds(statement["Condition"], f"AROA0EXAMPLE:{name}", issued_at.replace(microsecond=0))
+        for statement in json.loads(document.text)["Statement"]
+    )
+
+
+def _holds(condition: Any, user_id: str, issued_at: datetime) -> bool:
+    users = condition.get("StringLike", {}).get("aws:userid", ["*"])
+    before = condition.get("DateLessThan", {}).get("aws:TokenIssueTime")
+    is_in_time = before is None or issued_at < datetime.fromisoformat(before)
+    return is_in_time and any(fnmatchcase(user_id, pattern) for pattern in users)
+
+
+def name_of(ledger_id: str, slug: str) -> str:
+    return f"{ledger_id}-{slug}"[:64]
+
+
+SLUGS = ["guide", "a-guide", "guide-2", "g" * 37, "g" * 38]
+MOMENTS = st.integers(0, 7200).map(lambda seconds: NOW - timedelta(seconds=seconds / 2))
+SESSIONS = st.lists(
+    st.tuples(st.sampled_from(SLUGS), MOMENTS, st.booleans(), st.sampled_from([None, 1, 2])),
+    max_size=40,
+)
+SKEW = st.integers(-55, 55).map(lambda seconds: timedelta(seconds=seconds))
+
+
+@given(SESSIONS, SKEW)
+def test_exactly_the_revoked_sessions_are_refused(
+    ledger: list[tuple[str, datetime, bool, int | None]], skew: timedelta
+) -> None:
+    """Whatever the store's clock is off by, and whoever comes after the write."""
+    rows = [(f"{number:026}", *row) for number, row in enumerate(ledger)]
+    revoked = [
+        RevokedSession(ledger_id=pk, product_slug=slug, issued_by=at, unproven=unproven)
+        for pk, slug, at, is_revoked, unproven in rows
+        if is_revoked
+    ]
+    living = [(slug, at) for _, slug, at, is_revoked, _ in rows if not is_revoked]
+    first = {slug: min(at for each, at in living if each == slug) for slug, _ in living}
+    made = document(*revoked, bystanders=first)
+    for pk, slug, at, is_revoked, _ in rows:
+        assert is_refused(made, name_of(pk, slug), at + skew) == is_revoked
+    for slug in SLUGS:
+        assert not is_refused(made, name_of("z" * 26, slug), NOW + skew)
+    assert made.entries <= max(len(revoked), 1)
+
+
+@given(SESSIONS)
+def test_putting_together_never_makes_it_longer(ledger: list[Any]) -> None:
+    rows = [session(n, slug, issued_by=at) for n, (slug, at, *_) in enumerate(ledger)]
+    singly = document(*rows, bystanders=dict.fromkeys(SLUGS, NOW - 10 * HOUR))
+    assert len(document(*rows).text) <= len(singly.text)
+
+
+def test_nobody_is_revoked() -> None:
+    """The policy stays, and has an entry that is no session's."""
+    made = document()
+    assert made.entries == 0
+    assert json.loads(made.text)["Statement"][0]["Condition"] == {
+        "StringLike": {"aws:userid": ["nobody"]}
+    }
+
+
+def test_sessions_of_a_product_are_put_together() -> None:
+    many = document(*(session(number) for number in range(2000)))
+    assert (many.entries, many.fits(len(OWN))) == (1, True)
+
+
+def test_products_with_a_time_in_common_share_a_statement() -> None:
+    rows = [session(n, f"product{n % 20}") for n in range(200)]
+    made = document(*rows)
+    assert (made.entries, len(json.loads(made.text)["Statement"])) == (20, 1)
+
+
+def test_products_without_a_time_in_common_do_not() -> None:
+    old = [session(n, "old", issued_by=NOW - 3 * HOUR) for n in range(10)]
+    new = [session(n, "new", issued_by=NOW - HOUR) for n in range(10, 20)]
+    made = document(*old, *new, bystanders={"old": NOW - 2 * HOUR})
+    assert len(json.loads(made.text)["Statement"]) == 2
+
+
+@pytest.mark.parametrize("length", [LONGEST_NAMED_SLUG, LONGEST_NAMED_SLUG + 1])
+def test_slug_that_a_name_does_not_hold_whole_is_not_put_together(length: int) -> None:
+    made = document(*(session(number, "g" * length) for number in range(50)))
+    assert made.entries == (1 if length == LONGEST_NAMED_SLUG else 50)
+
+
+def test_each_unproven_decision_keeps_a_session_by_name() -> None:
+    rows = [session(number, unproven=1 + number % 2) for number in range(50)]
+    assert document(*rows).named == {rows[-1].ledger_id, rows[-2].ledger_id}
+
+
+def test_cut_off_refuses_what_nobody_knows() -> None:
+    cut_off = NOW - timedelta(minutes=30)
+    made = document(session(1), cut_off=cut_off)
+    assert made.entries == 1
+    assert is_refused(made, "unknown", cut_off - timedelta(seconds=1))
+    assert not is_refused(made, "unknown", cut_off)
+
+
+def test_session_near_the_cut_off_is_named_as_well() -> None:
+    near = session(1, issued_by=NOW - timedelta(seconds=30))
+    assert document(near, cut_off=NOW).named == {near.ledger_id}
+
+
+@pytest.mark.parametrize(("other", "most"), [(0, 306), (1882, 249), (len(OWN), 251)])
+def test_as_many_single_sessions_fit_as_the_capacity_says(other: int, most: int) -> None:
+    """Beside a managed policy, and beside the upload role's own one."""
+    rows = [session(number, "x" * 63) for number in range(most + 1)]
+    assert capacity(other) == most
+    assert document(*rows[:most]).fits(other)
+    assert not document(*rows).fits(other)
+
+
+def test_room_is_what_aws_gives_inline_policies_of_a_role() -> None:
+    assert MOST_CHARACTERS == 10_240
