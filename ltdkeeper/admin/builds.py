@@ -11,13 +11,15 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key, release_root
 from credentials.operations.isolation.checking import request_check
-from ltdkeeper.admin.records import KeeperAdmin, RecordAdmin
+from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
+from ltdkeeper.admin.records import BigListAdmin, KeeperAdmin
 
 
 @admin.register(Store)
 class StoreAdmin(KeeperAdmin):
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
 
+    is_exported = True
     list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
     search_fields = ("name", "bucket", "role_arn")
     actions = ("check_isolation",)
@@ -53,6 +55,7 @@ class StoreAdmin(KeeperAdmin):
 class ProductAdmin(KeeperAdmin):
     """Documentation sites. Slug and store are frozen once there is a build."""
 
+    is_exported = True
     list_display = ("slug", "title", "store", "access", "session_seconds")
     list_filter = ("store", "access")
     list_select_related = ("store",)
@@ -91,28 +94,14 @@ class ProductAdmin(KeeperAdmin):
 
 
 @admin.register(Build)
-class BuildAdmin(RecordAdmin):
+class BuildAdmin(BigListAdmin):
     """Builds, to look at; deleting marks them, as the API does."""
 
     list_display = (
-        "root",
-        "state_now",
-        "registered_at",
-        "finished_at",
-        "object_count",
-        "byte_count",
+        *("root", "state_now", "registered_at", "finished_at", "object_count", "byte_count"),
         "warning",
     )
-    list_filter = (
-        "written_without_session",
-        "has_untyped_pages",
-        "root_is_shared",
-        "registered_at",
-        "finished_at",
-    )
-    list_select_related = ("product",)
-    search_fields = ("^root", "^slug")
-    show_full_result_count = False
+    list_filter = (BuildState, ByProduct, BuildClient)
     actions = ("mark_deleted", "release_roots")
 
     @admin.display(description="state")

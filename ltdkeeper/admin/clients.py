@@ -18,7 +18,8 @@ from credentials.access.clients import make_api_key, revoke_api_key, revoke_job_
 from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
-from ltdkeeper.admin.records import EditForm, KeeperAdmin, RecordAdmin, SwitchedAdmin
+from ltdkeeper.admin.filters import ByPublisher, JobTokenClient, JobTokenState
+from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, SwitchedAdmin
 
 # The form that a key is made with in the admin. What it says cannot be changed afterwards.
 
@@ -104,6 +105,7 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
 class ClientAdmin(SwitchedAdmin):
     """Machines that ask. They are disabled, not deleted: the record refers to them."""
 
+    is_exported = True
     list_display = ("name", "is_active", "may_create_products", "created_at")
     list_filter = ("is_active", "may_create_products")
     search_fields = ("name",)
@@ -118,6 +120,7 @@ class ClientAdmin(SwitchedAdmin):
 class ApiKeyAdmin(KeeperAdmin):
     """Keys: made (and shown) once, revoked for good, never changed."""
 
+    is_exported = True
     list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
     list_filter = ("revoked_at", "expires_at")
     list_select_related = ("client",)
@@ -225,7 +228,7 @@ REVOKE = "admin/credentials/apikey/revoke.html"
 
 
 @admin.register(JobToken)
-class JobTokenAdmin(RecordAdmin):
+class JobTokenAdmin(BigListAdmin):
     """What CI jobs hold, to look at, and to end before its time."""
 
     list_display = (
@@ -238,10 +241,7 @@ class JobTokenAdmin(RecordAdmin):
         "identity",
         "created_at",
     )
-    list_filter = ("expires_at", "ended_at", "client", "publisher")
-    search_fields = ("^public_id", "identity", "client__name")
-    search_help_text = "Begins with the public id; or holds a part of identity or client."
-    show_full_result_count = False
+    list_filter = (JobTokenState, JobTokenClient, ByPublisher)
     actions = ("end",)
     fields = readonly_fields = list_display
 

@@ -225,6 +225,7 @@ CHOOSE_ISSUER = "admin/credentials/trustedpublisher/choose_issuer.html"
 class OidcIssuerAdmin(SwitchedAdmin):
     """CI providers. What rules rest on is frozen while there are rules."""
 
+    is_exported = True
     list_display = ("issuer", "is_active", "kind", "jwks_url", "created_at")
     list_filter = ("is_active", "kind")
     search_fields = ("issuer",)
@@ -263,6 +264,7 @@ class OidcIssuerAdmin(SwitchedAdmin):
 class TrustedPublisherAdmin(SwitchedAdmin):
     """Rules. They are disabled, not deleted: tokens on record refer to them."""
 
+    is_exported = True
     list_display = (
         "name",
         "is_active",

@@ -12,16 +12,23 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
-from django.core.exceptions import ValidationError
-from django.db import DataError, connection, models, transaction
-from django.db.models import Field, Model, ProtectedError, Q, QuerySet
+from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
+from django.db import connection, models, transaction
+from django.db.models import Model, ProtectedError, Q, QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
+from django.forms import Media
 from django.forms.fields import InvalidJSONInput
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import path
+from django.views.decorators.http import require_POST
+
+from ltdkeeper.admin.exports import FORMATS, export
+from ltdkeeper.admin.lists import KeysetChangeList, LookupChangeList, is_key
 
 # A filter compares in one of these ways, with at most so many values.
 COMPARISONS = {"exact", "isnull", "gt", "gte", "lt", "lte"}
@@ -43,15 +50,6 @@ class JSONField(forms.JSONField):
             return super().bound_data(data, initial)
         except (ValueError, RecursionError):
             return InvalidJSONInput(data)
-
-
-def is_key(field: "Field[Any, Any]", text: str) -> bool:
-    """Whether a primary key can be so at all, in the database's own bounds."""
-    try:
-        field.clean(text, None)
-    except ValidationError:
-        return False
-    return "\0" not in text
 
 
 class EditForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -93,19 +91,10 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         super()._post_clean()  # type: ignore[misc]
 
 
-class LookupChangeList(ChangeList):
-    """Answers a filter's value that the database refuses like one that Django refuses itself."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        try:
-            super().get_results(request)
-        except (DataError, OverflowError, ValueError) as err:
-            raise IncorrectLookupParameters from err
-
-
 class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of every page: rows are locked while they are saved, lookups are those on offer."""
 
+    is_exported = False
     form = EditForm
     formfield_overrides = {models.JSONField: {"form_class": JSONField}}
 
@@ -125,6 +114,26 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return LookupChangeList
 
+    def get_urls(self) -> list[Any]:
+        urls: list[Any] = super().get_urls()
+        if not self.is_exported:
+            return urls
+        view = self.admin_site.admin_view(require_POST(self.export_view))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/<str:form>/", view, name=name), *urls]
+
+    def export_view(self, request: HttpRequest, form: str) -> StreamingHttpResponse:
+        """A file with what the list shows on all its pages, for whoever may look at it."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if form not in FORMATS:
+            raise Http404
+        try:
+            changelist = self.get_changelist_instance(request)
+        except IncorrectLookupParameters as err:
+            raise BadRequest("A filter cannot be read.") from err
+        return export(request, changelist, form)
+
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing: no link fills in a form."""
         return {}
@@ -133,7 +142,8 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Only the fields that the list offers as filters: never a hash, nor through relations."""
         path, _, comparison = lookup.rpartition("__")
         path = path if comparison in COMPARISONS else lookup
-        filters = self.list_filter if request is None else self.get_list_filter(request)
+        offered = self.list_filter if request is None else self.get_list_filter(request)
+        filters = {getattr(each, "parameter_name", each) for each in offered}
         is_short = request is None or len(request.GET.getlist(lookup)) <= MOST_VALUES
         return is_short and path.removesuffix("__id") in filters
 
@@ -207,6 +217,22 @@ class RecordAdmin(KeeperAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class BigListAdmin(RecordAdmin):
+    """Records that grow without end. Their list has pages by key and a fixed order."""
+
+    is_exported = True
+    sortable_by = ()
+    show_full_result_count = False
+
+    @property
+    def media(self) -> Media:
+        """With what autocomplete filters need."""
+        return super().media + AutocompleteSelect(self.opts.pk, self.admin_site).media
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetChangeList
 
 
 @receiver(pre_delete, sender=LogEntry)

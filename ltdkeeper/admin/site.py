@@ -1,6 +1,7 @@
 """The admin's site: its addresses, and a front page with what the ledger says about today."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial, update_wrapper
@@ -9,9 +10,10 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import BadRequest
+from django.db import connection
 from django.db.models import Count, Model, Q
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import path
 from django.utils import timezone
 
@@ -46,6 +48,27 @@ def figures(now: datetime) -> Figures:
             withheld_today=Count("pk", filter=today & Q(status=status.WITHHELD)),
         ),
     )
+
+
+@contextmanager
+def planned_by_value() -> Iterator[None]:
+    """PostgreSQL plans each statement for its own values.
+
+    A prepared statement may be planned for any values: then what matches nothing is looked for by
+    going through the whole ledger.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    from django.db.backends.postgresql.base import Cursor  # noqa: PLC0415 - needs psycopg
+
+    connection.ensure_connection()
+    driver: Any = connection.connection
+    usual, driver.cursor_factory = driver.cursor_factory, Cursor
+    try:
+        yield
+    finally:
+        driver.cursor_factory = usual
 
 
 class KeeperAdminSite(AdminSite):
@@ -109,7 +132,10 @@ class KeeperAdminSite(AdminSite):
             values = (value for values in request.GET.lists() for value in (values[0], *values[1]))
             if "\0" in request.path or any("\0" in value for value in values):
                 raise BadRequest("There is a NUL in the address.")
-            response: HttpResponse = view(request, *args, **kwargs)
+            with planned_by_value():
+                response: HttpResponse = view(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):
+                    response.render()  # which may ask the database too
             return response
 
         return super().admin_view(update_wrapper(without_nul, view), cacheable)

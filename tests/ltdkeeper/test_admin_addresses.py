@@ -170,10 +170,24 @@ def test_lists_offer_no_hash_to_filter_search_or_sort_by() -> None:
         assert words == []
 
 
+KEYSET = ("credentials/issuedsession", "builds/build", "credentials/jobtoken")
+
+
+@pytest.mark.parametrize("model", KEYSET)
+def test_big_list_answers_any_value_of_its_filters_and_any_page(
+    model: str, browser: Browser, build: Build
+) -> None:
+    names = [each.parameter_name for each in admin.site._registry[LISTS[model]].list_filter]
+    values = [*BAD, "before-", "before-x", "after-\0", "last-1", "2026-13", "0000", "9999-12-31"]
+    addresses = [with_query(model, (name, value)) for name in (*names, "p") for value in values]
+    assert statuses(browser, *addresses) == {}
+
+
 LINKS: dict[str, Any] = {
     "credentials/issuedsession": [
-        "status__exact=issued&expires_at__gte=2026-01-01T00:00:00%2B00:00",
-        "q=x",
+        "state=active&delivery=all&time=2026-01",
+        "client=1&product=1&build=1&token_name=x",
+        "p=last",
     ],
     "credentials/trustedpublisher": ["client__id__exact=1", "is_active__exact=1"],
     "credentials/apikey": ["revoked_at__isnull=True"],

@@ -73,6 +73,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "auth/user": (READ, SUPERUSERS, NOBODY),  # Django asks for two permissions to add one
     "auth/group": (READ, SUPERUSERS, SUPERUSERS),
 }
+NOT_EXPORTED = {"auth/user", "auth/group", "credentials/refusal"}
 EXTRA: dict[str, tuple[str, ...]] = {"auth/user/<id>/password/": ("auth.change_user",)}
 CHECK = "credentials.add_isolationrun"
 SWITCH = {"disable": ("change",), "enable": ("change",)}
@@ -123,6 +124,8 @@ def opened_by() -> dict[str, set[str]]:
         for page in ("", f"{ONE}/change/", f"{ONE}/history/"):
             table[f"{model}/{page}"] = whole(model, see)
         table[f"{model}/add/"] = whole(model, add)
+        if model not in NOT_EXPORTED:
+            table[f"{model}/export/<str:form>/"] = whole(model, see)
         table[f"{model}/{ONE}/delete/"] = whole(model, delete)
     return table
 
@@ -183,6 +186,7 @@ def staff(db: None) -> dict[str, User]:
 def path_to(route: str, rows: dict[str, Model]) -> str:
     row = rows.get("/".join(route.split("/")[:2]))
     path = re.sub(r"<[\w:]*id>", str(row.pk if row else 1), route)
+    path = path.replace("<str:form>", "csv")
     path = path.replace("^(?P<app_label>auth|builds|credentials)/$", "builds/")
     return "/admin/" + path.replace("(?P<url>.*)$", "nowhere")
 
@@ -192,7 +196,7 @@ QUERY = {"app_label": "credentials", "model_name": "apikey", "field_name": "clie
 
 def ask(path: str, user: User) -> HttpResponse:
     """The view's answer, past the middleware, which knows nothing of permissions."""
-    method = "post" if path.endswith("logout/") else "get"
+    method = "post" if path.endswith(("logout/", "/export/csv/")) else "get"
     request = getattr(RequestFactory(), method)(path, QUERY)
     if "autocomplete" not in path:
         request = getattr(RequestFactory(), method)(path)
