@@ -12,9 +12,17 @@ from django.db.models import Q, QuerySet
 
 from builds.models import Build, Product
 from builds.names import ULID_LENGTH
-from credentials.models import AccessToken, ApiKey, CiJob, Client, IssuedSession, JobToken
+from credentials.models import (
+    AccessToken,
+    ApiKey,
+    CiJob,
+    Client,
+    IssuedSession,
+    JobToken,
+    Refusal,
+)
 from credentials.rules.identifiers import Identifier, Kind
-from credentials.rules.networks import ip_hex_range
+from credentials.rules.networks import ip_hex_range, throttle_key
 from credentials.rules.tokens import TokenKind
 
 # Of each kind the newest so many are given.
@@ -22,7 +30,7 @@ LIMIT = 20
 COMMIT_LENGTH = 40
 
 Token = ApiKey | AccessToken | JobToken
-Row = IssuedSession | Build | Product | Client | User | Token
+Row = IssuedSession | Build | Product | Client | User | Token | Refusal
 
 
 def look_up(identifiers: Iterable[Identifier]) -> dict[Identifier, list[Row]]:
@@ -95,10 +103,16 @@ def _of_assumed_role(arn: str) -> list[Row]:
 
 
 def _of_network(network: str) -> list[Row]:
+    """Its sessions, and where it was refused, the last time: addresses are counted by IPv6 /64."""
     first, last = ip_hex_range(network)
-    if first == last:
-        return _sessions(caller_ip_hex=first)
-    return _sessions(caller_ip_hex__gte=first, caller_ip_hex__lte=last)
+    is_one = first == last
+    of_network = {"caller_ip_hex__gte": first, "caller_ip_hex__lte": last}
+    sessions = _sessions(**{"caller_ip_hex": first} if is_one else of_network)
+    counted = throttle_key(network) if is_one else network
+    return [
+        *Refusal.objects.select_related("client").filter(network=counted).order_by("-hour")[:1],
+        *sessions,
+    ]
 
 
 def _by_root(identifier: Identifier) -> list[Row]:

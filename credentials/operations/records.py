@@ -1,14 +1,15 @@
 """Rows that were looked up, as text for people and members for machines."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Model
 
 from builds.models import Build, Product
-from credentials.models import AccessToken, Client, IssuedSession, JobToken
+from credentials.models import AccessToken, Client, IssuedSession, JobToken, Refusal
 from credentials.operations.lookup import Row, Token, name_in_ledger
 from credentials.rules.tokens import TokenKind
 
@@ -58,11 +59,7 @@ def _record(row: Row, now: datetime, jobs: dict[str, JobToken]) -> Record:
         return _session(row, now, jobs.get(row.token_name.rpartition("/")[2]))
     if isinstance(row, Build):
         return _build(row, now)
-    if isinstance(row, Product):
-        return _product(row)
-    if isinstance(row, Client):
-        return _client(row)
-    return _person(row) if isinstance(row, User) else _token(row, now)
+    return _token(row, now) if isinstance(row, Token) else BY_MODEL[type(row)](row)
 
 
 def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Record:
@@ -137,6 +134,26 @@ def _person(user: User) -> Record:
         status="active" if user.is_active else "disabled",
         begins_at=user.date_joined,
     )
+
+
+def _refusal(refusal: Refusal) -> Record:
+    return Record(
+        row=refusal,
+        what="refused calls",
+        name=f"from {refusal.network}",
+        status=refusal.reason,
+        begins_at=refusal.last_at,
+        client=refusal.client.name if refusal.client else "",
+        token=refusal.token_name,
+    )
+
+
+BY_MODEL: dict[type[Model], Callable[[Any], Record]] = {
+    Product: _product,
+    Client: _client,
+    User: _person,
+    Refusal: _refusal,
+}
 
 
 def _token(token: Token, now: datetime) -> Record:

@@ -73,11 +73,8 @@ def job_facts(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> dict[str, s
 
 
 def _other_facts(signed_claims: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Of an issuer that is neither, by the claims that only this provider signs."""
-    if "pipeline_slug" in signed_claims:
-        return BUILDKITE_FACTS
-    is_circleci = any(claim.startswith(CIRCLECI) for claim in signed_claims)
-    return CIRCLECI_FACTS if is_circleci else {}
+    """Of an issuer that is neither. Nobody else signs CircleCI's claims, which carry its name."""
+    return BUILDKITE_FACTS if "pipeline_slug" in signed_claims else CIRCLECI_FACTS
 
 
 def _words(signed_claims: Mapping[str, Any], claims: tuple[str, ...], between: str) -> str:

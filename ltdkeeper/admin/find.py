@@ -17,11 +17,12 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from builds.models import Product
-from credentials.models import AccessToken
+from credentials.models import AccessToken, Refusal
 from credentials.operations.lookup import LIMIT, Row, look_up
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
+from ltdkeeper.admin.refusals import page_of
 
 TEMPLATE = "admin/find.html"
 OF_A_ROOT = (Kind.BUILD_ROOT, Kind.OBJECT_KEY)
@@ -72,6 +73,8 @@ def _shown(row: Row) -> Model:
 
 
 def _address_of(row: Row) -> str:
+    if isinstance(row, Refusal):
+        return page_of({"address": row.network})
     shown = _shown(row)
     name = f"admin:{shown._meta.app_label}_{shown._meta.model_name}_change"
     return reverse(name, args=[shown.pk])

@@ -21,6 +21,7 @@ from credentials.models import (
     Client,
     IssuedSession,
     JobToken,
+    Refusal,
 )
 from credentials.operations.lookup import LIMIT, LOOK_UPS, Row, look_up, sessions_of
 from credentials.operations.records import Record, describe
@@ -167,6 +168,22 @@ def test_names_are_looked_for_within(scene: Scene) -> None:
     assert rows_of("handbook") == [scene.build.product]
     assert rows_of("Ada") == [ada]
     assert rows_of("CI") == [scene.job.client]
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [("203.0.113.9:443", "203.0.113.9"), ("2001:db8::7", "2001:db8::/64")],
+    ids=["IPv4", "IPv6"],
+)
+def test_address_that_was_refused_is_found(
+    text: str, network: str, now: datetime, db: None
+) -> None:
+    counted = {"network": network, "reason": "invalid_credentials", "calls": 1, "last_at": now}
+    for hours in (2, 1):
+        newest = Refusal.objects.create(hour=now - timedelta(hours=hours), **counted)
+    assert rows_of(text) == [newest]
+    [record] = found(text, now)
+    assert (record.what, record.name) == ("refused calls", f"from {network}")
 
 
 def test_client_has_its_sessions(scene: Scene, now: datetime) -> None:

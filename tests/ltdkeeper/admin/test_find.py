@@ -8,11 +8,12 @@ from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_access_token
-from credentials.models import AccessToken, IssuedSession
+from credentials.models import AccessToken, IssuedSession, Refusal
 from tests.conftest import raw_key
 from tests.credentials.ledger_rows import issued_row
 
@@ -181,3 +182,12 @@ def test_box_stands_once_on_the_front_page_and_each_list(address: str, browser: 
     page = shown(browser.get(reverse(f"admin:{address}")))
     assert page.count('id="keeper-find-text"') == 1
     assert page.count('<label for="keeper-find-text">') == 1
+
+
+def test_address_that_was_only_refused_opens_its_refused_calls(browser: Browser) -> None:
+    now = timezone.now()
+    counted = {"reason": "invalid_credentials", "calls": 9, "last_at": now}
+    Refusal.objects.create(hour=now, network="203.0.113.9", **counted)
+    answer = find(browser, "203.0.113.9")
+    assert answer["Location"] == "/admin/credentials/refusal/?address=203.0.113.9"
+    assert browser.get(answer["Location"]).status_code == 200
