@@ -4,7 +4,8 @@ SQLite: write-ahead log, IMMEDIATE transactions (a reader never has to upgrade i
 `synchronous=FULL` (a committed ledger row survives a power cut), a lock wait of 1.5 s, writers that
 take turns (`ltdkeeper/sqlite`).
 PostgreSQL: a lock time-out everywhere; in web processes psycopg's pool and a statement time-out
-too, so that a stuck database is an answer and not a hang. Commands may take their time.
+too, so that a stuck database is an answer and not a hang. Commands may take their time. BEGIN
+waits for its first statement (`ltdkeeper/postgresql`).
 """
 
 import re
@@ -72,7 +73,7 @@ def _postgresql(url: str) -> dict[str, Any]:
     if not str(options.setdefault("connect_timeout", 2)).isdecimal():
         raise ValueError("connect_timeout is not a whole number of seconds")
     options.setdefault("options", LOCK_TIMEOUT)
-    return config | {"OPTIONS": options, "CONN_MAX_AGE": 0}
+    return config | {"ENGINE": "ltdkeeper.postgresql", "OPTIONS": options, "CONN_MAX_AGE": 0}
 
 
 def split_address(url: str) -> SplitResult:

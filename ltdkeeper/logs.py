@@ -85,6 +85,8 @@ def logging_settings(*, level: str, renderer: str) -> dict[str, Any]:
             **{name: {"level": quiet} for name in NEVER_BELOW_INFO},
             # At INFO it says at each start where it found the vendor's key.
             "botocore.credentials": {"level": "WARNING" if quiet == "INFO" else quiet},
+            # At INFO three lines a request: that it got a connection, and gave it back.
+            "psycopg.pool": {"level": "WARNING" if quiet == "INFO" else quiet},
             # `request_log` writes every request; Django's own line would show the query string.
             "django.request": {"level": "ERROR"},
             # Nor does what Django refuses deserve a traceback; CSRF is told in one line.
@@ -99,6 +101,7 @@ def configure(config: dict[str, Any]) -> None:
     logging.config.dictConfig(config)
     structlog.configure(
         processors=[
+            structlog.stdlib.filter_by_level,
             *_SHARED[:3],
             *_SHARED[4:],
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,

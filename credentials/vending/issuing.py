@@ -17,7 +17,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from builds.errors import BuildClosed, DomainError
-from builds.fixed_sql import insert, update
+from builds.fixed_sql import insert_and_commit, update
 from builds.models import Build, Store
 from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, Origin
 from credentials.access.quotas import check_session_quota
@@ -176,8 +176,7 @@ def request_session(
     """
     if signer:
         row.signed_by_identity, row.role_arn = True, ""
-    with transaction.atomic(durable=True):  # refuses to run inside another transaction
-        insert(row)
+    insert_and_commit(row)  # refuses to run inside another transaction
     assumed = _stand_in(signer, row) if signer else _assume(row, patience)
     try:
         _complete(row, assumed, still_stands)
@@ -247,6 +246,7 @@ def _complete(
             IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         ).value
         names = ("status", "completed_at", *FROM_STS)
-        completed = update(row, names, status=IssuedSession.Status.REQUESTED.value)
+        requested = IssuedSession.Status.REQUESTED.value
+        completed = update(row, names, is_last=True, status=requested)
     if not stands or not completed:
         raise SessionWithheld

@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 import structlog
 from botocore.exceptions import BotoCoreError
+from botocore.utils import parse_timestamp
 
 from builds.models import Store
 from builds.names import has_controls
@@ -160,8 +162,23 @@ def _endpoint(store: Store) -> Endpoint:
 
 
 def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
-    client: STSClient = store_client(endpoint, "sts", boto3.session.Session(), patience)
+    core = botocore.session.get_session()
+    factory = core.get_component("response_parser_factory")
+    factory.set_parser_defaults(timestamp_parser=_moment)
+    session = boto3.session.Session(botocore_session=core)
+    client: STSClient = store_client(endpoint, "sts", session, patience)
     return client
+
+
+def _moment(text: Any) -> datetime:
+    """A time in an answer. botocore's own parser, which takes a tenth of the time that a whole
+    call takes, is left to what is not ISO 8601.
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        parsed: datetime = parse_timestamp(text)
+        return parsed
 
 
 def warm_up() -> None:

@@ -21,10 +21,13 @@ def caller_address(request: HttpRequest | Request) -> str:
     by our outermost proxy; everything left of it is the caller's own invention.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
-    hops = settings.LTD_TRUSTED_PROXIES
+    if not (hops := settings.LTD_TRUSTED_PROXIES):
+        return peer
     forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    return _printable(forwarded[-hops] if 0 < hops <= len(forwarded) else "") or peer
+    return _printable(forwarded[-hops] if hops <= len(forwarded) else "") or peer
 
 
 def _printable(header: str) -> str:
+    if header.isprintable():
+        return header
     return "".join(character for character in header if character.isprintable())

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db import OperationalError
@@ -187,6 +187,16 @@ class _Cursor(base.SQLiteCursorWrapper):
         with self.wrapper.turn():
             return super().execute(query, params)
 
+    def convert_query(self, query: str, *, param_names: Any = None) -> str:
+        return _converted(query, param_names and tuple(param_names))
+
     def executemany(self, query: Any, param_list: Any) -> Any:
         with self.wrapper.turn():
             return super().executemany(query, param_list)
+
+
+@lru_cache(maxsize=256)
+def _converted(query: str, names: tuple[str, ...] | None) -> str:
+    """A statement with SQLite's placeholders. The main path's texts are the same at every call."""
+    convert: Any = base.SQLiteCursorWrapper.convert_query
+    return str(convert(None, query, param_names=names))

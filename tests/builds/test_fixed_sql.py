@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 
-from builds.fixed_sql import Columns, fetch, insert, update
+from builds.fixed_sql import Columns, fetch, insert, insert_and_commit, update
 from builds.models import Build, Product, Store
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +82,15 @@ def test_row_that_breaks_a_rule_is_an_error(
 ) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         insert(unsaved(open_until=now), unless_taken=unless_taken)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_that_is_committed_alone_is_one_statement(unsaved: Callable[..., Build]) -> None:
+    build = unsaved()
+    with CaptureQueriesContext(connection) as captured:
+        insert_and_commit(build)
+    assert [query["sql"].split()[0] for query in captured] == ["INSERT"]
+    assert values(Build.objects.get()) == values(build)
 
 
 @pytest.mark.parametrize("model", ["store", "product", "build"])

@@ -29,7 +29,7 @@ URL = "postgres://keeper:password@db.example.org:5433/keeper"
 
 def test_postgresql_is_named_by_its_address() -> None:
     config = database_settings(URL)
-    assert config["ENGINE"] == "django.db.backends.postgresql"
+    assert config["ENGINE"] == "ltdkeeper.postgresql"
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example.org", 5433, "keeper")
     assert config["CONN_MAX_AGE"] == 0
 

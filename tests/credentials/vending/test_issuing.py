@@ -166,7 +166,7 @@ def test_nothing_is_asked_of_sts_when_the_row_cannot_be_written(
     def refuse(_row: object) -> None:
         raise DatabaseError("disk full")
 
-    monkeypatch.setattr(issuing, "insert", refuse)
+    monkeypatch.setattr(issuing, "insert_and_commit", refuse)
     with pytest.raises(DatabaseError):
         issue()
     assert sts.requests == []

@@ -8,10 +8,7 @@ FAILURES = "tests/credentials/vending/test_issuing_failures.py"
 STS = "tests/credentials/vending/test_sts.py"
 
 # Steps of issuing whose order matters.
-RECORD = (
-    "    with transaction.atomic(durable=True):  # refuses to run inside another transaction\n"
-    "        insert(row)\n"
-)
+RECORD = "    insert_and_commit(row)  # refuses to run inside another transaction\n"
 POLICY = "policy=policy_for(build, delivery),"
 
 ORDER_BUGS = bugs_in(
