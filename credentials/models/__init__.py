@@ -3,6 +3,7 @@ refusals.
 """
 
 from credentials.models.clients import Client, Grant
+from credentials.models.figures import EVERYBODY, HourlyCount
 from credentials.models.jobs import CiJob
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
@@ -25,6 +26,7 @@ from credentials.models.tokens import (
 )
 
 __all__ = [
+    "EVERYBODY",
     "INTERNAL",
     "WRITING",
     "AccessToken",
@@ -35,6 +37,7 @@ __all__ = [
     "Client",
     "Delivery",
     "Grant",
+    "HourlyCount",
     "IsolationRun",
     "IssuedSession",
     "JobProduct",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import delete_build, new_surrogate_key, release_root
 from credentials.operations.isolation.checking import request_check
+from ltdkeeper.admin.build_page import BuildPage
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
 from ltdkeeper.admin.records import BigListAdmin, KeeperAdmin
 
@@ -94,7 +95,7 @@ class ProductAdmin(KeeperAdmin):
 
 
 @admin.register(Build)
-class BuildAdmin(BigListAdmin):
+class BuildAdmin(BuildPage, BigListAdmin):
     """Builds, to look at; deleting marks them, as the API does."""
 
     list_display = (
@@ -103,10 +104,6 @@ class BuildAdmin(BigListAdmin):
     )
     list_filter = (BuildState, ByProduct, BuildClient)
     actions = ("mark_deleted", "release_roots")
-
-    @admin.display(description="state")
-    def state_now(self, build: Build) -> str:
-        return build.state(timezone.now()).label
 
     @admin.action(description="Mark selected builds as deleted", permissions=["change"])
     def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
@@ -123,6 +120,3 @@ class BuildAdmin(BigListAdmin):
             self.log_change(request, build, "Root is no longer shared.")
         message = f"{len(builds)} no longer shared: purging them removes all below their roots."
         self.message_user(request, message)
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Build | None = None) -> list[str]:
-        return [*(field.name for field in self.model._meta.fields), "warning"]

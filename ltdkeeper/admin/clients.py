@@ -18,8 +18,10 @@ from credentials.access.clients import make_api_key, revoke_api_key, revoke_job_
 from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
+from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
 from ltdkeeper.admin.filters import ByPublisher, JobTokenClient, JobTokenState
-from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, SwitchedAdmin
+from ltdkeeper.admin.pages import ACTIVE, in_words
+from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
 
 # The form that a key is made with in the admin. What it says cannot be changed afterwards.
 
@@ -79,6 +81,13 @@ class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
     autocomplete_fields = ("product",)
 
+    def has_change_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
+        """A grant is made or removed: one that is there is shown, without a query of its own."""
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        return super().get_queryset(request).select_related("product")
+
 
 class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
     """A client's keys, to look at; they are made and revoked under API keys."""
@@ -101,12 +110,15 @@ class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
 
+MAY_CREATE = in_words("may_create_products", yes="yes", no="no", name="may create products")
+
+
 @admin.register(Client)
-class ClientAdmin(SwitchedAdmin):
+class ClientAdmin(ClientPage, SwitchedAdmin):
     """Machines that ask. They are disabled, not deleted: the record refers to them."""
 
     is_exported = True
-    list_display = ("name", "is_active", "may_create_products", "created_at")
+    list_display = ("name", ACTIVE, MAY_CREATE, "created_at")
     list_filter = ("is_active", "may_create_products")
     search_fields = ("name",)
     ordering = ("name",)
@@ -117,7 +129,7 @@ class ClientAdmin(SwitchedAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(KeeperAdmin):
+class ApiKeyAdmin(KeyPage):
     """Keys: made (and shown) once, revoked for good, never changed."""
 
     is_exported = True
@@ -135,8 +147,7 @@ class ApiKeyAdmin(KeeperAdmin):
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         if obj is None:
             return NewKeyForm.Meta.fields
-        about = ("token_name", "client", "label", "opens", "taken_from")
-        return (*about, "created_at", "expires_at", "last_used_at", "revoked_at")
+        return ()
 
     @admin.display(description="opens")
     def opens(self, key: ApiKey) -> str:
@@ -150,11 +161,6 @@ class ApiKeyAdmin(KeeperAdmin):
     def taken_from(self, key: ApiKey) -> str:
         """Its networks, in words."""
         return ", ".join(key.networks) or "everywhere"
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: ApiKey | None = None
-    ) -> tuple[str, ...]:
-        return () if obj is None else self.get_fields(request, obj)
 
     @sensitive_variables("secret")
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
@@ -228,7 +234,7 @@ REVOKE = "admin/credentials/apikey/revoke.html"
 
 
 @admin.register(JobToken)
-class JobTokenAdmin(BigListAdmin):
+class JobTokenAdmin(JobTokenPage, BigListAdmin):
     """What CI jobs hold, to look at, and to end before its time."""
 
     list_display = (
@@ -243,7 +249,6 @@ class JobTokenAdmin(BigListAdmin):
     )
     list_filter = (JobTokenState, JobTokenClient, ByPublisher)
     actions = ("end",)
-    fields = readonly_fields = list_display
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
         tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")

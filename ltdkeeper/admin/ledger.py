@@ -21,7 +21,9 @@ from ltdkeeper.admin.filters import (
     SessionTime,
     SessionToken,
 )
+from ltdkeeper.admin.pages import is_page
 from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
+from ltdkeeper.admin.session_page import SessionPage
 
 
 @admin.register(IsolationRun)
@@ -59,7 +61,7 @@ def brief(left: timedelta) -> str:
 
 
 @admin.register(IssuedSession)
-class IssuedSessionAdmin(BigListAdmin):
+class IssuedSessionAdmin(SessionPage, BigListAdmin):
     """The ledger, read-only: it is evidence."""
 
     list_display = ("requested_at", "state_now", "client_name", "product", "build", "access_key_id")
@@ -69,7 +71,8 @@ class IssuedSessionAdmin(BigListAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssuedSession]:
-        return super().get_queryset(request).defer("policy", "caller_agent")
+        rows = super().get_queryset(request)
+        return rows if is_page(request) else rows.defer("policy", "caller_agent")
 
     @admin.display(description="state")
     def state_now(self, session: IssuedSession) -> str:
@@ -87,8 +90,3 @@ class IssuedSessionAdmin(BigListAdmin):
     @admin.display(description="build")
     def build(self, session: IssuedSession) -> str:
         return session.build_slug
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: IssuedSession | None = None
-    ) -> list[str]:
-        return [field.name for field in self.model._meta.fields]

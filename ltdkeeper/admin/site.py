@@ -1,9 +1,7 @@
-"""The admin's site: its addresses, and a front page with what the ledger says about today."""
+"""The admin's site: its throttled login, and its front page."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial, update_wrapper
 from http import HTTPStatus
 from typing import Any
@@ -11,43 +9,11 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.core.exceptions import BadRequest
 from django.db import connection
-from django.db.models import Count, Model, Q
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import path
 from django.utils import timezone
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figures:
-    """Sessions: alive now; issued, failed and withheld `since` midnight (UTC)."""
-
-    now: str
-    since: str
-    active: int
-    issued_today: int
-    failed_today: int
-    withheld_today: int
-
-
-def figures(now: datetime) -> Figures:
-    """One query over the ledger's newest rows; a session lives at most 12 hours."""
-    from credentials.models import IssuedSession  # noqa: PLC0415 - the site loads before models
-
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    status = IssuedSession.Status
-    today = Q(requested_at__gte=midnight)
-    recent = IssuedSession.objects.since(min(midnight, now - timedelta(hours=13)))
-    return Figures(
-        now=now.isoformat(),
-        since=midnight.isoformat(),
-        **recent.aggregate(
-            active=Count("pk", filter=Q(status=status.ISSUED, expires_at__gt=now)),
-            issued_today=Count("pk", filter=today & Q(status=status.ISSUED)),
-            failed_today=Count("pk", filter=today & Q(status=status.FAILED)),
-            withheld_today=Count("pk", filter=today & Q(status=status.WITHHELD)),
-        ),
-    )
 
 
 @contextmanager
@@ -72,7 +38,7 @@ def planned_by_value() -> Iterator[None]:
 
 
 class KeeperAdminSite(AdminSite):
-    """Django's admin with a throttled login and the ledger's figures on its front page."""
+    """Django's admin with a throttled login and a front page of its own."""
 
     site_header = "ltdkeeper"
     site_title = "ltdkeeper"
@@ -84,7 +50,7 @@ class KeeperAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """The login page; 429 with `Retry-After` where a password was not looked at."""
-        from ltdkeeper.admin.login import BrakedLoginForm  # noqa: PLC0415 - as above
+        from ltdkeeper.admin.login import BrakedLoginForm  # noqa: PLC0415 - loads before models
 
         self.login_form = BrakedLoginForm
         response = super().login(request, extra_context)
@@ -97,22 +63,11 @@ class KeeperAdminSite(AdminSite):
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
-        """Figures and verdicts are for those who may look at what they are about."""
-        from builds.models import Store  # noqa: PLC0415 - as above
-        from credentials.models import (  # noqa: PLC0415
-            IsolationRun,
-            IssuedSession,
-            last_verdicts,
-        )
+        """Everything on it is for those who may look at what it is about."""
+        from ltdkeeper.admin.overview import overview  # noqa: PLC0415 - the site loads before models
 
-        may_see = self._may_see
-        sees_verdicts = may_see(request, Store) and may_see(request, IsolationRun)
-        context = {
-            "figures": figures(timezone.now()) if may_see(request, IssuedSession) else None,
-            "isolation": last_verdicts() if sees_verdicts else [],
-            **(extra_context or {}),
-        }
-        return super().index(request, context)
+        now, may_see = timezone.now(), partial(self._may_see, request)
+        return super().index(request, {**overview(now, may_see), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         from ltdkeeper.admin.find import find  # noqa: PLC0415 - as above

@@ -29,6 +29,7 @@ COMMANDS = {
     "import_ltd": "--from https://127.0.0.1:1 --store default",
     "purge_builds": "--deleted-before 30",
     "revoke_key": "abcdefghijkl",
+    "roll_up": "",
     "withdraw_key": "abcdefghijkl",
     "changepassword": "admin",
     "clearsessions": "",

@@ -1,7 +1,6 @@
 """The admin: the ledger can be searched and not changed, keys are shown once, figures are right."""
 
 import re
-from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -16,7 +15,6 @@ from builds.models import Build, Product, Store
 from credentials.access.callers import Caller, Origin
 from credentials.models import ApiKey, Delivery, IssuedSession
 from credentials.models.runs import IsolationRun
-from credentials.operations.isolation.checking import request_check
 from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts
 
@@ -125,30 +123,6 @@ def ledger_rows(row: IssuedSession, count: int, **changes: Any) -> None:
 
 
 FIELDS = [field for field in IssuedSession._meta.fields if field.name != "id"]
-
-
-def figures(browser: Browser) -> list[str]:
-    return re.findall(r"<dd>(\d+)</dd>", page(browser, "admin:index"))
-
-
-def test_front_page_counts_active_issued_failed_and_withheld(
-    browser: Browser, row: IssuedSession, now: datetime
-) -> None:
-    ledger_rows(row, 2, status="failed", failure_code="sts_throttled", access_key_id="")
-    ledger_rows(row, 3, status="withheld")
-    ledger_rows(row, 4, expires_at=now - timedelta(seconds=1))
-    yesterday = {"requested_at": now - timedelta(days=1, hours=1), "expires_at": now}
-    ledger_rows(row, 5, **yesterday)
-    assert figures(browser) == ["1", "5", "2", "3"]
-
-
-def test_front_page_tells_the_last_verdict_on_a_store(
-    browser: Browser, store: Store, now: datetime
-) -> None:
-    assert "isolation never checked" in page(browser, "admin:index")
-    for passed in (True, False):
-        request_check(store=store, now=now).finish(passed=passed)
-    assert "isolation failed" in page(browser, "admin:index")
 
 
 def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: Store) -> None:

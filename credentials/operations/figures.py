@@ -1,0 +1,246 @@
+"""Figures of the ledger for people: closed hours from a roll-up, the rest counted within bounds.
+
+However long the ledger is, a page that shows figures reads the roll-up, the newest rows since then
+and, of anything else that it counts, `MOST` rows.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Max, Q, QuerySet, Sum, Value
+
+from credentials.models import EVERYBODY, HourlyCount, IssuedSession
+from credentials.rules.durations import STUCK_AFTER
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+HOURS, DAYS = 48, 90
+KEPT = timedelta(days=100)
+# The newest rows that are counted where the roll-up has not come yet, and all that is counted of
+# anything else: what there is more is said to be more.
+NEWEST = 5_000
+MOST = 10_000
+
+Status = IssuedSession.Status
+OUTCOMES = {
+    "issued": Status.ISSUED,
+    "failed": Status.FAILED,
+    "withheld": Status.WITHHELD,
+}
+NAMES: dict[str, str] = {status: name for name, status in OUTCOMES.items()}
+FIGURES = (*OUTCOMES, "refused")
+COUNTED = {name: Count("pk", filter=Q(status=status)) for name, status in OUTCOMES.items()}
+
+
+def hour_of(moment: datetime) -> datetime:
+    """When the hour of a moment began."""
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+# The roll-up.
+
+
+def roll_up(now: datetime) -> int:
+    """Count the hours that closed since the last time, each once; how many these were.
+
+    An hour is closed when none of its sessions can still be waiting for STS. Safe to repeat, and
+    to break off: each hour is written as a whole. What is older than `KEPT` is removed.
+    """
+    first = _first_hour(now)
+    hours = max(0, (hour_of(now - STUCK_AFTER) - first) // HOUR)
+    for number in range(hours):
+        _count_hour(first + number * HOUR)
+    HourlyCount.objects.filter(hour__lt=now - KEPT).delete()
+    return hours
+
+
+def rolled_up_until() -> datetime | None:
+    """Up to when hours were counted; None: never."""
+    last = HourlyCount.objects.of_everybody().order_by("-hour").values_list("hour", flat=True)
+    newest = last.first()
+    return newest + HOUR if newest else None
+
+
+def _first_hour(now: datetime) -> datetime:
+    """The first hour that was not counted yet and is worth it."""
+    oldest_kept = hour_of(now - KEPT) + HOUR
+    if until := rolled_up_until():
+        return max(until, oldest_kept)
+    rows = IssuedSession.objects.order_by("requested_at").filter(requested_at__gte=oldest_kept)
+    first = rows.values_list("requested_at", flat=True).first()
+    return hour_of(first or now - STUCK_AFTER - HOUR)
+
+
+def _count_hour(hour: datetime) -> None:
+    sessions = IssuedSession.objects.filter(requested_at__gte=hour, requested_at__lt=hour + HOUR)
+    by_client = sessions.for_builds().order_by().values("client_name")
+    rows: list[Any] = list(by_client.annotate(client_pk=Max("client"), **COUNTED))
+    everybody = {name: sum(row[name] for row in rows) for name in OUTCOMES}
+    counts = [HourlyCount(hour=hour, client_name=EVERYBODY, **everybody)]
+    counts += [
+        HourlyCount(hour=hour, client_id=row.pop("client_pk"), **row)
+        for row in rows
+        if row["client_name"] != EVERYBODY
+    ]
+    HourlyCount.objects.bulk_create(
+        counts,
+        update_conflicts=True,
+        unique_fields=["hour", "client_name"],
+        update_fields=FIGURES,
+    )
+
+
+# What the front page shows.
+
+
+@dataclass(kw_only=True)
+class Period:
+    """An hour or a day; `is_known` is False where nothing was counted."""
+
+    begins_at: datetime
+    issued: int = 0
+    failed: int = 0
+    withheld: int = 0
+    refused: int = 0
+    is_known: bool = False
+
+    def add(self, counts: Mapping[str, int]) -> None:
+        """Counts of a part of it."""
+        for name, number in counts.items():
+            setattr(self, name, getattr(self, name) + number)
+        self.is_known = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusyClient:
+    """What a client asked for within a day; `pk` is None when it no longer exists."""
+
+    pk: int | None
+    name: str
+    issued: int
+    failed: int
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """Hours and days up to now, the oldest first, and the clients with most sessions of a day.
+
+    Hours up to `until` come from the roll-up; None: there is none. `is_cut_off` says that more
+    rows came since than are counted, so that the newest figures are lower bounds.
+    """
+
+    hours: Sequence[Period]
+    days: Sequence[Period]
+    busiest: Sequence[BusyClient]
+    until: datetime | None
+    is_cut_off: bool
+
+
+@dataclass(kw_only=True)
+class _Newest:
+    """The newest rows of the ledger, by hour and by client."""
+
+    is_cut_off: bool
+    hours: dict[datetime, Counter[str]] = field(default_factory=dict)
+    clients: dict[str, Counter[str]] = field(default_factory=dict)
+    pks: dict[str, int | None] = field(default_factory=dict)
+
+
+def history(now: datetime, *, busiest: int = 10) -> History:
+    """Figures for charts: three queries, however long the ledger is."""
+    first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
+    first_hour = hour_of(now) - (HOURS - 1) * HOUR
+    counted = _rolled_up(first_day)
+    until = max(counted) + HOUR if counted else None
+    day = hour_of(now) - DAY + HOUR
+    newest = _newest(max(until or first_hour, first_hour), now, clients_since=day)
+    counted |= newest.hours
+    hours = [Period(begins_at=first_hour + number * HOUR) for number in range(HOURS)]
+    days = [Period(begins_at=first_day + number * DAY) for number in range(DAYS)]
+    of_day = {day.begins_at: day for day in days}
+    of_hour = {hour.begins_at: hour for hour in hours}
+    for moment, counts in counted.items():
+        of_day[moment.replace(hour=0)].add(counts)
+        if moment in of_hour:
+            of_hour[moment].add(counts)
+    return History(
+        hours=hours,
+        days=days,
+        busiest=_busiest(day, newest)[:busiest],
+        until=until,
+        is_cut_off=newest.is_cut_off,
+    )
+
+
+def _rolled_up(since: datetime) -> dict[datetime, Counter[str]]:
+    rows = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by("hour")
+    return {
+        hour: Counter(dict(zip(FIGURES, counts, strict=True)))
+        for hour, *counts in rows.values_list("hour", *FIGURES)
+    }
+
+
+def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newest:
+    """What came since a moment; where there is too much, since the moment that is `NEWEST` back."""
+    rows = (
+        IssuedSession.objects.since(since)
+        .for_builds()
+        .order_by("-requested_at")
+        .values_list("requested_at", "status", "client_name", "client_id")
+    )
+    found = list(rows[:NEWEST])
+    newest = _Newest(is_cut_off=len(found) == NEWEST)
+    first = hour_of(found[-1][0]) if newest.is_cut_off else since
+    for number in range((hour_of(now) - first) // HOUR + 1):
+        newest.hours[first + number * HOUR] = Counter()
+    for requested_at, status, name, client in found:
+        outcome = NAMES.get(status)
+        if outcome is None or requested_at > now:
+            continue
+        newest.hours[hour_of(requested_at)][outcome] += 1
+        if requested_at >= clients_since:
+            newest.clients.setdefault(name, Counter())[outcome] += 1
+            newest.pks.setdefault(name, client)
+    return newest
+
+
+def _busiest(since: datetime, newest: _Newest) -> list[BusyClient]:
+    rows = HourlyCount.objects.of_clients().filter(hour__gte=since).order_by()
+    sums = {name: Sum(name) for name in FIGURES}
+    clients, pks = dict(newest.clients), dict(newest.pks)
+    summed: Any = rows.values("client_name")
+    for row in summed.annotate(client_pk=Max("client"), **sums):
+        name = row["client_name"]
+        counts = Counter({figure: row[figure] for figure in FIGURES})
+        clients[name] = clients.get(name, Counter()) + counts
+        pks[name] = row["client_pk"] or pks.get(name)
+    found = [
+        BusyClient(
+            pk=pks[name],
+            name=name,
+            issued=counts["issued"],
+            failed=counts["failed"],
+            refused=counts["refused"],
+        )
+        for name, counts in clients.items()
+    ]
+    return sorted(found, key=lambda client: (-client.issued, -client.failed, client.name))
+
+
+def count_up_to(rows: Mapping[str, QuerySet[Any]], most: int = MOST) -> dict[str, int]:
+    """How many rows each query finds, `most` at the most, in one statement."""
+    parts: list[str] = []
+    parameters: list[Any] = []
+    for queryset in rows.values():
+        text, its = queryset.order_by().values_list(Value(1))[:most].query.sql_with_params()
+        parts.append(f"(SELECT COUNT(*) FROM ({text}) AS counted)")  # noqa: S608 - the ORM's own text
+        parameters.extend(its)
+    if not parts:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(parts)}", parameters)
+        return dict(zip(rows, cursor.fetchone(), strict=True))

@@ -1,0 +1,145 @@
+"""What needs attention: questions whose answer should be nothing, each with a link to its rows.
+
+`CHECKS` is the list. A question that counts rows is a `Counted`: all of these are one statement.
+Any other is an `Asked`, with at most one query of its own. Who may not view the model is not shown
+it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Exists, Model, OuterRef, QuerySet
+
+from builds.models import Build, Store
+from credentials.models import ApiKey, Client, IsolationRun, IssuedSession
+from credentials.operations.figures import History
+from ltdkeeper.admin.links import list_address, page_address
+
+# What is older is for the audit: whoever is on call has seen it.
+RECENT = timedelta(days=7)
+EXPIRES_SOON = timedelta(days=14)
+# After that long, a check of isolation, or the roll-up, is old.
+OLD_CHECK = timedelta(days=30)
+OLD_FIGURES = timedelta(hours=3)
+MOST_ROWS = 5
+# The longest that a session lives, and a margin.
+LONGEST_SESSION = timedelta(hours=13)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """One thing: what it is, why it matters or what to do, and where its rows are."""
+
+    what: str
+    why: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Rows that should not be there. `what` is followed by how many they are."""
+
+    model: type[Model]
+    what: str
+    why: str
+    rows: Callable[[datetime], QuerySet[Any]]
+    query: dict[str, str]
+
+    def answer(self, count: str) -> Attention:
+        address = list_address(self.model, **self.query)
+        return Attention(what=f"{self.what}: {count}", why=self.why, address=address)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question that names the rows itself."""
+
+    model: type[Model]
+    ask: Callable[[datetime], Iterable[Attention]]
+
+
+def stuck_sessions(now: datetime) -> QuerySet[Any]:
+    return IssuedSession.objects.stuck(now).since(now - RECENT)
+
+
+def expired_builds(now: datetime) -> QuerySet[Any]:
+    return Build.objects.expired(now).filter(open_until__gt=now - RECENT)
+
+
+def keys_about_to_expire(now: datetime) -> QuerySet[Any]:
+    return ApiKey.objects.usable(now).filter(expires_at__lt=now + EXPIRES_SOON)
+
+
+def disabled_clients_with_live_sessions(now: datetime) -> Iterator[Attention]:
+    recent = IssuedSession.objects.active(now).since(now - LONGEST_SESSION)
+    clients = Client.objects.filter(Exists(recent.filter(client=OuterRef("pk"))), is_active=False)
+    for client in clients.order_by("name")[:MOST_ROWS]:
+        yield Attention(
+            what=f"Client {client} is disabled and has live sessions",
+            why="What was handed out before works until it expires or is revoked.",
+            address=page_address(client),
+        )
+
+
+CHECKS: list[Counted | Asked] = [
+    Counted(
+        model=IssuedSession,
+        what="Stuck sessions",
+        why="A process died between asking the store and recording the outcome.",
+        rows=stuck_sessions,
+        query={"state": "stuck"},
+    ),
+    Asked(model=Client, ask=disabled_clients_with_live_sessions),
+    Counted(
+        model=Build,
+        what="Builds that ran out of time unfinished, in the last 7 days",
+        why="Their jobs failed, were cancelled or never said that they had finished.",
+        rows=expired_builds,
+        query={"state": "expired"},
+    ),
+    Counted(
+        model=ApiKey,
+        what="API keys that expire within 14 days",
+        why="Make new ones and hand them out before then.",
+        rows=keys_about_to_expire,
+        query={"o": "5"},
+    ),
+]
+
+
+Verdicts = Sequence[tuple[Store, IsolationRun | None]]
+
+
+def about_isolation(verdicts: Verdicts, now: datetime) -> Iterator[Attention]:
+    """Stores whose last check of isolation did not pass, is old, or was never made."""
+    for store, run in verdicts:
+        if run is None:
+            yield Attention(
+                what=f"Store {store} was never checked for isolation",
+                why="Nothing shows yet that it keeps builds apart: request a check.",
+                address=page_address(store),
+            )
+        elif not run.passed:
+            yield Attention(
+                what=f"Store {store}: isolation {run.verdict}",
+                why=run.summary,
+                address=page_address(run),
+            )
+        elif run.finished_at and now - run.finished_at > OLD_CHECK:
+            yield Attention(
+                what=f"Store {store}: the last check of isolation is older than 30 days",
+                why="Request another: roles and bucket policies change.",
+                address=page_address(run),
+            )
+
+
+def about_figures(history: History, now: datetime) -> Iterator[Attention]:
+    """The roll-up, once it has run, is to go on running."""
+    if history.until and now - history.until > OLD_FIGURES:
+        yield Attention(
+            what=f"Figures were last rolled up to {history.until:%F %H}:00 UTC",
+            why="manage.py roll_up should run every hour: look at cron.",
+            address="#figures",
+        )

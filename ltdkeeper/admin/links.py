@@ -1,0 +1,79 @@
+"""How pages of the admin refer to one another, and what they are made of: links, tables, times."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.formats import localize
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+
+# Of related rows, a page shows the newest so many and links to the rest.
+NEWEST = 20
+NOTHING = "-"
+
+
+def page_address(row: Model) -> str:
+    """The page of a row."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def list_address(model: type[Model], **query: Any) -> str:
+    """The list of a model, filtered."""
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{address}?{urlencode(query)}" if query else address
+
+
+def link(row: Model | None, text: object = "") -> SafeString | str:
+    """A row by its name; where it is gone, the name alone."""
+    words = str(text or row or NOTHING)
+    return format_html('<a href="{}">{}</a>', page_address(row), words) if row else words
+
+
+def links(rows: Iterable[Model]) -> SafeString | str:
+    """Rows by their names, with commas between."""
+    return format_html_join(", ", "{}", ((link(row),) for row in rows)) or NOTHING
+
+
+def moment(time: datetime | None) -> str:
+    """A time as everywhere in the admin."""
+    return str(localize(localtime(time))) if time else NOTHING
+
+
+def lines(texts: Iterable[object]) -> SafeString | str:
+    """One below the other."""
+    return format_html_join("", "<div>{}</div>", ((text,) for text in texts)) or NOTHING
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString | str:
+    """A table whose cells carry the name of their column, for narrow screens."""
+    body = [
+        format_html_join("", '<td data-label="{}">{}</td>', zip(head, row, strict=True))
+        for row in rows
+    ]
+    if not body:
+        return NOTHING
+    return format_html(
+        '<table class="keeper-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
+        format_html_join("", '<th scope="col">{}</th>', ((name,) for name in head)),
+        format_html_join("", "<tr>{}</tr>", ((cells,) for cells in body)),
+    )
+
+
+def newest(
+    head: Sequence[str], rows: Iterable[Sequence[object]], address: str, what: str
+) -> SafeString | str:
+    """A table of the newest related rows, and a link to all of them in their list."""
+    shown = table(head, rows)
+    if shown == NOTHING:
+        return NOTHING
+    return format_html('{}<p><a href="{}">{}</a></p>', shown, address, what)
+
+
+def folded(summary: str, text: str) -> SafeString:
+    """Text that is read when it is wanted, as it is."""
+    return format_html("<details><summary>{}</summary><pre>{}</pre></details>", summary, text)

@@ -1,0 +1,158 @@
+"""The front page: what needs attention, figures, charts, and what is busy, open or checked."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, QuerySet
+
+from builds.models import Build, Store
+from credentials.models import (
+    Client,
+    IsolationRun,
+    IssuedSession,
+    last_verdicts,
+)
+from credentials.operations.figures import (
+    MOST,
+    NEWEST,
+    History,
+    Period,
+    count_up_to,
+    history,
+)
+from ltdkeeper.admin.attention import CHECKS, Attention, Counted, about_figures, about_isolation
+from ltdkeeper.admin.charts import Chart, strip
+from ltdkeeper.admin.links import list_address
+
+MaySee = Callable[[type[Model]], bool]
+OPEN_BUILDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A number that is a link to its rows."""
+
+    name: str
+    number: str
+    address: str
+    is_bad: bool = False
+
+
+def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
+    """The context of the front page: of each model, only what may be seen."""
+    sees_sessions, sees_builds = may_see(IssuedSession), may_see(Build)
+    counted = [check for check in CHECKS if isinstance(check, Counted) and may_see(check.model)]
+    rows = {check.what: check.rows(now) for check in counted}
+    rows |= live_sessions(now) if sees_sessions else {}
+    rows |= unfinished_business(now) if sees_builds else {}
+    counts = count_up_to(rows)
+    past = history(now) if sees_sessions else None
+    verdicts = last_verdicts() if may_see(Store) and may_see(IsolationRun) else []
+    return {
+        "sees_checks": any(may_see(check.model) for check in CHECKS) or verdicts,
+        "attention": [
+            *_answers(now, may_see, counts),
+            *about_isolation(verdicts, now),
+            *(about_figures(past, now) if past else ()),
+        ],
+        "figures": [
+            *(_of_sessions(past, counts) if past else ()),
+            *(_of_builds(counts) if sees_builds else ()),
+        ],
+        "charts": _charts(past) if past else [],
+        "history": past,
+        "busiest": past.busiest if past and may_see(Client) else [],
+        "open_builds": _open_builds(now) if sees_builds else [],
+        "verdicts": verdicts,
+        "newest_counted": NEWEST,
+    }
+
+
+def _answers(now: datetime, may_see: MaySee, counts: dict[str, int]) -> Iterator[Attention]:
+    for check in CHECKS:
+        if not may_see(check.model):
+            continue
+        if not isinstance(check, Counted):
+            yield from check.ask(now)
+        elif counts[check.what]:
+            yield check.answer(_at_most(counts[check.what]))
+
+
+def _at_most(count: int) -> str:
+    return f"{count}+" if count >= MOST else str(count)
+
+
+LIVE = "Sessions active"
+OPEN, UNCOUNTED, FOREIGN = "Open builds", "Builds not counted yet", "Builds of other credentials"
+
+
+def live_sessions(now: datetime) -> dict[str, QuerySet[Any]]:
+    return {LIVE: IssuedSession.objects.active(now).for_builds()}
+
+
+def unfinished_business(now: datetime) -> dict[str, QuerySet[Any]]:
+    """Builds in the states that somebody may have to do something about."""
+    builds = Build.objects
+    return {OPEN: builds.open(now), UNCOUNTED: builds.uncounted(), FOREIGN: builds.foreign()}
+
+
+def _of_sessions(past: History, counts: dict[str, int]) -> Iterator[Figure]:
+    yield Figure(
+        name=LIVE,
+        number=_at_most(counts[LIVE]),
+        address=list_address(IssuedSession, state="active"),
+    )
+    today = past.days[-1]
+    more = "+" if past.is_cut_off else ""
+    day = f"{today.begins_at:%F}"
+    for name, number, query in (
+        ("Issued today", today.issued, {}),
+        ("Failed today", today.failed, {"state": "failed"}),
+        ("Withheld today", today.withheld, {"state": "withheld"}),
+    ):
+        yield Figure(
+            name=name,
+            number=f"{number}{more}",
+            address=list_address(IssuedSession, time=day, **query),
+            is_bad=query == {"state": "failed"} and number > 0,
+        )
+
+
+def _of_builds(counts: dict[str, int]) -> Iterator[Figure]:
+    for name, state in ((OPEN, "open"), (UNCOUNTED, "uncounted"), (FOREIGN, "foreign")):
+        yield Figure(
+            name=name,
+            number=_at_most(counts[name]),
+            address=list_address(Build, state=state),
+            is_bad=name == FOREIGN and counts[name] > 0,
+        )
+
+
+def _charts(past: History) -> list[Chart]:
+    return [
+        _chart("Sessions per hour, last 48 hours", "hours", past.hours, "%d %b %H:00"),
+        _chart("Sessions per day, last 90 days", "days", past.days, "%d %b"),
+    ]
+
+
+def _chart(title: str, slug: str, periods: Sequence[Period], form: str) -> Chart:
+    labels = [period.begins_at.strftime(form) for period in periods]
+
+    def points(numbers: Iterable[int]) -> list[tuple[str, int, bool]]:
+        known = [period.is_known for period in periods]
+        return list(zip(labels, numbers, known, strict=True))
+
+    strips = [
+        strip(name="Issued", css_class="issued", points=points(each.issued for each in periods)),
+        strip(name="Failed", css_class="failed", points=points(each.failed for each in periods)),
+        strip(name="Refused", css_class="refused", points=points(each.refused for each in periods)),
+    ]
+    return Chart(title=title, slug=slug, strips=strips, labels=labels)
+
+
+def _open_builds(now: datetime) -> list[Build]:
+    """Those that close next, by index: with one upload window for all, the oldest."""
+    rows = Build.objects.open(now).select_related("registration__client").order_by("open_until")
+    return list(rows[:OPEN_BUILDS])

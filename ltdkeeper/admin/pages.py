@@ -1,0 +1,78 @@
+"""Pages of single rows, laid out by the questions that people open them with."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.forms import Media
+from django.http import HttpRequest
+
+from ltdkeeper.admin.records import KeeperAdmin
+
+
+class Page(KeeperAdmin):
+    """The base of such pages. `questions` are their sections; what is not edited is shown.
+
+    `seen_with` names the fields that show rows of another model: only who may view that model is
+    shown them, and nothing is looked up for others.
+    """
+
+    questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = ()
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {}
+    page_select_related: ClassVar[Sequence[str]] = ()
+
+    @property
+    def media(self) -> Media:
+        return super().media + Media(css={"all": ("ltdkeeper/dashboard.css",)})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows.select_related(*self.page_select_related) if is_page(request) else rows
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or not self.questions:
+            return super().get_fieldsets(request, obj)
+        shown = (
+            (title, [field for field in fields if self._may_show(request, field)])
+            for title, fields in self.questions
+        )
+        return [(title, {"fields": fields}) for title, fields in shown if fields]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        given = tuple(super().get_readonly_fields(request, obj))
+        if obj is None:
+            return given
+        editable = self.editable_fields(request)
+        asked = [field for _, fields in self.questions for field in fields]
+        return (*given, *(field for field in asked if field not in (*given, *editable)))
+
+    def editable_fields(self, request: HttpRequest) -> Sequence[str]:
+        """What a form on the page changes."""
+        return ()
+
+    def _may_show(self, request: HttpRequest, field: Any) -> bool:
+        model = self.seen_with.get(field) if isinstance(field, str) else None
+        if model is None:
+            return True
+        return self.admin_site.get_model_admin(model).has_view_permission(request)
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether one row is asked for, and not a list."""
+    match = request.resolver_match
+    return match is not None and "object_id" in match.kwargs
+
+
+def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any], str]:
+    """A boolean as a column or line that says what it means."""
+
+    @admin.display(description=name or field.replace("_", " "), ordering=field)
+    def words(row: Any) -> str:
+        return yes if getattr(row, field) else no
+
+    words.__name__ = field
+    return words
+
+
+ACTIVE = in_words("is_active", yes="active", no="disabled", name="state")

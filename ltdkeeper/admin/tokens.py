@@ -1,0 +1,76 @@
+"""From a token's name in the ledger to its rows, and to the CI job that held it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from django.utils.html import format_html
+
+from credentials.models import ApiKey, JobToken
+from credentials.rules.ci_runs import run_address
+from credentials.rules.tokens import TokenKind
+from ltdkeeper.admin.links import NOTHING, lines, link
+
+
+class TokenRows(NamedTuple):
+    """The rows of the tokens in a name such as `ltdk_.../ltdj_...`."""
+
+    api_key: ApiKey | None
+    job_token: JobToken | None
+
+
+def token_rows(token_name: str) -> TokenRows:
+    """By their public ids. Access tokens have no page, and are removed when they have expired."""
+    ids = dict(name.split("_", 1) for name in token_name.split("/") if "_" in name)
+    key, job = ids.get(TokenKind.API_KEY), ids.get(TokenKind.JOB_TOKEN)
+    jobs = JobToken.objects.select_related("publisher__issuer", "ci_job")
+    return TokenRows(
+        api_key=ApiKey.objects.filter(public_id=key).first() if key else None,
+        job_token=jobs.filter(public_id=job).first() if job else None,
+    )
+
+
+def linked_token(token_name: str) -> str:
+    """The name, each token in it a link to its page."""
+    rows = token_rows(token_name)
+    pages = {row.token_name: row for row in rows if row}
+    return _joined(link(pages.get(name), name) for name in token_name.split("/"))
+
+
+def _joined(names: Iterator[str]) -> str:
+    shown = next(names)
+    for name in names:
+        shown = format_html("{} / {}", shown, name)
+    return shown or NOTHING
+
+
+def ci_job(token: JobToken | None) -> str:
+    """The job that held a token: as its provider signed it, with a link to its run."""
+    if token is None:
+        return "not known: the caller showed an API key"
+    return lines(_facts(token)) if token.publisher else "not known: an API key gave the token"
+
+
+def _facts(token: JobToken) -> Iterator[str]:
+    job = getattr(token, "ci_job", None)
+    if job is None or token.publisher is None:
+        yield token.identity
+        return
+    facts = {
+        "repository": job.repository,
+        "workflow": job.workflow,
+        "run": job.run_id or job.run_number,
+        "commit": job.commit,
+        "branch or tag": job.ref,
+    }
+    yield from (f"{name} {text}" for name, text in facts.items() if text)
+    address = run_address(
+        kind=token.publisher.kind,
+        issuer=token.publisher.issuer.issuer,
+        repository=job.repository,
+        workflow=job.workflow,
+        run_id=job.run_id,
+        run_number=job.run_number,
+    )
+    if address:
+        yield format_html('<a href="{}" rel="noreferrer">The run at its provider</a>', address)
+    yield f"as the provider described it: {token.identity}"

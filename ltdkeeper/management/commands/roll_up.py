@@ -1,0 +1,32 @@
+"""`manage.py roll_up`: count closed hours for the charts of the front page; meant for cron."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
+from credentials.operations.figures import roll_up, rolled_up_until
+from credentials.operations.leases import only_run
+from ltdkeeper.management.outcomes import ServiceCommand
+
+
+class Command(ServiceCommand):
+    help = (
+        "Count the sessions of each hour that closed since the last run, for the charts of the "
+        "admin's front page. Safe to repeat and to run twice at once."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        with only_run("roll_up"):
+            hours = roll_up(timezone.now())
+        until = rolled_up_until()
+        if options["format"] == "json":
+            document = {"hours": hours, "until": until and until.isoformat()}
+            self.write_json(orjson.dumps(document).decode())
+        else:
+            end = f"{until:%F %H}:00 UTC" if until else "now: there is nothing yet"
+            self.stdout.write(f"Counted {hours} hours, up to {end}.")

@@ -1,0 +1,171 @@
+"""The front page: what needs attention stands first, figures are links, nothing is written."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from builds.models import Build, Store
+from credentials.models import ApiKey, Client, HourlyCount, IssuedSession
+from credentials.operations.figures import hour_of, roll_up
+from credentials.operations.isolation.checking import request_check
+from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
+
+pytestmark = pytest.mark.django_db
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def front_page(browser: Browser) -> str:
+    answer = browser.get(reverse("admin:index"))
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+def attention(browser: Browser) -> list[tuple[str, str]]:
+    """Address and words of each thing that needs it."""
+    section = front_page(browser).split('id="attention"')[1].split("</section>")[0]
+    return re.findall(r'<a href="([^"]+)">([^<]+)</a>', section)
+
+
+def test_one_sentence_says_that_nothing_needs_attention(browser: Browser) -> None:
+    assert "<p>Nothing needs attention.</p>" in front_page(browser)
+
+
+def disabled_client(now: datetime, client: Client, **_rows: Any) -> None:
+    issued_row(client=client, requested_at=now - MINUTE, expires_at=now + HOUR)
+    Client.objects.update(is_active=False)
+
+
+def old_check(now: datetime, store: Store, **_rows: Any) -> None:
+    request_check(store=store, now=now).finish(passed=True)
+    store.isolation_runs.update(finished_at=now - 31 * DAY)
+
+
+# what -> how it comes about, a part of its sentence, a part of its address
+NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
+    "stuck session": (
+        lambda now, **_: requested_row(requested_at=now - 3 * MINUTE),
+        "Stuck sessions: 1",
+        "issuedsession/?state=stuck",
+    ),
+    "disabled client": (
+        disabled_client,
+        "Client ci is disabled and has live sessions",
+        "credentials/client/",
+    ),
+    "expired build": (
+        lambda now, **_: Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE),
+        "Builds that ran out of time unfinished, in the last 7 days: 1",
+        "builds/build/?state=expired",
+    ),
+    "key about to expire": (
+        lambda now, **_: ApiKey.objects.update(expires_at=now + 13 * DAY),
+        "API keys that expire within 14 days: 1",
+        "credentials/apikey/",
+    ),
+    "failed check": (
+        lambda now, store, **_: request_check(store=store, now=now).finish(passed=False),
+        "Store main: isolation failed",
+        "credentials/isolationrun/",
+    ),
+    "old check": (old_check, "Store main: the last check of isolation is older", "isolationrun/"),
+    "no roll-up any more": (
+        lambda now, **_: HourlyCount.objects.create(hour=hour_of(now - 5 * HOUR)),
+        "Figures were last rolled up to",
+        "#figures",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", NEEDS)
+def test_what_needs_attention_is_a_link(
+    what: str, browser: Browser, build: Build, client_row: Client, store: Store, now: datetime
+) -> None:
+    happen, sentence, address = NEEDS[what]
+    request_check(store=store, now=now).finish(passed=True)
+    assert attention(browser) == []
+    happen(now=now, client=client_row, store=store)
+    [(its_address, words)] = attention(browser)
+    assert words.startswith(sentence)
+    assert address in its_address
+
+
+def test_store_that_was_never_checked_needs_attention(browser: Browser, store: Store) -> None:
+    assert "was never checked" in attention(browser)[0][1]
+
+
+# What does not need it any more, or not yet.
+QUIET: dict[str, Callable[[datetime], Any]] = {
+    "session that may still be answered": lambda now: requested_row(requested_at=now - MINUTE),
+    "session stuck for a week": lambda now: requested_row(requested_at=now - 8 * DAY),
+    "build that expired long ago": lambda now: Build.objects.update(
+        registered_at=now - 9 * DAY, open_until=now - 8 * DAY
+    ),
+    "key that expired": lambda now: ApiKey.objects.update(expires_at=now - DAY),
+    "key that expires later": lambda now: ApiKey.objects.update(expires_at=now + 15 * DAY),
+}
+
+
+@pytest.mark.parametrize("what", QUIET)
+def test_what_is_as_it_should_be_needs_no_attention(
+    what: str, browser: Browser, build: Build, store: Store, now: datetime
+) -> None:
+    request_check(store=store, now=now).finish(passed=True)
+    QUIET[what](now)
+    assert attention(browser) == []
+
+
+def test_figures_are_links_to_their_rows(browser: Browser, build: Build, now: datetime) -> None:
+    issued_row(requested_at=now, expires_at=now + HOUR)
+    issued_row(requested_at=now, expires_at=now + HOUR, delivery="list")
+    failed_row(requested_at=now)
+    found = re.findall(
+        r'href="([^"]+)"><span>([^<]+)</span> <strong>([^<]+)</strong>', front_page(browser)
+    )
+    numbers = {name: (number, address.rpartition("?")[2]) for address, name, number in found}
+    assert numbers["Sessions active"] == ("1", "state=active")
+    assert numbers["Issued today"][0] == "1"
+    assert numbers["Failed today"][0] == "1"
+    assert numbers["Open builds"] == ("1", "state=open")
+
+
+def test_charts_show_every_session_as_a_bar_and_in_a_table(browser: Browser, now: datetime) -> None:
+    issued_row(requested_at=now)
+    shown = front_page(browser)
+    assert len(re.findall(r"<rect [^>]*><title>[^<]*: 1</title></rect>", shown)) == 2
+    assert shown.count("The same as a table") == 2
+    assert "hourly roll-up has not run yet" in shown
+
+
+def test_front_page_writes_nothing_and_needs_no_inline_style(
+    browser: Browser, build: Build, now: datetime
+) -> None:
+    issued_row(requested_at=now - 3 * HOUR)
+    roll_up(now - HOUR)
+    before = list(HourlyCount.objects.values())
+    shown = front_page(browser)
+    assert list(HourlyCount.objects.values()) == before
+    assert not re.search(r"\sstyle=|<style|<script(?![^>]*\bsrc=)", shown)
+
+
+def test_front_page_costs_the_same_for_many_rows(
+    browser: Browser,
+    register: Callable[..., Build],
+    client_row: Client,
+    now: datetime,
+    django_assert_max_num_queries: Callable[..., Any],
+) -> None:
+    for minutes in range(30):
+        issued_row(client=client_row, requested_at=now - minutes * MINUTE)
+        requested_row(requested_at=now - 5 * MINUTE)
+        register()
+    front_page(browser)
+    with django_assert_max_num_queries(12):
+        front_page(browser)
+    assert IssuedSession.objects.count() == 60

@@ -1,0 +1,251 @@
+"""Pages laid out by question: who, what it may, its life; and links both ways."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db.models import Model
+from django.test import Client as Browser
+
+from builds.models import Build
+from credentials.access.callers import Caller, Origin
+from credentials.access.clients import start_job_token
+from credentials.access.registrations import register_owned_build
+from credentials.models import (
+    ApiKey,
+    CiJob,
+    Client,
+    Delivery,
+    IssuedSession,
+    JobToken,
+    TrustedPublisher,
+)
+from credentials.rules.policy import Scope, session_policy
+from credentials.vending.issuing import issue_session
+from ltdkeeper.admin.links import page_address
+from ltdkeeper.admin.session_page import events, permissions
+from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
+from tests.fake_sts import FakeSts
+
+db = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+SCOPE = Scope(
+    partition="aws", bucket="docs-bucket", root="guide/builds/v1", may_list_bare_root=False
+)
+
+
+def test_policy_is_a_row_for_each_statement() -> None:
+    writing, listing, location = permissions(session_policy(SCOPE))
+    assert (writing.effect, writing.actions[0]) == ("Allow", "s3:PutObject")
+    assert writing.resources == [
+        "arn:aws:s3:::docs-bucket/guide/builds/v1",
+        "arn:aws:s3:::docs-bucket/guide/builds/v1/*",
+    ]
+    assert listing.conditions == ["s3:prefix StringLike guide/builds/v1/*"]
+    assert (location.actions, location.conditions) == (["s3:GetBucketLocation"], [])
+
+
+UNREADABLE = ["", "{}", "[]", "null", "{", '{"Statement": 1}', '{"Statement": [1]}']
+UNREADABLE += [json.dumps({"Statement": [{"Effect": "Allow", "Action": "x"}]}), "[" * 100_000]
+
+
+@pytest.mark.parametrize("policy", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_policy_that_is_none_has_no_rows(policy: str) -> None:
+    assert permissions(policy) == []
+
+
+def what(row: IssuedSession, now: datetime = NOW) -> list[str]:
+    return [words.split(":")[0] for _, words in events(row, now)]
+
+
+@db
+def test_events_of_a_session_are_in_order() -> None:
+    later = NOW + timedelta(hours=1)
+    served = issued_row(last_served_at=NOW - timedelta(seconds=30))
+    assert what(served) == [
+        "requested",
+        "issued",
+        "last served again to the same caller",
+        "expires",
+    ]
+    assert what(served, later)[-1] == "expired"
+    assert what(requested_row()) == ["requested"]
+    assert what(failed_row()) == ["requested", "failed"]
+
+
+@pytest.fixture
+def job(client_row: Client, build: Build, rule: TrustedPublisher, now: datetime) -> JobToken:
+    """Of a trusted publisher, for the product of the build."""
+    identity = "octo-org/octo-repo push refs/heads/main 22259804324 2"
+    row, _ = start_job_token(
+        client=client_row, products=[build.product], now=now, publisher=rule, identity=identity
+    )
+    CiJob.objects.create(
+        job_token=row, repository="octo-org/octo-repo", run_id="22259804324", commit="c040cae0"
+    )
+    return row
+
+
+@pytest.fixture
+def session(job: JobToken, sts: FakeSts, now: datetime) -> IssuedSession:
+    """What the job was issued for the build that it registered."""
+    caller = Caller(client=job.client, job_token=job)
+    product = job.products.get()
+    build = register_owned_build(
+        caller=caller, product=product, slug=None, git_refs=["main"], github_requester="", now=now
+    )
+    origin = Origin(address="192.0.2.7", agent="uploader/1.0")
+    issued = issue_session(
+        caller=caller, build_id=build.pk, delivery=Delivery.JSON, origin=origin, now=now
+    )
+    return issued.row
+
+
+def page(browser: Browser, row: Model) -> str:
+    answer = browser.get(page_address(row))
+    assert answer.status_code == 200
+    return unescape(answer.content.decode())
+
+
+def rows_of(session: IssuedSession) -> dict[str, Model]:
+    build, token = session.existing_build, JobToken.objects.get()
+    assert token.publisher is not None
+    return {
+        "session": session,
+        "build": build,
+        "client": token.client,
+        "job token": token,
+        "publisher": token.publisher,
+        "product": build.product,
+        "store": build.product.store,
+    }
+
+
+# The page of each, and where it links to.
+LINKS = {
+    "session": {"build", "client", "job token", "product", "store"},
+    "build": {"session", "client", "job token", "publisher", "product", "store"},
+    "client": {"session", "build", "job token", "publisher"},
+    "job token": {"session", "build", "client", "publisher", "product"},
+}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", LINKS)
+def test_page_links_to_all_that_it_belongs_to(
+    name: str, browser: Browser, session: IssuedSession
+) -> None:
+    rows = rows_of(session)
+    shown = page(browser, rows[name])
+    found = {other for other, row in rows.items() if f'href="{page_address(row)}"' in shown}
+    assert LINKS[name] <= found
+
+
+@pytest.mark.django_db(transaction=True)
+def test_page_of_a_session_answers_who_what_and_when(
+    browser: Browser, session: IssuedSession
+) -> None:
+    shown = page(browser, session)
+    for words in (
+        "octo-org/octo-repo push refs/heads/main",
+        "192.0.2.7",
+        "uploader/1.0",
+        "s3:PutObject",
+        f"{session.root}/*",
+        f"userIdentity.accessKeyId = '{session.access_key_id}'",
+    ):
+        assert words in shown
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", ["session", "build", "job token"])
+def test_ci_job_is_named_with_a_link_to_its_run(
+    name: str, browser: Browser, session: IssuedSession
+) -> None:
+    shown = page(browser, rows_of(session)[name])
+    assert "commit c040cae0" in shown
+    assert 'href="https://github.com/octo-org/octo-repo/actions/runs/22259804324"' in shown
+
+
+@pytest.mark.django_db(transaction=True)
+def test_time_line_of_a_build_goes_from_registration_to_its_end(
+    browser: Browser, session: IssuedSession, now: datetime
+) -> None:
+    Build.objects.update(finished_at=now + MINUTE, deleted_at=now + 2 * MINUTE)
+    shown = page(browser, session.existing_build).split("field-life")[1]
+    words = ["registered", "session (JSON answer)", "finished", "deleted", "closes by itself"]
+    places = [shown.index(f">{word}") for word in words]
+    assert places == sorted(places)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("name", LINKS)
+def test_pages_cost_the_same_for_many_sessions(
+    name: str,
+    browser: Browser,
+    session: IssuedSession,
+    django_assert_max_num_queries: Callable[..., Any],
+) -> None:
+    for _ in range(30):
+        issued_row(
+            build=session.build,
+            client=session.client,
+            token_name=session.token_name,
+            requested_at=session.requested_at,
+            expires_at=session.expires_at,
+        )
+    row = rows_of(session)[name]
+    page(browser, row)
+    with django_assert_max_num_queries(12):
+        shown = page(browser, row)
+    assert len(re.findall(r"/issuedsession/\w{26}/change/", shown)) <= 20
+
+
+@db
+def test_page_of_a_key_says_what_it_gave(
+    browser: Browser, api_key: ApiKey, build: Build, now: datetime
+) -> None:
+    start_job_token(client=api_key.client, api_key=api_key, products=[build.product], now=now)
+    row = issued_row(token_name=api_key.token_name, build=build)
+    shown = page(browser, api_key)
+    for other in (row, JobToken.objects.get(), api_key.client, build):
+        assert f'href="{page_address(other)}"' in shown
+
+
+@db
+def test_rows_of_another_model_are_for_those_who_may_view_it(
+    client_row: Client, build: Build, now: datetime
+) -> None:
+    user = User.objects.create_user("reader", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_client"))
+    browser = Browser()
+    browser.force_login(user)
+    row = issued_row(client=client_row, requested_at=now, expires_at=now + timedelta(hours=1))
+    shown = page(browser, client_row)
+    assert row.access_key_id not in shown
+    assert build.root not in shown
+
+
+@db
+def test_booleans_are_words(browser: Browser, client_row: Client) -> None:
+    for address in ("/admin/credentials/client/", page_address(client_row)):
+        shown = browser.get(address).content.decode()
+        assert "active" in shown
+        assert not re.search("icon-(yes|no)", shown)
+
+
+@db
+def test_what_others_wrote_is_text(browser: Browser, build: Build) -> None:
+    Build.objects.update(github_requester="<script>alert(1)</script>")
+    row = issued_row(build=build, caller_agent="<img src=x>", policy='{"Statement": "<b>"}')
+    for shown in (
+        browser.get(page_address(row)).content,
+        browser.get(page_address(build)).content,
+    ):
+        assert not re.search(b"<script>alert|<img src=x>|<b>", shown)
