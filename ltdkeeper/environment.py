@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 
+from builds.names import has_controls
 from builds.validators import validate_endpoint
 
 T = TypeVar("T")
@@ -159,6 +160,10 @@ class Environment:
             if os.environ.get(other) and not os.environ.get(name):
                 self.refuse(name, f"not set, though {other} is", "...", is_secret=True)
 
+    def is_any_set(self, prefix: str) -> bool:
+        """Whether there is a variable whose name begins so, and which is not empty."""
+        return any(value for name, value in os.environ.items() if name.startswith(prefix))
+
     def require_right(self) -> None:
         """Raises SettingsError when a variable was wrong, or a name is not that of a setting."""
         for name in sorted(os.environ):
@@ -231,6 +236,20 @@ def public_url(*, is_http_allowed: bool) -> Callable[[str], None]:
             )
 
     return rule
+
+
+def https_url(text: str) -> None:
+    """A rule: the address of a page over https, without user, query or fragment."""
+    parts = urlsplit(text)
+    validate_endpoint(f"{parts.scheme}://{parts.netloc}")
+    if (
+        parts.scheme != "https"
+        or parts.query
+        or parts.fragment
+        or has_controls(text)
+        or " " in text
+    ):
+        raise ValueError("not https://host/path without query and fragment")
 
 
 def is_loopback(url: str) -> bool:

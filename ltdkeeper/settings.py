@@ -23,6 +23,7 @@ from ltdkeeper.environment import (
     audience,
     existing,
     host_names,
+    https_url,
     is_loopback,
     one_word,
     public_url,
@@ -120,6 +121,60 @@ LTD_OIDC_AUDIENCE = (
     or LTD_PUBLIC_URL
 )
 
+# --- people in the admin ----------------------------------------------------------------------
+LTD_REQUIRE_SECOND_FACTOR = env.flag("LTD_REQUIRE_SECOND_FACTOR")
+# All of these or none; of the groups at least one.
+OIDC_PREFIX = "LTD_ADMIN_OIDC_"
+IS_OIDC_ON = env.is_any_set(OIDC_PREFIX)
+LTD_ADMIN_OIDC_ISSUER = env.text(
+    "LTD_ADMIN_OIDC_ISSUER",
+    rule=https_url,
+    example="https://login.example.org/realms/staff",
+    is_required=IS_OIDC_ON,
+)
+OIDC_OP_AUTHORIZATION_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_AUTHORIZATION_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/authorize",
+    is_required=IS_OIDC_ON,
+)
+OIDC_OP_TOKEN_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_TOKEN_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/token",
+    is_required=IS_OIDC_ON,
+)
+OIDC_OP_JWKS_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_KEYS_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/keys",
+    is_required=IS_OIDC_ON,
+)
+OIDC_RP_CLIENT_ID = env.text(
+    "LTD_ADMIN_OIDC_CLIENT_ID", rule=one_word(1000), example="ltdkeeper", is_required=IS_OIDC_ON
+)
+OIDC_RP_CLIENT_SECRET = env.text(
+    "LTD_ADMIN_OIDC_CLIENT_SECRET",
+    rule=one_word(1000),
+    example="...",
+    is_required=IS_OIDC_ON,
+    is_secret=True,
+)
+LTD_ADMIN_OIDC_GROUPS_CLAIM = env.text(
+    "LTD_ADMIN_OIDC_GROUPS_CLAIM", "groups", rule=one_word(255), example="groups"
+)
+GROUP_VALUES = {
+    "viewer": env.text("LTD_ADMIN_OIDC_VIEWERS", rule=one_word(255), example="docs-readers"),
+    "operator": env.text("LTD_ADMIN_OIDC_OPERATORS", rule=one_word(255), example="docs-on-call"),
+    "administrator": env.text(
+        "LTD_ADMIN_OIDC_ADMINISTRATORS", rule=one_word(255), example="docs-owners"
+    ),
+}
+LTD_ADMIN_OIDC_GROUPS = {group: value for group, value in GROUP_VALUES.items() if value}
+if IS_OIDC_ON and not LTD_ADMIN_OIDC_GROUPS:
+    why = "not set, nor is OPERATORS or ADMINISTRATORS, so nobody could sign in"
+    env.refuse("LTD_ADMIN_OIDC_VIEWERS", why, "docs-readers")
+
 # --- presigned POSTs and PUTs, which live as long as a session can ------------------------------
 LTD_POST_LIFETIME = env.number("LTD_POST_LIFETIME", 6 * HOUR, least=900, most=12 * HOUR)
 LTD_URL_LIFETIME = env.number("LTD_URL_LIFETIME", HOUR, least=900, most=12 * HOUR)
@@ -198,6 +253,9 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
@@ -234,6 +292,18 @@ TEMPLATES = [
         },
     }
 ]
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    *(["ltdkeeper.admin.oidc_sign_in.OidcBackend"] if IS_OIDC_ON else []),
+]
+OTP_TOTP_ISSUER = urlsplit(LTD_PUBLIC_URL).hostname or "ltdkeeper"
+# mozilla-django-oidc; claims come from the ID token alone.
+OIDC_OP_USER_ENDPOINT = ""
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_RP_SCOPES = "openid profile email"
+OIDC_USE_PKCE = True
+OIDC_AUTHENTICATION_CALLBACK_URL = "admin:oidc_callback"
+LOGIN_REDIRECT_URL_FAILURE = "/admin/login/"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

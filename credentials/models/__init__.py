@@ -5,6 +5,7 @@ refusals.
 from credentials.models.clients import Client, Grant
 from credentials.models.figures import EVERYBODY, HourlyCount
 from credentials.models.jobs import CiJob
+from credentials.models.people import PersonIdentity
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
 from credentials.models.revocations import Revocation
@@ -44,6 +45,7 @@ __all__ = [
     "JobToken",
     "Lease",
     "OidcIssuer",
+    "PersonIdentity",
     "Refusal",
     "Revocation",
     "TrustedPublisher",

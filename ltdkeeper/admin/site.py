@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, update_wrapper
-from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import BadRequest
 from django.db import connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
 
 
 @contextmanager
@@ -46,19 +48,31 @@ class KeeperAdminSite(AdminSite):
     index_template = "admin/keeper_index.html"
     enable_nav_sidebar = True
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Staff, with a second factor where one is required."""
+        from ltdkeeper.admin.login import has_met_second_factor  # noqa: PLC0415 - as below
+
+        return super().has_permission(request) and has_met_second_factor(request)
+
+    @method_decorator(never_cache)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The login page; 429 with `Retry-After` where a password was not looked at."""
-        from ltdkeeper.admin.login import BrakedLoginForm  # noqa: PLC0415 - loads before models
+        """Django's login page, by a view of our own."""
+        from ltdkeeper.admin.login import PasswordView  # noqa: PLC0415 - as below
 
-        self.login_form = BrakedLoginForm
-        response = super().login(request, extra_context)
-        form = getattr(response, "context_data", {}).get("form")
-        if isinstance(form, BrakedLoginForm) and form.seconds_to_wait:
-            response.status_code = HTTPStatus.TOO_MANY_REQUESTS
-            response["Retry-After"] = str(form.seconds_to_wait)
-        return response
+        if request.method == "GET" and self.has_permission(request):
+            return redirect("admin:index")
+        context = {
+            **self.each_context(request),
+            "title": "Log in",
+            "subtitle": None,
+            "app_path": request.get_full_path(),
+            "username": request.user.get_username(),
+            **(extra_context or {}),
+        }
+        response: Any = PasswordView.as_view(extra_context=context)(request)
+        return cast("HttpResponse", response)
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -70,10 +84,17 @@ class KeeperAdminSite(AdminSite):
         return super().index(request, {**overview(now, may_see), **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
+        """Ours first: Django's last pattern takes everything."""
         from ltdkeeper.admin.find import find  # noqa: PLC0415 - as above
+        from ltdkeeper.admin.login import CodeView, SetupView  # noqa: PLC0415
+        from ltdkeeper.admin.oidc_sign_in import CallbackView, SignInView  # noqa: PLC0415
 
         return [
             path("find/", self.admin_view(partial(find, site=self)), name="find"),
+            path("second-factor/", CodeView.as_view(), name="second_factor"),
+            path("second-factor/setup/", SetupView.as_view(), name="second_factor_setup"),
+            path("oidc/sign-in/", SignInView.as_view(), name="oidc_sign_in"),
+            path("oidc/callback/", CallbackView.as_view(), name="oidc_callback"),
             *super().get_urls(),
         ]
 

@@ -45,6 +45,10 @@ SITE: dict[str, tuple[str, ...]] = {
     "find/": STAFF,
     "login/": STAFF,
     "logout/": STAFF,
+    "second-factor/": STAFF,
+    "second-factor/setup/": STAFF,
+    "oidc/sign-in/": NOBODY,  # unless an issuer is set
+    "oidc/callback/": NOBODY,
     "password_change/": STAFF,
     "password_change/done/": STAFF,
     "jsi18n/": STAFF,
@@ -238,7 +242,10 @@ def test_who_is_not_staff_opens_nothing(rows: dict[str, Model], db: None) -> Non
 
 
 # The page to log in at, the one after logging out, and the redirect for an unknown address.
-OPEN_TO_ALL = ("login/", "logout/", "jsi18n/", "(?P<url>.*)$")
+OPEN_TO_ALL = (
+    *("login/", "logout/", "jsi18n/", "(?P<url>.*)$"),
+    *("oidc/sign-in/", "oidc/callback/"),
+)
 
 
 def test_each_action_is_for_these_permissions_and_no_others(

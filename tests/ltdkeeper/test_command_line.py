@@ -28,6 +28,7 @@ COMMANDS = {
     "find": "guide/builds/v1",
     "import_ltd": "--from https://127.0.0.1:1 --store default",
     "purge_builds": "--deleted-before 30",
+    "reset_second_factor": "admin --reason lost",
     "revoke_key": "abcdefghijkl",
     "roll_up": "",
     "withdraw_key": "abcdefghijkl",

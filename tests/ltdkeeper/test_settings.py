@@ -21,6 +21,13 @@ NEEDED = {
     "LTD_SECRET_KEY": RANDOM,
     "LTD_PUBLIC_URL": "https://keeper.example.org",
     "DATABASE_URL": "postgres://keeper@db.example.org/keeper",
+    "LTD_ADMIN_OIDC_ISSUER": "https://login.example.org",
+    "LTD_ADMIN_OIDC_AUTHORIZATION_URL": "https://login.example.org/authorize",
+    "LTD_ADMIN_OIDC_TOKEN_URL": "https://login.example.org/token",
+    "LTD_ADMIN_OIDC_KEYS_URL": "https://login.example.org/keys",
+    "LTD_ADMIN_OIDC_CLIENT_ID": "ltdkeeper",
+    "LTD_ADMIN_OIDC_CLIENT_SECRET": "only-for-tests",
+    "LTD_ADMIN_OIDC_VIEWERS": "docs-readers",
 }
 FLAG = ["ture", "", "2", "enabled", "true # yes", "falsch"], ["true", "FALSE", " on", "0", "no"]
 NUMBER = ["", "x", "1.5", "1e3", "1_000", "-1", "\uff11", "0x10", "9" * 30]
@@ -46,6 +53,15 @@ ADDRESS = [
 ENDPOINT = ADDRESS, ["", "http://s3.internal:9000", "https://s3.example.org", "http://[::1]:9000"]
 NO_REDIS = ["redis:/h", "redis://", "redis://:pw@/0", "redis://h:x/0", "redis://h:0/0"]
 NO_REDIS += ["redis://h/0?foo=bar", "redis://h/0?max_connections=x", "rediss://h/0?ssl_cert_reqs=x"]
+
+PAGE = (
+    [
+        *["", "login.example.org", "http://127.0.0.1/keys", "https://", "https://-/x"],
+        *["https://me:sekret@example.org/x", "https://example.org/x?a=1", "https://e.org/x#y"],
+        *["https://example.org/two words", "https://example.org:0/x"],
+    ],
+    ["https://example.org", "https://example.org/", "https://[2001:db8::1]:8443/realms/x"],
+)
 
 # What each variable refuses, and what it takes.
 VALUES: dict[str, tuple[list[str], list[str]]] = {
@@ -94,6 +110,17 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
         ["docs keeper", "a" * 256, "https://github.com/octo-org", "sts.amazonaws.com", "sigstore"],
         ["", "ltdkeeper"],
     ),
+    "LTD_REQUIRE_SECOND_FACTOR": FLAG,
+    "LTD_ADMIN_OIDC_ISSUER": PAGE,
+    "LTD_ADMIN_OIDC_AUTHORIZATION_URL": PAGE,
+    "LTD_ADMIN_OIDC_TOKEN_URL": PAGE,
+    "LTD_ADMIN_OIDC_KEYS_URL": PAGE,
+    "LTD_ADMIN_OIDC_CLIENT_ID": (["", "two words"], ["ltdkeeper"]),
+    "LTD_ADMIN_OIDC_CLIENT_SECRET": (["", "two words", "t\u00f6kn"], [RANDOM]),
+    "LTD_ADMIN_OIDC_GROUPS_CLAIM": (["", "two words"], ["roles", "https://example.org/groups"]),
+    "LTD_ADMIN_OIDC_VIEWERS": (["", "two words"], ["docs-readers"]),
+    "LTD_ADMIN_OIDC_OPERATORS": (["two words"], ["", "docs-on-call"]),
+    "LTD_ADMIN_OIDC_ADMINISTRATORS": (["two words"], ["", "docs-owners"]),
     "LTD_POST_LIFETIME": (SESSION, ["900", "43200"]),
     "LTD_URL_LIFETIME": (SESSION, ["900", "43200"]),
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
@@ -134,7 +161,10 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_LOG_FORMAT": (["", "xml", "JSON"], ["json", "console"]),
     "LTD_ENV_FILE": (["/nowhere/.env", "/"], [""]),
 }
-SECRET = {"LTD_SECRET_KEY", "LTD_METRICS_TOKEN", "DATABASE_URL", "LTD_CACHE_URL"}
+SECRET = {
+    *("LTD_SECRET_KEY", "LTD_METRICS_TOKEN", "DATABASE_URL", "LTD_CACHE_URL"),
+    "LTD_ADMIN_OIDC_CLIENT_SECRET",
+}
 # The Procfile's server reads these, and refuses them itself.
 OF_THE_SERVER = {"HOST", "PORT"}
 OF_BOTO3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}

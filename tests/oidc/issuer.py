@@ -11,6 +11,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import jwt
 import trustme
@@ -27,6 +28,7 @@ class TlsServer:
 
     def __init__(self, authority: trustme.CA) -> None:
         self.requests: list[str] = []
+        self.forms: list[dict[bytes, list[bytes]]] = []
         self.answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: send(handler, b"{}")
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -47,6 +49,10 @@ class TlsServer:
             def do_GET(self) -> None:
                 server.requests.append(self.path)
                 server.answer(self)
+
+            def do_POST(self) -> None:
+                server.forms.append(parse_qs(self.rfile.read(int(self.headers["Content-Length"]))))
+                self.do_GET()
 
             def log_message(self, *_args: Any) -> None:
                 pass

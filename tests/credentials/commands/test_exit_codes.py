@@ -21,6 +21,7 @@ NEEDED: dict[str, list[str]] = {
     "find": ["guide/builds/v1"],
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
     "purge_builds": ["--deleted-before", "30"],
+    "reset_second_factor": ["operator", "--reason", "lost"],
     "revoke_key": ["y8jw59d6g3it"],
     "withdraw_key": ["y8jw59d6g3it"],
 }
@@ -42,6 +43,7 @@ WRONG = [
     *([name, "--format", "xml"] for name in FORMATS),
     ["audit_sessions", "--no-such-option"],
     ["find", ""],
+    ["reset_second_factor", "nobody", "--reason", "lost"],
     ["revoke_key", "000000000000"],
     ["check_isolation", "--store", "elsewhere"],
     ["doctor", "--store", "elsewhere"],
