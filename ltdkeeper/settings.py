@@ -182,8 +182,9 @@ LTD_POST_MAX_BYTES = env.number(
     "LTD_POST_MAX_BYTES", POST_MAXIMUM_BYTES, least=1, most=POST_MAXIMUM_BYTES
 )
 
-# --- the auditor, and files that libraries read -------------------------------------------------
+# --- the auditor, the revoker, and files that libraries read ------------------------------------
 LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
+LTD_REVOKER_PROFILE = env.text("LTD_REVOKER_PROFILE", rule=one_word(255), example="revoker")
 env.pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 env.text(
     "AWS_CA_BUNDLE",

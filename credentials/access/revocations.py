@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Min, Q
 
 from builds.models import Store
-from credentials.models import IssuedSession, Revocation
+from credentials.models import Delivery, IssuedSession, Revocation
 from credentials.models.sessions import IssuedSessionQuerySet
 from credentials.rules.account_documents import upload_policy
 from credentials.rules.revocation import (
@@ -101,6 +101,8 @@ def _bystanders(
     rows = IssuedSession.objects.filter(
         alive, store=store, product_slug__in=slugs, revoked_at=None, signed_by_identity=False
     ).exclude(pk__in=[row.pk for row in except_for])
+    # Who tries whether a decision is obeyed is no bystander.
+    rows = rows.exclude(delivery=Delivery.VERIFY)
     first = rows.order_by().values("product_slug").annotate(first=Min("requested_at"))
     return {each["product_slug"]: each["first"] for each in first}
 

@@ -26,6 +26,7 @@ PRESIGNING = {Delivery.POST: "LTD_POST_LIFETIME", Delivery.URL: "LTD_URL_LIFETIM
 MAKE_POLICY = {
     Delivery.LIST: listing_policy,
     Delivery.CLEAN: cleaning_policy,
+    Delivery.VERIFY: listing_policy,
     **dict.fromkeys(PRESIGNING, presigning_policy),
 }
 

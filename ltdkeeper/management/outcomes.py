@@ -70,7 +70,7 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def add_profile_argument(parser: argparse.ArgumentParser) -> None:
-    """For commands that look with the auditor's credentials: see `auditor_session`."""
+    """For commands that look with the auditor's credentials: see `profile_session`."""
     parser.add_argument(
         "--profile",
         default=settings.LTD_AUDITOR_PROFILE,
@@ -78,8 +78,17 @@ def add_profile_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def auditor_session(profile: str) -> boto3.session.Session | None:
-    """The auditor's; None when no profile is named."""
+def add_revoker_argument(parser: argparse.ArgumentParser) -> None:
+    """For commands that write with the revoker's credentials: see `profile_session`."""
+    parser.add_argument(
+        "--profile",
+        default=settings.LTD_REVOKER_PROFILE,
+        help="the revoker's AWS profile, or your own; default: LTD_REVOKER_PROFILE",
+    )
+
+
+def profile_session(profile: str) -> boto3.session.Session | None:
+    """The credentials of a profile; None when none is named."""
     try:
         return boto3.session.Session(profile_name=profile) if profile else None
     except BotoCoreError as err:

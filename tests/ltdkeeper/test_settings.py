@@ -125,6 +125,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_URL_LIFETIME": (SESSION, ["900", "43200"]),
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
     "LTD_AUDITOR_PROFILE": (["two words"], ["", "auditor"]),
+    "LTD_REVOKER_PROFILE": (["two words"], ["", "revoker"]),
     "AWS_CA_BUNDLE": (["/nowhere/ca.pem", "/"], ["", __file__]),
     "PROMETHEUS_MULTIPROC_DIR": (["/nowhere", __file__], ["", str(ROOT)]),
     "LTD_ALLOWED_HOSTS": (

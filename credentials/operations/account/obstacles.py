@@ -30,6 +30,7 @@ class Whose(StrEnum):
     OPERATOR = "operator"
     AUDITOR = "auditor"
     VENDOR = "vendor"
+    REVOKER = "revoker"
 
 
 HOW_TO_GIVE = {
@@ -37,6 +38,7 @@ HOW_TO_GIVE = {
     Whose.AUDITOR: "Name a profile with the auditor's key: --profile, or LTD_AUDITOR_PROFILE.",
     Whose.VENDOR: "Give the service the vendor's key, as AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY or as a role of its machine.",
+    Whose.REVOKER: "Name a profile with the revoker's key: LTD_REVOKER_PROFILE.",
 }
 
 

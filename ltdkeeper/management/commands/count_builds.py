@@ -9,8 +9,8 @@ from credentials.operations.leases import only_run
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     add_profile_argument,
-    auditor_session,
     end,
+    profile_session,
     report_builds,
     with_progress,
 )
@@ -34,7 +34,7 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_json = options["format"] == "json"
-        auditor = auditor_session(options["profile"])
+        auditor = profile_session(options["profile"])
         with only_run("count_builds"):
             outcomes = with_progress(count_builds(auditor), Build.objects.uncounted().count())
             totals = report_builds(self, outcomes, is_json=is_json)

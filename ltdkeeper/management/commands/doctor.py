@@ -18,8 +18,8 @@ from ltdkeeper.management.outcomes import (
     ExitCode,
     ServiceCommand,
     add_profile_argument,
-    auditor_session,
     end,
+    profile_session,
     wrong_argument,
 )
 
@@ -37,7 +37,7 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         is_text = options["format"] == "text"
-        auditor = auditor_session(options["profile"])
+        auditor = profile_session(options["profile"])
         stores = _stores(options["store"])
         found: dict[str, list[Result]] = {}
         with nullcontext() if is_text else self.json_at_end(partial(document, found)):

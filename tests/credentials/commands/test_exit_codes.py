@@ -13,7 +13,7 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("doctor", "find", "purge_builds", "roll_up"),
+    *("doctor", "find", "purge_builds", "revoke", "roll_up", "write_revocations"),
 ]
 # What each command needs to be given at least.
 NEEDED: dict[str, list[str]] = {
@@ -22,6 +22,7 @@ NEEDED: dict[str, list[str]] = {
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
     "purge_builds": ["--deleted-before", "30"],
     "reset_second_factor": ["operator", "--reason", "lost"],
+    "revoke": ["client", "ci", "--reason", "leaked", "--yes"],
     "revoke_key": ["y8jw59d6g3it"],
     "withdraw_key": ["y8jw59d6g3it"],
 }
@@ -45,6 +46,10 @@ WRONG = [
     ["find", ""],
     ["reset_second_factor", "nobody", "--reason", "lost"],
     ["revoke_key", "000000000000"],
+    ["revoke", "client", "nobody", "--reason", "leaked", "--yes"],
+    ["revoke", "planet", "earth", "--reason", "leaked"],
+    ["write_revocations", "--store", "elsewhere"],
+    ["write_revocations", "--profile", "no-such-profile"],
     ["check_isolation", "--store", "elsewhere"],
     ["doctor", "--store", "elsewhere"],
     ["doctor", "--profile", "no-such-profile"],

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from credentials.rules.revocation import (
     capacity,
     revocation_document,
 )
+from tests.credentials.denials import is_refused
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -35,23 +35,6 @@ def session(number: int, slug: str = "guide", **changes: Any) -> RevokedSession:
 
 def document(*sessions: RevokedSession, **more: Any) -> RevocationDocument:
     return revocation_document(sessions=sessions, **({"bystanders": {}, "now": NOW} | more))
-
-
-def is_refused(document: RevocationDocument, name: str, issued_at: datetime) -> bool:
-    """What IAM makes of it: one Deny whose conditions all hold is enough. A store counts in whole
-    seconds (AWS IAM user guide, condition operators; `aws:TokenIssueTime`).
-    """
-    return any(
-        _holds(statement["Condition"], f"AROA0EXAMPLE:{name}", issued_at.replace(microsecond=0))
-        for statement in json.loads(document.text)["Statement"]
-    )
-
-
-def _holds(condition: Any, user_id: str, issued_at: datetime) -> bool:
-    users = condition.get("StringLike", {}).get("aws:userid", ["*"])
-    before = condition.get("DateLessThan", {}).get("aws:TokenIssueTime")
-    is_in_time = before is None or issued_at < datetime.fromisoformat(before)
-    return is_in_time and any(fnmatchcase(user_id, pattern) for pattern in users)
 
 
 def name_of(ledger_id: str, slug: str) -> str:
@@ -82,9 +65,9 @@ def test_exactly_the_revoked_sessions_are_refused(
     first = {slug: min(at for each, at in living if each == slug) for slug, _ in living}
     made = document(*revoked, bystanders=first)
     for pk, slug, at, is_revoked, _ in rows:
-        assert is_refused(made, name_of(pk, slug), at + skew) == is_revoked
+        assert is_refused(made.text, name_of(pk, slug), at + skew) == is_revoked
     for slug in SLUGS:
-        assert not is_refused(made, name_of("z" * 26, slug), NOW + skew)
+        assert not is_refused(made.text, name_of("z" * 26, slug), NOW + skew)
     assert made.entries <= max(len(revoked), 1)
 
 
@@ -137,8 +120,8 @@ def test_cut_off_refuses_what_nobody_knows() -> None:
     cut_off = NOW - timedelta(minutes=30)
     made = document(session(1), cut_off=cut_off)
     assert made.entries == 1
-    assert is_refused(made, "unknown", cut_off - timedelta(seconds=1))
-    assert not is_refused(made, "unknown", cut_off)
+    assert is_refused(made.text, "unknown", cut_off - timedelta(seconds=1))
+    assert not is_refused(made.text, "unknown", cut_off)
 
 
 def test_session_near_the_cut_off_is_named_as_well() -> None:

@@ -1,0 +1,152 @@
+"""`manage.py revoke`: end sessions that were handed out, now."""
+
+import sys
+import time
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import orjson
+from django.utils import timezone
+
+from builds.errors import DomainError
+from credentials.access.clients import command_line_user
+from credentials.errors import AlreadyRunning
+from credentials.models import Revocation
+from credentials.operations.revocation_targets import find_target
+from credentials.operations.revoking import Preview, preview, revoke
+from ltdkeeper.management import revocations
+from ltdkeeper.management.outcomes import (
+    ServiceCommand,
+    add_revoker_argument,
+    end,
+    profile_session,
+    wrong_argument,
+)
+
+# Another run that writes is done in a few seconds, unless it waits for a store.
+TRIES = 30
+
+
+class Command(ServiceCommand):
+    help = (
+        "Revoke the live sessions of a session, build, job token, API key, client, product or "
+        "store, end what asked for them, and write that to the store. Exit code 3 when that failed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kind", choices=Revocation.Kind.values)
+        parser.add_argument("name", help="session: also by access key id; build: also an object")
+        parser.add_argument("--reason", required=True, help="for those who look at it later")
+        parser.add_argument(
+            "--before",
+            type=_moment,
+            metavar="TIME",
+            help="sessions asked for up to then: 2026-10-31T12:00Z",
+        )
+        parser.add_argument(
+            "--may-go-on", action="store_true", help="what asked for them may ask for new ones"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would end")
+        parser.add_argument("--yes", action="store_true", help="do it without asking")
+        add_revoker_argument(parser)
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        session, now = profile_session(options["profile"]), timezone.now()
+        is_json, may_go_on = options["format"] == "json", options["may_go_on"]
+        try:
+            target = find_target(
+                kind=options["kind"], text=options["name"], before=options["before"]
+            )
+            seen = preview(target=target, now=now, may_go_on=may_go_on)
+            if not is_json:
+                self.stdout.write("\n".join(_lines(seen)))
+            decisions: list[Revocation] = []
+            if not options["dry_run"]:
+                self._confirm(is_sure=options["yes"])
+                decisions = revoke(
+                    target=target,
+                    reason=options["reason"],
+                    by=command_line_user(),
+                    now=now,
+                    may_go_on=may_go_on,
+                )
+        except DomainError as err:
+            raise wrong_argument(err.message) from err
+        for decision in decisions:
+            _write(decision, session)
+        if is_json:
+            self.write_json(_document(seen, decisions))
+        else:
+            self.stdout.write(
+                "\n".join([*revocations.lines(decisions), _summary(options, decisions)])
+            )
+        end(revocations.exit_code(decisions))
+
+    def _confirm(self, *, is_sure: bool) -> None:
+        if is_sure:
+            return
+        if not sys.stdin.isatty():
+            raise wrong_argument("Nobody can be asked here: give --yes, or --dry-run.")
+        if input("Revoke? Type yes: ") != "yes":
+            raise wrong_argument("Nothing was revoked.")
+
+
+def _moment(text: str) -> datetime:
+    """Raises ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as err:
+        raise ArgumentTypeError(f"{text!r} is no time: write 2026-10-31T12:00Z.") from err
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _write(decision: Revocation, session: boto3.session.Session | None) -> None:
+    """At once; where another run is at it, after that one. Raises AlreadyRunning."""
+    for attempt in range(TRIES):
+        try:
+            revocations.write(decision.store, session)
+        except AlreadyRunning:
+            if attempt == TRIES - 1:
+                raise
+            time.sleep(1)
+        else:
+            break
+    decision.refresh_from_db()
+
+
+def _lines(seen: Preview) -> list[str]:
+    """What would end."""
+    last = f", the last by itself at {seen.last_end:%F %T} UTC" if seen.last_end else ""
+    lines = [f"{seen.target.row}: {seen.session_count} live sessions{last}"]
+    lines += [f"  session  {each}" for each in seen.sessions]
+    lines += [f"Uploads that end: {seen.build_count}"] if seen.build_count else []
+    lines += [f"  build    {each.root}" for each in seen.builds]
+    lines += [f"Ends as well: {name}" for name in seen.tokens]
+    lines += [f"Store {use.store}: {use.entries} entries of {use.capacity}" for use in seen.stores]
+    return lines + [f"! {problem}" for problem in seen.problems]
+
+
+def _summary(options: dict[str, Any], decisions: list[Revocation]) -> str:
+    if options["dry_run"]:
+        return "Nothing was changed."
+    count = sum(each.session_count for each in decisions)
+    return f"Revoked: {count} sessions."
+
+
+def _document(seen: Preview, decisions: list[Revocation]) -> str:
+    document = {
+        "target": seen.target.name,
+        "sessions": [each.session_name for each in seen.sessions],
+        "session_count": seen.session_count,
+        "last_end": seen.last_end,
+        "builds": [each.root for each in seen.builds],
+        "build_count": seen.build_count,
+        "tokens": seen.tokens,
+        "unrevocable": seen.unrevocable,
+        "problems": seen.problems,
+        "revocations": [revocations.members(each) for each in decisions],
+    }
+    return orjson.dumps(document).decode()

@@ -1,0 +1,50 @@
+"""`manage.py write_revocations`: bring what was revoked to the stores; meant for cron."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import orjson
+
+from builds.models import Store
+from ltdkeeper.management import revocations
+from ltdkeeper.management.outcomes import (
+    ServiceCommand,
+    add_revoker_argument,
+    end,
+    profile_session,
+    wrong_argument,
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "Write the policy of revoked sessions to each store's upload role, and try that the store "
+        "obeys it. Safe to repeat, every minute. Exit code 3 when a decision has failed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--store", metavar="NAME", help="default: every store")
+        add_revoker_argument(parser)
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        session = profile_session(options["profile"])
+        stores = Store.objects.filter(revocations__isnull=False).distinct().order_by("name")
+        if name := options["store"]:
+            stores = Store.objects.filter(name=name)
+            if not stores.exists():
+                raise wrong_argument("There is no such store. The admin lists them.")
+        written = [revocations.write(store, session) for store in stores]
+        decisions = [each for one in written for each in one.decisions]
+        if options["format"] == "json":
+            found = [revocations.members(each) for each in decisions]
+            self.write_json(orjson.dumps({"revocations": found}).decode())
+        else:
+            for line in revocations.lines(decisions):
+                self.stdout.write(line)
+            for one in written:
+                what = "written" if one.is_changed else "as it was"
+                self.stdout.write(
+                    f"Store {one.store}: {what}, {one.entries} entries of {one.capacity}."
+                )
+        end(revocations.exit_code(decisions))

@@ -1,0 +1,159 @@
+"""`manage.py revoke` and `write_revocations`: what they say, and how they end."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from builds.models import Store
+from credentials.errors import AlreadyRunning
+from credentials.models import IssuedSession, Revocation
+from credentials.operations.revocation_policy import Written
+from ltdkeeper.management import revocations
+from tests.credentials.ledger_rows import issued_row
+
+pytestmark = pytest.mark.django_db
+NEVER = timezone.now().replace(year=2999)
+
+
+@pytest.fixture
+def session(store: Store) -> IssuedSession:
+    return issued_row(store=store, expires_at=NEVER)
+
+
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What becomes of every decision when it is written."""
+
+    def to_become(state: str, **fields: Any) -> None:
+        def write(store: Store, _session: object) -> Written:
+            fields.setdefault("written_at", timezone.now())
+            Revocation.objects.update(state=state, **fields)
+            decisions = list(Revocation.objects.all())
+            return Written(store=store, is_changed=True, entries=1, capacity=9, decisions=decisions)
+
+        monkeypatch.setattr(revocations, "write", write)
+
+    return to_become
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    said = StringIO()
+    try:
+        call_command(*arguments, stdout=said)
+    except SystemExit as err:
+        return int(str(err.code)), said.getvalue()
+    return 0, said.getvalue()
+
+
+def test_dry_run_says_what_would_end_and_changes_nothing(session: IssuedSession) -> None:
+    code, said = run("revoke", "session", session.pk, "--reason", "x", "--dry-run")
+    assert (code, Revocation.objects.count()) == (0, 0)
+    assert f"session  {session.session_name}" in said
+    assert said.endswith("Nothing was changed.\n")
+
+
+def test_it_records_and_writes_at_once(session: IssuedSession, become: Callable[..., None]) -> None:
+    become("verified", verified_at=timezone.now())
+    code, said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    assert code == 0
+    assert f"verified   session {session} in main: 1 session, " in said
+    made = Revocation.objects.get()
+    assert (made.reason, made.requested_by) == ("leaked", "command-line")
+
+
+def test_what_is_not_obeyed_yet_is_said(
+    session: IssuedSession, become: Callable[..., None]
+) -> None:
+    become("written")
+    code, said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    assert (code, "run write_revocations again" in said) == (0, True)
+
+
+@pytest.mark.parametrize("command", [["write_revocations"], ["write_revocations", "--store=main"]])
+def test_failed_decision_is_exit_code_3(
+    command: list[str], session: IssuedSession, become: Callable[..., None]
+) -> None:
+    become("failed", failed_at=timezone.now(), problem="not_written: because.")
+    code, said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    assert (code, "! not_written: because." in said) == (3, True)
+    assert run(*command)[0] == 3
+
+
+def test_without_the_revoker_the_decision_is_recorded_and_has_failed(
+    session: IssuedSession,
+) -> None:
+    code, said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    assert (code, "LTD_REVOKER_PROFILE" in said) == (3, True)
+    session.refresh_from_db()
+    assert session.revoked_at
+
+
+@pytest.mark.parametrize("answer", [None, "y", "yes"], ids=["nobody there", "y", "yes"])
+def test_it_asks_first(
+    answer: str | None, session: IssuedSession, become: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    become("written")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: answer)
+    command = ["revoke", "session", session.pk, "--reason", "leaked"]
+    if answer == "yes":
+        assert run(*command)[0] == 0
+        return
+    with pytest.raises(CommandError) as refused:
+        run(*command)
+    assert (refused.value.returncode, Revocation.objects.count()) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--before", "soon"], ["--reason", " "]],
+    ids=["no time", "no reason"],
+)
+def test_wrong_argument_is_exit_code_2(wrong: list[str], session: IssuedSession) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("revoke", "session", session.pk, "--reason", "x", "--yes", *wrong)
+    assert refused.value.returncode == 2
+
+
+def test_json_is_one_document(session: IssuedSession, become: Callable[..., None]) -> None:
+    become("verified", verified_at=timezone.now())
+    options = ["--reason", "x", "--yes", "--format", "json", "--before", "2999-01-01"]
+    said = json.loads(run("revoke", "session", session.pk, *options)[1])
+    assert (said["session_count"], said["revocations"][0]["state"]) == (1, "verified")
+    written = json.loads(run("write_revocations", "--format", "json")[1])
+    assert [each["target"] for each in written["revocations"]] == [str(session)]
+
+
+def test_another_run_that_writes_is_waited_for(
+    session: IssuedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[int] = []
+
+    def write(*_: object) -> None:
+        tried.append(1)
+        if len(tried) < 3:
+            raise AlreadyRunning
+
+    monkeypatch.setattr(revocations, "write", write)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    run("revoke", "session", session.pk, "--reason", "x", "--yes")
+    assert len(tried) == 3
+
+
+def test_run_that_never_ends_is_exit_code_4(
+    session: IssuedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object) -> None:
+        raise AlreadyRunning
+
+    monkeypatch.setattr(revocations, "write", write)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(CommandError) as refused:
+        run("revoke", "session", session.pk, "--reason", "x", "--yes")
+    assert refused.value.returncode == 4
