@@ -2,6 +2,7 @@
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' Makefile)
 DEMO := .venv/installed-demo .venv-store/installed
 DEV := .venv/installed-dev .venv-store/installed
+BROWSER := $(DEV) .venv/installed-browser
 CLIENTS := $(patsubst tests/clients/requirements/%.txt,.build/clients/%/installed,$(wildcard tests/clients/requirements/*.txt))
 PYTEST := .venv/bin/python -m pytest -q
 PARALLEL := --numprocesses=auto --dist=loadfile
@@ -31,6 +32,8 @@ test-store-%: $(DEV)
 test-clients: test-clients-embedded test-clients-ceph ## Upload with programs that people use, unmodified, to both stores
 test-clients-%: $(DEV) $(CLIENTS)
 	LTD_TEST_STORE=$* $(PYTEST) tests/clients tests/workflows
+test-browser: $(BROWSER) ## Look at every page of the admin in a browser, and use it by keyboard
+	@$(call needs,chromium,chromium); $(PYTEST) tests/browser
 test-postgres: $(DEV) ## Run the tests that touch the database on a PostgreSQL started for them
 	@$(call needs,pg_virtualenv,postgresql); \
 	LTD_TEST_DATABASE_URL=postgres:///postgres pg_virtualenv -o fsync=off $(PYTEST) $(PARALLEL) -m 'not sqlite'
@@ -38,7 +41,7 @@ proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the sess
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
 	@.venv/bin/python -m tests.proof.mutants
-test-all: test test-slow test-store test-clients test-postgres proof mutants ## Run all of these, one after the other
+test-all: test test-slow test-store test-clients test-browser test-postgres proof mutants ## Run all of these, one after the other
 
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage
@@ -54,6 +57,8 @@ check-static: $(DEV) docs ## Check format, lint, types, imports, migrations, dep
 	.venv/bin/openapi-spec-validator .build/openapi.json
 docs: $(DEMO) ## Build the documentation into .build/docs; warnings are errors
 	.venv/bin/python -m sphinx -q -W -n --keep-going -b html docs .build/docs
+screenshots: $(BROWSER) ## Make the pictures of the admin in docs/images
+	@$(call needs,chromium,chromium); .venv/bin/python -m tests.browser.screenshots
 bench: $(DEV) ## Measure the main path, beside an older state; also on PostgreSQL where it is installed
 	@.venv/bin/python -m tests.bench.main_path $(BENCH)
 bench-clients: $(DEV) $(CLIENTS) ## Time uploads of 2,000 files, beside the same with static keys
@@ -63,6 +68,7 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --group demo --constraint requirements-dev.txt --output-file requirements-demo.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
+	$(COMPILE) --group browser --constraint requirements-dev.txt --output-file requirements-browser.txt
 	for each in store proof; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 clean: ## Remove everything that make made, virtual environments included
 	rm -rf .build .venv .venv-* .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -73,11 +74,21 @@ class NewKeyForm(EditForm):
             self.add_error("products", f"The client is not granted: {names}. Grant it first.")
 
 
+class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
+    """Each box that removes a grant says so to whoever does not see the column's title."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = "Delete this grant"
+
+
 class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
     """The products a client may see and upload to."""
 
     model = Grant
     form = EditForm
+    formset = GrantFormSet
     extra = 0
     autocomplete_fields = ("product",)
 

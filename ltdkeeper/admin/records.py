@@ -248,6 +248,10 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
+# Groups and permissions to tick: Django's two boxes side by side need a mouse, and a wide screen.
+TICKED: Any = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
+
+
 class AccountForm(EditForm, UserChangeForm):  # type: ignore[type-arg]
     """Django's form of an account."""
 
@@ -257,6 +261,8 @@ class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Who may change them changes neither rights nor who has more rights than they."""
 
     form = AccountForm
+    filter_horizontal = ()
+    formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -273,6 +279,9 @@ class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
 @admin.register(Group)
 class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
     """Groups give rights, so only superusers make, change and delete them."""
+
+    filter_horizontal = ()
+    formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
