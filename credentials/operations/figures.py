@@ -5,7 +5,7 @@ and, of anything else that it counts, `MOST` rows.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Max, Q, QuerySet, Sum, Value
 
-from credentials.models import EVERYBODY, HourlyCount, IssuedSession
+from credentials.models import EVERYBODY, HourlyCount, IssuedSession, Refusal
 from credentials.rules.durations import STUCK_AFTER
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -78,19 +78,36 @@ def _count_hour(hour: datetime) -> None:
     sessions = IssuedSession.objects.filter(requested_at__gte=hour, requested_at__lt=hour + HOUR)
     by_client = sessions.for_builds().order_by().values("client_name")
     rows: list[Any] = list(by_client.annotate(client_pk=Max("client"), **COUNTED))
-    everybody = {name: sum(row[name] for row in rows) for name in OUTCOMES}
-    counts = [HourlyCount(hour=hour, client_name=EVERYBODY, **everybody)]
-    counts += [
-        HourlyCount(hour=hour, client_id=row.pop("client_pk"), **row)
-        for row in rows
-        if row["client_name"] != EVERYBODY
-    ]
+    everybody = HourlyCount(hour=hour, client_name=EVERYBODY)
+    counts = {EVERYBODY: everybody}
+    for row in rows:
+        name, client_pk = row.pop("client_name"), row.pop("client_pk")
+        _add(row, everybody)
+        if name != EVERYBODY:
+            counts[name] = HourlyCount(hour=hour, client_name=name, client_id=client_pk, **row)
+    for _, name, client_pk, refused in _refusals(hour, hour + HOUR):
+        _add({"refused": refused}, everybody)
+        if name is not None:
+            fresh = HourlyCount(hour=hour, client_name=name, client_id=client_pk)
+            _add({"refused": refused}, counts.setdefault(name, fresh))
     HourlyCount.objects.bulk_create(
-        counts,
+        counts.values(),
         update_conflicts=True,
         unique_fields=["hour", "client_name"],
         update_fields=FIGURES,
     )
+
+
+def _add(numbers: Mapping[str, int], to: Any) -> None:
+    for name, number in numbers.items():
+        setattr(to, name, getattr(to, name) + number)
+
+
+def _refusals(begin: datetime, end: datetime) -> "Iterable[tuple[datetime, str | None, Any, int]]":
+    """The refused calls of some hours, by hour and client: name and key, None where none showed."""
+    rows = Refusal.objects.filter(hour__gte=begin, hour__lt=end).order_by()
+    by_client = rows.values_list("hour", "client__name", "client")
+    return by_client.annotate(total=Sum("calls"))
 
 
 # What the front page shows.
@@ -109,8 +126,7 @@ class Period:
 
     def add(self, counts: Mapping[str, int]) -> None:
         """Counts of a part of it."""
-        for name, number in counts.items():
-            setattr(self, name, getattr(self, name) + number)
+        _add(counts, self)
         self.is_known = True
 
 
@@ -149,39 +165,58 @@ class _Newest:
     clients: dict[str, Counter[str]] = field(default_factory=dict)
     pks: dict[str, int | None] = field(default_factory=dict)
 
+    def count(self, client_name: str, client_pk: int | None, numbers: Mapping[str, int]) -> None:
+        self.clients.setdefault(client_name, Counter()).update(numbers)
+        self.pks.setdefault(client_name, client_pk)
+
 
 def history(now: datetime, *, busiest: int = 10) -> History:
     """Figures for charts: three queries, however long the ledger is."""
     first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
     first_hour = hour_of(now) - (HOURS - 1) * HOUR
-    counted = _rolled_up(first_day)
-    until = max(counted) + HOUR if counted else None
     day = hour_of(now) - DAY + HOUR
+    rows = _rolled_up(first_day, day)
+    counted = {
+        hour: Counter(dict(zip(FIGURES, numbers, strict=True)))
+        for hour, name, _, *numbers in rows
+        if name == EVERYBODY
+    }
+    until = max(counted) + HOUR if counted else None
     newest = _newest(max(until or first_hour, first_hour), now, clients_since=day)
     counted |= newest.hours
-    hours = [Period(begins_at=first_hour + number * HOUR) for number in range(HOURS)]
-    days = [Period(begins_at=first_day + number * DAY) for number in range(DAYS)]
-    of_day = {day.begins_at: day for day in days}
-    of_hour = {hour.begins_at: hour for hour in hours}
-    for moment, counts in counted.items():
-        of_day[moment.replace(hour=0)].add(counts)
-        if moment in of_hour:
-            of_hour[moment].add(counts)
+    for _, name, client, *numbers in rows:
+        if name != EVERYBODY:
+            newest.count(name, client, dict(zip(FIGURES, numbers, strict=True)))
     return History(
-        hours=hours,
-        days=days,
-        busiest=_busiest(day, newest)[:busiest],
+        hours=_periods(counted, first_hour, HOUR, HOURS),
+        days=_periods(counted, first_day, DAY, DAYS),
+        busiest=_busiest(newest)[:busiest],
         until=until,
         is_cut_off=newest.is_cut_off,
     )
 
 
-def _rolled_up(since: datetime) -> dict[datetime, Counter[str]]:
-    rows = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by("hour")
-    return {
-        hour: Counter(dict(zip(FIGURES, counts, strict=True)))
-        for hour, *counts in rows.values_list("hour", *FIGURES)
-    }
+def _periods(
+    counted: Mapping[datetime, Counter[str]], first: datetime, length: timedelta, number: int
+) -> list[Period]:
+    """So many periods from the first on, each with the counted hours that lie in it."""
+    periods = [Period(begins_at=first + place * length) for place in range(number)]
+    for hour, counts in counted.items():
+        if hour >= first:
+            periods[(hour - first) // length].add(counts)
+    return periods
+
+
+def _rolled_up(since: datetime, clients_since: datetime) -> list[tuple[Any, ...]]:
+    """Hour, client, its key and figures: everybody's of each hour, each client's of all hours."""
+    hours = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by()
+    clients = HourlyCount.objects.of_clients().filter(hour__gte=clients_since).order_by()
+    by_client: Any = clients.values("client_name").annotate(
+        until=Max("hour"), client_pk=Max("client"), **{f"of_{name}": Sum(name) for name in FIGURES}
+    )
+    columns = ("until", "client_name", "client_pk", *(f"of_{name}" for name in FIGURES))
+    everybody = hours.values_list("hour", "client_name", "client_id", *FIGURES)
+    return list(everybody.union(by_client.values_list(*columns), all=True))
 
 
 def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newest:
@@ -203,32 +238,27 @@ def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newe
             continue
         newest.hours[hour_of(requested_at)][outcome] += 1
         if requested_at >= clients_since:
-            newest.clients.setdefault(name, Counter())[outcome] += 1
-            newest.pks.setdefault(name, client)
+            newest.count(name, client, {outcome: 1})
+    for hour, client_name, client, refused in _refusals(since, now):
+        if hour in newest.hours:
+            newest.hours[hour]["refused"] += refused
+        if client_name is not None and hour >= clients_since:
+            newest.count(client_name, client, {"refused": refused})
     return newest
 
 
-def _busiest(since: datetime, newest: _Newest) -> list[BusyClient]:
-    rows = HourlyCount.objects.of_clients().filter(hour__gte=since).order_by()
-    sums = {name: Sum(name) for name in FIGURES}
-    clients, pks = dict(newest.clients), dict(newest.pks)
-    summed: Any = rows.values("client_name")
-    for row in summed.annotate(client_pk=Max("client"), **sums):
-        name = row["client_name"]
-        counts = Counter({figure: row[figure] for figure in FIGURES})
-        clients[name] = clients.get(name, Counter()) + counts
-        pks[name] = row["client_pk"] or pks.get(name)
+def _busiest(newest: _Newest) -> list[BusyClient]:
     found = [
         BusyClient(
-            pk=pks[name],
+            pk=newest.pks[name],
             name=name,
             issued=counts["issued"],
             failed=counts["failed"],
             refused=counts["refused"],
         )
-        for name, counts in clients.items()
+        for name, counts in newest.clients.items()
     ]
-    return sorted(found, key=lambda client: (-client.issued, -client.failed, client.name))
+    return sorted(found, key=lambda client: (-client.issued, -client.refused, client.name))
 
 
 def count_up_to(rows: Mapping[str, QuerySet[Any]], most: int = MOST) -> dict[str, int]:

@@ -13,9 +13,10 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, IsolationRun, IssuedSession
+from credentials.models import ApiKey, Client, IsolationRun, IssuedSession, Refusal
 from credentials.operations.figures import History
 from ltdkeeper.admin.links import list_address, page_address
+from ltdkeeper.admin.refusals import busy_addresses
 
 # What is older is for the audit: whoever is on call has seen it.
 RECENT = timedelta(days=7)
@@ -83,7 +84,14 @@ def disabled_clients_with_live_sessions(now: datetime) -> Iterator[Attention]:
         )
 
 
+def refused_addresses(now: datetime) -> Iterator[Attention]:
+    for sentence, address in busy_addresses(now):
+        why = "Somebody probes, or a job is configured wrongly: reasons and tokens are there."
+        yield Attention(what=sentence, why=why, address=address)
+
+
 CHECKS: list[Counted | Asked] = [
+    Asked(model=Refusal, ask=refused_addresses),
     Counted(
         model=IssuedSession,
         what="Stuck sessions",

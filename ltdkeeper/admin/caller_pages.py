@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 
 from builds.models import Build
 from credentials.models import (
@@ -16,6 +17,7 @@ from credentials.models import (
     Client,
     IssuedSession,
     JobToken,
+    Refusal,
     TrustedPublisher,
 )
 from ltdkeeper.admin.attention import LONGEST_SESSION
@@ -30,6 +32,7 @@ from ltdkeeper.admin.links import (
     table,
 )
 from ltdkeeper.admin.pages import ACTIVE, Page
+from ltdkeeper.admin.refusals import refused_calls_of
 from ltdkeeper.admin.tokens import ci_job
 
 # How many of the newest sessions are looked through for where they were asked from.
@@ -62,11 +65,13 @@ def session_table(rows: Iterable[IssuedSession], address: str, what: str) -> str
     return newest(("When", "State", "Build", "Access key id", "Ends"), cells, address, what)
 
 
-def build_table(rows: Iterable[Build], address: str, what: str) -> str:
+BUILD_HEAD = ("Build", "State", "Registered")
+
+
+def build_cells(rows: Iterable[Build]) -> list[tuple[str, str, str]]:
     """Builds with their state."""
     now = timezone.now()
-    cells = ((link(row), row.state(now).label.lower(), moment(row.registered_at)) for row in rows)
-    return newest(("Build", "State", "Registered"), cells, address, what)
+    return [(link(row), row.state(now).label.lower(), moment(row.registered_at)) for row in rows]
 
 
 def job_token_table(rows: Iterable[JobToken], address: str, what: str) -> str:
@@ -93,11 +98,12 @@ class ClientPage(Page):
         "open_builds": Build,
         "publishers": TrustedPublisher,
         "job_tokens": JobToken,
+        "refused_calls": Refusal,
     }
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
         (None, ("name", ACTIVE, "may_create_products", "created_at")),
         ("What it has now", ("live_sessions", "open_builds")),
-        ("Where it asked from last", ("addresses",)),
+        ("Where it asked from last", ("addresses", "refused_calls")),
         ("Who stands for it", ("publishers", "job_tokens")),
     )
 
@@ -117,7 +123,8 @@ class ClientPage(Page):
     def open_builds(self, client: Client) -> str:
         rows = Build.objects.open(timezone.now()).filter(registration__client=client)
         address = list_address(Build, state="open", client=client.pk)
-        return build_table(rows.order_by("open_until")[:NEWEST], address, "All its open builds")
+        cells = build_cells(rows.order_by("open_until")[:NEWEST])
+        return newest(BUILD_HEAD, cells, address, "All its open builds")
 
     @admin.display(description="addresses")
     def addresses(self, client: Client) -> str:
@@ -130,6 +137,19 @@ class ClientPage(Page):
             last.setdefault((address, agent), when)
         cells = [(moment(when), *where) for where, when in last.items()][:NEWEST]
         return table(("Last", "Address", "Agent"), cells)
+
+    @admin.display(description="refused in the last 24 hours")
+    def refused_calls(self, client: Client) -> str:
+        lines = refused_calls_of(client, timezone.now()).lines
+        cells = (
+            (
+                format_html('<a href="{}">{}</a>', line.address, line.text),
+                line.calls,
+                moment(line.last_at),
+            )
+            for line in lines
+        )
+        return table(("Reason", "Calls", "Last"), cells)
 
     @admin.display(description="trusted publishers")
     def publishers(self, client: Client) -> str:
@@ -214,11 +234,7 @@ class JobTokenPage(Page):
     def its_builds(self, token: JobToken) -> str:
         owners = BuildOwner.objects.filter(job_token=token).select_related("build")
         builds = [owner.build for owner in owners.order_by("-build")[:NEWEST]]
-        now = timezone.now()
-        cells = (
-            (link(row), row.state(now).label.lower(), moment(row.registered_at)) for row in builds
-        )
-        return table(("Build", "State", "Registered"), cells)
+        return table(BUILD_HEAD, build_cells(builds))
 
     @admin.display(description="newest sessions")
     def its_sessions(self, token: JobToken) -> str:

@@ -52,7 +52,7 @@ def lines(texts: Iterable[object]) -> SafeString | str:
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString | str:
     """A table whose cells carry the name of their column, for narrow screens."""
     body = [
-        format_html_join("", '<td data-label="{}">{}</td>', zip(head, row, strict=True))
+        format_html_join("", '<td data-label="{}"><div>{}</div></td>', zip(head, row, strict=True))
         for row in rows
     ]
     if not body:

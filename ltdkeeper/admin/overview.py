@@ -12,6 +12,7 @@ from credentials.models import (
     Client,
     IsolationRun,
     IssuedSession,
+    Refusal,
     last_verdicts,
 )
 from credentials.operations.figures import (
@@ -59,6 +60,7 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
         ],
         "figures": [
             *(_of_sessions(past, counts) if past else ()),
+            *(_of_refusals(past) if past and may_see(Refusal) else ()),
             *(_of_builds(counts) if sees_builds else ()),
         ],
         "charts": _charts(past) if past else [],
@@ -118,6 +120,11 @@ def _of_sessions(past: History, counts: dict[str, int]) -> Iterator[Figure]:
             address=list_address(IssuedSession, time=day, **query),
             is_bad=query == {"state": "failed"} and number > 0,
         )
+
+
+def _of_refusals(past: History) -> Iterator[Figure]:
+    refused = past.days[-1].refused
+    yield Figure(name="Refused today", number=str(refused), address=list_address(Refusal))
 
 
 def _of_builds(counts: dict[str, int]) -> Iterator[Figure]:

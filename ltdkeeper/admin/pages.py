@@ -71,7 +71,7 @@ def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any]
     def words(row: Any) -> str:
         return yes if getattr(row, field) else no
 
-    words.__name__ = field
+    words.__name__ = f"{field}_in_words"  # Django shows the help of a field of that name
     return words
 
 

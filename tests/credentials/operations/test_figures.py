@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from credentials.models import HourlyCount, IssuedSession
+from credentials.models import Client, HourlyCount, IssuedSession, Refusal
 from credentials.operations import figures
 from credentials.operations.figures import (
     HOUR,
@@ -47,6 +47,28 @@ def test_closed_hour_is_counted_for_everybody_and_for_each_client() -> None:
     assert roll_up(NOW) == 1
     hour = THIS_HOUR - HOUR
     assert counts() == [(hour, "", 1, 1, 1), (hour, "ci", 1, 1, 0), (hour, "other", 0, 0, 1)]
+
+
+def refused(client: Client | None, calls: int, hours_ago: int = 1) -> None:
+    hour = THIS_HOUR - hours_ago * HOUR
+    Refusal.objects.create(
+        hour=hour, network="192.0.2.7", reason=f"r{calls}", client=client, calls=calls, last_at=hour
+    )
+
+
+def test_refused_calls_are_counted_with_the_sessions_of_their_hour(client_row: Client) -> None:
+    session(timedelta(minutes=31))
+    refused(client_row, 3)
+    refused(client_row, 4)
+    refused(None, 20)
+    before = history(NOW)
+    roll_up(NOW)
+    rows = HourlyCount.objects.values_list("client_name", "issued", "refused")
+    assert sorted(rows) == [("", 1, 27), ("ci", 1, 7)]
+    after = history(NOW)
+    for found in (before, after):
+        assert (found.hours[-2].refused, found.days[-1].refused) == (27, 27)
+        assert [(each.name, each.refused) for each in found.busiest] == [("ci", 7)]
 
 
 def test_running_hour_and_rows_that_may_still_wait_are_left() -> None:

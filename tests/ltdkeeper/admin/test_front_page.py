@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, HourlyCount, IssuedSession
+from credentials.models import ApiKey, Client, HourlyCount, IssuedSession, Refusal
 from credentials.operations.figures import hour_of, roll_up
 from credentials.operations.isolation.checking import request_check
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
@@ -75,6 +75,13 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         "credentials/isolationrun/",
     ),
     "old check": (old_check, "Store main: the last check of isolation is older", "isolationrun/"),
+    "probing": (
+        lambda now, **_: Refusal.objects.create(
+            hour=hour_of(now), network="192.0.2.7", reason="not_granted", calls=21, last_at=now
+        ),
+        "21 refused calls from 192.0.2.7",
+        "credentials/refusal/?address=192.0.2.7",
+    ),
     "no roll-up any more": (
         lambda now, **_: HourlyCount.objects.create(hour=hour_of(now - 5 * HOUR)),
         "Figures were last rolled up to",
