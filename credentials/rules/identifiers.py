@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import ip_network
-from urllib.parse import unquote, urlsplit
+from ipaddress import ip_interface
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from builds.names import (
     GIT_REF_LENGTH,
@@ -110,7 +110,7 @@ _WORDS = re.compile(r"\w[\w .,@+:/&#-]{1,63}")
 _NAMED = (Kind.WORKFLOW, Kind.PRODUCT, Kind.CLIENT, Kind.PERSON)
 
 _ADDRESS_WITH_PORT = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}", re.ASCII)
-_OBJECT_ARN = re.compile(r"arn:aws[a-z-]*:s3:::", re.ASCII)
+_IN_BUCKET = re.compile(r"s3://|arn:aws[a-z-]*:s3:::", re.ASCII)
 _BUCKET_HOST = re.compile(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?", re.ASCII)
 _SIGNER = re.compile(r"(?:X-Amz-Credential|AWSAccessKeyId)=([\w.+-]{16,128})", re.ASCII)
 _REPOSITORY = r"/(?P<repository>[\w.-]+(?:/[\w.-]+)+?)"
@@ -123,6 +123,8 @@ _PAGES = {
     Kind.WORKFLOW: re.compile(r"/pipelines/.*/workflows/(?P<text>[0-9a-f-]{36})\b"),
     Kind.GIT_REF: re.compile(rf"{_REPOSITORY}/(?:-/)?tree/(?P<text>\w[\w./+@#-]{{0,254}})"),
 }
+_REPOSITORY_PAGE = re.compile(r"/([\w.-]+/[\w.-]+?)(?:\.git)?(?:/|\Z)", re.ASCII)
+_KEEPER_PAGE = re.compile(r"/(products|builds)/([^/]+)")
 # Nothing is published there, whatever their paths look like.
 _PROVIDERS = ("github.com", "gitlab.com", "buildkite.com", "app.circleci.com")
 # What the admin and the ledger show of a job: `describe_job` of GitHub and GitLab.
@@ -145,8 +147,8 @@ def recognise(text: str) -> tuple[Identifier, ...]:
     text = text[:LONGEST]
     if name := _token_name(text):
         return (Identifier(kind=Kind.TOKEN, text=name),)
-    text = _value(text)
-    found = list(_telling(text)) or _most_telling_words(text) or list(_possible(text))
+    value = _value(text)
+    found = list(_telling(value)) or _most_telling_words(text) or list(_possible(value))
     return tuple(dict.fromkeys(found))[:MOST]
 
 
@@ -161,7 +163,7 @@ def _token_name(text: str) -> str:
 
 def _decoded(word: str) -> str:
     whole = word[: len(word) // 4 * 4].translate(_URL_SAFE)
-    return base64.urlsafe_b64decode(whole).decode("latin-1")
+    return base64.urlsafe_b64decode(whole).decode(errors="replace")
 
 
 def _value(text: str) -> str:
@@ -174,8 +176,10 @@ def _value(text: str) -> str:
 def _most_telling_words(text: str) -> list[Identifier]:
     words = (_value(word).removesuffix(":") for word in _BETWEEN.split(text))
     found = [each for word in words for each in _telling(word)]
-    levels = ([each for each in found if each.kind in level] for level in _LEVELS)
-    return next((level for level in levels if level), [])
+    for level in _LEVELS:
+        if first := [each for each in found if each.kind in level]:
+            return first
+    return []
 
 
 def _telling(text: str) -> Iterator[Identifier]:
@@ -188,8 +192,8 @@ def _telling(text: str) -> Iterator[Identifier]:
             yield from _of_kinds(text, _slugs(text))
     else:
         kinds = [kind for kind, form in _TELLING_FORMS.items() if form.fullmatch(text)]
-        yield from _of_kinds(text, kinds[:1])
-        if kinds[:1] == [Kind.LEDGER_ID]:  # builds without a chosen slug are named alike
+        yield from _of_kinds(text, kinds)
+        if Kind.LEDGER_ID in kinds:  # builds without a chosen slug are named alike
             yield Identifier(kind=Kind.BUILD_SLUG, text=text)
 
 
@@ -201,20 +205,18 @@ def _object(text: str) -> Identifier | None:
     """A build's root or a key below it; alone or in a bucket: `s3://bucket/key`, an object's ARN,
     `bucket/key`.
     """
-    is_in_bucket = text.startswith("s3://") or _OBJECT_ARN.match(text)
-    path = _OBJECT_ARN.sub("", text, count=1).removeprefix("s3://")
-    if "%" in path:
-        path = unquote(path)
+    prefix = _IN_BUCKET.match(text)
+    path = unquote(text[prefix.end() :] if prefix else text)
     bucket, _, key = path.partition("/")
-    found = None if is_in_bucket else _below_root(path)
+    found = None if prefix else _below_root(path)
     return found or (_below_root(key, bucket) if is_bucket_name(bucket) else None)
 
 
 def _below_root(path: str, bucket: str = "") -> Identifier | None:
-    root = "/".join(path.split("/", 3)[:3])
+    root = "/".join(path.split("/")[:3])
     if not is_build_root(root):
         return None
-    kind = Kind.BUILD_ROOT if path.rstrip("/") == root else Kind.OBJECT_KEY
+    kind = Kind.BUILD_ROOT if path == root else Kind.OBJECT_KEY
     return Identifier(kind=kind, text=root, bucket=bucket)
 
 
@@ -228,7 +230,7 @@ def _network(text: str) -> Identifier | None:
     if found := _ADDRESS_WITH_PORT.fullmatch(text):
         text = found[1]
     try:
-        network = ip_network(text.partition("]")[0], strict=False)
+        network = ip_interface(text).network
     except ValueError:
         return None
     is_one = network.num_addresses == 1
@@ -240,15 +242,18 @@ def _page(address: str) -> Iterator[Identifier]:
     """What an address of the web leads to. Of its query an access key id and a prefix count."""
     try:
         parts = urlsplit(address)
-        host = parts.hostname or ""
+        host = parts.hostname
     except ValueError:
         return
-    path, query = unquote(parts.path).rstrip(AFTER), unquote(parts.query)
-    if signer := _SIGNER.search(query):
+    if host is None:
+        return
+    path = unquote(parts.path).rstrip("/")
+    signer = _SIGNER.search(unquote(parts.query))
+    if signer:
         yield Identifier(kind=Kind.ACCESS_KEY_ID, text=signer[1])
     found = list(_of_provider(host, path))
     if host not in _PROVIDERS:
-        found += [*_of_store(host, path, query), *_of_keeper(host, path)]
+        found += [*_of_store(host, path, parts.query), *_of_keeper(host, path)]
     yield from found
     label = host.partition(".")[0]
     if not found and not signer and is_product_slug(label):
@@ -260,37 +265,35 @@ def _of_store(host: str, path: str, query: str) -> Iterator[Identifier]:
     in_host = _BUCKET_HOST.fullmatch(host)
     if found := _below_root(path[1:], in_host[1] if in_host else "") or _object(path[1:]):
         yield found
-    prefix = query.partition("prefix=")[2].partition("&")[0]
-    if prefix and (shown := _below_root(prefix)):
-        yield shown
+    for name, value in parse_qsl(query):
+        if name == "prefix" and (shown := _below_root(value)):
+            yield shown
 
 
 def _of_provider(host: str, path: str) -> Iterator[Identifier]:
     for kind, form in _PAGES.items():
         if found := form.match(path):
-            repository = found.groupdict().get("repository", "")
-            is_narrow = kind in {Kind.RUN, Kind.COMMIT}
-            yield Identifier(
-                kind=kind, text=found["text"], repository=repository if is_narrow else ""
-            )
+            repository = found["repository"] if kind in {Kind.RUN, Kind.COMMIT} else ""
+            yield Identifier(kind=kind, text=found["text"], repository=repository)
             return
-    repository = "/".join(path.strip("/").split("/")[:2]).removesuffix(".git")
-    if host in _PROVIDERS and _POSSIBLE_FORMS[Kind.REPOSITORY].fullmatch(repository):
-        yield Identifier(kind=Kind.REPOSITORY, text=repository)
+    if host in _PROVIDERS and (found := _REPOSITORY_PAGE.match(path)):
+        yield Identifier(kind=Kind.REPOSITORY, text=found[1])
 
 
 def _of_keeper(host: str, path: str) -> Iterator[Identifier]:
     """A build or product by its address in this API; a build by its address on its product's own
     host, `https://<product>.example.org/builds/<slug>`.
     """
-    collection, _, rest = path.strip("/").partition("/")
-    name, product = rest.partition("/")[0], host.partition(".")[0]
+    found = _KEEPER_PAGE.match(path)
+    if found is None:
+        return
+    collection, name = found.groups()
     if collection == "products" and is_product_slug(name):
         yield Identifier(kind=Kind.PRODUCT, text=name)
     elif collection == "builds":
         if _POSSIBLE_FORMS[Kind.BUILD_ID].fullmatch(name):
             yield Identifier(kind=Kind.BUILD_ID, text=name)
-        if is_build_root(root := f"{product}/builds/{name}"):
+        if is_build_root(root := f"{host.partition('.')[0]}/builds/{name}"):
             yield Identifier(kind=Kind.BUILD_ROOT, text=root)
 
 

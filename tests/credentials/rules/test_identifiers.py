@@ -61,6 +61,7 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
     "access key id in JSON": (f'  "accessKeyId": "{ASIA}",', [ACCESS_KEY]),
     "access key id in dense JSON": (f'{{"accessKeyId":"{ASIA}"}}', [ACCESS_KEY]),
     "access key id in a sentence": (f"Who is {ASIA}? It wrote to us.", [ACCESS_KEY]),
+    "access key id before a colon": (f"{ASIA}: denied", [ACCESS_KEY]),
     "access key id in a shell": (f"export AWS_ACCESS_KEY_ID='{ASIA}'", [ACCESS_KEY]),
     "longest access key id": ("A" * 128, [Kind.ACCESS_KEY_ID, Kind.REQUEST_ID, Kind.GIT_REF]),
     "ledger id": (LEDGER_ID, [Kind.LEDGER_ID, Kind.BUILD_SLUG]),
@@ -157,6 +158,14 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         [one(Kind.REPOSITORY, REPOSITORY)],
     ),
     "job as the ledger shows it": (f"{REPOSITORY} push refs/heads/main 22259804324 2", [RUN]),
+    "page of a repository": (
+        f"https://github.com/{REPOSITORY}/issues/5",
+        [one(Kind.REPOSITORY, REPOSITORY)],
+    ),
+    "branch at GitLab": (
+        "https://gitlab.com/group/docs/-/tree/main/?ref_type=heads",
+        [one(Kind.GIT_REF, "main")],
+    ),
     "repository or branch": (REPOSITORY, PATH),
     "number": ("17", [Kind.RUN, Kind.BUILD_ID, *WORD]),
     "commit": (COMMIT, [Kind.ACCESS_KEY_ID, Kind.REQUEST_ID, Kind.COMMIT, *WORD]),
@@ -166,6 +175,7 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         [one(Kind.GIT_REF, "main"), *(one(k, "refs/heads/main") for k in NAMED)],
     ),
     "name": ("v1.0", WORD),
+    "name in a line": ('workflow="Build docs"', [one(kind, "Build docs") for kind in NAMED]),
     "name of several words": ("Build docs", NAMED),
     "name of a person": ("J\u00fcrgen Dvo\u0159\u00e1k", NAMED),
     "address": ("192.0.2.7", [Kind.NETWORK, Kind.BUILD_SLUG]),
@@ -186,6 +196,10 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         [one(Kind.TOKEN, TOKEN)],
     ),
     "whole token in Basic": (f"Authorization: Basic {BASIC}", [one(Kind.TOKEN, TOKEN)]),
+    "whole token in Basic after a long name": (
+        base64.b64encode(b"\xff" * 300 + f":{TOKEN}_{SECRET}"[:40].encode()).decode(),
+        [one(Kind.TOKEN, TOKEN)],
+    ),
     "whole token in an address": (
         f"https://ci:{TOKEN}_{SECRET}@keeper.example.org/token",
         [one(Kind.TOKEN, TOKEN)],
@@ -207,7 +221,14 @@ def test_form_says_what_a_paste_may_be(case: str) -> None:
     assert list(recognise(text)) == whole
 
 
-@pytest.mark.parametrize("text", ["s3://docs-bucket", "s3://docs-bucket/", "s3://", "s3:/guide"])
+NO_OBJECTS = [
+    *("s3://docs-bucket", "s3://docs-bucket/", "s3://", "s3:/guide", "s3://guide/builds/v1/a"),
+    *("arn:aws:s3:::guide/builds/v1/a", "NO-BUCKET/guide/builds/v1/a"),
+    *("https:///guide/builds/v1/a", "https://[::1/guide/builds/v1/a"),
+]
+
+
+@pytest.mark.parametrize("text", NO_OBJECTS)
 def test_address_of_no_build_is_no_object(text: str) -> None:
     assert not {Kind.BUILD_ROOT, Kind.OBJECT_KEY} & {each.kind for each in recognise(text)}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client as Browser
@@ -174,10 +175,10 @@ def test_without_a_csrf_token_nothing_is_found(browser: Browser, session: Issued
     assert find(strict, session.access_key_id).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "address",
-    ["index", "find"],
-)
+LISTS = [f"{each._meta.app_label}_{each._meta.model_name}" for each in admin.site._registry]
+
+
+@pytest.mark.parametrize("address", ["index", "find", *(f"{name}_changelist" for name in LISTS)])
 def test_box_stands_once_on_the_front_page_and_each_list(address: str, browser: Browser) -> None:
     page = shown(browser.get(reverse(f"admin:{address}")))
     assert page.count('id="keeper-find-text"') == 1
