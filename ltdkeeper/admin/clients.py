@@ -250,13 +250,7 @@ class JobTokenAdmin(JobTokenPage, BigListAdmin):
 
     list_display = (
         "token_name",
-        "opens",
-        "expires_at",
-        "ended_at",
-        "client",
-        "origin",
-        "identity",
-        "created_at",
+        *("state_now", "opens", "client", "origin", "identity", "created_at"),
     )
     list_filter = (JobTokenState, JobTokenClient, ByPublisher)
     actions = ("end",)

@@ -16,9 +16,10 @@ from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
+from django.utils.functional import cached_property
 from ulid import ULID
 
-from builds.models import Build, Product, Store
+from builds.models import Build, Store
 from credentials.models import Delivery, IssuedSession, JobToken, TrustedPublisher
 from ltdkeeper.admin.lists import is_key
 
@@ -29,6 +30,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 class KeysetFilter(ListFilter):
     """One parameter of the address, whose value is checked before anything is looked up."""
 
+    template = "admin/includes/list_filter.html"
     parameter_name: ClassVar[str]
     title: str
     is_ordered = False
@@ -48,6 +50,11 @@ class KeysetFilter(ListFilter):
     def is_used(self) -> bool:
         """Whether it leaves anything out."""
         return bool(self.value)
+
+    @property
+    def chosen(self) -> str:
+        """What is chosen, in words."""
+        return self.value
 
     def is_known(self, value: str) -> bool:
         """Whether it can be looked for at all."""
@@ -79,11 +86,15 @@ class KeysetFilter(ListFilter):
 class ChoiceFilter(KeysetFilter):
     """One of a few values that are known without looking."""
 
-    without = "Any"
+    without = "any"
 
     def lookups(self) -> dict[str, str]:
         """Value -> what it is called."""
         raise NotImplementedError
+
+    @property
+    def chosen(self) -> str:
+        return self.lookups().get(self.value, self.without)
 
     def is_known(self, value: str) -> bool:
         return value in self.lookups()
@@ -102,7 +113,7 @@ class SessionState(ChoiceFilter):
     LONGEST = timedelta(hours=12)
 
     def lookups(self) -> dict[str, str]:
-        return {state.value: state.label for state in IssuedSession.State}
+        return {state.value: state.label.lower() for state in IssuedSession.State}
 
     @property
     def is_ordered(self) -> bool:  # type: ignore[override]
@@ -126,10 +137,10 @@ class SessionDelivery(ChoiceFilter):
     """What sessions were for; without a choice those that callers asked for."""
 
     title = parameter_name = "delivery"
-    without = "For builds"
+    without = "for builds"
 
     def lookups(self) -> dict[str, str]:
-        return {"all": "All, with internal ones", **dict(Delivery.choices)}
+        return {"all": "all, with internal ones", **dict(Delivery.choices)}
 
     @property
     def is_used(self) -> bool:
@@ -162,11 +173,17 @@ class SessionTime(KeysetFilter):
     title = parameter_name = "time"
     is_ordered = is_range = True
     RECENT: ClassVar = {
-        "1h": ("Last hour", HOUR),
-        "24h": ("Last 24 hours", DAY),
-        "7d": ("Last 7 days", 7 * DAY),
+        "1h": ("last hour", HOUR),
+        "24h": ("last 24 hours", DAY),
+        "7d": ("last 7 days", 7 * DAY),
     }
     FORMATS: ClassVar = {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d", 13: "%Y-%m-%dT%H"}
+
+    @property
+    def chosen(self) -> str:
+        if self.value in self.RECENT:
+            return self.RECENT[self.value][0]
+        return f"{self.value} UTC" if self.value else "any"
 
     def is_known(self, value: str) -> bool:
         return value in self.RECENT or self._moment(value) is not None
@@ -200,7 +217,7 @@ class SessionTime(KeysetFilter):
         return following(self.value, self._begin()) if self.value not in self.RECENT else None
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield self.choice(changelist, "", "Any time")
+        yield self.choice(changelist, "", "any")
         for value, (display, _) in self.RECENT.items():
             yield self.choice(changelist, value, display)
         chosen = "" if self.value in self.RECENT else self.value
@@ -273,6 +290,15 @@ class Autocomplete(KeysetFilter):
     def is_known(self, value: str) -> bool:
         return is_key(self.remote._meta.pk, value)
 
+    @cached_property
+    def row(self) -> Any:
+        """The row that is chosen, if it is still there."""
+        return self.remote.objects.filter(pk=self.value).first() if self.value else None
+
+    @property
+    def chosen(self) -> str:
+        return str(self.row or self.value or "any")
+
     def has_output(self) -> bool:
         page = self.model_admin.admin_site.get_model_admin(self.remote)
         return self.is_used or bool(page.has_view_permission(self.request))
@@ -285,7 +311,7 @@ class Autocomplete(KeysetFilter):
         attrs = {"aria-label": self.title, "id": f"filter-{self.parameter_name}"}
         others = changelist.get_query_string(remove=[self.parameter_name])
         yield {
-            "widget": widget.render(self.parameter_name, self.value, attrs),
+            "widget": widget.render(self.parameter_name, None, attrs),
             "others": list(QueryDict(others.lstrip("?")).items()),
             "query_string": others,
             "is_used": self.is_used,
@@ -318,8 +344,7 @@ class SessionProduct(ByProduct):
     """Sessions for a product, by the slug that they copied."""
 
     def find(self, rows: Rows) -> Rows:
-        slug = Product.objects.filter(pk=self.value).values_list("slug", flat=True).first()
-        return rows.filter(product_slug=slug or "")
+        return rows.filter(product_slug=self.row.slug if self.row else "")
 
 
 class BuildClient(ByClient):
@@ -331,14 +356,21 @@ class BuildClient(ByClient):
         return rows.filter(registration__client=self.value)
 
 
+def names_of(rows: Rows) -> dict[str, str]:
+    """Key -> name of the rows of a small table."""
+    return {str(pk): name for pk, name in rows.order_by("name").values_list("pk", "name")}
+
+
 class ByStore(ChoiceFilter):
     title = parameter_name = "store"
     is_ordered = True
 
     def lookups(self) -> dict[str, str]:
-        return {
-            str(pk): name for pk, name in Store.objects.order_by("name").values_list("pk", "name")
-        }
+        return self.names
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        return names_of(Store.objects.all())
 
     def find(self, rows: Rows) -> Rows:
         return rows.filter(store=self.value)
@@ -360,7 +392,7 @@ class LinkFilter(KeysetFilter):
         return self.is_used
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield self.choice(changelist, "", "Any")
+        yield self.choice(changelist, "", "any")
         yield self.choice(changelist, self.value, self.value)
 
     def find(self, rows: Rows) -> Rows:
@@ -442,8 +474,11 @@ class ByPublisher(ChoiceFilter):
     is_ordered = False
 
     def lookups(self) -> dict[str, str]:
-        rules = TrustedPublisher.objects.order_by("name").values_list("pk", "name")
-        return {str(pk): name for pk, name in rules}
+        return self.names
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        return names_of(TrustedPublisher.objects.all())
 
     def find(self, rows: Rows) -> Rows:
         return rows.filter(publisher=self.value)

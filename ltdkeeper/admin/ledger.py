@@ -64,7 +64,14 @@ def brief(left: timedelta) -> str:
 class IssuedSessionAdmin(SessionPage, BigListAdmin):
     """The ledger, read-only: it is evidence."""
 
-    list_display = ("requested_at", "state_now", "client_name", "product", "build", "access_key_id")
+    list_display = (
+        "requested_at",
+        "state_now",
+        "of_client",
+        "product",
+        "of_build",
+        "access_key_id",
+    )
     list_filter = (
         *(SessionState, SessionDelivery, SessionTime, ByClient, SessionProduct, ByStore),
         *(SessionBuild, SessionToken),
@@ -88,5 +95,9 @@ class IssuedSessionAdmin(SessionPage, BigListAdmin):
         return session.product_slug
 
     @admin.display(description="build")
-    def build(self, session: IssuedSession) -> str:
+    def of_build(self, session: IssuedSession) -> str:
         return session.build_slug
+
+    @admin.display(description="client")
+    def of_client(self, session: IssuedSession) -> str:
+        return session.client_name

@@ -95,6 +95,7 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of every page: rows are locked while they are saved, lookups are those on offer."""
 
     is_exported = False
+    show_facets = admin.ShowFacets.NEVER  # they count every row
     form = EditForm
     formfield_overrides = {models.JSONField: {"form_class": JSONField}}
 
@@ -233,6 +234,15 @@ class BigListAdmin(RecordAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
+    ) -> HttpResponse | None:
+        """Actions are for rows that somebody saw: what all pages hold may be millions."""
+        if request.POST.get("select_across", "0") == "0":
+            return super().response_action(request, queryset, *args)
+        self.message_user(request, "Select rows of one page.", messages.ERROR)
+        return None
 
 
 @receiver(pre_delete, sender=LogEntry)

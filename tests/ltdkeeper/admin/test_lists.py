@@ -284,6 +284,18 @@ def test_list_costs_the_same_for_few_rows_and_for_many(
         browser.get(address)
 
 
+def test_action_on_all_pages_is_refused(browser: Browser, build: Build) -> None:
+    data = {"action": "mark_deleted", "_selected_action": build.pk, "select_across": "1"}
+    browser.post(reverse("admin:builds_build_changelist"), data)
+    build.refresh_from_db()
+    assert build.deleted_at is None
+
+
+def test_cells_say_which_column_they_are_of(browser: Browser, ten: list[str]) -> None:
+    page = browser.get(reverse(f"admin:{SESSIONS}_changelist")).content.decode()
+    assert page.count('<td data-label="Access key id" class="field-access_key_id">') == 10
+
+
 ENDS = {
     "2026": (2027, 1, 1),
     "2026-12": (2027, 1, 1),

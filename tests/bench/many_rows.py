@@ -1,0 +1,278 @@
+"""Fills an empty database with many sessions, builds and job tokens, by statements of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Model
+from django.utils import timezone
+
+from builds.models import Build, Product, Store
+from credentials.access.callers import Caller
+from credentials.access.clients import (
+    command_line_user,
+    create_client,
+    make_api_key,
+    start_job_token,
+)
+from credentials.access.registrations import register_owned_build
+from credentials.models import BuildOwner, Client, IssuedSession, JobProduct, JobToken
+from credentials.operations.isolation.checking import request_check
+
+CLIENTS, PRODUCTS = 40, 200
+SPAN = timedelta(days=90)
+# What the rows say of `n`, the number of a row, in SQL that both databases have.
+DIGITS = "'0123456789abcdefghjkmnpqrstvwxyz'"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What the databases write differently."""
+
+    series: str
+    moment: str
+    padded: str
+
+
+POSTGRESQL = Dialect(
+    series="generate_series(1, {count}) AS series(n)",
+    moment="to_timestamp(({ms}) / 1000.0)",
+    padded="lpad(CAST({n} AS text), {width}, '0')",
+)
+SQLITE = Dialect(
+    series="(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count})"
+    " SELECT n FROM s) AS series",
+    moment="strftime('%Y-%m-%d %H:%M:%f', ({ms}) / 1000.0, 'unixepoch')",
+    padded="printf('%0{width}d', {n})",
+)
+
+
+class Filler:
+    """Copies of one row, each with some columns of its own, in one statement."""
+
+    def __init__(self, now: datetime) -> None:
+        self.dialect = POSTGRESQL if connection.vendor == "postgresql" else SQLITE
+        self.now_ms = int(now.timestamp() * 1000)
+
+    def copy(self, row: Model, count: int, **columns: str) -> None:
+        """`count` copies; `columns` are SQL of `n`."""
+        fields = row._meta.concrete_fields
+        names = [
+            field.column for field in fields if not field.primary_key or field.column in columns
+        ]
+        shown = [columns.get(name, f't."{name}"') for name in names]
+        quoted = ", ".join(f'"{name}"' for name in names)
+        series = self.dialect.series.format(count=count)
+        pk = row._meta.pk.column
+        key = f"'{row.pk}'" if isinstance(row.pk, str) else row.pk
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f'INSERT INTO "{row._meta.db_table}" ({quoted}) SELECT {", ".join(shown)} '  # noqa: S608 - columns of models
+                f'FROM "{row._meta.db_table}" t, {series} WHERE t."{pk}" = {key}'
+            )
+
+    def ago(self, count: int) -> str:
+        """Milliseconds since 1970 of row `n` of `count`: evenly over the span, the last one now."""
+        step = int(SPAN.total_seconds() * 1000) // count
+        return f"(CAST({self.now_ms} AS bigint) - ({count} - n) * CAST({step} AS bigint))"
+
+    def moment(self, ms: str) -> str:
+        return self.dialect.moment.format(ms=ms)
+
+    def padded(self, number: str, width: int) -> str:
+        return self.dialect.padded.format(n=number, width=width)
+
+    def ulid(self, ms: str) -> str:
+        digits = [
+            f"substr({DIGITS}, CAST(1 + ({ms} / {32**place}) % 32 AS int), 1)"
+            for place in range(9, -1, -1)
+        ]
+        return " || ".join([*digits, self.padded("n", 16)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """One row of each kind, of those in the middle."""
+
+    session: IssuedSession
+    build: Build
+    job_token: JobToken
+    client: Client
+    quiet_client: Client
+    product: Product
+
+
+def fill(*, sessions: int, builds: int, job_tokens: int) -> Filled:
+    """Many clients and products too; the last client has few sessions, and only old ones."""
+    now = timezone.now()
+    filler = Filler(now)
+    _limit_statements(is_limited=False)
+    store = Store.objects.create(
+        name="main", bucket="docs-bucket", role_arn="arn:aws:iam::123456789012:role/upload"
+    )
+    request_check(store=store, now=now).finish(passed=True)
+    products = Product.objects.bulk_create(
+        Product(slug=f"p{number}", store=store, surrogate_key="a" * 32)
+        for number in range(PRODUCTS)
+    )
+    names = [f"ci-{number}" for number in range(CLIENTS + 1)]
+    clients = [
+        create_client(name=name, product_slugs=["p0"], may_create_products=False)[0]
+        for name in names
+    ]
+    keys = [make_api_key(client=client, actor=command_line_user())[0] for client in clients]
+    caller = Caller(client=clients[0], api_key=keys[0])
+    build = register_owned_build(
+        caller=caller,
+        product=products[0],
+        now=now,
+        slug=None,
+        git_refs=["main"],
+        github_requester="",
+    )
+    token, _ = start_job_token(client=clients[0], products=[products[0]], now=now, api_key=keys[0])
+    session = _session(build, clients[0], now)
+    _copy_builds(filler, build, builds, products[0].pk)
+    first_build = Build.objects.order_by("pk")[1].pk
+    owner = BuildOwner.objects.get(build=build)
+    filler.copy(
+        owner,
+        builds,
+        build_id=f"{first_build - 1} + n",
+        client_id=f"{clients[0].pk} + n % {CLIENTS}",
+    )
+    _copy_job_tokens(filler, token, job_tokens, clients[0].pk)
+    first_token = JobToken.objects.order_by("pk")[1].pk
+    filler.copy(
+        JobProduct.objects.get(job_token=token),
+        job_tokens,
+        job_token_id=f"{first_token - 1} + n",
+        product_id=f"{products[0].pk} + n % {PRODUCTS}",
+        current_build_id="NULL",
+    )
+    few = f"CASE WHEN n <= {sessions // 50} AND n % 10 = 0 THEN {clients[-1].pk} ELSE"
+    _copy_sessions(
+        filler,
+        session,
+        sessions,
+        build_id=f"{first_build} + n / 2 % {builds}",
+        client_id=f"{few} {clients[0].pk} + n / 2 % {CLIENTS} END",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
+    _limit_statements(is_limited=True)
+    return Filled(
+        session=IssuedSession.objects.filter(status="issued", delivery="json")[sessions // 4],
+        build=Build.objects.get(pk=first_build + builds // 2),
+        job_token=JobToken.objects.get(pk=first_token + job_tokens // 2),
+        client=clients[1],
+        quiet_client=clients[-1],
+        product=products[7],
+    )
+
+
+def _limit_statements(*, is_limited: bool) -> None:
+    """Whether a statement has to end within what a web process gives it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("RESET statement_timeout" if is_limited else "SET statement_timeout = 0")
+
+
+def _session(build: Build, client: Client, now: datetime) -> IssuedSession:
+    row = IssuedSession(
+        status="issued",
+        delivery="json",
+        store=build.product.store,
+        store_name="main",
+        build=build,
+        product_slug=build.product.slug,
+        build_slug=build.slug,
+        client=client,
+        client_name=client.name,
+        token_name="ltdk_0123456789ab",
+        bucket_name="docs-bucket",
+        root=build.root,
+        policy="statement " * 80,
+        duration_seconds=1800,
+        role_arn="arn:aws:iam::123456789012:role/upload",
+        access_key_id="ASIAFIRST",
+        assumed_role_id="AROAEXAMPLE:first",
+        sts_request_id="first",
+        caller_address="192.0.2.7",
+        caller_ip_hex="c0000207",
+        caller_agent="aws-cli/2",
+        requested_at=now,
+        completed_at=now,
+        expires_at=now,
+    )
+    row.session_name = f"{row.pk}-p0"
+    row.save(force_insert=True)
+    return row
+
+
+def _copy_builds(filler: Filler, build: Build, count: int, first_product: int) -> None:
+    """Of ten, one is unfinished and one not counted; one of 70 is deleted; the last 50 are open."""
+    registered = filler.ago(count)
+    finished = f"n % 10 <> 0 AND n <= {count - 50}"
+    moment = filler.moment(registered)
+    filler.copy(
+        build,
+        count,
+        slug="'b' || n",
+        product_id=f"{first_product} + n % {PRODUCTS}",
+        root=f"'p' || (n % {PRODUCTS}) || '/builds/b' || n",
+        registered_at=moment,
+        open_until=filler.moment(f"{registered} + 43200000"),
+        finished_at=f"CASE WHEN {finished} THEN {moment} END",
+        counted_at=f"CASE WHEN {finished} AND n % 10 <> 1 THEN {moment} END",
+        deleted_at=f"CASE WHEN n % 70 = 3 THEN {moment} END",
+        written_without_session="n % 1000 = 2",
+    )
+
+
+def _copy_job_tokens(filler: Filler, token: JobToken, count: int, first_client: int) -> None:
+    created = filler.ago(count)
+    filler.copy(
+        token,
+        count,
+        client_id=f"{first_client} + n % {CLIENTS}",
+        public_id=filler.padded("n", 12),
+        secret_sha256=f"'{'0' * 50}' || {filler.padded('n', 14)}",
+        created_at=filler.moment(created),
+        expires_at=filler.moment(f"{created} + 21600000"),
+        ended_at=f"CASE WHEN n % 3 <> 0 THEN {filler.moment(created)} END",
+    )
+
+
+def _copy_sessions(filler: Filler, row: IssuedSession, count: int, **columns: str) -> None:
+    """Every third lists; of a hundred, two failed; some were withheld, or never finished."""
+    requested = filler.ago(count)
+    moment, key = filler.moment(requested), filler.ulid(requested)
+    lost, failed = "n % 100003 = 7", "n % 50 = 0"
+    status = (
+        f"CASE WHEN {lost} THEN 'requested' WHEN {failed} THEN 'failed' "
+        "WHEN n % 501 = 1 THEN 'withheld' ELSE 'issued' END"
+    )
+    filler.copy(
+        row,
+        count,
+        id=key,
+        session_name=f"{key} || '-p' || (n / 2 % {PRODUCTS})",
+        status=status,
+        failure_code=f"CASE WHEN {failed} AND NOT {lost} THEN 'sts_throttled' ELSE '' END",
+        delivery="CASE WHEN n % 3 = 0 THEN 'list' ELSE 'json' END",
+        product_slug=f"'p' || (n / 2 % {PRODUCTS})",
+        build_slug="'b' || (n / 2)",
+        root=f"'p' || (n / 2 % {PRODUCTS}) || '/builds/b' || (n / 2)",
+        token_name="'ltdk_' || " + filler.padded(f"n / 2 % {CLIENTS}", 12),
+        access_key_id=f"CASE WHEN {failed} OR {lost} THEN '' ELSE 'ASIA' || n END",
+        assumed_role_id=f"'AROAEXAMPLE:' || {key}",
+        sts_request_id="'request-' || n",
+        caller_address="'192.0.2.' || (n % 250)",
+        caller_ip_hex="NULL",
+        requested_at=moment,
+        completed_at=f"CASE WHEN NOT {lost} THEN {moment} END",
+        expires_at=f"CASE WHEN NOT {failed} AND NOT {lost} "
+        f"THEN {filler.moment(f'{requested} + 1800000')} END",
+        **columns,
+    )
