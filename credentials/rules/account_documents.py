@@ -79,7 +79,9 @@ class WantedAccount:
     `prefix` begins the names of the users; stores of one account may share them. `vendor_arn`
     names a principal that exists already, of which nothing is changed; empty: a user is made.
     `with_sync` lets the upload role read objects, which only sync products need.
-    `is_aws` says that the store is AWS itself, whose documented behaviour needs no trying.
+    `has_boundaries` says that the store knows permissions boundaries, without which a revoker is
+    made only for who asks for it. `is_aws` says that the store is AWS itself, whose documented
+    behaviour needs no trying.
     """
 
     bucket: str
@@ -91,6 +93,7 @@ class WantedAccount:
     with_sync: bool = False
     vendor_arn: str = ""
     prefix: str = "ltdkeeper"
+    has_boundaries: bool = True
     is_aws: bool = True
 
     @property
@@ -169,7 +172,9 @@ class WantedAccount:
                 vendor_arn=self.vendor,
                 kms_key_arn=self.kms_key_arn,
             ),
-            "revoker": revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn),
+            "revoker": revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn)
+            if self.has_boundaries
+            else unbounded_revoker_policy(role_arn=self.role_arn),
         }
 
 
@@ -286,16 +291,30 @@ def auditor_policy(
 
 
 def revoker_policy(*, role_arn: str, boundary_arn: str) -> str:
-    """Rewrite the upload role's inline policies, as long as the role carries the boundary.
+    """Rewrite the upload role's inline policies, as long as the role carries the boundary, and read
+    them back.
 
     Without the condition it could write itself any right that the role's account has.
     """
+    _require_boundary(boundary_arn)
+    writing = _revoker_right("iam:PutRolePolicy", role_arn)
+    writing["Condition"] = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
+    return _document([writing, _revoker_right("iam:GetRolePolicy", role_arn)])
+
+
+def unbounded_revoker_policy(*, role_arn: str) -> str:
+    """The same for a store without boundaries: with it, the role can be given any right.
+
+    Only for operators who ask for it (`bootstrap_store --with-revoker`).
+    """
+    actions = ("iam:PutRolePolicy", "iam:GetRolePolicy")
+    return _document([_revoker_right(each, role_arn) for each in actions])
+
+
+def _revoker_right(action: str, role_arn: str) -> Statement:
     if not is_role_arn(role_arn):
         raise UnsafeIdentityError("not the whole ARN of a role")
-    _require_boundary(boundary_arn)
-    statement = _allow(("iam:PutRolePolicy",), role_arn)
-    statement["Condition"] = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
-    return _document([statement])
+    return _allow((action,), role_arn)
 
 
 def vendor_denial(*, vendor_arn: str, bucket_arn: str) -> Statement:

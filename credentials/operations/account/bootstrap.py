@@ -17,7 +17,14 @@ from credentials.rules.account_documents import WantedAccount
 from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import http_status
 
-NO_REVOKER = "Not made: without a boundary, who may rewrite the role's policies may do anything."
+NO_REVOKER = (
+    "Not made: without a boundary, who may rewrite the role's policies may do anything. Revoke "
+    "with your own credentials (manage.py revoke --profile), or make it with --with-revoker."
+)
+UNBOUNDED = (
+    "This store has no boundaries: the revoker can give the upload role any right. Keep its key as "
+    "you keep your own."
+)
 BY_HAND = "Left as it is. It needs the document named vendor of --format json, nothing else."
 NO_RIGHTS = "Not given its rights while a step above has failed."
 NO_API = (
@@ -108,6 +115,7 @@ def bootstrap_store(
     account: WantedAccount,
     vendor_key: AccessKey | None,
     apply: bool,
+    with_revoker: bool = False,
     report: Report | None = None,
 ) -> Report:
     """Go through every step; with `apply`, do what is missing. Safe to repeat.
@@ -124,7 +132,7 @@ def bootstrap_store(
         run.settle(bucket.nothing_for_the_vendor(clients, account))
     run.role(vendor_key or made_key)
     run.user("auditor")
-    run.revoker()
+    run.revoker(is_wanted=with_revoker)
     return report
 
 
@@ -185,14 +193,22 @@ class Run:
         document = account.trust(refuse_sessions=trust.refuses_sessions)
         report.documents = {"trust": document, **account.documents}
 
-    def revoker(self) -> None:
-        """Only where a boundary limits what it can write."""
-        boundary = [step for step in self.report.steps if step.what.startswith("boundary")]
-        if not any(step.status in ENDED for step in boundary):
+    def revoker(self, *, is_wanted: bool) -> None:
+        """Only where a boundary limits what it can write, or where the operator wants it so."""
+        steps = self.report.steps
+        if not any(s.status in ENDED for s in steps if s.what.startswith("boundary")):
             self.user("revoker")
             return
-        what, why = f"user {self.account.user_name('revoker')}", identities.WHY_USER["revoker"]
-        self._note(Step(what=what, why=why, status=Status.NOT_SUPPORTED, detail=NO_REVOKER))
+        name, why = self.account.user_name("revoker"), identities.WHY_USER["revoker"]
+        if not is_wanted:
+            status = Status.NOT_SUPPORTED
+            self._note(Step(what=f"user {name}", why=why, status=status, detail=NO_REVOKER))
+            return
+        unbounded = replace(self, account=replace(self.account, has_boundaries=False))
+        self.report.documents["revoker"] = unbounded.account.documents["revoker"]
+        unbounded.user("revoker")
+        what = f"what {name} can do"
+        self._note(Step(what=what, why=why, status=Status.BY_HAND, detail=UNBOUNDED))
 
     def user(self, kind: str) -> AccessKey | None:
         """A user, its policy and its key; the key only where it was made now."""

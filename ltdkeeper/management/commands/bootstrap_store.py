@@ -43,6 +43,11 @@ class Command(ServiceCommand):
             action="store_true",
             help="let the upload role read objects, for products with sync access",
         )
+        parser.add_argument(
+            "--with-revoker",
+            action="store_true",
+            help="make the revoker also where nothing limits what it can give the upload role",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
         parser.add_argument("--profile", default="", help="your own credentials")
         parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
@@ -69,6 +74,7 @@ class Command(ServiceCommand):
                     account=account,
                     vendor_key=vendor_key,
                     apply=options["apply"],
+                    with_revoker=options["with_revoker"],
                 )
         except (ProfileNotFound, UnsafeIdentityError) as err:
             raise wrong_argument(str(err)) from err

@@ -286,13 +286,22 @@ def test_auditor_has_reading_actions_only(vendor_arn: str) -> None:
 
 
 def test_revoker_writes_policies_of_the_bounded_role_and_nothing_else() -> None:
-    [statement] = json.loads(revoker_policy(**SCOPE))["Statement"]
-    assert statement == {
+    writing, reading = json.loads(revoker_policy(**SCOPE))["Statement"]
+    assert reading == {"Effect": "Allow", "Action": ["iam:GetRolePolicy"], "Resource": ROLE}
+    assert writing == {
         "Effect": "Allow",
         "Action": ["iam:PutRolePolicy"],
         "Resource": ROLE,
         "Condition": {"StringEquals": {"iam:PermissionsBoundary": BOUNDARY}},
     }
+
+
+def test_revoker_of_a_store_without_boundaries_has_no_condition() -> None:
+    plan = make_wanted(has_boundaries=False)
+    statements = json.loads(plan.documents["revoker"])["Statement"]
+    assert [each["Action"] for each in statements] == [["iam:PutRolePolicy"], ["iam:GetRolePolicy"]]
+    assert {each["Resource"] for each in statements} == {plan.role_arn}
+    assert not any("Condition" in each for each in statements)
 
 
 def test_documents_are_compact_and_of_the_version_that_knows_variables() -> None:

@@ -18,10 +18,20 @@ Run = Callable[..., Report]
 @pytest.fixture
 def run(clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch) -> Run:
     def call(
-        again: Again = Again.REFUSED, *, apply: bool = True, wanted: WantedAccount = wanted
+        again: Again = Again.REFUSED,
+        *,
+        apply: bool = True,
+        wanted: WantedAccount = wanted,
+        with_revoker: bool = False,
     ) -> Report:
         monkeypatch.setattr(assuming, "try_assuming_again", lambda *_: Trial(again=again))
-        return bootstrap_store(clients=clients, account=wanted, vendor_key=None, apply=apply)
+        return bootstrap_store(
+            clients=clients,
+            account=wanted,
+            vendor_key=None,
+            apply=apply,
+            with_revoker=with_revoker,
+        )
 
     return call
 
@@ -69,13 +79,24 @@ def test_existing_vendor_is_left_as_it_is(
     assert set(report.keys) == {"auditor", "revoker"}
 
 
-def test_without_boundaries_there_is_no_revoker(
-    run: Run, clients: StoreClients, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _no_boundaries(clients: StoreClients, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(**_request: object) -> None:
         raise refusal(405, "MethodNotAllowed")
 
     monkeypatch.setattr(clients.iam, "get_policy", unknown)
+
+
+@pytest.mark.usefixtures("_no_boundaries")
+def test_revoker_without_boundaries_is_made_for_who_asks(run: Run) -> None:
+    report = run(with_revoker=True)
+    assert set(report.keys) == {"vendor", "auditor", "revoker"}
+    assert "Condition" not in report.documents["revoker"]
+    assert statuses(report)["what ltdkeeper-revoker can do"] is Status.BY_HAND
+
+
+@pytest.mark.usefixtures("_no_boundaries")
+def test_without_boundaries_there_is_no_revoker(run: Run) -> None:
     report = run()
     assert statuses(report)["user ltdkeeper-revoker"] is Status.NOT_SUPPORTED
     assert set(report.keys) == {"vendor", "auditor"}

@@ -44,7 +44,7 @@ def examine(account: Account, row: Store) -> Examine:
 
     def run() -> list[Result]:
         row.refresh_from_db()
-        return examine_store(store=row, auditor=account.profile_session())
+        return examine_store(store=row, auditor=account.auditor_session())
 
     return run
 

@@ -67,7 +67,7 @@ class Account:
     def vendor_arn(self) -> str:
         return f"arn:aws:iam::{ACCOUNT}:user/{self.vendor}"
 
-    def profile_session(self) -> boto3.session.Session:
+    def auditor_session(self) -> boto3.session.Session:
         return boto3.session.Session(**self.auditor_key)
 
     def administrator_session(self) -> boto3.session.Session:

@@ -41,7 +41,7 @@ def test_every_check_of_a_healthy_account_is_ok(examine: Examine) -> None:
 
 def test_results_are_told_as_they_are_known(account: Account, row: Store) -> None:
     told: list[Result] = []
-    results = examine_store(store=row, auditor=account.profile_session(), on_result=told.append)
+    results = examine_store(store=row, auditor=account.auditor_session(), on_result=told.append)
     assert told == results
 
 
