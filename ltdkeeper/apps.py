@@ -5,7 +5,7 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
-PAGES = ("records", "builds", "clients", "publishers", "ledger", "refusals", "login")
+PAGES = ("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations")
 
 
 class KeeperConfig(AppConfig):

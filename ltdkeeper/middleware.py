@@ -30,8 +30,10 @@ from ltdkeeper.api.problems import problem_response
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 HEALTH_PATHS = {"/livez", "/readyz"}
-# What people open in a browser, and all that knows sessions.
+# What people open in a browser.
 PAGES = re.compile(r"/admin(/.*)?|/docs/", re.DOTALL)
+# What knows who is logged in: pages, and the operators' part of the API.
+WITH_USERS = re.compile(rf"{PAGES.pattern}|/sessions/.*", re.DOTALL)
 REFUSED = {401, 403, 409, 429}
 PRODUCT_ASKED_FOR = re.compile(r"(?:^|&)product=([a-z0-9-]{2,63})(?![^&])", re.ASCII)
 LONGEST_PATH = 2000
@@ -215,22 +217,22 @@ def body_limit(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-class ForPages(MiddlewareMixin):
-    """Keeps a middleware away from the API, which knows neither cookies nor users nor messages."""
+class ForUsers(MiddlewareMixin):
+    """Keeps a middleware away from the callers' API, which knows neither cookies nor users."""
 
     def __call__(self, request: HttpRequest) -> Any:
-        if PAGES.fullmatch(request.path):
+        if WITH_USERS.fullmatch(request.path):
             return super().__call__(request)
         return self.get_response(request)
 
 
-class PageSessions(ForPages, SessionMiddleware):
+class PageSessions(ForUsers, SessionMiddleware):
     """Django's sessions."""
 
 
-class PageUsers(ForPages, AuthenticationMiddleware):
+class PageUsers(ForUsers, AuthenticationMiddleware):
     """The user of a session."""
 
 
-class PageMessages(ForPages, MessageMiddleware):
+class PageMessages(ForUsers, MessageMiddleware):
     """What the admin tells its user on the next page."""

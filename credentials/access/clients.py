@@ -137,14 +137,14 @@ def _require_grants(client: Client, products: Collection[Product]) -> None:
         raise ProductNotGranted
 
 
-def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime) -> ApiKey:
+def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime, reason: str = "") -> ApiKey:
     """Revoke a key permanently, with the tokens it gave. Revoking it again changes nothing."""
     with transaction.atomic():
         locked = ApiKey.objects.select_for_update().get(pk=key.pk)
         if locked.revoked_at is None:
             locked.revoked_at = now
             locked.save(update_fields=["revoked_at"])
-            _log(locked, actor, CHANGE, "Revoked.")
+            _log(locked, actor, CHANGE, f"Revoked. Reason: {reason}" if reason else "Revoked.")
         return locked
 
 
@@ -251,13 +251,15 @@ def require_legal_life(life_seconds: int | None) -> None:
         raise LifeOutOfRange
 
 
-def revoke_job_token(*, job_token: JobToken, now: datetime) -> None:
-    """Revoke a job token permanently, from its next call. Doing it again changes nothing."""
+def revoke_job_token(*, job_token: JobToken, now: datetime) -> bool:
+    """Revoke a job token permanently, from its next call. False: it was revoked before."""
     with transaction.atomic():
         locked = JobToken.objects.select_for_update(no_key=True).get(pk=job_token.pk)
-        if locked.ended_at is None:
-            locked.ended_at = now
-            locked.save(update_fields=["ended_at"])
+        if locked.ended_at is not None:
+            return False
+        locked.ended_at = now
+        locked.save(update_fields=["ended_at"])
+        return True
 
 
 def revoke_token(*, caller: Caller, now: datetime) -> None:

@@ -1,17 +1,18 @@
 """Stop what was handed out: what a decision would end, and recording it. Calls no store."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Q, QuerySet
 
 from builds.models import Build, Store
 from builds.services import close_to_uploads
-from credentials.access.clients import revoke_api_key, revoke_job_token
+from credentials.access.clients import Actor, revoke_api_key, revoke_job_token
 from credentials.access.revocations import (
     LONGEST_SESSION,
     other_characters,
@@ -42,13 +43,13 @@ class StoreUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What a decision would end. `sessions` and `builds` are the first of as many as are counted.
+    """What decisions would end. `sessions` and `builds` are the first of as many as are counted.
 
     `last_end` is when the last of the sessions would end by itself. `unrevocable` are the access
-    keys of identities that signed for the target: only changing such a key ends what it signed.
+    keys of identities that signed for a target: only changing such a key ends what it signed.
     """
 
-    target: Target
+    targets: Sequence[Target]
     session_count: int
     sessions: list[IssuedSession]
     last_end: datetime | None
@@ -60,21 +61,26 @@ class Preview:
     problems: list[str] = field(default_factory=list)
 
 
-def preview(*, target: Target, now: datetime, may_go_on: bool = False) -> Preview:
-    """What `revoke` would do at this moment; nothing is changed."""
-    live = target.sessions.active(now)
-    builds = _open_builds(target, live, now)
-    signers = target.signatures.unexpired(now).values_list("access_key_id", flat=True)
-    unrevocable = sorted(set(signers.order_by()))
-    stores = [_use(store, live, now) for store in _stores(target, live)]
-    ended = _ended_tokens(target, live, now) if not may_go_on else Tokens()
+def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False) -> Preview:
+    """What `revoke` would do at this moment to targets of one kind; nothing is changed.
+
+    The number of queries does not depend on how many targets there are.
+    """
+    live = reduce(or_, (target.sessions for target in targets)).active(now)
+    sessions = list(live.defer("policy", "caller_agent"))
+    signatures = reduce(or_, (target.signatures for target in targets)).unexpired(now)
+    unrevocable = sorted(set(signatures.order_by().values_list("access_key_id", flat=True)))
+    builds = _open_builds(targets, live, now)
+    shown = list(builds.order_by("-pk")[: SHOWN + 1])
+    stores = [_use(store, sessions, now) for store in _stores(targets, live)]
+    ended = _ended_tokens(targets, live, now) if not may_go_on else Tokens()
     return Preview(
-        target=target,
-        session_count=live.count(),
-        sessions=list(live.select_related("build", "client")[:SHOWN]),
-        last_end=live.aggregate(end=Max("expires_at"))["end"],
-        build_count=builds.count(),
-        builds=list(builds.order_by("-pk")[:SHOWN]),
+        targets=targets,
+        session_count=len(sessions),
+        sessions=sessions[:SHOWN],
+        last_end=max((each.expires_at for each in sessions if each.expires_at), default=None),
+        build_count=builds.count() if len(shown) > SHOWN else len(shown),
+        builds=shown[:SHOWN],
         tokens=ended.names,
         unrevocable=unrevocable,
         stores=stores,
@@ -96,22 +102,25 @@ def _problems(unrevocable: Iterable[str], stores: Iterable[StoreUse]) -> list[st
     return signed + full
 
 
-def _open_builds(target: Target, live: IssuedSessionQuerySet, now: datetime) -> QuerySet[Build]:
+def _open_builds(
+    targets: Sequence[Target], live: IssuedSessionQuerySet, now: datetime
+) -> QuerySet[Build]:
     """The uploads that end: open builds with a live session."""
-    if isinstance(target.row, Build):
-        return Build.objects.filter(pk=target.row.pk).open(now)
+    if targets[0].kind is Kind.BUILD:
+        return Build.objects.filter(pk__in=[each.row.pk for each in targets]).open(now)
     return Build.objects.open(now).filter(pk__in=live.order_by().values("build"))
 
 
-def _stores(target: Target, live: IssuedSessionQuerySet) -> list[Store]:
-    """Where it has live sessions; a store itself also without any."""
-    if isinstance(target.row, Store):
-        return [target.row]
+def _stores(targets: Sequence[Target], live: IssuedSessionQuerySet) -> list[Store]:
+    """Where they have live sessions; a store itself also without any."""
+    if named := [each.row for each in targets if isinstance(each.row, Store)]:
+        return named
     return list(Store.objects.filter(pk__in=live.order_by().values("store")).order_by("name"))
 
 
-def _use(store: Store, live: IssuedSessionQuerySet, now: datetime) -> StoreUse:
-    document = recorded_document(store=store, now=now, and_also=list(live.filter(store=store)))
+def _use(store: Store, sessions: Sequence[IssuedSession], now: datetime) -> StoreUse:
+    own = [each for each in sessions if each.store_id == store.pk]
+    document = recorded_document(store=store, now=now, and_also=own)
     return StoreUse(
         store=store,
         entries=document.entries,
@@ -135,28 +144,33 @@ class Tokens:
         return [*(f"client {each}" for each in self.clients), *tokens]
 
 
-def _ended_tokens(target: Target, live: IssuedSessionQuerySet, now: datetime) -> Tokens:
-    """The target itself where it is a client or a token; else the tokens that asked for its live
-    sessions: of a key and what it gave, only the latter.
+def _ended_tokens(targets: Sequence[Target], live: IssuedSessionQuerySet, now: datetime) -> Tokens:
+    """The targets themselves where they are clients or tokens; else the tokens that asked for
+    their live sessions: of a key and what it gave, only the latter.
     """
-    match target.row:
-        case Client():
-            return Tokens(clients=[target.row] if target.row.is_active else [])
-        case ApiKey():
-            return Tokens(api_keys=[target.row] if target.row.is_usable(now) else [])
-        case JobToken():
-            return Tokens(job_tokens=[target.row] if target.row.is_usable(now) else [])
+    rows = [each.row for each in targets]
+    if targets[0].kind in {Kind.CLIENT, Kind.API_KEY, Kind.JOB_TOKEN}:
+        return Tokens(
+            clients=[row for row in rows if isinstance(row, Client) and row.is_active],
+            api_keys=[row for row in rows if isinstance(row, ApiKey) and row.is_usable(now)],
+            job_tokens=[row for row in rows if isinstance(row, JobToken) and row.is_usable(now)],
+        )
+    return _asking_tokens([row for row in rows if isinstance(row, Build)], live)
+
+
+def _asking_tokens(builds: Sequence[Build], live: IssuedSessionQuerySet) -> Tokens:
+    """The tokens that asked for live sessions, and the jobs that own the builds."""
     names = live.order_by().values_list("token_name", flat=True).distinct()
     shown = {name.rpartition("/")[2] for name in names}
-    owner = getattr(target.row, "registration", None) if isinstance(target.row, Build) else None
-    if owner and owner.job_token:
-        shown.add(owner.job_token.token_name)
     ids = {
         kind: [name.partition("_")[2] for name in shown if name.startswith(kind)]
         for kind in TokenKind
     }
     keys = ApiKey.objects.filter(public_id__in=ids[TokenKind.API_KEY], revoked_at=None)
-    jobs = JobToken.objects.filter(public_id__in=ids[TokenKind.JOB_TOKEN], ended_at=None)
+    jobs = JobToken.objects.filter(
+        Q(public_id__in=ids[TokenKind.JOB_TOKEN]) | Q(registrations__build__in=builds),
+        ended_at=None,
+    ).distinct()
     tokens = AccessToken.objects.filter(public_id__in=ids[TokenKind.ACCESS_TOKEN])
     return Tokens(
         api_keys=list(keys.order_by("pk")),
@@ -166,7 +180,7 @@ def _ended_tokens(target: Target, live: IssuedSessionQuerySet, now: datetime) ->
 
 
 def revoke(
-    *, target: Target, reason: str, by: User, now: datetime, may_go_on: bool = False
+    *, target: Target, reason: str, by: Actor, now: datetime, may_go_on: bool = False
 ) -> list[Revocation]:
     """Record that the target's live sessions are revoked, one decision for each of their stores.
 
@@ -183,7 +197,7 @@ def revoke(
     with transaction.atomic():
         live = target.sessions.active(now)
         if not may_go_on:
-            _end(_ended_tokens(target, live, now), by=by, now=now)
+            _end(_ended_tokens([target], live, now), by=by, now=now)
             if isinstance(target.row, Build):
                 close_to_uploads(build_id=target.row.pk, now=now)
         under_way = target.sessions.filter(status=IssuedSession.Status.REQUESTED)
@@ -199,7 +213,7 @@ def revoke(
                 requested_at=now,
                 may_go_on=may_go_on,
             )
-            for store in _stores(target, live)
+            for store in _stores([target], live)
         ]
         made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
         count = sum(each.session_count for each in made)
@@ -207,7 +221,7 @@ def revoke(
         return made
 
 
-def _end(tokens: Tokens, *, by: User, now: datetime) -> None:
+def _end(tokens: Tokens, *, by: Actor, now: datetime) -> None:
     """In the order in which issuing locks them."""
     for client in tokens.clients:
         Client.objects.filter(pk=client.pk).update(is_active=False)
@@ -218,5 +232,6 @@ def _end(tokens: Tokens, *, by: User, now: datetime) -> None:
         revoke_job_token(job_token=job_token, now=now)
 
 
-def _log(row: Row, by: User, message: str) -> None:
-    LogEntry.objects.log_actions(by.pk, [row], CHANGE, change_message=message, single_object=True)
+def _log(row: Row, by: Actor, message: str) -> None:
+    account = int(by.pk or 0)
+    LogEntry.objects.log_actions(account, [row], CHANGE, change_message=message, single_object=True)

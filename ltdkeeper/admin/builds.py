@@ -5,25 +5,27 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from builds.models import Build, Product, Store
-from builds.services import delete_build, new_surrogate_key, release_root
+from builds.services import new_surrogate_key, release_root
 from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.build_page import BuildPage
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
-from ltdkeeper.admin.records import BigListAdmin, KeeperAdmin
+from ltdkeeper.admin.records import BigListAdmin
+from ltdkeeper.admin.revoke import RevocableAdmin
 
 
 @admin.register(Store)
-class StoreAdmin(KeeperAdmin):
+class StoreAdmin(RevocableAdmin):
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
 
     is_exported = True
     list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
     search_fields = ("name", "bucket", "role_arn")
     actions = ("check_isolation",)
+    revoked_as = "store"
     fieldsets = (
         (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
         ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
@@ -53,7 +55,7 @@ class StoreAdmin(KeeperAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(KeeperAdmin):
+class ProductAdmin(RevocableAdmin):
     """Documentation sites. Slug and store are frozen once there is a build."""
 
     is_exported = True
@@ -64,6 +66,7 @@ class ProductAdmin(KeeperAdmin):
     ordering = ("slug",)
     fields = ("slug", "store", "title", "doc_repo", "root_domain", "access", "session_seconds")
     actions = ("allow_sync", "limit_to_upload")
+    revoked_as = "product"
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Product | None = None
@@ -95,7 +98,7 @@ class ProductAdmin(KeeperAdmin):
 
 
 @admin.register(Build)
-class BuildAdmin(BuildPage, BigListAdmin):
+class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
     """Builds, to look at; deleting marks them, as the API does."""
 
     list_display = (
@@ -104,14 +107,11 @@ class BuildAdmin(BuildPage, BigListAdmin):
     )
     list_filter = (BuildState, ByProduct, BuildClient)
     actions = ("mark_deleted", "release_roots")
+    revoked_as = "build"
 
     @admin.action(description="Mark selected builds as deleted", permissions=["change"])
-    def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
-        now = timezone.now()
-        builds = [delete_build(build_id=build.pk, now=now) for build in queryset]
-        for build in builds:
-            self.log_change(request, build, "Marked as deleted.")
-        self.message_user(request, f"{len(builds)} marked as deleted. Their objects are kept.")
+    def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)
 
     @admin.action(description="Purge despite a shared root, once deleted", permissions=["change"])
     def release_roots(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.debug import sensitive_variables
 
-from credentials.access.clients import make_api_key, revoke_api_key, revoke_job_token
+from credentials.access.clients import make_api_key
 from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
@@ -23,6 +23,7 @@ from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
 from ltdkeeper.admin.filters import ByPublisher, JobTokenClient, JobTokenState
 from ltdkeeper.admin.pages import ACTIVE, in_words
 from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
+from ltdkeeper.admin.revoke import RevocableAdmin
 
 # The form that a key is made with in the admin. What it says cannot be changed afterwards.
 
@@ -125,7 +126,7 @@ MAY_CREATE = in_words("may_create_products", yes="yes", no="no", name="may creat
 
 
 @admin.register(Client)
-class ClientAdmin(ClientPage, SwitchedAdmin):
+class ClientAdmin(RevocableAdmin, ClientPage, SwitchedAdmin):
     """Machines that ask. They are disabled, not deleted: the record refers to them."""
 
     is_exported = True
@@ -134,13 +135,18 @@ class ClientAdmin(ClientPage, SwitchedAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     inlines = (GrantInline, ApiKeyInline)
+    revoked_as = "client"
+
+    @admin.action(description="Disable selected clients", permissions=["change"])
+    def disable(self, request: HttpRequest, queryset: QuerySet[Client]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)
 
     def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
         return False
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(KeyPage):
+class ApiKeyAdmin(RevocableAdmin, KeyPage):
     """Keys: made (and shown) once, revoked for good, never changed."""
 
     is_exported = True
@@ -150,6 +156,7 @@ class ApiKeyAdmin(KeyPage):
     search_fields = ("public_id", "client__name", "label")
     autocomplete_fields = ("client", "products")
     actions = ("revoke",)
+    revoked_as = "api_key"
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         chosen = {} if obj else {"form": NewKeyForm}
@@ -214,20 +221,8 @@ class ApiKeyAdmin(KeyPage):
         return response
 
     @admin.action(description="Revoke selected API keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> TemplateResponse | None:
-        """Ask first: it cannot be undone."""
-        if "confirmed" not in request.POST:
-            context = {
-                **self.admin_site.each_context(request),
-                "title": "Revoke API keys?",
-                "opts": self.opts,
-                "keys": queryset.select_related("client"),
-            }
-            return TemplateResponse(request, REVOKE, context)
-        for key in queryset:
-            revoke_api_key(key=key, actor=request.user, now=timezone.now())
-        self.message_user(request, f"{len(queryset)} revoked.")
-        return None
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)
 
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Whom Django lets change keys may revoke them; a single one is only looked at."""
@@ -238,14 +233,13 @@ class ApiKeyAdmin(KeyPage):
 
 
 SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
-REVOKE = "admin/credentials/apikey/revoke.html"
 
 
 # Job tokens in the admin.
 
 
 @admin.register(JobToken)
-class JobTokenAdmin(JobTokenPage, BigListAdmin):
+class JobTokenAdmin(RevocableAdmin, JobTokenPage, BigListAdmin):
     """What CI jobs hold, to look at, and to end before its time."""
 
     list_display = (
@@ -253,7 +247,8 @@ class JobTokenAdmin(JobTokenPage, BigListAdmin):
         *("state_now", "opens", "client", "origin", "identity", "created_at"),
     )
     list_filter = (JobTokenState, JobTokenClient, ByPublisher)
-    actions = ("end",)
+    actions = ("revoke",)
+    revoked_as = "job_token"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
         tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")
@@ -267,9 +262,6 @@ class JobTokenAdmin(JobTokenPage, BigListAdmin):
     def opens(self, token: JobToken) -> str:
         return ", ".join(sorted(product.slug for product in token.products.all()))
 
-    @admin.action(description="End selected job tokens", permissions=["change"])
-    def end(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> None:
-        for token in queryset.filter(ended_at=None):
-            revoke_job_token(job_token=token, now=timezone.now())
-            self.log_change(request, token, "Ended.")
-        self.message_user(request, "Ended: the next call with them is refused.")
+    @admin.action(description="Revoke selected job tokens", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)

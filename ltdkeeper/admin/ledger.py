@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -23,6 +23,7 @@ from ltdkeeper.admin.filters import (
 )
 from ltdkeeper.admin.pages import is_page
 from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
+from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.session_page import SessionPage
 
 
@@ -61,8 +62,11 @@ def brief(left: timedelta) -> str:
 
 
 @admin.register(IssuedSession)
-class IssuedSessionAdmin(SessionPage, BigListAdmin):
-    """The ledger, read-only: it is evidence."""
+class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
+    """The ledger, read-only: it is evidence. What is live can be revoked."""
+
+    actions = ("revoke",)
+    revoked_as = "session"
 
     list_display = (
         "requested_at",
@@ -101,3 +105,9 @@ class IssuedSessionAdmin(SessionPage, BigListAdmin):
     @admin.display(description="client")
     def of_client(self, session: IssuedSession) -> str:
         return session.client_name
+
+    @admin.action(description="Revoke selected sessions", permissions=["revoke"])
+    def revoke(
+        self, request: HttpRequest, queryset: QuerySet[IssuedSession]
+    ) -> HttpResponse | None:
+        return self.confirm(request, "revoke_selected", queryset)

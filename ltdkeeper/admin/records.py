@@ -193,8 +193,9 @@ class SwitchedAdmin(KeeperAdmin):
         return (*fields, "is_active") if obj else fields
 
     @admin.action(description="Disable selected %(verbose_name_plural)s", permissions=["change"])
-    def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         self.switch(request, queryset, "Disabled", is_active=False)
+        return None
 
     @admin.action(description="Enable selected %(verbose_name_plural)s", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

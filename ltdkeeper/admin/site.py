@@ -88,9 +88,13 @@ class KeeperAdminSite(AdminSite):
         from ltdkeeper.admin.find import find  # noqa: PLC0415 - as above
         from ltdkeeper.admin.login import CodeView, SetupView  # noqa: PLC0415
         from ltdkeeper.admin.oidc_sign_in import CallbackView, SignInView  # noqa: PLC0415
+        from ltdkeeper.admin.revoke import end_view, revoke_view  # noqa: PLC0415
 
         return [
             path("find/", self.admin_view(partial(find, site=self)), name="find"),
+            path("revoke/<str:kind>/", self.admin_view(revoke_view), name="revoke_selected"),
+            path("revoke/<str:kind>/<str:key>/", self.admin_view(revoke_view), name="revoke"),
+            path("end/<str:kind>/", self.admin_view(end_view), name="end"),
             path("second-factor/", CodeView.as_view(), name="second_factor"),
             path("second-factor/setup/", SetupView.as_view(), name="second_factor_setup"),
             path("oidc/sign-in/", SignInView.as_view(), name="oidc_sign_in"),

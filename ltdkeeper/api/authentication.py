@@ -1,4 +1,8 @@
-"""The `Authorization` header -> a caller. Nothing else authenticates the API: no cookie does."""
+"""The `Authorization` header -> a caller. Nothing else authenticates callers: no cookie does.
+
+The operators' addresses below `/sessions/` are the other way round: the admin's login counts
+there, and no token does.
+"""
 
 import base64
 import binascii
@@ -6,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.utils import timezone
-from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -130,3 +135,24 @@ class IsCallerOrPublicRead(IsCaller):
     def has_permission(self, request: Request, view: Any) -> bool:
         is_free = settings.LTD_PUBLIC_READS and request.method in {"GET", "HEAD", "OPTIONS"}
         return is_free or super().has_permission(request, view)
+
+
+# Operators.
+
+
+class OperatorAuthentication(SessionAuthentication):
+    """The admin's session cookie; with Django's CSRF token, unless the request only reads."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any]:
+        found = super().authenticate(request)
+        if found is None:
+            raise NotAuthenticated("For operators: log in at /admin/, no token counts here.")
+        return found
+
+
+class IsOperator(BasePermission):
+    """Whoever the admin lets in, with the permission that the view names for the method."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        let_in = admin.site.has_permission(request._request)  # noqa: SLF001 - as REST framework does
+        return let_in and request.user.has_perm(view.permissions[request.method])

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils.http import quote_etag
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -20,12 +21,15 @@ from rest_framework.views import APIView
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
 from ltdkeeper.api.wire import in_json
 
-TAGS = ("builds", "credentials", "oidc", "products", "token")
+TAGS = ("builds", "credentials", "oidc", "products", "sessions", "token")
 MEDIA_TYPE = "application/vnd.oai.openapi+json"
+# A ULID in lower case.
+LEDGER_ID = "^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "slug": {"pattern": in_json(PRODUCT_SLUG_PATTERN), "maxLength": PRODUCT_SLUG_LENGTH},
     "build_id": {"minimum": 1},
+    "ledger_id": {"pattern": LEDGER_ID, "maxLength": 26},
 }
 
 _making = threading.Lock()
@@ -84,6 +88,16 @@ class TokenAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         return [{"type": "http", "scheme": "basic"}, {"type": "http", "scheme": "bearer"}]
+
+
+class OperatorAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """The admin's session cookie. What changes something needs the CSRF token beside it."""
+
+    target_class = "ltdkeeper.api.authentication.OperatorAuthentication"
+    name = "operator"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
 class OpenApiView(APIView):

@@ -1,10 +1,13 @@
-"""Addresses of the API: products and builds where LTD Keeper has them, tokens, credentials."""
+"""Addresses of the API: products and builds where LTD Keeper has them, tokens, credentials,
+and the operators' sessions.
+"""
 
 from django.urls import path
 
 from ltdkeeper.api.builds import BuildsView, BuildView, ProductsView, ProductView
 from ltdkeeper.api.credentials import BuildCredentialsView, OpenBuildCredentialsView
 from ltdkeeper.api.presigned import PresignedPostsView, PresignedUrlsView
+from ltdkeeper.api.sessions import RevokeSessionView, RevokeView, SessionView
 from ltdkeeper.api.tokens import AudienceView, IdentityTokenView, TokenView
 
 BUILD = "builds/<int:build_id>"
@@ -14,6 +17,9 @@ urlpatterns = [
     path("products/<str:slug>", ProductView.as_view(), name="product"),
     path("products/<str:slug>/builds/", BuildsView.as_view(), name="builds"),
     path(BUILD, BuildView.as_view(), name="build"),
+    path("sessions/revoke", RevokeView.as_view(), name="revoke-sessions"),
+    path("sessions/<str:ledger_id>", SessionView.as_view(), name="session"),
+    path("sessions/<str:ledger_id>/revoke", RevokeSessionView.as_view(), name="revoke-session"),
     path("token", TokenView.as_view(), name="token"),
     path("oidc/token", IdentityTokenView.as_view(), name="oidc-token"),
     path("oidc/audience", AudienceView.as_view(), name="oidc-audience"),

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, ProtectedError
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, QueryDict
 from django.test import Client as Browser
 from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, resolve, reverse
@@ -27,6 +27,7 @@ from credentials.models import (
     IssuedSession,
     OidcIssuer,
     Refusal,
+    Revocation,
     TrustedPublisher,
 )
 from credentials.operations.isolation.checking import request_check
@@ -40,6 +41,7 @@ ONE = "<path:object_id>"
 STAFF = ("staff",)
 SUPERUSERS = ("superusers",)
 NOBODY: tuple[str, ...] = ()
+REVOKERS = ("credentials.revoke_issuedsession",)
 SITE: dict[str, tuple[str, ...]] = {
     "": STAFF,
     "find/": STAFF,
@@ -54,6 +56,9 @@ SITE: dict[str, tuple[str, ...]] = {
     "jsi18n/": STAFF,
     "autocomplete/": ("credentials.view_client", "credentials.change_client"),
     "r/<path:content_type_id>/<path:object_id>/": NOBODY,
+    "revoke/<str:kind>/": REVOKERS,
+    "revoke/<str:kind>/<str:key>/": REVOKERS,
+    "end/<str:kind>/": ("credentials.change_client",),
     "^(?P<app_label>auth|builds|credentials)/$": (
         *("builds.view_build", "builds.change_build"),
         *(f"builds.{do}_product" for do in ("view", "add", "change", "delete")),
@@ -72,6 +77,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "credentials/isolationrun": (READ, NOBODY, NOBODY),
     "credentials/issuedsession": (READ, NOBODY, NOBODY),
     "credentials/refusal": (READ, NOBODY, NOBODY),
+    "credentials/revocation": ((*READ, *REVOKERS), NOBODY, NOBODY),
     "credentials/oidcissuer": (READ, ("add",), ("delete",)),
     "credentials/trustedpublisher": (READ, ("add",), NOBODY),
     "auth/user": (READ, SUPERUSERS, NOBODY),  # Django asks for two permissions to add one
@@ -94,10 +100,11 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "builds/build": {"mark_deleted": ("change",), "release_roots": ("change",)},
     "credentials/client": SWITCH,
     "credentials/apikey": {"revoke": ("change",)},
-    "credentials/jobtoken": {"end": ("change",)},
+    "credentials/jobtoken": {"revoke": ("change",)},
     "credentials/isolationrun": {},
-    "credentials/issuedsession": {},
+    "credentials/issuedsession": {"revoke": ("revoke",)},
     "credentials/refusal": {},
+    "credentials/revocation": {},
     "credentials/oidcissuer": {
         **SWITCH,
         "fetch_keys": ("change",),
@@ -164,7 +171,16 @@ def rows(build: Build, now: datetime, client_row: Client) -> dict[str, Model]:
         policy="{}",
         duration_seconds=1800,
     )
+    decision = Revocation.objects.create(
+        kind="client",
+        target_name="ci",
+        store=build.product.store,
+        reason="leaked",
+        requested_at=now,
+        ends_at=now + timedelta(hours=1),
+    )
     found: list[Model] = [
+        decision,
         *(build.product.store, build.product, build, client_row, ApiKey.objects.all()[0]),
         *(token, request_check(store=build.product.store, now=now), session, issuer, rule),
         Refusal.objects.create(hour=now, network="192.0.2.7", reason="x", calls=1, last_at=now),
@@ -191,6 +207,8 @@ def path_to(route: str, rows: dict[str, Model]) -> str:
     row = rows.get("/".join(route.split("/")[:2]))
     path = re.sub(r"<[\w:]*id>", str(row.pk if row else 1), route)
     path = path.replace("<str:form>", "csv")
+    key = str(rows["credentials/client"].pk)
+    path = path.replace("<str:kind>", "client").replace("<str:key>", key)
     path = path.replace("^(?P<app_label>auth|builds|credentials)/$", "builds/")
     return "/admin/" + path.replace("(?P<url>.*)$", "nowhere")
 
@@ -204,6 +222,8 @@ def ask(path: str, user: User) -> HttpResponse:
     request = getattr(RequestFactory(), method)(path, QUERY)
     if "autocomplete" not in path:
         request = getattr(RequestFactory(), method)(path)
+    if path in {"/admin/revoke/client/", "/admin/end/client/"}:  # what was selected in a list
+        request.GET = QueryDict(f"key={Client.objects.get().pk}")
     request.user, request.session = user, SessionStore()
     request._messages = CookieStorage(request)
     request._dont_enforce_csrf_checks = True

@@ -47,13 +47,22 @@ OPENS: dict[str, tuple[str, str, str]] = {
     "credentials/isolationrun": ("see", "see", "see"),
     "credentials/issuedsession": ("see", "see", "see"),
     "credentials/refusal": ("see", "see", "see"),
+    "credentials/revocation": ("see", "see", "see"),
     "credentials/oidcissuer": ("see", "see", "see add delete"),
     "credentials/trustedpublisher": ("see", "see", "see add"),
     "auth/user": ("", "", "see add"),
     "auth/group": ("", "", "see"),
 }
 # Model -> the actions of an operator; a viewer has none, an administrator all but these.
-OPERATES: dict[str, set[str]] = {"builds/store": {"check_isolation"}}
+OPERATES: dict[str, set[str]] = {
+    "builds/store": {"check_isolation"},
+    "credentials/issuedsession": {"revoke"},
+}
+# Confirmations that are not for everybody.
+CONFIRMATIONS = {
+    "viewer": {"revoke/<str:kind>/", "revoke/<str:kind>/<str:key>/", "end/<str:kind>/"},
+    "operator": {"end/<str:kind>/"},
+}
 SUPERUSERS_ONLY = {("auth/group", "delete_selected")}
 
 
@@ -75,6 +84,7 @@ def test_each_group_opens_these_pages_and_no_others(
 ) -> None:
     user, place = member(group), GROUPS.index(group)
     expected = {route for route, who in SITE.items() if who != NOBODY}
+    expected -= CONFIRMATIONS.get(group, set())
     expected |= {f"{model}/{ONE}/" for model in OPENS}  # old addresses, which redirect
     expected |= {
         f"{model}/{page}"

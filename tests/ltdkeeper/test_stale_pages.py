@@ -92,7 +92,9 @@ def act(browser: Browser) -> Callable[..., None]:
 
     def choose(row: Any, action: str) -> None:
         address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
-        browser.post(address, {"action": action, "_selected_action": row.pk})
+        answer = browser.post(address, {"action": action, "_selected_action": row.pk})
+        if "/end/" in answer["Location"]:  # it asks first
+            browser.post(answer["Location"], {"reason": "leaked"})
 
     return choose
 
@@ -140,7 +142,7 @@ def test_what_was_disabled_or_enabled_meanwhile_stays_so(
     assert getattr(row, name) == (value if value != "on" else True)
     assert row.is_active is (action == "enable")
     entries = LogEntry.objects.filter(object_id=row.pk).values_list("change_message", flat=True)
-    assert f"{action.title()}d." in entries
+    assert any(entry.startswith(f"{action.title()}d.") for entry in entries)
 
 
 @pytest.mark.parametrize("kind", EDITS)

@@ -60,7 +60,7 @@ class Command(ServiceCommand):
             target = find_target(
                 kind=options["kind"], text=options["name"], before=options["before"]
             )
-            seen = preview(target=target, now=now, may_go_on=may_go_on)
+            seen = preview(targets=[target], now=now, may_go_on=may_go_on)
             if not is_json:
                 self.stdout.write("\n".join(_lines(seen)))
             decisions: list[Revocation] = []
@@ -120,7 +120,7 @@ def _write(decision: Revocation, session: boto3.session.Session | None) -> None:
 def _lines(seen: Preview) -> list[str]:
     """What would end."""
     last = f", the last by itself at {seen.last_end:%F %T} UTC" if seen.last_end else ""
-    lines = [f"{seen.target.row}: {seen.session_count} live sessions{last}"]
+    lines = [f"{seen.targets[0].row}: {seen.session_count} live sessions{last}"]
     lines += [f"  session  {each}" for each in seen.sessions]
     lines += [f"Uploads that end: {seen.build_count}"] if seen.build_count else []
     lines += [f"  build    {each.root}" for each in seen.builds]
@@ -138,7 +138,7 @@ def _summary(options: dict[str, Any], decisions: list[Revocation]) -> str:
 
 def _document(seen: Preview, decisions: list[Revocation]) -> str:
     document = {
-        "target": seen.target.name,
+        "target": seen.targets[0].name,
         "sessions": [each.session_name for each in seen.sessions],
         "session_count": seen.session_count,
         "last_end": seen.last_end,

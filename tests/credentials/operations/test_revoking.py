@@ -201,7 +201,7 @@ def test_what_is_not_there_is_no_target(kind: str, text: str) -> None:
 
 def test_preview_names_what_would_end(issued: Make, caller: Caller, now: datetime) -> None:
     first, second = issued(), issued(expires_at=now + timedelta(hours=1))
-    seen = preview(target=target_of(caller.client), now=now)
+    seen = preview(targets=[target_of(caller.client)], now=now)
     assert (seen.session_count, seen.last_end) == (2, second.expires_at)
     assert set(seen.sessions) == {first, second}
     assert (seen.build_count, seen.builds) == (1, [first.build])
@@ -213,7 +213,7 @@ def test_preview_names_what_would_end(issued: Make, caller: Caller, now: datetim
 
 def test_preview_says_what_an_identity_signed(issued: Make, now: datetime) -> None:
     signed = issued(signed_by_identity=True, delivery="post", access_key_id="AKIASIGNER")
-    seen = preview(target=target_of(signed.client), now=now)
+    seen = preview(targets=[target_of(signed.client)], now=now)
     assert (seen.session_count, seen.unrevocable) == (0, ["AKIASIGNER"])
     assert "change that key" in seen.problems[0]
 
@@ -223,6 +223,6 @@ def test_preview_says_that_the_policy_is_full(
 ) -> None:
     session = issued()
     monkeypatch.setattr("credentials.operations.revoking.other_characters", lambda _: 10_200)
-    seen = preview(target=target_of(session), now=now)
+    seen = preview(targets=[target_of(session)], now=now)
     assert not seen.stores[0].fits
     assert "before a time" in seen.problems[0]

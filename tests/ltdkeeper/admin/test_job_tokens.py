@@ -1,4 +1,4 @@
-"""Job tokens in the admin: to look at, and to end."""
+"""Job tokens in the admin: to look at, and to revoke."""
 
 import re
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from django.urls import reverse
 from builds.models import Product
 from credentials.access.clients import start_job_token
 from credentials.models import ApiKey, JobToken, TrustedPublisher
+from tests.ltdkeeper.admin.confirmation import confirm
 from tests.ltdkeeper.admin.publisher_pages import ISSUERS, RULES, TOKENS, page
 
 pytestmark = pytest.mark.django_db
@@ -44,16 +45,20 @@ def test_job_tokens_are_listed_without_their_hash_and_not_changed(
         assert browser.post(reverse(name, args=args), {"post": "yes"}).status_code == 403
 
 
-def test_job_token_is_ended_once_and_on_record(
+def test_job_token_is_revoked_once_and_on_record(
     browser: Browser, token: JobToken, now: datetime
 ) -> None:
     for _ in range(2):
-        data = {"action": "end", "_selected_action": token.pk}
-        browser.post(reverse(f"{TOKENS}_changelist"), data)
+        confirm(browser, "revoke", token)
     token.refresh_from_db()
     assert token.ended_at is not None
     assert token.ended_at - now < timedelta(minutes=5)
-    assert LogEntry.objects.filter(object_id=str(token.pk), change_message="Ended.").count() == 1
+    assert (
+        LogEntry.objects.filter(
+            object_id=str(token.pk), change_message="Revoked. Reason: leaked"
+        ).count()
+        == 1
+    )
 
 
 def test_list_of_job_tokens_costs_the_same_for_one_and_for_twenty(

@@ -17,6 +17,7 @@ from credentials.models import ApiKey, Delivery, IssuedSession
 from credentials.models.runs import IsolationRun
 from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts
+from tests.ltdkeeper.admin.confirmation import ask, confirm
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,27 +71,23 @@ def test_making_and_revoking_a_key_is_in_the_admin_log_once_each(
 ) -> None:
     make_key(browser, caller.client.pk)
     key = ApiKey.objects.get(label="nightly")
-    revoke(browser, key, confirmed="yes")
+    confirm(browser, "revoke", key)
     entries = LogEntry.objects.filter(object_id=str(key.pk), user__username="operator")
     assert sorted(entries.values_list("change_message", flat=True)) == [
         "Made a key for ci.",
-        "Revoked.",
+        "Revoked. Reason: leaked",
     ]
 
 
-def revoke(browser: Browser, key: ApiKey, **fields: str) -> Any:
-    data = {"action": "revoke", "_selected_action": str(key.pk), **fields}
-    return browser.post(reverse(f"{KEYS}_changelist"), data)
-
-
 def test_revoking_asks_first(browser: Browser, api_key: ApiKey) -> None:
-    assert "cannot be undone" in revoke(browser, api_key).content.decode()
+    asked = browser.get(ask(browser, "revoke", api_key))
+    assert "cannot be undone" in asked.content.decode()
     api_key.refresh_from_db()
     assert api_key.revoked_at is None
 
 
 def test_revoked_key_cannot_be_brought_back(browser: Browser, api_key: ApiKey) -> None:
-    revoke(browser, api_key, confirmed="yes")
+    confirm(browser, "revoke", api_key)
     data = {"revoked_at_0": "", "revoked_at_1": "", "label": "again"}
     browser.post(reverse(f"{KEYS}_change", args=[api_key.pk]), data)
     api_key.refresh_from_db()
@@ -157,8 +154,7 @@ def test_sync_product_is_refused_in_a_store_without(
 
 
 def test_build_is_marked_as_deleted_and_stays(browser: Browser, build: Build) -> None:
-    data = {"action": "mark_deleted", "_selected_action": build.pk}
-    browser.post(reverse("admin:builds_build_changelist"), data)
+    confirm(browser, "mark_deleted", build)
     assert Build.objects.get().deleted_at is not None
     assert browser.post(reverse("admin:builds_build_delete", args=[build.pk])).status_code == 403
 

@@ -1,0 +1,354 @@
+"""The confirmation of everything that stops what was handed out: one page, one reason, one button.
+
+It revokes the live sessions of rows of one kind. Or it ends the rows themselves (disables clients,
+revokes keys and job tokens, deletes builds), and offers to revoke their sessions with them.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.models import Build, Product, Store
+from builds.names import has_controls
+from builds.services import delete_build
+from credentials.access.clients import revoke_api_key, revoke_job_token
+from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
+from credentials.models.revocations import REASON_LENGTH
+from credentials.operations.revocation_targets import Target, target_of
+from credentials.operations.revoking import preview, revoke
+from ltdkeeper.admin.lists import is_key
+from ltdkeeper.admin.records import KeeperAdmin
+
+TEMPLATE = "admin/revocations/confirm.html"
+PERMISSION = "credentials.revoke_issuedsession"
+# A list's page has no more rows.
+MOST_ROWS = 100
+# As browsers write it in a field for dates and times.
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+# No session lives longer: whatever was issued earlier is over.
+LONGEST_LIFE = timedelta(hours=12)
+
+MODELS: dict[str, type[Model]] = {
+    "session": IssuedSession,
+    "build": Build,
+    "job_token": JobToken,
+    "api_key": ApiKey,
+    "client": Client,
+    "product": Product,
+    "store": Store,
+}
+
+# What ends for good with its own action, and how.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How rows of a kind are ended: `end` also writes the reason to the admin's log."""
+
+    verb: str
+    past: str
+    consequence: str
+    end: Callable[[HttpRequest, Any, str], None]
+
+
+def _disable(request: HttpRequest, client: Client, reason: str) -> None:
+    page: Any = admin.site.get_model_admin(Client)
+    page.switch_one(request, client, f"Disabled. Reason: {reason}", {"is_active": False})
+
+
+def _revoke_key(request: HttpRequest, key: ApiKey, reason: str) -> None:
+    revoke_api_key(key=key, actor=request.user, reason=reason, now=timezone.now())
+
+
+def _revoke_job_token(request: HttpRequest, token: JobToken, reason: str) -> None:
+    if revoke_job_token(job_token=token, now=timezone.now()):
+        _log(request, token, f"Revoked. Reason: {reason}")
+
+
+def _delete(request: HttpRequest, build: Build, reason: str) -> None:
+    if build.deleted_at is None:
+        delete_build(build_id=build.pk, now=timezone.now())
+        _log(request, build, f"Marked as deleted. Reason: {reason}")
+
+
+def _log(request: HttpRequest, row: Model, message: str) -> None:
+    LogEntry.objects.log_actions(
+        int(request.user.pk or 0), [row], CHANGE, message, single_object=True
+    )
+
+
+ENDINGS: dict[str, Ending] = {
+    "client": Ending(
+        verb="Disable",
+        past="Disabled",
+        consequence="Its next call is refused, whatever it holds, until it is enabled again.",
+        end=_disable,
+    ),
+    "api_key": Ending(
+        verb="Revoke",
+        past="Revoked",
+        consequence="This cannot be undone. The next call with the key, or with a token that it "
+        "gave, is refused.",
+        end=_revoke_key,
+    ),
+    "job_token": Ending(
+        verb="Revoke",
+        past="Revoked",
+        consequence="This cannot be undone. The job's next call is refused.",
+        end=_revoke_job_token,
+    ),
+    "build": Ending(
+        verb="Mark as deleted:",
+        past="Marked as deleted",
+        consequence="This cannot be undone. The build gets no more credentials. Its objects stay "
+        "until they are purged.",
+        end=_delete,
+    ),
+}
+
+
+class RevokeForm(forms.Form):
+    """Asks for what a decision needs."""
+
+    sessions = forms.BooleanField(required=False)
+    before = forms.DateTimeField(
+        label="Issued before (UTC)",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
+        help_text="Empty: all that are live. Sessions issued at that time or later go on.",
+    )
+    may_go_on = forms.BooleanField(
+        label="May go on",
+        required=False,
+        help_text="Whoever holds the tokens gets new sessions. Leave it empty where a token may "
+        "have leaked.",
+    )
+    reason = forms.CharField(
+        max_length=REASON_LENGTH,
+        widget=forms.TextInput(attrs={"size": "60", "autocomplete": "off"}),
+        help_text="Kept with the decision and in the admin's log. No secrets.",
+    )
+
+    def __init__(
+        self, data: Any = None, *, without: Collection[str], needs_time: bool = False
+    ) -> None:
+        super().__init__(data)
+        self.fields["before"].required = needs_time
+        self.fields["before"].initial = f"{timezone.now():{TIME_FORMAT}}" if needs_time else ""
+        for name in without:
+            del self.fields[name]
+
+    def clean_reason(self) -> str:
+        reason = str(self.cleaned_data["reason"])
+        if has_controls(reason):
+            raise ValidationError("Write it in one line, without control characters.")
+        return reason
+
+    def clean_before(self) -> datetime | None:
+        before: datetime | None = self.cleaned_data["before"]
+        now = timezone.now()
+        if before and not now - LONGEST_LIFE < before <= now:
+            raise ValidationError("A time within the last 12 hours: older sessions are over.")
+        return before
+
+    def counted_time(self) -> datetime | None:
+        """What the page counts for: the time that was sent, or the one that it suggests."""
+        field = self.fields.get("before")
+        if field is None:
+            return None
+        sent = self.cleaned_data.get("before") if self.is_bound else None
+        return sent or field.to_python(field.initial)
+
+    def is_counted(self) -> bool:
+        """Whether the number on the button was counted for the time that was sent."""
+        return bool(self.data.get("before", "") == self.data.get("counted_before", ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """One request about rows of a kind: shown (GET) or decided (POST)."""
+
+    request: HttpRequest
+    kind: str
+    rows: Sequence[Any]
+    ending: Ending | None = None
+
+    def respond(self) -> HttpResponse:
+        form = RevokeForm(
+            self.request.POST if self.request.method == "POST" else None,
+            without=self._unused_fields(),
+            needs_time=self.kind == "store",
+        )
+        if form.is_valid() and form.is_counted():
+            return self._decide(**form.cleaned_data)
+        return self._page(form)
+
+    def _unused_fields(self) -> list[str]:
+        """The fields that this decision does not need."""
+        if not self.ending:
+            return ["sessions", *(["before"] if self.kind == Revocation.Kind.SESSION else [])]
+        return ["before", "may_go_on", *([] if may_revoke(self.request) else ["sessions"])]
+
+    def _targets(self, before: datetime | None) -> list[Target]:
+        return [target_of(row, before=before) for row in self.rows]
+
+    @property
+    def name(self) -> str:
+        """The rows in words: `client ci`, `3 clients`."""
+        noun = Revocation.Kind(self.kind).label
+        return f"{noun} {self.rows[0]}" if len(self.rows) == 1 else counted(len(self.rows), noun)
+
+    @property
+    def title(self) -> str:
+        if self.ending:
+            return f"{self.ending.verb} {self.name}"
+        return f"Revoke {'' if self.kind == Revocation.Kind.SESSION else 'sessions of '}{self.name}"
+
+    def _page(self, form: RevokeForm) -> HttpResponse:
+        before = form.counted_time()
+        found = preview(targets=self._targets(before), now=timezone.now())
+        count = counted(found.session_count, "session")
+        if "sessions" in form.fields:
+            form.fields["sessions"].label = f"Revoke {count} too"
+        context = {
+            **admin.site.each_context(self.request),
+            "title": self.title,
+            "opts": self.rows[0]._meta,
+            "rows": self.rows,
+            "ending": self.ending,
+            "preview": found,
+            "session_count": count,
+            "more_sessions": found.session_count - len(found.sessions),
+            "more_builds": found.build_count - len(found.builds),
+            "form": form,
+            "recounted": form.is_bound,
+            "counted_before": form["before"].value() or "" if "before" in form.fields else "",
+            "button": self.title if self.ending else f"Revoke {count}",
+        }
+        return TemplateResponse(self.request, TEMPLATE, context)
+
+    def _decide(
+        self,
+        *,
+        reason: str,
+        before: datetime | None = None,
+        may_go_on: bool = True,
+        sessions: bool = False,
+    ) -> HttpResponse:
+        """End the rows and record the revocations, all or nothing."""
+        made: list[Revocation] = []
+        with transaction.atomic():
+            for row, target in zip(self.rows, self._targets(before), strict=True):
+                if self.ending:
+                    self.ending.end(self.request, row, reason)
+                if sessions or not self.ending:
+                    made += revoke(
+                        target=target,
+                        reason=reason,
+                        by=self.request.user,
+                        may_go_on=may_go_on,
+                        now=timezone.now(),
+                    )
+        return self._result(made)
+
+    def _result(self, made: list[Revocation]) -> HttpResponse:
+        """On to the page of the only revocation, the list of several, or where it began."""
+        said = [f"{self.ending.past}: {self.name}."] if self.ending else []
+        if made:
+            count = counted(sum(each.session_count for each in made), "session")
+            said.append(f"Revocation recorded: {count}.")
+        elif not self.ending:
+            said.append("No live session was left.")
+        messages.success(self.request, " ".join(said))
+        return HttpResponseRedirect(self._next(made))
+
+    def _next(self, made: list[Revocation]) -> str:
+        if made and admin.site.get_model_admin(Revocation).has_view_permission(self.request):
+            if len(made) == 1:
+                return reverse("admin:credentials_revocation_change", args=[made[0].pk])
+            return reverse("admin:credentials_revocation_changelist")
+        meta = self.rows[0]._meta
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+# The two addresses.
+
+
+def revoke_view(request: HttpRequest, kind: str, key: str = "") -> HttpResponse:
+    """Revoke the live sessions of one row, or of those that were selected in a list."""
+    _require(may_revoke(request))
+    return Confirmation(request=request, kind=kind, rows=_rows(request, kind, key)).respond()
+
+
+def end_view(request: HttpRequest, kind: str) -> HttpResponse:
+    """End the rows that were selected in a list, and their sessions if wanted."""
+    if kind not in ENDINGS:
+        raise Http404
+    _require(admin.site.get_model_admin(MODELS[kind]).has_change_permission(request))
+    rows = _rows(request, kind, "")
+    return Confirmation(request=request, kind=kind, rows=rows, ending=ENDINGS[kind]).respond()
+
+
+def _rows(request: HttpRequest, kind: str, key: str) -> list[Any]:
+    keys = [key] if key else request.GET.getlist("key")[:MOST_ROWS]
+    model = MODELS.get(kind)
+    if model is None or not all(is_key(model._meta.pk, each) for each in keys):
+        raise Http404
+    if not (rows := list(model._base_manager.filter(pk__in=keys).order_by("pk"))):  # noqa: SLF001 - documented
+        raise Http404
+    return rows
+
+
+def _require(allowed: bool) -> None:  # noqa: FBT001
+    if not allowed:
+        raise PermissionDenied
+
+
+def may_revoke(request: HttpRequest) -> bool:
+    """Whether whoever asks may revoke sessions."""
+    return bool(request.user.has_perm(PERMISSION))
+
+
+class RevocableAdmin(KeeperAdmin):
+    """Its rows have sessions: a button on the page of each, and actions that ask first."""
+
+    revoked_as: str
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """What Django asks for actions with the permission `revoke`."""
+        return may_revoke(request)
+
+    def confirm(self, request: HttpRequest, view: str, rows: QuerySet[Any]) -> HttpResponse | None:
+        """What an action answers with: the page, named `revoke_selected` or `end`, that asks."""
+        keys = [("key", pk) for pk in rows.values_list("pk", flat=True)[: MOST_ROWS + 1]]
+        if len(keys) > MOST_ROWS:
+            words = f"At most {MOST_ROWS} at once. Select fewer."
+            self.message_user(request, words, messages.ERROR)
+            return None
+        address = reverse(f"admin:{view}", args=[self.revoked_as])
+        return HttpResponseRedirect(f"{address}?{urlencode(keys)}")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        row = kwargs.get("obj")
+        if row is not None and may_revoke(request):
+            context["revoke_url"] = reverse("admin:revoke", args=[self.revoked_as, row.pk])
+        return super().render_change_form(request, context, *args, **kwargs)

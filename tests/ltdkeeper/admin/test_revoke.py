@@ -1,0 +1,292 @@
+"""The confirmation that revokes sessions, and ends what they came from, in the admin."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.test import Client as Browser
+from django.urls import reverse
+from django.utils import timezone
+
+from builds.models import Build
+from credentials.access.callers import Caller, Origin
+from credentials.access.clients import start_job_token
+from credentials.models import ApiKey, Client, Delivery, IssuedSession, JobToken, Revocation
+from credentials.vending.issuing import issue_session
+from tests.fake_sts import FakeSts
+from tests.ltdkeeper.admin.confirmation import ask, confirm
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Issue = Callable[..., IssuedSession]
+
+
+@pytest.fixture
+def issue(caller: Caller, sts: FakeSts) -> Issue:
+    def make(build: Build, caller: Caller = caller) -> IssuedSession:
+        fields = {"delivery": Delivery.JSON, "origin": Origin(), "now": timezone.now()}
+        return issue_session(caller=caller, build_id=build.pk, **fields).row
+
+    return make
+
+
+@pytest.fixture
+def session(issue: Issue, build: Build) -> IssuedSession:
+    return issue(build)
+
+
+def rows_of(session: IssuedSession) -> dict[str, Any]:
+    """A row of each kind that the session can be revoked by."""
+    assert session.build is not None
+    product = session.build.product
+    return {
+        "session": session,
+        "build": session.build,
+        "api_key": ApiKey.objects.get(),
+        "client": session.client,
+        "product": product,
+        "store": product.store,
+    }
+
+
+def page_of(kind: str, row: Any) -> str:
+    return reverse("admin:revoke", args=[kind, row.pk])
+
+
+def text_of(answer: Any) -> str:
+    """What a person reads of a page."""
+    assert answer.status_code == 200
+    shown = re.sub(r"<[^>]*>", " ", answer.content.decode())
+    return " ".join(unescape(shown).split())
+
+
+def fields_of(answer: Any, **fields: Any) -> dict[str, Any]:
+    """What the form of a page sends, with a reason."""
+    shown = answer.content.decode()
+    sent = dict(
+        re.findall(r'<input type="(?:hidden|datetime-local)" name="(\w+)" value="([^"]*)', shown)
+    )
+    return {**sent, "reason": "leaked", **fields}
+
+
+KINDS = ["session", "build", "api_key", "client", "product", "store"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_names_what_ends_and_one_button_ends_it(
+    kind: str, browser: Browser, session: IssuedSession
+) -> None:
+    IssuedSession.objects.update(requested_at=session.requested_at - timedelta(minutes=1))
+    address = page_of(kind, rows_of(session)[kind])
+    asked = browser.get(address)
+    assert session.access_key_id in text_of(asked)
+    assert 'value="Revoke 1 session"' in asked.content.decode()
+    browser.post(address, fields_of(asked))
+    session.refresh_from_db()
+    assert session.revocation is not None
+    decision = session.revocation
+    assert (decision.kind, decision.reason, decision.requested_by) == (kind, "leaked", "operator")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_page_of_each_row_leads_there(kind: str, browser: Browser, session: IssuedSession) -> None:
+    row = rows_of(session)[kind]
+    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    assert f'href="{page_of(kind, row)}"' in browser.get(page).content.decode()
+
+
+def test_looking_and_asking_change_nothing(browser: Browser, session: IssuedSession) -> None:
+    for address in (page_of("client", session.client), ask(browser, "revoke", session)):
+        browser.get(address)
+        assert "errornote" in browser.post(address, {"reason": " "}).content.decode()
+    assert not Revocation.objects.exists()
+
+
+def test_double_click_records_one_decision(browser: Browser, session: IssuedSession) -> None:
+    address = page_of("client", session.client)
+    sent = fields_of(browser.get(address))
+    answers = [browser.post(address, sent, follow=True) for _ in range(2)]
+    assert Revocation.objects.count() == 1
+    assert "Revocation recorded: 1 session." in text_of(answers[0])
+    assert "No live session was left." in text_of(answers[1])
+
+
+def test_session_that_came_after_the_page_was_opened_ends_too(
+    browser: Browser, session: IssuedSession, issue: Issue, build: Build
+) -> None:
+    address = page_of("client", session.client)
+    sent = fields_of(browser.get(address))
+    later = issue(build)
+    browser.post(address, sent)
+    later.refresh_from_db()
+    assert later.revoked_at is not None
+
+
+def test_other_time_is_counted_before_anything_is_revoked(
+    browser: Browser, session: IssuedSession, now: datetime
+) -> None:
+    address = page_of("client", session.client)
+    IssuedSession.objects.update(requested_at=now - timedelta(minutes=5))
+    before = f"{now - timedelta(minutes=10):%Y-%m-%dT%H:%M:%S}"
+    asked = browser.post(address, fields_of(browser.get(address), before=before))
+    assert "Counted again for that time." in text_of(asked)
+    assert 'value="Revoke 0 sessions"' in asked.content.decode()
+    browser.post(address, fields_of(asked))
+    assert not Revocation.objects.exists()
+
+
+@pytest.mark.parametrize("before", ["2020-01-01T00:00", "2999-01-01T00:00", "x"])
+def test_time_at_which_nothing_live_was_issued_is_refused(
+    before: str, browser: Browser, session: IssuedSession
+) -> None:
+    sent = {"reason": "leaked", "before": before, "counted_before": before}
+    answer = browser.post(page_of("client", session.client), sent)
+    assert "errornote" in answer.content.decode()
+    assert not Revocation.objects.exists()
+
+
+def test_selected_sessions_are_revoked_together(
+    browser: Browser, session: IssuedSession, issue: Issue, build: Build
+) -> None:
+    rows = [session, issue(build)]
+    asked = browser.get(ask(browser, "revoke", *rows))
+    assert 'value="Revoke 2 sessions"' in asked.content.decode()
+    confirm(browser, "revoke", *rows)
+    assert IssuedSession.objects.filter(revoked_at=None).count() == 0
+
+
+# Model, action -> whether its row has ended.
+
+
+def job_token(caller: Caller, build: Build) -> JobToken:
+    now = timezone.now()
+    fields = {"client": caller.client, "api_key": caller.api_key, "now": now}
+    return start_job_token(products=[build.product], **fields)[0]
+
+
+ENDINGS: dict[str, tuple[str, Callable[[Caller, Build], Any], Callable[[Any], bool]]] = {
+    "client": ("disable", lambda c, b: c.client, lambda row: not row.is_active),
+    "api_key": ("revoke", lambda c, b: c.api_key, lambda row: row.revoked_at is not None),
+    "job_token": ("revoke", job_token, lambda row: row.ended_at is not None),
+    "build": ("mark_deleted", lambda c, b: b, lambda row: row.deleted_at is not None),
+}
+
+
+@pytest.mark.parametrize("box", ["ticked", "empty"])
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_what_ends_may_take_its_sessions_along(
+    kind: str, box: str, browser: Browser, caller: Caller, register: Any, issue: Issue
+) -> None:
+    action, row_of, has_ended = ENDINGS[kind]
+    build = register()
+    row = row_of(caller, build)
+    if kind == "job_token":
+        caller = Caller(client=caller.client, api_key=caller.api_key, job_token=row)
+        build = register(caller=caller)
+    session = issue(build, caller)
+    confirm(browser, action, row, **({"sessions": "on"} if box == "ticked" else {}))
+    row.refresh_from_db()
+    session.refresh_from_db()
+    assert has_ended(row)
+    assert (session.revoked_at is not None) is (box == "ticked")
+    entry = LogEntry.objects.filter(object_id=str(row.pk), user__username="operator").last()
+    assert entry is not None
+    assert "Reason: leaked" in entry.change_message
+
+
+def test_nothing_ends_where_its_sessions_cannot_be_revoked(
+    browser: Browser, session: IssuedSession, client_row: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_fields: Any) -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr("ltdkeeper.admin.revoke.revoke", broken)
+    with pytest.raises(RuntimeError):
+        confirm(browser, "disable", client_row, sessions="on")
+    client_row.refresh_from_db()
+    assert client_row.is_active
+
+
+@pytest.fixture
+def browser_with(db: None) -> Callable[..., Browser]:
+    def log_in(*codenames: str) -> Browser:
+        user = User.objects.create_user("+".join(codenames), is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        browser = Browser()
+        browser.force_login(user)
+        return browser
+
+    return log_in
+
+
+def test_who_may_not_revoke_is_offered_and_does_none_of_it(
+    browser_with: Callable[..., Browser], session: IssuedSession, client_row: Client
+) -> None:
+    browser = browser_with("view_client", "change_client", "view_issuedsession")
+    page = reverse("admin:credentials_client_change", args=[client_row.pk])
+    assert "/admin/revoke/" not in browser.get(page).content.decode()
+    assert browser.post(page_of("client", client_row), {"reason": "x"}).status_code == 403
+    assert (
+        'name="sessions"' not in browser.get(ask(browser, "disable", client_row)).content.decode()
+    )
+    confirm(browser, "disable", client_row, sessions="on")
+    client_row.refresh_from_db()
+    assert (client_row.is_active, Revocation.objects.exists()) == (False, False)
+
+
+def test_who_may_revoke_but_not_change_disables_nobody(
+    browser_with: Callable[..., Browser], client_row: Client
+) -> None:
+    browser = browser_with("view_client", "revoke_issuedsession")
+    address = f"{reverse('admin:end', args=['client'])}?key={client_row.pk}"
+    assert browser.post(address, {"reason": "leaked"}).status_code == 403
+    client_row.refresh_from_db()
+    assert client_row.is_active
+
+
+def test_form_without_its_token_is_refused(session: IssuedSession) -> None:
+    strict = Browser(enforce_csrf_checks=True)
+    strict.force_login(User.objects.create_superuser("root"))
+    address = page_of("session", session)
+    assert strict.post(address, {"reason": "leaked"}).status_code == 403
+    assert not Revocation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["revoke/client/x/", "revoke/client/0/", "revoke/nothing/1/", "revoke/client/", "end/store/",
+     "end/client/?key=x", "end/client/?key=%00"],
+)  # fmt: skip
+def test_what_is_not_there_is_not_found(path: str, browser: Browser, client_row: Client) -> None:
+    assert browser.get(f"/admin/{path}").status_code in {400, 404}
+
+
+def test_reason_is_one_line_and_shown_as_text(browser: Browser, session: IssuedSession) -> None:
+    address = page_of("session", session)
+    assert "errornote" in browser.post(address, {"reason": "a\u2028b"}).content.decode()
+    answer = browser.post(address, {"reason": "<b>leak</b>"}, follow=True)
+    assert "&lt;b&gt;leak" in answer.content.decode()
+
+
+def test_page_costs_the_same_for_one_session_and_for_forty(
+    browser: Browser, session: IssuedSession, issue: Issue, build: Build,
+    django_assert_max_num_queries: Callable[..., Any],
+) -> None:  # fmt: skip
+    for _ in range(40):
+        issue(build)
+    with django_assert_max_num_queries(12):
+        shown = browser.get(page_of("client", session.client))
+    assert "And 21 more." in text_of(shown)
+
+
+def test_page_of_many_rows_costs_as_much_as_of_one(
+    browser: Browser, issue: Issue, build: Build, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    address = ask(browser, "revoke", *(issue(build) for _ in range(30)))
+    with django_assert_max_num_queries(12):
+        assert "30 sessions live" in text_of(browser.get(address))
