@@ -1,7 +1,7 @@
 """From which networks a key is taken, and by which one failures are counted. Pure."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
 # What one customer is given at the least: all of it is one caller.
 IPV6_PREFIX_LENGTH = 64
@@ -57,7 +57,7 @@ def ip_hex_range(network: str) -> tuple[str, str]:
 
     Host bits are ignored. Raises ValueError for what is neither.
     """
-    found = ip_network(network, strict=False)
+    found = ip_interface(network).network
     offset = _offset(found.version)
     first, last = int(found.network_address) + offset, int(found.broadcast_address) + offset
     return f"{first:032x}", f"{last:032x}"

@@ -18,6 +18,7 @@ from builds.names import (
     is_in_root,
     is_product_slug,
     new_build_slug,
+    short_ref,
 )
 from tests.builds.name_samples import HOSTILE, build_slugs, product_slugs
 
@@ -232,3 +233,17 @@ IN_ROOT = {
 
 def test_only_the_root_and_what_lies_below_is_in_it() -> None:
     assert {key: is_in_root(key, "guide/builds/1") for key in IN_ROOT} == IN_ROOT
+
+
+SHORT = {
+    "main": "main",
+    "refs/heads/main": "main",
+    "refs/tags/v1.0": "v1.0",
+    "refs/pull/7/merge": "refs/pull/7/merge",
+    "x/refs/heads/main": "x/refs/heads/main",
+    "refs/heads/" + "a" * 300: "a" * 255,
+}
+
+
+def test_branch_and_tag_are_called_as_people_call_them() -> None:
+    assert {ref: short_ref(ref) for ref in SHORT} == SHORT

@@ -150,8 +150,8 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         [one(Kind.COMMIT, COMMIT, repository=REPOSITORY)],
     ),
     "branch at GitHub": (
-        f"https://github.com/{REPOSITORY}/tree/tickets/DM-1",
-        [one(Kind.GIT_REF, "tickets/DM-1")],
+        f"https://github.com/{REPOSITORY}/tree/tickets/FIX",
+        [one(Kind.GIT_REF, "tickets/FIX")],
     ),
     "repository's address": (
         f"https://github.com/{REPOSITORY}.git",

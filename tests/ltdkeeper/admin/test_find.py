@@ -1,6 +1,7 @@
 """The search box: straight to the only row, else what was found; never what was pasted."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import pytest
@@ -192,3 +193,19 @@ def test_address_that_was_only_refused_opens_its_refused_calls(browser: Browser)
     answer = find(browser, "203.0.113.9")
     assert answer["Location"] == "/admin/credentials/refusal/?address=203.0.113.9"
     assert browser.get(answer["Location"]).status_code == 200
+
+
+MOST_QUERIES = 12
+
+
+@pytest.mark.parametrize("text", ["a" * 40, "guide-and-some-more", "guide", "1234567"])
+def test_whatever_a_text_may_be_few_queries_are_made(
+    text: str,
+    viewer: Callable[..., Browser],
+    build: Build,
+    django_assert_max_num_queries: Callable[..., AbstractContextManager[object]],
+) -> None:
+    Build.objects.update(git_ref="guide")
+    browser = viewer("build", "product", "client", "user", "issuedsession", "jobtoken")
+    with django_assert_max_num_queries(MOST_QUERIES):
+        find(browser, text)

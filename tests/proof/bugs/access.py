@@ -126,6 +126,15 @@ REGISTERING_BUGS = bugs_in(
     ),
 )
 
+SEARCH_BUGS = bugs_in(
+    "ltdkeeper/admin/find.py",
+    "tests/ltdkeeper/admin/test_find.py",
+    row_found_that_one_may_not_view=(" if _may_view(request, site, row)]", "]"),
+    product_taken_for_the_build=(" if not _lacks_build(identifier, row)", ""),
+    pasted_text_left_in_the_request=("    request.POST = QueryDict()\n", ""),
+    pasted_text_read_from_the_address=("request.POST.get(", "request.GET.get("),
+)
+
 FINDING_BUGS = bugs_in(
     "credentials/operations/lookup.py",
     "tests/credentials/operations/test_lookup.py",
@@ -139,4 +148,4 @@ FINDING_BUGS = bugs_in(
     ),
 )
 
-ACCESS_BUGS = OWNERSHIP_BUGS | REVOKING_BUGS | REGISTERING_BUGS | FINDING_BUGS
+ACCESS_BUGS = OWNERSHIP_BUGS | REVOKING_BUGS | REGISTERING_BUGS | FINDING_BUGS | SEARCH_BUGS
