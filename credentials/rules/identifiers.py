@@ -81,7 +81,7 @@ _SECRET = re.compile(r"[0-9a-f]{64}|(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/]{40}", re
 
 # IAM: names of roles have up to 64 characters, names of sessions 2 to 64, key ids 16 to 128.
 _LEDGER_ID, _NAME = r"[0-9a-z]{26}", r"[\w+=,.@-]"
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+_UUID, _COMMIT = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"[0-9a-f]{40}"
 # Forms that say what a text is. Sessions are named by their ledger id here, on any store.
 _TELLING = {
     Kind.ACCESS_KEY_ID: r"A[SK]IA[A-Z0-9]{12,124}",
@@ -101,6 +101,14 @@ _POSSIBLE = {
     Kind.BUILD_ID: r"[0-9]{1,18}",
     Kind.REPOSITORY: r"(?!refs/)[\w.-]+(/[\w.-]+)+",
 }
+# Ids that are too long for a name of anything.
+_LONG_IDS = {
+    re.compile(form, re.ASCII): kinds
+    for form, kinds in (
+        (_UUID, (Kind.REQUEST_ID, Kind.RUN, Kind.WORKFLOW, Kind.BUILD_SLUG)),
+        (_COMMIT, (Kind.COMMIT, Kind.ACCESS_KEY_ID, Kind.REQUEST_ID, Kind.BUILD_SLUG)),
+    )
+}
 _TELLING_FORMS = {kind: re.compile(form, re.ASCII) for kind, form in _TELLING.items()}
 _POSSIBLE_FORMS = {kind: re.compile(form, re.ASCII) for kind, form in _POSSIBLE.items()}
 # git-check-ref-format(1) forbids more; what it forbids is no branch of anybody.
@@ -108,6 +116,7 @@ _GIT_REF = re.compile(rf"\w[\w./+@#-]{{0,{GIT_REF_LENGTH + 10}}}")
 # Names of workflows, products, clients and people.
 _WORDS = re.compile(r"\w[\w .,@+:/&#-]{1,63}")
 _NAMED = (Kind.WORKFLOW, Kind.PRODUCT, Kind.CLIENT, Kind.PERSON)
+_SITES = (Kind.PRODUCT, Kind.CLIENT)
 
 _ADDRESS_WITH_PORT = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3}):[0-9]{1,5}", re.ASCII)
 _IN_BUCKET = re.compile(r"s3://|arn:aws[a-z-]*:s3:::", re.ASCII)
@@ -301,16 +310,16 @@ def _possible(text: str) -> Iterator[Identifier]:
     """Everything that a word, or a name of several, may be."""
     if any(_SECRET.fullmatch(word) for word in text.split()):
         return
-    if _UUID.fullmatch(text):
-        kinds = [Kind.REQUEST_ID, Kind.RUN, Kind.WORKFLOW, Kind.BUILD_SLUG]
-        yield from _of_kinds(text, kinds)
-        return
+    for form, kinds in _LONG_IDS.items():
+        if form.fullmatch(text):
+            yield from _of_kinds(text, kinds)
+            return
     kinds = [kind for kind, form in _POSSIBLE_FORMS.items() if form.fullmatch(text)]
     yield from _of_kinds(text, [*kinds, *_slugs(text)])
     if _GIT_REF.fullmatch(text):
         yield Identifier(kind=Kind.GIT_REF, text=short_ref(text))
     if _WORDS.fullmatch(text):
-        yield from _of_kinds(text, _NAMED)
+        yield from _of_kinds(text, _SITES if text.isdecimal() else _NAMED)
 
 
 def _slugs(text: str) -> list[Kind]:

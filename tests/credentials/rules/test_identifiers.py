@@ -167,8 +167,14 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         [one(Kind.GIT_REF, "main")],
     ),
     "repository or branch": (REPOSITORY, PATH),
-    "number": ("17", [Kind.RUN, Kind.BUILD_ID, *WORD]),
-    "commit": (COMMIT, [Kind.ACCESS_KEY_ID, Kind.REQUEST_ID, Kind.COMMIT, *WORD]),
+    "number": (
+        "17",
+        [Kind.RUN, Kind.BUILD_ID, Kind.BUILD_SLUG, Kind.GIT_REF, Kind.PRODUCT, Kind.CLIENT],
+    ),
+    "commit": (
+        COMMIT,
+        [Kind.COMMIT, Kind.ACCESS_KEY_ID, Kind.REQUEST_ID, Kind.BUILD_SLUG],
+    ),
     "beginning of a commit": (COMMIT[:8], [Kind.COMMIT, *WORD]),
     "ref": (
         "refs/heads/main",
