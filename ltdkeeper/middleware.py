@@ -85,18 +85,17 @@ class GuardedRequest(WSGIRequest):
 
 def count_refusal(request: HttpRequest, response: HttpResponse, address: str) -> None:
     """Count a refused call in memory: who named which token, and for which product or build."""
-    match = request.resolver_match
+    match, sent = request.resolver_match, request.META
     names = match.kwargs if match else {}
-    refusals.add(
-        RefusedCall(
-            address=address,
-            reason=_reason(response),
-            token_name=named_token(request.META.get("HTTP_AUTHORIZATION", "")),
-            product_slug=names.get("slug") or _product_asked_for(request),
-            build_id=names.get("build_id"),
-        ),
-        now=timezone.now(),
+    header, query = sent.get("HTTP_AUTHORIZATION"), sent.get("QUERY_STRING")
+    call = RefusedCall(
+        address,
+        _reason(response),
+        named_token(header) if header else "",
+        names.get("slug") or (_product_asked_for(query) if query else ""),
+        names.get("build_id"),
     )
+    refusals.add(call, now=timezone.now())
 
 
 def _reason(response: HttpResponse) -> str:
@@ -107,9 +106,9 @@ def _reason(response: HttpResponse) -> str:
     return TOO_MANY_LOGINS if is_throttled else "forbidden"
 
 
-def _product_asked_for(request: HttpRequest) -> str:
+def _product_asked_for(query: str) -> str:
     """Of a query, without reading the rest of it, which may be anything."""
-    found = PRODUCT_ASKED_FOR.search(request.META.get("QUERY_STRING", ""))
+    found = PRODUCT_ASKED_FOR.search(query)
     return found[1] if found else ""
 
 

@@ -72,15 +72,18 @@ class RefusalCounter:
         self._counts: dict[RefusedCall, Count] = {}
 
     def add(self, call: RefusedCall, *, now: datetime, calls: int = 1) -> None:
+        """Costs a refused call some microseconds."""
         with self._lock:
             is_first = not self._counts
-            _add_up(self._counts, self._within_bounds(call), Count(calls, now))
+            if call not in self._counts:
+                call = self._within_bounds(call)
+            _add_up(self._counts, call, calls, now)
         if is_first:
             _write_soon(self.write)
 
     def _within_bounds(self, call: RefusedCall) -> RefusedCall:
         """Where there are too many, only the address of a call is kept, then not even that."""
-        if call in self._counts or len(self._counts) < MOST_IN_MEMORY:
+        if len(self._counts) < MOST_IN_MEMORY:
             return call
         shorter = RefusedCall(call.address, call.reason)
         if shorter in self._counts or len(self._counts) < 2 * MOST_IN_MEMORY:
@@ -118,9 +121,9 @@ atexit.register(refusals.write_last)
 Key = TypeVar("Key")
 
 
-def _add_up(counts: dict[Key, Count], key: Key, count: Count) -> None:
-    before = counts.get(key, Count(0, count.last_at))
-    counts[key] = Count(before.calls + count.calls, max(before.last_at, count.last_at))
+def _add_up(counts: dict[Key, Count], key: Key, calls: int, at: datetime) -> None:
+    before = counts.get(key)
+    counts[key] = Count(before[0] + calls, max(before[1], at)) if before else Count(calls, at)
 
 
 class Row(NamedTuple):
@@ -146,7 +149,7 @@ def write_refusals(counts: Mapping[RefusedCall, Count], *, now: datetime) -> Non
             token_name=call.token_name if call.token_name in clients else "",
             product_slug=slugs.get(call.build_id or call.product_slug, ""),
         )
-        _add_up(rows, row, count)
+        _add_up(rows, row, *count)
     with transaction.atomic():
         for row, count in sorted(_within_room(rows).items()):
             _upsert(row, count, clients.get(row.token_name))
@@ -196,7 +199,7 @@ def _within_room(rows: dict[Row, Count]) -> dict[Row, Count]:
             is_known = row[1:] in known
             fits = is_known or room > 0
             room -= not is_known
-            _add_up(within, row if fits else Row(hour, OTHER, row.reason), count)
+            _add_up(within, row if fits else Row(hour, OTHER, row.reason), *count)
     return within
 
 

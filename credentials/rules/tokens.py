@@ -66,6 +66,12 @@ def parse_token(raw_token: str) -> PresentedToken | None:
     )
 
 
+def public_name(raw_token: str) -> str:
+    """What the ledger calls a well-formed token, such as `ltdk_y8jw59d6g3it`; else nothing."""
+    match = _TOKEN.match(raw_token)
+    return f"{match[1]}_{match[2]}" if match else ""
+
+
 def digest(secret: Secret) -> str:
     """SHA-256 of a secret, in hexadecimal: what is stored."""
     return hashlib.sha256(secret.reveal().encode("ascii")).hexdigest()

@@ -21,7 +21,7 @@ from credentials.access.callers import Caller, authenticate
 from credentials.access.throttling import Throttle, count_failure
 from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.rules.secret import Secret
-from credentials.rules.tokens import parse_token
+from credentials.rules.tokens import public_name
 from ltdkeeper.api.origins import caller_address
 
 REALM = 'Basic realm="ltdkeeper"'
@@ -75,10 +75,9 @@ def named_token(header: str) -> str:
     Nobody has verified that the caller has its secret, nor that it exists.
     """
     try:
-        presented = parse_token(_read(header)[1])
+        return public_name(_read(header)[1])
     except AuthenticationFailed:
         return ""
-    return f"{presented.kind}_{presented.public_id}" if presented else ""
 
 
 def _caller_of(header: str, address: str, now: datetime) -> Caller:

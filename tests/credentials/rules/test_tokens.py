@@ -20,6 +20,7 @@ from credentials.rules.tokens import (
     matches,
     new_token,
     parse_token,
+    public_name,
 )
 
 # What the module documents for secret scanners.
@@ -146,3 +147,10 @@ def test_digests_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) 
 def test_token_does_not_show_its_secret() -> None:
     for value in (parsed(GOOD), NewToken(public_id="a", digest="b", text=Secret(GOOD))):
         assert GOOD[-64:] not in f"{value!r} {value}"
+
+
+@pytest.mark.parametrize("kind", TokenKind)
+def test_public_name_of_a_token_is_all_but_its_secret(kind: TokenKind) -> None:
+    token = new_token(kind)
+    assert public_name(token.text.reveal()) == f"{kind.value}_{token.public_id}"
+    assert public_name(token.text.reveal()[:-1]) == ""
