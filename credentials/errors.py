@@ -140,6 +140,16 @@ class ReasonMissing(DomainError):
     message = "Say why, in a sentence: whoever looks at this later has to know."
 
 
+class RevocationsFull(DomainError):
+    status = 503
+    code = "revocations_full"
+    message = (
+        "The build's sessions cannot be revoked now: as many as the store has room for are revoked "
+        "already. The build is not finished; finish it again later."
+    )
+    retry_after = 60
+
+
 class StoreNeedsTime(DomainError):
     status = 400
     code = "store_needs_time"

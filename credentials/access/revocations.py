@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Max, Min, Q
 
-from builds.models import Store
+from builds.models import Build, Store
+from credentials.errors import RevocationsFull
 from credentials.models import Delivery, IssuedSession, Revocation
 from credentials.models.sessions import IssuedSessionQuerySet
 from credentials.rules.account_documents import upload_policy
@@ -47,6 +48,34 @@ def record_revocation(
         revocation.ends_at = revocation.sessions.aggregate(end=Max("expires_at"))["end"]
     revocation.save(update_fields=["session_count", "ends_at"])
     return revocation
+
+
+ON_FINISH = "LTD_REVOKE_ON_FINISH"
+
+
+def revoke_finished_build(*, build: Build, now: datetime) -> None:
+    """Record that the live sessions of a build that was just finished are revoked.
+
+    Runs inside the transaction that finishes it, under the build's lock: nothing is issued after
+    it. Raises RevocationsFull, so that the build is not finished with sessions that live on.
+    """
+    store = build.product.store
+    decision = Revocation(
+        kind=Revocation.Kind.BUILD,
+        target_name=build.root,
+        store=store,
+        reason="The build was finished.",
+        requested_by=ON_FINISH,
+        requested_at=now,
+        may_go_on=True,
+    )
+    sessions = IssuedSession.objects.for_build(build).writing().active(now)
+    made = record_revocation(
+        sessions=sessions.filter(signed_by_identity=False), revocation=decision
+    )
+    document = recorded_document(store=store, now=now)
+    if made and not document.fits(other_characters(store)):
+        raise RevocationsFull
 
 
 def recorded_document(

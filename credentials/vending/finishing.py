@@ -17,11 +17,14 @@ from typing import Any
 
 import structlog
 from botocore.exceptions import ClientError
+from django.conf import settings
+from django.db import transaction
 
 from builds.errors import BuildClosed
 from builds.models import Build
 from builds.services import Survey, finish_build
 from credentials.access.callers import Caller, Origin
+from credentials.access.revocations import revoke_finished_build
 from credentials.access.rights import closable_build
 from credentials.errors import (
     ListingOutsideBuild,
@@ -60,9 +63,9 @@ def finish_owned_build(
 ) -> Build:
     """Close the caller's build as complete; finishing it again gives the same answer.
 
-    Raises as `closable_build` does, BuildClosed, EmptyBuild. A build with objects for which no
-    session that can write was ever issued is marked: other credentials wrote them, most likely
-    static keys in the uploader's environment, which win silently over ours.
+    Raises as `closable_build` does, BuildClosed, EmptyBuild, RevocationsFull. A build with objects
+    for which no session that can write was ever issued is marked: other credentials wrote them,
+    most likely static keys in the uploader's environment, which win silently over ours.
     """
     build = closable_build(caller=caller, build_id=build_id)
     if build.state(now) is Build.State.FINISHED:
@@ -76,13 +79,17 @@ def finish_owned_build(
             return build
         raise
     written = IssuedSession.objects.for_build(build).issued().writing().exists()
-    return finish_build(
-        build_id=build_id,
-        survey=survey,
-        empty_allowed=empty_allowed,
-        written_without_session=survey.has_objects is True and not written,
-        now=now,
-    )
+    with transaction.atomic():
+        finished = finish_build(
+            build_id=build_id,
+            survey=survey,
+            empty_allowed=empty_allowed,
+            written_without_session=survey.has_objects is True and not written,
+            now=now,
+        )
+        if settings.LTD_REVOKE_ON_FINISH:
+            revoke_finished_build(build=finished, now=now)
+    return finished
 
 
 def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:

@@ -9,9 +9,11 @@ from django.utils import timezone
 from builds.errors import BuildClosed
 from builds.models import Build
 from builds.services import Survey
+from credentials.access import revocations
 from credentials.access.callers import Caller, Origin
-from credentials.errors import SessionWithheld
-from credentials.models import Delivery
+from credentials.errors import RevocationsFull, SessionWithheld
+from credentials.models import Delivery, IssuedSession, Revocation
+from credentials.rules.revocation import MOST_CHARACTERS
 from credentials.vending import finishing
 from credentials.vending.finishing import finish_owned_build
 from credentials.vending.issuing import issue_session
@@ -118,3 +120,53 @@ def test_look_that_is_refused_for_another_reason_is_told(
     with pytest.raises(refusal):
         finish()
     assert Build.objects.get().finished_at is None
+
+
+@pytest.fixture
+def session(caller: Caller, build: Build, sts: FakeSts, settings: Any) -> IssuedSession:
+    """A live session of a build whose finish is to revoke it."""
+    settings.LTD_REVOKE_ON_FINISH = True
+    return issue_session(
+        caller=caller,
+        build_id=build.pk,
+        delivery=Delivery.JSON,
+        origin=Origin(),
+        now=timezone.now(),
+    ).row
+
+
+def test_finish_revokes_the_sessions_where_that_is_set(
+    finish: Finish, session: IssuedSession
+) -> None:
+    build = finish()
+    session.refresh_from_db()
+    decision = session.revocation
+    assert decision
+    assert (decision.kind, decision.target_name) == ("build", build.root)
+    assert (decision.requested_by, decision.may_go_on) == ("LTD_REVOKE_ON_FINISH", True)
+
+
+def test_finish_revokes_nothing_unless_that_is_set(
+    finish: Finish, session: IssuedSession, settings: Any
+) -> None:
+    settings.LTD_REVOKE_ON_FINISH = False
+    finish()
+    assert not Revocation.objects.exists()
+
+
+def test_build_without_live_sessions_makes_no_decision(
+    finish: Finish, session: IssuedSession
+) -> None:
+    IssuedSession.objects.update(expires_at=timezone.now())
+    finish()
+    assert not Revocation.objects.exists()
+
+
+def test_build_whose_sessions_have_no_room_is_not_finished(
+    finish: Finish, session: IssuedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocations, "other_characters", lambda _: MOST_CHARACTERS - 150)
+    with pytest.raises(RevocationsFull):
+        finish()
+    session.refresh_from_db()
+    assert (session.existing_build.finished_at, session.revoked_at) == (None, None)
