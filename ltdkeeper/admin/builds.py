@@ -15,10 +15,11 @@ from ltdkeeper.admin.build_page import BuildPage
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
 from ltdkeeper.admin.records import BigListAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
+from ltdkeeper.admin.see_also import ProductSeeAlso, StoreSeeAlso
 
 
 @admin.register(Store)
-class StoreAdmin(RevocableAdmin):
+class StoreAdmin(StoreSeeAlso, RevocableAdmin):
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
 
     is_exported = True
@@ -55,7 +56,7 @@ class StoreAdmin(RevocableAdmin):
 
 
 @admin.register(Product)
-class ProductAdmin(RevocableAdmin):
+class ProductAdmin(ProductSeeAlso, RevocableAdmin):
     """Documentation sites. Slug and store are frozen once there is a build."""
 
     is_exported = True
@@ -74,7 +75,8 @@ class ProductAdmin(RevocableAdmin):
         """*Access* is changed by actions, so that no page that was open before gives it back."""
         if obj is None:
             return ()
-        return ("slug", "store", "access") if obj.builds.exists() else ("access",)
+        frozen = ("slug", "store", "access") if obj.builds.exists() else ("access",)
+        return (*frozen, *super().get_readonly_fields(request, obj))
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.surrogate_key = obj.surrogate_key or new_surrogate_key()

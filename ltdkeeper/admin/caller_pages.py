@@ -22,6 +22,7 @@ from credentials.models import (
 )
 from ltdkeeper.admin.attention import LONGEST_SESSION
 from ltdkeeper.admin.links import (
+    ACTIVE,
     NEWEST,
     NOTHING,
     link,
@@ -31,7 +32,7 @@ from ltdkeeper.admin.links import (
     newest,
     table,
 )
-from ltdkeeper.admin.pages import ACTIVE, Page
+from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.refusals import refused_calls_of
 from ltdkeeper.admin.tokens import ci_job
 

@@ -21,7 +21,7 @@ from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
 from ltdkeeper.admin.filters import ByPublisher, JobTokenClient, JobTokenState
-from ltdkeeper.admin.pages import ACTIVE, in_words
+from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
 

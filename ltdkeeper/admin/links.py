@@ -1,10 +1,12 @@
-"""How pages of the admin refer to one another, and what they are made of: links, tables, times."""
+"""How pages of the admin refer to one another, and what they are made of: links, tables, times,
+words."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.db.models import Model
 from django.urls import reverse
 from django.utils.formats import localize
@@ -77,3 +79,17 @@ def newest(
 def folded(summary: str, text: str) -> SafeString:
     """Text that is read when it is wanted, as it is."""
     return format_html("<details><summary>{}</summary><pre>{}</pre></details>", summary, text)
+
+
+def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any], str]:
+    """A boolean as a column or line that says what it means."""
+
+    @admin.display(description=name or field.replace("_", " "), ordering=field)
+    def words(row: Any) -> str:
+        return yes if getattr(row, field) else no
+
+    words.__name__ = f"{field}_in_words"  # Django shows the help of a field of that name
+    return words
+
+
+ACTIVE = in_words("is_active", yes="active", no="disabled", name="state")

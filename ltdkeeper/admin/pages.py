@@ -1,9 +1,8 @@
 """Pages of single rows, laid out by the questions that people open them with."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.forms import Media
 from django.http import HttpRequest
@@ -62,17 +61,3 @@ def is_page(request: HttpRequest) -> bool:
     """Whether one row is asked for, and not a list."""
     match = request.resolver_match
     return match is not None and "object_id" in match.kwargs
-
-
-def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any], str]:
-    """A boolean as a column or line that says what it means."""
-
-    @admin.display(description=name or field.replace("_", " "), ordering=field)
-    def words(row: Any) -> str:
-        return yes if getattr(row, field) else no
-
-    words.__name__ = f"{field}_in_words"  # Django shows the help of a field of that name
-    return words
-
-
-ACTIVE = in_words("is_active", yes="active", no="disabled", name="state")

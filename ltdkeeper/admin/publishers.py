@@ -16,7 +16,9 @@ from credentials.access.identity_tokens import keys_at
 from credentials.errors import JwksUnavailable
 from credentials.models import OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB, GITLAB, IssuerKind, KindClaims, claims_of
+from ltdkeeper.admin.links import ACTIVE
 from ltdkeeper.admin.records import EditForm, SwitchedAdmin
+from ltdkeeper.admin.see_also import PublisherSeeAlso
 
 # The fields that a rule has in the admin, by kind of issuer, and how they are conditions.
 
@@ -226,7 +228,7 @@ class OidcIssuerAdmin(SwitchedAdmin):
     """CI providers. What rules rest on is frozen while there are rules."""
 
     is_exported = True
-    list_display = ("issuer", "is_active", "kind", "jwks_url", "created_at")
+    list_display = ("issuer", ACTIVE, "kind", "jwks_url", "created_at")
     list_filter = ("is_active", "kind")
     search_fields = ("issuer",)
     fields = ("kind", "issuer", "jwks_url", "identifying_claims", "is_active")
@@ -261,14 +263,14 @@ class OidcIssuerAdmin(SwitchedAdmin):
 
 
 @admin.register(TrustedPublisher)
-class TrustedPublisherAdmin(SwitchedAdmin):
+class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
     """Rules. They are disabled, not deleted: tokens on record refer to them."""
 
     is_exported = True
     list_display = (
         "name",
-        "is_active",
-        "has_no_warning",
+        ACTIVE,
+        "warning_count",
         "client",
         "identified_by",
         "issuer",
@@ -278,9 +280,9 @@ class TrustedPublisherAdmin(SwitchedAdmin):
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client", "products")
 
-    @admin.display(description="no warnings", boolean=True)
-    def has_no_warning(self, rule: TrustedPublisher) -> bool:
-        return not rule.warnings
+    @admin.display(description="warnings")
+    def warning_count(self, rule: TrustedPublisher) -> str:
+        return str(len(rule.warnings)) if rule.warnings else "none"
 
     @admin.display(description="warnings")
     def warned(self, rule: TrustedPublisher) -> str:
@@ -300,9 +302,11 @@ class TrustedPublisherAdmin(SwitchedAdmin):
         issuer = self._issuer(request, obj)
         claims = tuple(fields_of(IssuerKind(issuer.kind), issuer.identifying_claims, {}))
         shown = ("warned", "created_at") if obj else ()
+        state = (ACTIVE,) if obj else ("is_active",)
         return (
-            (None, {"fields": ("name", "issuer", "client", "products", "is_active", *shown)}),
+            (None, {"fields": ("name", "issuer", "client", "products", *state, *shown)}),
             ("Whom it lets in: all of these must hold", {"fields": claims}),
+            *self.see_also_section(request, obj),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrustedPublisher | None = None) -> Any:

@@ -28,6 +28,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from ltdkeeper.admin.exports import FORMATS, export
+from ltdkeeper.admin.links import ACTIVE
 from ltdkeeper.admin.lists import KeysetChangeList, LookupChangeList, is_key
 
 # A filter compares in one of these ways, with at most so many values.
@@ -190,7 +191,12 @@ class SwitchedAdmin(KeeperAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))
-        return (*fields, "is_active") if obj else fields
+        return (*fields, "is_active", ACTIVE) if obj else fields
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Of a row that exists, the state is a word."""
+        fields = super().get_fields(request, obj)
+        return [ACTIVE if obj and name == "is_active" else name for name in fields]
 
     @admin.action(description="Disable selected %(verbose_name_plural)s", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:

@@ -133,6 +133,8 @@ LINKS = {
     "build": {"session", "client", "job token", "publisher", "product", "store"},
     "client": {"session", "build", "job token", "publisher"},
     "job token": {"session", "build", "client", "publisher", "product"},
+    "publisher": {"client", "job token"},
+    "product": {"build", "client", "store"},
 }
 
 
