@@ -11,9 +11,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from credentials.models import IssuedSession
 from credentials.models.runs import IsolationRun
-from ltdkeeper.admin.filters import (
-    ByClient,
-    ByStore,
+from ltdkeeper.admin.filters import ByClient, ByStore
+from ltdkeeper.admin.pages import is_page
+from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
+from ltdkeeper.admin.revoke import RevocableAdmin
+from ltdkeeper.admin.session_filters import (
     SessionBuild,
     SessionDelivery,
     SessionProduct,
@@ -21,9 +23,6 @@ from ltdkeeper.admin.filters import (
     SessionTime,
     SessionToken,
 )
-from ltdkeeper.admin.pages import is_page
-from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
-from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.session_page import SessionPage
 
 

@@ -17,8 +17,8 @@ from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
 from credentials.models import IssuedSession
 from ltdkeeper.admin import lists
-from ltdkeeper.admin.filters import following
 from ltdkeeper.admin.lists import Place, read_page
+from ltdkeeper.admin.session_filters import following
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
 
 pytestmark = pytest.mark.django_db
