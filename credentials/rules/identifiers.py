@@ -314,8 +314,8 @@ def _possible(text: str) -> Iterator[Identifier]:
         if form.fullmatch(text):
             yield from _of_kinds(text, kinds)
             return
-    kinds = [kind for kind, form in _POSSIBLE_FORMS.items() if form.fullmatch(text)]
-    yield from _of_kinds(text, [*kinds, *_slugs(text)])
+    possible = [kind for kind, form in _POSSIBLE_FORMS.items() if form.fullmatch(text)]
+    yield from _of_kinds(text, [*possible, *_slugs(text)])
     if _GIT_REF.fullmatch(text):
         yield Identifier(kind=Kind.GIT_REF, text=short_ref(text))
     if _WORDS.fullmatch(text):
