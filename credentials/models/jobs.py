@@ -6,6 +6,7 @@ from django.db import models
 
 from credentials.models.tokens import JobToken
 from credentials.rules.ci_jobs import FACT_LENGTH
+from credentials.rules.ci_runs import run_address
 
 
 class CiJob(models.Model):
@@ -40,3 +41,18 @@ class CiJob(models.Model):
     def __str__(self) -> str:
         run = self.run_id or self.run_number or self.job_id
         return " ".join(word for word in (self.repository, self.workflow, run) if word)
+
+    @property
+    def address(self) -> str:
+        """The https address of its run at the provider; empty where that is not known."""
+        publisher = self.job_token.publisher
+        if publisher is None:
+            return ""
+        return run_address(
+            kind=publisher.kind,
+            issuer=publisher.issuer.issuer,
+            repository=self.repository,
+            workflow=self.workflow,
+            run_id=self.run_id,
+            run_number=self.run_number,
+        )

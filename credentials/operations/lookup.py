@@ -28,6 +28,7 @@ from credentials.rules.tokens import TokenKind
 # Of each kind the newest so many are given.
 LIMIT = 20
 COMMIT_LENGTH = 40
+OF_JOB_TOKEN = ("client", "api_key", "publisher__issuer")
 
 Token = ApiKey | AccessToken | JobToken
 Row = IssuedSession | Build | Product | Client | User | Token | Refusal
@@ -122,14 +123,18 @@ def _by_root(identifier: Identifier) -> list[Row]:
 
 
 def _builds(**conditions: Any) -> list[Row]:
-    owned = Build.objects.select_related("registration__client", "registration__job_token__ci_job")
+    owned = Build.objects.select_related(
+        "registration__client",
+        "registration__job_token__ci_job",
+        "registration__job_token__publisher__issuer",
+    )
     return list(owned.filter(**conditions)[:LIMIT])
 
 
 def _jobs(identifier: Identifier, condition: Q) -> list[Row]:
     if identifier.repository:
         condition &= Q(repository=identifier.repository)
-    jobs = CiJob.objects.select_related("job_token__client", "job_token__api_key")
+    jobs = CiJob.objects.select_related(*(f"job_token__{name}" for name in OF_JOB_TOKEN))
     return [job.job_token for job in jobs.filter(condition)[:LIMIT]]
 
 
@@ -149,7 +154,7 @@ def _by_commit(identifier: Identifier) -> list[Row]:
 TOKENS: dict[str, QuerySet[Any]] = {
     TokenKind.API_KEY: ApiKey.objects.select_related("client"),
     TokenKind.ACCESS_TOKEN: AccessToken.objects.select_related("api_key__client"),
-    TokenKind.JOB_TOKEN: JobToken.objects.select_related("client", "api_key", "ci_job"),
+    TokenKind.JOB_TOKEN: JobToken.objects.select_related(*OF_JOB_TOKEN, "ci_job"),
 }
 
 

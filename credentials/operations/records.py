@@ -31,7 +31,11 @@ class Record:
     client: str = ""
     token: str = ""
     job: str = ""
+    repository: str = ""
+    workflow: str = ""
+    run: str = ""
     commit: str = ""
+    ref: str = ""
     caller: str = ""
 
     def members(self) -> dict[str, Any]:
@@ -49,7 +53,7 @@ def describe(rows: Iterable[Row], now: datetime) -> list[Record]:
 def _jobs_of_sessions(sessions: Iterable[IssuedSession]) -> dict[str, JobToken]:
     names = (session.token_name.rpartition("/")[2] for session in sessions)
     public_ids = {name.partition("_")[2] for name in names if name.startswith(TokenKind.JOB_TOKEN)}
-    tokens = JobToken.objects.select_related("ci_job")
+    tokens = JobToken.objects.select_related("ci_job", "publisher__issuer")
     found = tokens.in_bulk(public_ids, field_name="public_id") if public_ids else {}
     return {token.token_name: token for token in found.values()}
 
@@ -83,8 +87,20 @@ def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Rec
 
 
 def _job(token: JobToken | None) -> dict[str, str]:
-    facts = getattr(token, "ci_job", None)  # job tokens of API keys have none
-    return {"job": token.identity if token else "", "commit": facts.commit if facts else ""}
+    """What is known of the job that held a token; of API keys' job tokens their identity alone."""
+    if token is None:
+        return {}
+    job = getattr(token, "ci_job", None)
+    if job is None:
+        return {"job": token.identity}
+    return {
+        "job": token.identity,
+        "repository": job.repository,
+        "workflow": job.workflow,
+        "run": job.address or job.run_id or job.run_number,
+        "commit": job.commit,
+        "ref": job.ref,
+    }
 
 
 def _build(build: Build, now: datetime) -> Record:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from django.utils.html import format_html
 
 from credentials.models import ApiKey, JobToken
-from credentials.rules.ci_runs import run_address
 from credentials.rules.tokens import TokenKind
 from ltdkeeper.admin.links import NOTHING, lines, link
 
@@ -63,14 +62,6 @@ def _facts(token: JobToken) -> Iterator[str]:
         "branch or tag": job.ref,
     }
     yield from (f"{name} {text}" for name, text in facts.items() if text)
-    address = run_address(
-        kind=token.publisher.kind,
-        issuer=token.publisher.issuer.issuer,
-        repository=job.repository,
-        workflow=job.workflow,
-        run_id=job.run_id,
-        run_number=job.run_number,
-    )
-    if address:
+    if address := job.address:
         yield format_html('<a href="{}" rel="noreferrer">The run at its provider</a>', address)
     yield f"as the provider described it: {token.identity}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -21,11 +22,14 @@ from credentials.models import (
     Client,
     IssuedSession,
     JobToken,
+    OidcIssuer,
     Refusal,
+    TrustedPublisher,
 )
 from credentials.operations.lookup import LIMIT, LOOK_UPS, Row, look_up, sessions_of
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Kind, recognise
+from credentials.rules.publishers import IssuerKind
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row
 
 IDENTITY = "repo:org/guide:ref:refs/heads/main"
@@ -147,6 +151,7 @@ def test_token_is_found_with_its_job_and_its_sessions(
     token, session = found(BY_TOKEN[case](scene), now)
     assert (token.what, token.name, token.status) == ("token", scene.job.token_name, "valid")
     assert (token.client, token.job, token.commit) == ("ci", IDENTITY, COMMIT)
+    assert (token.repository, token.run) == (CI_JOB["repository"], CI_JOB["run_id"])
     assert session.name == scene.session.session_name
 
 
@@ -184,6 +189,26 @@ def test_address_that_was_refused_is_found(
     assert rows_of(text) == [newest]
     [record] = found(text, now)
     assert (record.what, record.name) == ("refused calls", f"from {network}")
+
+
+def test_run_of_a_publisher_s_job_has_its_address(scene: Scene, now: datetime) -> None:
+    issuer = OidcIssuer(kind=IssuerKind.GITHUB)
+    issuer.full_clean()
+    issuer.save()
+    publisher = TrustedPublisher.objects.create(
+        name="docs", client=scene.job.client, issuer=issuer, conditions={"repository_id": ["74"]}
+    )
+    JobToken.objects.update(api_key=None, publisher=publisher)
+    address = "https://github.com/octo-org/octo-repo/actions/runs/22259804324"
+    assert [record.run for record in found(address, now)] == [address]
+
+
+def test_describing_rows_asks_nothing(
+    scene: Scene, now: datetime, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    rows = [*rows_of(scene.build.root), *rows_of(COMMIT), *rows_of("ci")]
+    with django_assert_num_queries(0):
+        assert [record.commit for record in describe(rows, now)] == [COMMIT, COMMIT, ""]
 
 
 def test_client_has_its_sessions(scene: Scene, now: datetime) -> None:
