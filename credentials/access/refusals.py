@@ -6,10 +6,10 @@ stays in memory until then: only tokens and products that exist are written. A f
 bounded number of rows: beyond it, calls are counted under the address `other`.
 """
 
-import atexit
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from multiprocessing.util import Finalize
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -116,7 +116,8 @@ class RefusalCounter:
 
 
 refusals = RefusalCounter()
-atexit.register(refusals.write_last)
+# As `atexit`, which a process that a server forked does not run in every version of Python.
+Finalize(None, refusals.write_last, exitpriority=10)
 
 Key = TypeVar("Key")
 

@@ -1,5 +1,8 @@
 """Refused calls are counted in bounded rows, which hold nothing that a caller chose."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -173,3 +176,30 @@ def test_first_refusal_alone_starts_a_batch(
     write(counter, CALL, CALL)
     write(counter, CALL)
     assert started == [counter.write, counter.write]
+
+
+# As a server's worker: forked, then loading the service, then ending by itself.
+WORKER = """
+import multiprocessing
+
+def work():
+    import django
+    django.setup()
+    from django.utils import timezone
+    from credentials.access import refusals
+    refusals.write_refusals = lambda counts, now: print("written", len(counts), flush=True)
+    refusals.refusals.add(refusals.RefusedCall("192.0.2.7", "x"), now=timezone.now())
+
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+"""
+
+
+@pytest.mark.slow
+def test_worker_that_ends_writes_what_is_left() -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "written 1\n"
