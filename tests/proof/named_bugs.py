@@ -14,13 +14,14 @@ from tests.proof.bugs.identity_tokens import IDENTITY_TOKEN_BUGS
 from tests.proof.bugs.issuing import ISSUING_BUGS
 from tests.proof.bugs.names import NAME_BUGS
 from tests.proof.bugs.policies import POLICY_BUGS
+from tests.proof.bugs.revocations import REVOCATION_BUGS
 from tests.proof.bugs.secrets import SECRET_BUGS
 from tests.proof.bugs.staff import STAFF_BUGS
 from tests.proof.bugs.times import TIME_BUGS
 
 FAMILIES = (
     POLICY_BUGS, NAME_BUGS, IDENTITY_BUGS, ISSUING_BUGS, ACCESS_BUGS, SECRET_BUGS, TIME_BUGS,
-    HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS,
+    HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS, REVOCATION_BUGS,
 )  # fmt: skip
 NAMED_BUGS: Mapping[str, Bug] = MappingProxyType(
     {name: bug for family in FAMILIES for name, bug in family.items()}
@@ -114,7 +115,6 @@ THREATS = {
         "one slug registered twice",
         "free slug looked for instead of decided by the index",
     ),
-    # A store's sessions cannot be revoked here yet; keys and the tokens they give can be ended.
     "revoke that does nothing (Vault)": (
         "revoking does nothing",
         "revoked key is usable",
@@ -124,6 +124,10 @@ THREATS = {
         "access token outlives its revoked key",
         "recheck dropped",
         "withheld credentials handed out",
+        "revoked session served from memory",
+        "session under way survives revoking",
+        "revoking believed without a look",
+        "refusal of everybody taken for revoking",
     ),
     "expiry missing from the answer (Read the Docs)": (
         "expiry missing from the answer",

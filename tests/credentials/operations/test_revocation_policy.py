@@ -301,3 +301,13 @@ def test_it_waits_for_a_store_to_obey(
     write(wait=timedelta(minutes=1))
     decision.refresh_from_db()
     assert decision.state == "verified"
+
+
+def test_sessions_that_try_may_list_and_nothing_else(
+    write: Callable[..., Written], victim: IssuedSession
+) -> None:
+    decide(victim)
+    write()
+    for row in IssuedSession.objects.filter(delivery="verify"):
+        [statement] = json.loads(row.policy)["Statement"]
+        assert statement["Action"] == "s3:ListBucket"

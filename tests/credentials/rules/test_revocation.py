@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from credentials.rules.account_documents import upload_policy
 from credentials.rules.revocation import (
-    LONGEST_NAMED_SLUG,
     MOST_CHARACTERS,
     RevocationDocument,
     RevokedSession,
@@ -105,10 +104,16 @@ def test_products_without_a_time_in_common_do_not() -> None:
     assert len(json.loads(made.text)["Statement"]) == 2
 
 
-@pytest.mark.parametrize("length", [LONGEST_NAMED_SLUG, LONGEST_NAMED_SLUG + 1])
-def test_slug_that_a_name_does_not_hold_whole_is_not_put_together(length: int) -> None:
+@pytest.mark.parametrize(("length", "entries"), [(36, 1), (37, 50)])
+def test_slug_that_may_be_cut_off_in_names_is_not_put_together(length: int, entries: int) -> None:
+    """A name has room for 37: a longer slug that begins alike ends there as well."""
     made = document(*(session(number, "g" * length) for number in range(50)))
-    assert made.entries == (1 if length == LONGEST_NAMED_SLUG else 50)
+    assert made.entries == entries
+
+
+def test_product_whose_slug_ends_alike_is_left() -> None:
+    made = document(*(session(number) for number in range(50)))
+    assert not is_refused(made.text, name_of("z" * 26, "a-guide"), NOW - 2 * HOUR)
 
 
 def test_each_unproven_decision_keeps_a_session_by_name() -> None:

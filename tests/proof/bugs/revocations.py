@@ -1,0 +1,68 @@
+"""Bugs that let a revoked session live on, or stop somebody else's."""
+
+from tests.proof.bugs.bug import bugs_in
+
+RULES = "tests/credentials/rules/test_revocation.py"
+POLICY = "tests/credentials/operations/test_revocation_policy.py"
+RECORDING = "tests/credentials/operations/test_revoking.py"
+
+DOCUMENT_BUGS = bugs_in(
+    "credentials/rules/revocation.py",
+    RULES,
+    revoking_stops_every_session=('return f"*:{self.ledger_id}-*"', 'return "*"'),
+    revoking_stops_sessions_to_come=("min(bystanders.get(slug, now), now)", "now"),
+    revoking_forgets_the_stores_clock=(
+        "min(bystanders.get(slug, now), now) - CLOCK_TOLERANCE",
+        "now",
+    ),
+    revoking_stops_products_that_begin_alike=(
+        '64 - ULID_LENGTH - len("-") - 1',
+        '64 - ULID_LENGTH - len("-")',
+    ),
+    revoking_stops_products_that_end_alike=("return f\"*:{'?' * ULID_LENGTH}-", 'return f"*-'),
+    session_near_the_cut_off_lives_on=("_surely_issued(each) > _whole_second(cut_off)", "False"),
+    nobody_left_makes_no_policy=("or [NOBODY]", "or ['*']"),
+    limit_of_the_policy_ignored=(
+        "return len(self.text) + other_characters <=",
+        "return len(self.text) <=",
+    ),
+)
+RECORD_BUGS = bugs_in(
+    "credentials/operations/revoking.py",
+    RECORDING,
+    revoking_leaves_what_asked=("        if not may_go_on:\n", "        if False:\n"),
+    revoking_ends_what_may_go_on=("        if not may_go_on:\n", "        if True:\n"),
+    session_under_way_survives_revoking=(
+        "        under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)\n",
+        "",
+    ),
+) | bugs_in(
+    "credentials/vending/serving.py",
+    "tests/credentials/vending/test_serving.py",
+    revoked_session_served_from_memory=('    " AND i.revoked_at IS NULL"\n', ""),
+)
+WRITE_BUGS = bugs_in(
+    "credentials/operations/revocation_policy.py",
+    POLICY,
+    revoking_believed_without_a_look=("    if outcome is Outcome.REFUSED:\n", "    if True:\n"),
+    refusal_of_everybody_taken_for_revoking=(
+        "problem or _problem_of(session)",
+        "_problem_of(session)",
+    ),
+    another_name_tried=("name or row.session_name", "row.session_name"),
+    two_write_revocations_at_once=(
+        'with only_run(f"write_revocations of the store {store.name}"):',
+        "if True:",
+    ),
+    failed_write_taken_for_written=("elif step.status is Status.FAILED:", "elif False:"),
+    decision_without_room_taken_for_written=(
+        "        _fail([each for each in decisions if each not in fitting], full)\n",
+        "",
+    ),
+) | bugs_in(
+    "credentials/vending/scope.py",
+    POLICY,
+    session_that_tries_may_write=("    Delivery.VERIFY: listing_policy,\n", ""),
+)
+
+REVOCATION_BUGS = DOCUMENT_BUGS | RECORD_BUGS | WRITE_BUGS
