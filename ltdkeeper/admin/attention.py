@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, IsolationRun, IssuedSession, Refusal
+from credentials.models import ApiKey, Client, IsolationRun, IssuedSession, Refusal, Revocation
 from credentials.operations.figures import History
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
@@ -25,6 +25,8 @@ EXPIRES_SOON = timedelta(days=14)
 OLD_CHECK = timedelta(days=30)
 OLD_FIGURES = timedelta(hours=3)
 MOST_ROWS = 5
+# cron writes revocations every minute.
+CLOCK_IS_LATE = timedelta(minutes=5)
 # The longest that a session lives, and a margin.
 LONGEST_SESSION = timedelta(hours=13)
 
@@ -73,6 +75,15 @@ def keys_about_to_expire(now: datetime) -> QuerySet[Any]:
     return ApiKey.objects.usable(now).filter(expires_at__lt=now + EXPIRES_SOON)
 
 
+def failed_revocations(now: datetime) -> QuerySet[Any]:
+    return Revocation.objects.in_force(now).filter(state=Revocation.State.FAILED)
+
+
+def waiting_revocations(now: datetime) -> QuerySet[Any]:
+    waiting = Revocation.objects.in_force(now).filter(state=Revocation.State.REQUESTED)
+    return waiting.filter(requested_at__lt=now - CLOCK_IS_LATE)
+
+
 def disabled_clients_with_live_sessions(now: datetime) -> Iterator[Attention]:
     recent = IssuedSession.objects.active(now).since(now - LONGEST_SESSION)
     clients = Client.objects.filter(Exists(recent.filter(client=OuterRef("pk"))), is_active=False)
@@ -91,6 +102,20 @@ def refused_addresses(now: datetime) -> Iterator[Attention]:
 
 
 CHECKS: list[Counted | Asked] = [
+    Counted(
+        model=Revocation,
+        what="Revocations that failed: the store may still accept their sessions",
+        why="The page of each says what happened and what to do.",
+        rows=failed_revocations,
+        query={"state__exact": "failed"},
+    ),
+    Counted(
+        model=Revocation,
+        what="Revocations not written for more than 5 minutes",
+        why="manage.py write_revocations should run every minute: look at cron.",
+        rows=waiting_revocations,
+        query={"state__exact": "requested"},
+    ),
     Asked(model=Refusal, ask=refused_addresses),
     Counted(
         model=IssuedSession,

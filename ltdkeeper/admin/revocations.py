@@ -1,21 +1,18 @@
 """Revocations in the admin: what was decided, by whom and why, and whether the store follows."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from credentials.models import IssuedSession, Revocation
+from credentials.models import Revocation
+from ltdkeeper.admin.links import NEWEST, lines, link
 from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import may_revoke
-
-SHOWN_SESSIONS = 20
 
 # What a state means, and what it waits for.
 REQUESTED = "waits for manage.py write_revocations, which cron should run every minute"
@@ -43,7 +40,10 @@ def describe_state(revocation: Revocation, now: datetime) -> str:
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:
-    return f"{timesince(moment, now)} ago" if moment else ""
+    if moment is None:
+        return ""
+    is_recent = now - moment < timedelta(minutes=1)
+    return "less than a minute ago" if is_recent else f"{timesince(moment, now)} ago"
 
 
 @admin.register(Revocation)
@@ -90,12 +90,6 @@ class RevocationAdmin(RecordAdmin):
         return "allowed" if revocation.may_go_on else "what asked for these has ended as well"
 
     @admin.display(description="the newest")
-    def sessions(self, revocation: Revocation) -> SafeString:
-        rows = revocation.sessions.order_by("-expires_at")[:SHOWN_SESSIONS]
-        items = format_html_join("", '<li><a href="{}">{}</a> {}</li>', map(_link, rows))
-        return format_html("<ul>{}</ul>", items)
-
-
-def _link(session: IssuedSession) -> tuple[str, str, str]:
-    address = reverse("admin:credentials_issuedsession_change", args=[session.pk])
-    return address, session.access_key_id, session.root
+    def sessions(self, revocation: Revocation) -> str:
+        rows = revocation.sessions.order_by("-expires_at")[:NEWEST]
+        return lines(format_html("{} {}", link(row, row.access_key_id), row.root) for row in rows)

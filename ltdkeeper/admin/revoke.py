@@ -145,7 +145,7 @@ class RevokeForm(forms.Form):
     def __init__(
         self, data: Any = None, *, without: Collection[str], needs_time: bool = False
     ) -> None:
-        super().__init__(data)
+        super().__init__(data, label_suffix="")
         self.fields["before"].required = needs_time
         self.fields["before"].initial = f"{timezone.now():{TIME_FORMAT}}" if needs_time else ""
         for name in without:

@@ -11,10 +11,11 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from credentials.models import IssuedSession, JobToken
+from credentials.models import IssuedSession, JobToken, Revocation
 from credentials.rules.log_searches import log_searches
 from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table
 from ltdkeeper.admin.pages import Page
+from ltdkeeper.admin.revocations import describe_state
 from ltdkeeper.admin.tokens import ci_job, linked_token, token_rows
 
 # A store's log may be a little ahead of or behind our clock.
@@ -78,12 +79,12 @@ def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
 class SessionPage(Page):
     """Reads only: it is evidence."""
 
-    page_select_related = ("build__product", "client", "store")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken}
+    page_select_related = ("build__product", "client", "store", "revocation")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "revoked_by": Revocation}
     questions = (
         ("Who", ("state_now", "client_link", "token", "job", "caller")),
         ("What it may do", ("build_link", "product_link", "store_link", "purpose", "may")),
-        ("Its life", ("life",)),
+        ("Its life", ("life", "revoked_by")),
         (
             "What the store calls it",
             (
@@ -145,6 +146,14 @@ class SessionPage(Page):
     def life(self, session: IssuedSession) -> str:
         found = events(session, timezone.now())
         return table(("When", "What"), ((moment(when), what) for when, what in found))
+
+    @admin.display(description="revocation")
+    def revoked_by(self, session: IssuedSession) -> str:
+        decision = session.revocation
+        if decision is None:
+            return "none"
+        about = f"by {decision.requested_by}: {decision.reason}"
+        return lines((link(decision), about, describe_state(decision, timezone.now())))
 
     @admin.display(description="search terms")
     def searches(self, session: IssuedSession) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from credentials.rules.revocation import POLICY_NAME
 from credentials.vending.store_clients import AccessKey
@@ -182,6 +183,45 @@ def test_expired_entry_leaves(room: Room) -> None:
     room.service.manage("write_revocations")
     assert pattern not in room.patterns
     assert job.put() == ACCEPTED  # it was not over in truth
+
+
+@pytest.fixture
+def browser(room: Room) -> Iterator[requests.Session]:
+    """An administrator who is logged in."""
+    password = {"DJANGO_SUPERUSER_PASSWORD": "correct horse battery"}
+    account = ("--username", "ada", "--email", "")
+    room.service.manage("createsuperuser", "--no-input", *account, environment=password)
+    with requests.Session() as session:
+        session.trust_env = False
+        login = f"{room.service.url}/admin/login/"
+        answer = send(
+            session, login, username="ada", password=password["DJANGO_SUPERUSER_PASSWORD"]
+        )
+        assert "Log out" in answer.text
+        yield session
+
+
+def send(browser: requests.Session, page: str, **fields: str) -> requests.Response:
+    """Open a page, fill in its form and send it."""
+    browser.get(page, timeout=300)
+    token = browser.cookies["csrftoken"]
+    data = {"csrfmiddlewaretoken": token, **fields}
+    return browser.post(page, data, headers={"Referer": page}, timeout=300)
+
+
+def test_session_that_is_revoked_in_the_admin_is_refused_once_the_clock_has_written(
+    room: Room, browser: requests.Session
+) -> None:
+    victim, neighbour = room.job(), room.job()
+    [(ledger_id,)] = room.rows(
+        "SELECT id FROM credentials_issuedsession WHERE access_key_id = ?", victim
+    )
+    page = f"{room.service.url}/admin/revoke/session/{ledger_id}/"
+    shown = send(browser, page, reason="tried").text
+    assert "waits for manage.py write_revocations" in shown
+    assert victim.put() == ACCEPTED
+    room.service.manage("write_revocations")
+    assert (victim.put(), neighbour.put()) == (REFUSED, ACCEPTED)
 
 
 def test_two_at_once_write_one_policy(room: Room) -> None:

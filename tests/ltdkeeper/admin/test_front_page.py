@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, HourlyCount, IssuedSession, Refusal
+from credentials.models import ApiKey, Client, HourlyCount, IssuedSession, Refusal, Revocation
 from credentials.operations.figures import hour_of, roll_up
 from credentials.operations.isolation.checking import request_check
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
@@ -47,6 +47,21 @@ def old_check(now: datetime, store: Store, **_rows: Any) -> None:
     store.isolation_runs.update(finished_at=now - 31 * DAY)
 
 
+def decision(now: datetime, store: Store, **fields: Any) -> None:
+    Revocation.objects.create(
+        **{
+            "kind": "client",
+            "target_name": "ci",
+            "store": store,
+            "reason": "leaked",
+            "requested_at": now - 6 * MINUTE,
+            "ends_at": now + HOUR,
+            "state": "requested",
+            **fields,
+        }
+    )
+
+
 # what -> how it comes about, a part of its sentence, a part of its address
 NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "stuck session": (
@@ -58,6 +73,16 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         disabled_client,
         "Client ci is disabled and has live sessions",
         "credentials/client/",
+    ),
+    "failed revocation": (
+        lambda now, store, **_: decision(now, store, state="failed", failed_at=now, problem="x"),
+        "Revocations that failed: the store may still accept their sessions: 1",
+        "credentials/revocation/?state__exact=failed",
+    ),
+    "clock that stands still": (
+        lambda now, store, **_: decision(now, store),
+        "Revocations not written for more than 5 minutes: 1",
+        "credentials/revocation/?state__exact=requested",
     ),
     "expired build": (
         lambda now, **_: Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE),
@@ -113,6 +138,12 @@ QUIET: dict[str, Callable[[datetime], Any]] = {
     "session stuck for a week": lambda now: requested_row(requested_at=now - 8 * DAY),
     "build that expired long ago": lambda now: Build.objects.update(
         registered_at=now - 9 * DAY, open_until=now - 8 * DAY
+    ),
+    "revocation just recorded": lambda now: decision(
+        now, Store.objects.get(), requested_at=now - 4 * MINUTE
+    ),
+    "revocation that is over": lambda now: decision(
+        now, Store.objects.get(), requested_at=now - HOUR, ends_at=now - MINUTE
     ),
     "key that expired": lambda now: ApiKey.objects.update(expires_at=now - DAY),
     "key that expires later": lambda now: ApiKey.objects.update(expires_at=now + 15 * DAY),

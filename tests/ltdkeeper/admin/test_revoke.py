@@ -93,6 +93,17 @@ def test_page_names_what_ends_and_one_button_ends_it(
     assert (decision.kind, decision.reason, decision.requested_by) == (kind, "leaked", "operator")
 
 
+def test_page_of_a_revoked_session_says_who_did_it_and_how_far_the_store_is(
+    browser: Browser, session: IssuedSession
+) -> None:
+    browser.post(page_of("session", session), {"reason": "leaked"})
+    shown = text_of(
+        browser.get(reverse("admin:credentials_issuedsession_change", args=[session.pk]))
+    )
+    assert "by operator: leaked" in shown
+    assert "waits for manage.py write_revocations" in shown
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_page_of_each_row_leads_there(kind: str, browser: Browser, session: IssuedSession) -> None:
     row = rows_of(session)[kind]
