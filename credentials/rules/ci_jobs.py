@@ -66,9 +66,9 @@ def job_facts(kind: IssuerKind, signed_claims: Mapping[str, Any]) -> dict[str, s
     """
     claims_of_fact = FACTS.get(kind) or _other_facts(signed_claims)
     found = {fact: _words(signed_claims, claims, "/") for fact, claims in claims_of_fact.items()}
-    found["ref"] = short_ref(found.get("ref", ""))
+    found["ref"] = short_ref(found["ref"])
     found["commit"] = found.get("commit", "").lower()
-    found["repository"] = found.get("repository", "").removeprefix("github.com/")
+    found["repository"] = found["repository"].removeprefix("github.com/")
     return {fact: text for fact, text in found.items() if text}
 
 

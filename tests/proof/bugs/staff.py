@@ -12,7 +12,7 @@ STAFF_BUGS = (
         "ltdkeeper/admin/builds.py",
         ACTIONS,
         anybody_requests_a_check=(
-            '"Request a check of isolation", permissions=["change"]',
+            '"Request a check of isolation", permissions=["change", "check"]',
             '"Request a check of isolation"',
         ),
         anybody_marks_builds_as_deleted=(
@@ -32,8 +32,8 @@ STAFF_BUGS = (
         "ltdkeeper/admin/clients.py",
         ACTIONS,
         anybody_ends_job_tokens=(
-            '"End selected job tokens", permissions=["change"]',
-            '"End selected job tokens"',
+            '"Revoke selected job tokens", permissions=["change"]',
+            '"Revoke selected job tokens"',
         ),
     )
     | bugs_in(
@@ -69,11 +69,11 @@ STAFF_BUGS = (
         old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
     )
     | bugs_in(
-        "ltdkeeper/admin/site.py",
+        "ltdkeeper/admin/login.py",
         "tests/ltdkeeper/test_caches.py",
         passwords_are_hashed_before_they_are_counted=(
             "        if self.seconds_to_wait:\n",
-            "        super().clean()\n        if self.seconds_to_wait:\n",
+            "        self.check_attempt()\n        if self.seconds_to_wait:\n",
         ),
     )
 )
