@@ -17,6 +17,8 @@ from django.db.models.base import ModelState
 
 Row = TypeVar("Row", bound=models.Model)
 Parameters = Sequence[Any] | Mapping[str, Any]
+# What the ORM gives to the database as it is.
+PLAIN = {str, int, bool, type(None)}
 
 
 class Columns(Generic[Row]):
@@ -91,6 +93,13 @@ def _convert(convert: Callable[..., Any], expression: Any, value: Any) -> Any:
     return convert(value, expression, connection)
 
 
+def relate(instance: models.Model, **related: models.Model | None) -> None:
+    """Set what foreign keys point to, as `select_related` does. An assignment would ask a router
+    each time whether the two may be related.
+    """
+    instance._state.fields_cache.update(related)  # noqa: SLF001 - as Django's related fields do
+
+
 def fetch(sql: str, parameters: Parameters, *parts: Columns[Any]) -> list[Any] | None:
     """The first row: an instance (or None) for each part, then what other columns it has."""
     with connection.cursor() as cursor:
@@ -133,9 +142,7 @@ def insert(instance: models.Model, *, unless_taken: bool = False) -> bool:
     the database refuses.
     """
     text, fields = _insertion(type(instance), unless_taken=unless_taken)
-    values = [
-        field.get_db_prep_save(field.pre_save(instance, add=True), connection) for field in fields
-    ]
+    values = [_prepared(field, field.pre_save(instance, add=True)) for field in fields]
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         if not _is_automatic(instance._meta.pk):
@@ -155,6 +162,13 @@ def insert_and_commit(instance: models.Model) -> None:
     """
     with transaction.atomic(durable=True) if connection.in_atomic_block else nullcontext():
         insert(instance)
+
+
+def _prepared(field: Any, value: Any) -> Any:
+    """A value as the database takes it. Text, numbers and keys already are, but for JSON."""
+    if type(value) in PLAIN and not isinstance(field, models.JSONField):
+        return value
+    return field.get_db_prep_save(value, connection)
 
 
 def _is_automatic(key: Any) -> bool:
@@ -184,9 +198,7 @@ def update(
     do both at once (`ltdkeeper/postgresql`).
     """
     text, fields = _update(type(instance), names, tuple(only_if))
-    values = [
-        field.get_db_prep_save(getattr(instance, field.attname), connection) for field in fields
-    ]
+    values = [_prepared(field, getattr(instance, field.attname)) for field in fields]
     if is_last and hasattr(connection, "commit_with_next"):
         connection.commit_with_next()
     with connection.cursor() as cursor:

@@ -8,7 +8,9 @@ from ltdkeeper.api.health import LiveView, MetricsView, ReadyView
 from ltdkeeper.api.root import ApiPage, NotFoundView, RootView
 from ltdkeeper.api.schema import OpenApiView
 
+# Patterns are tried in turn: what is asked most comes first.
 urlpatterns = [
+    path("", include("ltdkeeper.api.urls")),
     path("", RootView.as_view(), name="root"),
     path("livez", LiveView.as_view(), name="livez"),
     path("readyz", ReadyView.as_view(), name="readyz"),
@@ -17,7 +19,6 @@ urlpatterns = [
     path("docs/", ApiPage.as_view(url_name="openapi"), name="docs"),
     path("admin", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("", include("ltdkeeper.api.urls")),
     re_path("", NotFoundView.as_view()),
 ]
 

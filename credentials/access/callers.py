@@ -11,7 +11,7 @@ import structlog
 from django.db import OperationalError
 from django.db.models import Q
 
-from builds.fixed_sql import Columns, fetch
+from builds.fixed_sql import Columns, fetch, relate
 from credentials.errors import InvalidCredentials
 from credentials.models import AccessToken, ApiKey, Client, JobToken, TrustedPublisher
 from credentials.rules.networks import is_within
@@ -151,19 +151,19 @@ class Find:
 
 
 def _of_key(key: ApiKey, client: Client) -> Caller:
-    key.client = client
+    relate(key, client=client)
     return Caller(client=client, api_key=key)
 
 
 def _of_access_token(session: AccessToken, key: ApiKey, client: Client) -> Caller:
-    session.api_key = key
+    relate(session, api_key=key)
     return Caller(client=client, api_key=key, access_token=session)
 
 
 def _of_job_token(
     token: JobToken, client: Client, key: ApiKey | None, publisher: TrustedPublisher | None
 ) -> Caller:
-    token.publisher = publisher
+    relate(token, publisher=publisher)
     return Caller(client=client, api_key=key, job_token=token)
 
 

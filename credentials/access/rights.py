@@ -26,7 +26,7 @@ from django.db.models import (
 )
 
 from builds.errors import UnknownBuild, UnknownProduct
-from builds.fixed_sql import Columns, fetch, fetch_all, locking
+from builds.fixed_sql import Columns, fetch, fetch_all, locking, relate
 from builds.models import Build, Product, Store
 from builds.names import is_product_slug
 from credentials.access.callers import Caller
@@ -133,7 +133,8 @@ def right_to_build(*, caller: Caller, build_id: int) -> BuildRight:
     build, product, store, may_write, may_close, *opened_by = row
     if None in opened_by:
         raise ProductNotGranted
-    build.product, product.store = product, store
+    relate(product, store=store)
+    relate(build, product=product)
     return BuildRight(build=build, may_write=bool(may_write), may_close=bool(may_close))
 
 
@@ -216,7 +217,7 @@ def _last_look(shown: tuple[str, ...], openings: Openings, *, to_write: bool) ->
 
 def _caller(publisher: TrustedPublisher | None = None, **shown: Any) -> Caller:
     if job_token := shown.get("job_token"):
-        job_token.publisher = publisher
+        relate(job_token, publisher=publisher)
     return Caller(**shown)
 
 
@@ -251,7 +252,8 @@ def _owned_builds(
     text = f"{_owned_in(_openings(caller))} AND {state}{of_product} ORDER BY b.id DESC LIMIT 2"
     found = []
     for build, product, store in fetch_all(text, parameters, BUILD, PRODUCT, STORE):
-        build.product, product.store = product, store
+        relate(product, store=store)
+        relate(build, product=product)
         found.append(build)
     return found
 
@@ -274,11 +276,12 @@ def granted_product(*, caller: Caller, slug: str) -> Product:
     row = fetch(text, _ids(caller) | {"slug": slug}, PRODUCT, STORE)
     if row is None:
         raise UnknownProduct
-    product: Product
-    product, product.store, *opened_by = row
+    product, store, *opened_by = row
+    relate(product, store=store)
     if None in opened_by:
         raise ProductNotGranted
-    return product
+    found: Product = product
+    return found
 
 
 @cache

@@ -17,7 +17,7 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from builds.errors import BuildClosed, DomainError
-from builds.fixed_sql import insert_and_commit, update
+from builds.fixed_sql import insert_and_commit, relate, update
 from builds.models import Build, Store
 from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, Origin
 from credentials.access.quotas import check_session_quota
@@ -115,12 +115,13 @@ def plan_session(
     if delivery not in INTERNAL:
         require_isolation(store=build.product.store)
     ledger_id, product, store = new_ledger_id(), build.product, build.product.store
-    return IssuedSession(
+    client = caller.client if caller else None
+    row = IssuedSession(
         id=ledger_id,
         delivery=delivery,
-        store=store,
-        build=build,
-        client=caller.client if caller else None,
+        store_id=store.pk,
+        build_id=build.pk,
+        client_id=client.pk if client else None,
         store_name=store.name,
         product_slug=product.slug,
         build_slug=build.slug,
@@ -137,6 +138,8 @@ def plan_session(
         caller_agent=origin.agent[:AGENT_LENGTH],
         requested_at=now,
     )
+    relate(row, store=store, build=build, client=client)
+    return row
 
 
 def require_isolation(*, store: Store) -> None:

@@ -21,7 +21,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from builds.errors import BuildClosed
-from builds.fixed_sql import Columns, fetch
+from builds.fixed_sql import Columns, fetch, relate
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
 from credentials.access.quotas import check_session_quota
@@ -227,7 +227,7 @@ def _from_memory(key: SessionKey, planned: IssuedSession, now: datetime) -> Vend
     if row is None:
         session_cache.drop(key)
         return None
-    row.build = planned.build
+    relate(row, build=planned.build)
     note_serving(row, now)
     return VendedSession(row=row, assumed=assumed)
 

@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import boto3
 import botocore.session
@@ -167,7 +168,13 @@ def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
     factory.set_parser_defaults(timestamp_parser=_moment)
     session = boto3.session.Session(botocore_session=core)
     client: STSClient = store_client(endpoint, "sts", session, patience)
+    client.meta.events.register("before-call.sts.AssumeRole", _encode)
     return client
+
+
+def _encode(params: Any, **_: Any) -> None:
+    """Encode the body once: botocore would do it to sign and again to send."""
+    params["body"] = urlencode(params["body"]).encode()
 
 
 def _moment(text: Any) -> datetime:

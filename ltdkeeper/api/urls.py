@@ -13,18 +13,18 @@ from ltdkeeper.api.tokens import AudienceView, IdentityTokenView, TokenView
 BUILD = "builds/<int:build_id>"
 
 urlpatterns = [
-    path("products/", ProductsView.as_view(), name="products"),
-    path("products/<str:slug>", ProductView.as_view(), name="product"),
-    path("products/<str:slug>/builds/", BuildsView.as_view(), name="builds"),
+    path(f"{BUILD}/credentials", BuildCredentialsView.as_view(), name="build-credentials"),
+    path("credentials", OpenBuildCredentialsView.as_view(), name="credentials"),
     path(BUILD, BuildView.as_view(), name="build"),
-    path("sessions/revoke", RevokeView.as_view(), name="revoke-sessions"),
-    path("sessions/<str:ledger_id>", SessionView.as_view(), name="session"),
-    path("sessions/<str:ledger_id>/revoke", RevokeSessionView.as_view(), name="revoke-session"),
+    path("products/<str:slug>/builds/", BuildsView.as_view(), name="builds"),
+    path(f"{BUILD}/presigned-posts", PresignedPostsView.as_view(), name="presigned-posts"),
+    path(f"{BUILD}/presigned-urls", PresignedUrlsView.as_view(), name="presigned-urls"),
     path("token", TokenView.as_view(), name="token"),
     path("oidc/token", IdentityTokenView.as_view(), name="oidc-token"),
     path("oidc/audience", AudienceView.as_view(), name="oidc-audience"),
-    path("credentials", OpenBuildCredentialsView.as_view(), name="credentials"),
-    path(f"{BUILD}/credentials", BuildCredentialsView.as_view(), name="build-credentials"),
-    path(f"{BUILD}/presigned-posts", PresignedPostsView.as_view(), name="presigned-posts"),
-    path(f"{BUILD}/presigned-urls", PresignedUrlsView.as_view(), name="presigned-urls"),
+    path("sessions/revoke", RevokeView.as_view(), name="revoke-sessions"),
+    path("sessions/<str:ledger_id>", SessionView.as_view(), name="session"),
+    path("sessions/<str:ledger_id>/revoke", RevokeSessionView.as_view(), name="revoke-session"),
+    path("products/", ProductsView.as_view(), name="products"),
+    path("products/<str:slug>", ProductView.as_view(), name="product"),
 ]
