@@ -35,7 +35,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         """How to connect; nothing where the pool has done so already, which looks at none of it."""
-        pools: dict[str, Any] = base.DatabaseWrapper._connection_pools  # noqa: SLF001 - Django's
+        pools = self._connection_pools  # type: ignore[attr-defined]
         if self.alias in pools and self.settings_dict["OPTIONS"].get("pool"):
             return {}
         parameters: dict[str, Any] = super().get_connection_params()

@@ -8,7 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 
-from builds.fixed_sql import Columns, fetch, insert, insert_and_commit, update
+from builds.fixed_sql import Columns, fetch, insert, insert_and_commit, relate, update
 from builds.models import Build, Product, Store
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +107,22 @@ def test_fields_that_are_not_wanted_are_deferred(product: Product) -> None:
     found = read(product, only=["id", "slug"])
     assert found.get_deferred_fields() >= {"title", "store_id"}
     assert values(found) == values(product)
+
+
+def test_related_instance_costs_no_statement(
+    product: Product, django_assert_num_queries: Any
+) -> None:
+    found = read(product)
+    relate(found, store=product.store)
+    with django_assert_num_queries(0):
+        assert found.store is product.store  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("value", ["text", 7, True, ["main"]])
+def test_json_is_written_as_the_orm_writes_it(value: Any, unsaved: Callable[..., Build]) -> None:
+    build = unsaved(git_refs=value)
+    insert(build)
+    assert Build.objects.get().git_refs == value
 
 
 def test_nothing_is_found_where_nothing_is() -> None:
