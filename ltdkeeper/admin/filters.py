@@ -243,7 +243,7 @@ class JobTokenState(ChoiceFilter):
     """Whether a job token can still be used."""
 
     title = parameter_name = "state"
-    NAMES: ClassVar = {"alive": "alive", "expired": "expired", "ended": "ended early"}
+    NAMES: ClassVar = {"alive": "active", "expired": "expired", "ended": "revoked"}
 
     def lookups(self) -> dict[str, str]:
         return self.NAMES
