@@ -1,4 +1,4 @@
-"""Bars as an SVG that the server makes: places and sizes, which a style sheet colours. Pure."""
+"""Bars as an SVG that the server makes: places and sizes, which a style sheet colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

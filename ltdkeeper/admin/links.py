@@ -51,6 +51,11 @@ def lines(texts: Iterable[object]) -> SafeString | str:
     return format_html_join("", "<div>{}</div>", ((text,) for text in texts)) or NOTHING
 
 
+def whole_lines(texts: Iterable[object]) -> SafeString:
+    """The same, of words that are never broken in two."""
+    return format_html_join("", "<span>{}</span>", ((text,) for text in texts))
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString | str:
     """A table whose cells carry the name of their column, for narrow screens."""
     body = [

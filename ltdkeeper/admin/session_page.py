@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from credentials.models import IssuedSession, JobToken, Revocation
 from credentials.rules.log_searches import log_searches
-from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table
+from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table, whole_lines
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.revocations import describe_state
 from ltdkeeper.admin.tokens import ci_job, linked_token, token_rows
@@ -136,7 +136,7 @@ class SessionPage(Page):
     @admin.display(description="permissions")
     def may(self, session: IssuedSession) -> SafeString:
         rows = (
-            (each.effect, lines(each.actions), lines(each.resources), lines(each.conditions))
+            (each.effect, whole_lines(each.actions), lines(each.resources), lines(each.conditions))
             for each in permissions(session.policy)
         )
         shown = table(("Effect", "Actions", "Resources", "Conditions"), rows)

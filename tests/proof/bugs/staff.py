@@ -65,7 +65,7 @@ STAFF_BUGS = (
     | bugs_in(
         "ltdkeeper/admin/records.py",
         STALE,
-        old_page_enables_again=('(*fields, "is_active") if obj else fields', "fields"),
+        old_page_enables_again=('(*fields, "is_active", ACTIVE) if obj else fields', "fields"),
         old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
     )
     | bugs_in(

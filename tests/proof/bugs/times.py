@@ -29,4 +29,36 @@ TIME_BUGS = (
             "STUCK_AFTER = timedelta(days=2)",
         ),
     )
+    | bugs_in(
+        "credentials/operations/figures.py",
+        "tests/credentials/operations/test_figures.py",
+        hours_are_counted_before_they_close=(
+            "hour_of(now - STUCK_AFTER) - first",
+            "hour_of(now) - first",
+        ),
+        hours_are_counted_again=(
+            "return max(until, oldest_kept)",
+            "return max(until - HOUR, oldest_kept)",
+        ),
+        counts_have_no_end=("values_list(Value(1))[:most]", "values_list(Value(1))"),
+    )
+    | bugs_in(
+        "credentials/rules/ci_runs.py",
+        "tests/credentials/rules/test_ci_runs.py",
+        run_of_any_issuer_is_at_GitHub=(
+            'return f"https://{own_host[1]}.ghe.com" if own_host else ""',
+            'return f"https://{own_host[1]}.ghe.com" if own_host else "https://github.com"',
+        ),
+        repository_climbs_out=(r"(?!\.{1,2}(?:/|\Z))", ""),
+    )
+    | bugs_in(
+        "credentials/rules/log_searches.py",
+        "tests/credentials/rules/test_log_searches.py",
+        key_id_is_read_as_a_query=("if not _PLAIN.match(access_key_id):", "if not access_key_id:"),
+    )
+    | bugs_in(
+        "ltdkeeper/admin/pages.py",
+        "tests/ltdkeeper/admin/test_pages.py",
+        rows_of_other_models_are_shown_to_all=("if model is None:", "if True:"),
+    )
 )
