@@ -1,7 +1,7 @@
 """Every page of the admin, from the site's own URL patterns: a new one is looked at by itself."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -18,10 +18,17 @@ NO_PAGES = {
     "autocomplete": "JSON",
     "view_on_site": "leads elsewhere",
 }
-# What patterns take that is not the primary key of their model's row.
-ARGUMENTS: dict[str, Sequence[Mapping[str, str]]] = {
-    "app_list": [{"app_label": "builds"}, {"app_label": "credentials"}, {"app_label": "auth"}],
+# What can be revoked: its kind, and whose rows it is.
+REVOCABLE = {
+    "session": "credentials_issuedsession",
+    "build": "builds_build",
+    "job_token": "credentials_jobtoken",
+    "api_key": "credentials_apikey",
+    "client": "credentials_client",
+    "product": "builds_product",
+    "store": "builds_store",
 }
+ENDED = ("build", "job_token", "api_key", "client")
 KEYS = {"object_id", "id"}
 # Addresses of a page that show more of it than its bare address does.
 QUERIES = {
@@ -56,6 +63,8 @@ def parameters_of(pattern: URLPattern) -> set[str]:
 
 def addresses_of(name: str, rows: Rows) -> list[str]:
     """Where the pages of a pattern are, for the rows to look at."""
+    if name in SPECIAL:
+        return SPECIAL[name](rows)
     queries = QUERIES.get(name) or QUERIES.get(name.rpartition("_")[2]) or [""]
     paths = [reverse(f"admin:{name}", kwargs=each) for each in _arguments(name, rows)]
     return [f"{path}{query}" for path in paths for query in queries]
@@ -63,12 +72,31 @@ def addresses_of(name: str, rows: Rows) -> list[str]:
 
 def _arguments(name: str, rows: Rows) -> Sequence[Mapping[str, str]]:
     parameters = parameters_of(patterns_by_name()[name])
-    if name in ARGUMENTS or not parameters:
-        return ARGUMENTS.get(name, [{}])
+    if not parameters:
+        return [{}]
     [parameter] = parameters & KEYS
     keys = rows[_model_of(name)]
     shown = keys if name.endswith("_change") else keys[:1]
     return [{parameter: key} for key in shown]
+
+
+def _selected(view: str, kind: str, rows: Rows) -> str:
+    """A page about rows that were selected in a list."""
+    query = "&".join(f"key={key}" for key in rows[REVOCABLE[kind]])
+    return f"{reverse(f'admin:{view}', args=[kind])}?{query}"
+
+
+# Those that take something else than the primary key of their model's row.
+SPECIAL: dict[str, Callable[[Rows], list[str]]] = {
+    "app_list": lambda _rows: [
+        reverse("admin:app_list", args=[app]) for app in ("builds", "credentials", "auth")
+    ],
+    "revoke": lambda rows: [
+        reverse("admin:revoke", args=[kind, rows[model][0]]) for kind, model in REVOCABLE.items()
+    ],
+    "revoke_selected": lambda rows: [_selected("revoke_selected", "session", rows)],
+    "end": lambda rows: [_selected("end", kind, rows) for kind in ENDED],
+}
 
 
 def _model_of(name: str) -> str:

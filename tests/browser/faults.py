@@ -63,8 +63,10 @@ class Watch:
         self.page.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type != "verbose":  # which developers' tools hide as well
-            self.faults.append(f"console {message.type}: {message.text}")
+        is_note = message.type in {"verbose", "info"}  # Chromium's own, on forms and their focus
+        # It asks for that where a refusal, which is no page, names no icon.
+        if not is_note and not message.location["url"].endswith("/favicon.ico"):
+            self.faults.append(f"console {message.type}: {message.text} {message.location}")
 
     def _request(self, request: Request) -> None:
         if not request.url.startswith((f"{self.origin}/", "data:")):

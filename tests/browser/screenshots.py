@@ -23,6 +23,7 @@ PICTURES = {
     "front-page": "/admin/",
     "sessions": "/admin/credentials/issuedsession/",
     "session": "/admin/credentials/issuedsession/{credentials_issuedsession}/change/",
+    "revoke": "/admin/revoke/client/1/",
 }
 
 

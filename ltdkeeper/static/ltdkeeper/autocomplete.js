@@ -13,9 +13,13 @@ const nameFields = () => {
       field.id ||= `${select.id}-field`;
       field.setAttribute("aria-label", nameOf(select));
       const chosen = field.querySelector(".select2-selection__rendered");
+      for (const name of ["role", "aria-readonly"]) {
+        if (chosen) chosen.removeAttribute(name); // it would be a text field without a name
+      }
       field.setAttribute("aria-labelledby", [field.id, chosen && chosen.id].filter(Boolean).join(" "));
     }
   }
 };
-window.addEventListener("load", nameFields);
+// Where there are such fields there is jQuery: what waits for the page runs in the order of waiting.
+if (window.django && window.django.jQuery) window.django.jQuery(nameFields);
 document.addEventListener("formset:added", () => setTimeout(nameFields));
