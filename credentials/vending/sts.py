@@ -165,7 +165,7 @@ def _endpoint(store: Store) -> Endpoint:
 def _make_client(endpoint: Endpoint, patience: Patience) -> "STSClient":
     core = botocore.session.get_session()
     factory = core.get_component("response_parser_factory")
-    factory.set_parser_defaults(timestamp_parser=_moment)
+    factory.set_parser_defaults(timestamp_parser=parsed_time)
     session = boto3.session.Session(botocore_session=core)
     client: STSClient = store_client(endpoint, "sts", session, patience)
     client.meta.events.register("before-call.sts.AssumeRole", _encode)
@@ -177,7 +177,7 @@ def _encode(params: Any, **_: Any) -> None:
     params["body"] = urlencode(params["body"]).encode()
 
 
-def _moment(text: Any) -> datetime:
+def parsed_time(text: Any) -> datetime:
     """A time in an answer. botocore's own parser, which takes a tenth of the time that a whole
     call takes, is left to what is not ISO 8601.
     """

@@ -43,6 +43,13 @@ def test_libraries_stay_at_info_when_everything_is_at_debug() -> None:
     assert [line["event"] for line in lines()] == ["ours", *LIBRARIES, *TELL_TALES]
 
 
+def test_connection_pool_says_nothing_of_each_request() -> None:
+    with log_at("INFO") as lines:
+        logging.getLogger("psycopg.pool").info("connection requested")
+        logging.getLogger("psycopg.pool").warning("discarding closed connection")
+    assert [line["event"] for line in lines()] == ["discarding closed connection"]
+
+
 def test_every_library_that_prints_secrets_is_named() -> None:
     assert set(LIBRARIES) == set(NEVER_BELOW_INFO)
 

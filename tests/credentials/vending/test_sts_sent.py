@@ -137,3 +137,18 @@ def test_answer_is_not_in_the_log_at_debug(sent: list[AWSPreparedRequest], now: 
     assert [line["event"] for line in lines()] == ["debug is on"]
     assert session.secret_access_key.reveal() not in str(lines())
     assert session.session_token.reveal() not in str(lines())
+
+
+MOMENTS = {
+    "with Z": "2026-01-02T03:04:05Z",
+    "with milliseconds": "2026-01-02T03:04:05.000Z",
+    "with an offset": "2026-01-02T05:04:05+02:00",
+    "seconds since 1970": "1767323045",
+    "as in a header": "Fri, 02 Jan 2026 03:04:05 GMT",
+}
+
+
+@pytest.mark.parametrize("form", MOMENTS)
+def test_time_of_any_form_that_botocore_reads_is_read(form: str) -> None:
+    expected = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert sts.parsed_time(MOMENTS[form]) == expected
