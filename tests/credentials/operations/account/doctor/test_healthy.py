@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -26,11 +27,13 @@ from credentials.rules.account_documents import (
     upload_policy,
     vendor_policy,
 )
+from credentials.rules.revocation import POLICY_NAME, RevokedSession, revocation_document
 from demo.store import ACCOUNT
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow, as_document
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def test_every_check_of_a_healthy_account_is_ok(examine: Examine) -> None:
@@ -74,9 +77,16 @@ def product_that_syncs(account: Account, row: Store) -> None:
 
 
 def role_that_has_revoked(account: Account, row: Store) -> None:
-    condition = {"StringLike": {"aws:userid": "*:01h-*"}}
-    statement = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
-    account.put_role_policy(as_document(statement), name="revoked")
+    """One session, all of a product, and all of the store before a time."""
+    old = NOW - timedelta(hours=2)
+    names = [f"{number:026}" for number in range(20)]
+    sessions = [RevokedSession(ledger_id=x, product_slug="guide", issued_by=old) for x in names]
+    last = RevokedSession(ledger_id="z" * 26, product_slug="other", issued_by=NOW)
+    document = revocation_document(
+        sessions=[*sessions, last], bystanders={}, cut_off=old - timedelta(hours=1), now=NOW
+    )
+    assert len(json.loads(document.text)["Statement"]) == 3
+    account.put_role_policy(document.text, name=POLICY_NAME)
 
 
 def second_store(account: Account, row: Store) -> None:
