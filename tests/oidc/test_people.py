@@ -209,6 +209,7 @@ def test_disabled_account_stays_out(sign_in: SignIn) -> None:
     sign_in(browser)
     User.objects.update(is_active=False)
     assert not is_logged_in(browser)
+    assert browser.get("/admin/login/").wsgi_request.user.is_anonymous
     sign_in(browser)
     assert not is_logged_in(browser)
 

@@ -5,6 +5,8 @@ from tests.proof.bugs.bug import bugs_in
 RIGHTS = "tests/ltdkeeper/test_admin_rights.py"
 ACTIONS = f"{RIGHTS}::test_each_action_is_for_these_permissions_and_no_others"
 HEADERS = "tests/ltdkeeper/test_security_headers.py"
+SECOND_FACTOR = "tests/ltdkeeper/admin/test_second_factor.py"
+PEOPLE = "tests/oidc/test_people.py"
 STALE = "tests/ltdkeeper/test_stale_pages.py"
 
 STAFF_BUGS = (
@@ -74,6 +76,30 @@ STAFF_BUGS = (
         passwords_are_hashed_before_they_are_counted=(
             "        if self.seconds_to_wait:\n",
             "        self.check_attempt()\n        if self.seconds_to_wait:\n",
+        ),
+    )
+    | bugs_in(
+        "ltdkeeper/admin/login.py",
+        SECOND_FACTOR,
+        password_alone_logs_in=("if not second_factor.is_asked_of(user):", "if True:"),
+        old_logins_need_no_second_factor=("request.session.get(MET) is True", "True"),
+        code_may_come_any_time=('or timezone.now().timestamp() > pending["until"]', ""),
+    )
+    | bugs_in(
+        "ltdkeeper/admin/oidc_sign_in.py",
+        PEOPLE,
+        token_of_another_sign_in_is_taken=(
+            'if not constant_time_compare(str(claims["nonce"]), str(kwargs["nonce"])):',
+            "if False:",
+        ),
+        anybody_at_the_issuer_gets_in=("if not names or identity is None:", "if False:"),
+        token_for_another_client_is_taken=(
+            'if claims.get("azp", ours if is_for_us_alone else "") != ours:',
+            "if False:",
+        ),
+        disabled_people_stay_logged_in=(
+            "ModelBackend.get_user(self, user_id)",
+            "User.objects.get(pk=user_id)",
         ),
     )
 )
