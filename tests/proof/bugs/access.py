@@ -22,8 +22,8 @@ OWNERSHIP_BUGS = (
             "    if False:\n",
         ),
         key_mints_for_any_product=(
-            "    if None in opened_by:\n        raise ProductNotGranted\n    build.product",
-            "    build.product",
+            "        raise ProductNotGranted\n    relate(product, store=store)\n    relate(build",
+            "        pass\n    relate(product, store=store)\n    relate(build",
         ),
     )
     | bugs_in(
