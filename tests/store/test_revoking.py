@@ -29,7 +29,7 @@ from tests.store.uploader import RegisteredBuild, Uploader
 
 PRODUCT = "handbook"
 # Kills at random points; more by hand.
-KILLS = int(os.environ.get("LTD_TEST_KILLS", "20"))
+KILLS = int(os.environ.get("LTD_TEST_STORE_KILLS", "20"))
 # A whole run takes about as long, in seconds.
 LONGEST_RUN = 0.6
 KEPT = 10
