@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from botocore.loaders import Loader
+from django.apps import apps
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_socket import disable_socket, enable_socket
@@ -119,6 +123,13 @@ def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def now() -> datetime:
     return timezone.now()
+
+
+@pytest.fixture
+def groups(db: None) -> None:
+    """The groups that a migration makes: a test that empties all tables takes them away."""
+    migration = import_module("credentials.migrations.0013_groups")
+    migration.add_groups(apps, SimpleNamespace(connection=connection))
 
 
 @pytest.fixture

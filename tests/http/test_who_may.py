@@ -6,6 +6,7 @@ A cell says the status, or the code of the refusal. No refusal asks STS or chang
 import json
 from collections.abc import Callable
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ pytestmark = pytest.mark.django_db
 OPEN = ("200",) * len(CALLERS)
 ANONYMOUS = ("not_authenticated",) * 2
 REFUSED = ("invalid_credentials",) * 5
+
+
+def operator(cell: str) -> tuple[str, ...]:
+    """A row of an endpoint where only a login of the admin counts, the second caller's."""
+    return ("not_authenticated", cell, *("not_authenticated",) * (len(CALLERS) - 2))
 
 
 def row(stranger: str, other_job: str, job: str, session: str, key: str) -> tuple[str, ...]:
@@ -86,6 +92,12 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         {"files": [{"key": "index.html"}]},
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
     ),
+    ("GET", "/sessions/none"): (None, operator("not_found")),
+    ("POST", "/sessions/none/revoke"): ({"reason": "leaked"}, operator("permission_denied")),
+    ("POST", "/sessions/revoke"): (
+        {"kind": "client", "name": "ci", "reason": "leaked"},
+        operator("permission_denied"),
+    ),
     ("GET", "/credentials"): (None, row(NONE_OPEN, NONE_OPEN, "200", NONE_OPEN, NONE_OPEN)),
 }
 REFUSING = [endpoint for endpoint, row in TABLE.items() if row[1] is not OPEN]
@@ -114,7 +126,7 @@ def ask(world: World, s3: FakeS3, sts: FakeSts, settings: Any) -> Callable[..., 
     def call(caller: str, method: str, path: str, body: Any) -> Any:
         headers = CALLERS[caller](world, job)
         before = every_row()
-        response = APIClient(raise_request_exception=False).generic(
+        response = APIClient(enforce_csrf_checks=True, raise_request_exception=False).generic(
             method,
             path.format(build=build.pk),
             "" if body is None else json.dumps(body),
@@ -175,5 +187,9 @@ def test_no_endpoint_is_left_out() -> None:
     paths = {path.partition("?")[0] for _, path in TABLE}
     stated = {path.format(build="<int:build_id>").lstrip("/") for path in paths}
     stated |= NOT_OF_THE_API
-    served = {each.replace("<str:slug>", "guide") for each in addresses(get_resolver())}
+    names = {"<str:slug>": "guide", "<str:ledger_id>": "none"}
+    served = {
+        reduce(lambda address, name: address.replace(*name), names.items(), each)
+        for each in addresses(get_resolver())
+    }
     assert served == stated

@@ -28,7 +28,7 @@ from tests.ltdkeeper.test_admin_rights import (
 
 __all__ = ["rows"]
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("groups")]
 
 GROUPS = ("viewer", "operator", "administrator")
 PAGES = {

@@ -17,7 +17,11 @@ from credentials.access.refusals import refusals
 from credentials.models import PersonIdentity
 from tests.oidc.issuer import Issuer, send
 
-pytestmark = [pytest.mark.django_db, pytest.mark.loopback]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.loopback,
+    pytest.mark.usefixtures("groups"),
+]
 
 SIGN_IN, CALLBACK = "/admin/oidc/sign-in/", "/admin/oidc/callback/"
 CLIENT_ID = "ltdkeeper"
