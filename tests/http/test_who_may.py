@@ -93,10 +93,10 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
     ),
     ("GET", "/sessions/none"): (None, operator("not_found")),
-    ("POST", "/sessions/none/revoke"): ({"reason": "leaked"}, operator("permission_denied")),
+    ("POST", "/sessions/none/revoke"): ({"reason": "leaked"}, operator("forbidden")),
     ("POST", "/sessions/revoke"): (
         {"kind": "client", "name": "ci", "reason": "leaked"},
-        operator("permission_denied"),
+        operator("forbidden"),
     ),
     ("GET", "/credentials"): (None, row(NONE_OPEN, NONE_OPEN, "200", NONE_OPEN, NONE_OPEN)),
 }
