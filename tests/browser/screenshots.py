@@ -17,7 +17,7 @@ from tests.browser import MOMENT, Rows
 from tests.browser.keeper import SCHEMES, chromium, log_in, new_context, seeded
 
 IMAGES = ROOT / "docs" / "images"
-AT = "2026-11-23T12:00:00+00:00"
+AT = "2026-11-23T12:20:00+00:00"
 COLOURS = 64
 PICTURES = {
     "front-page": "/admin/",
