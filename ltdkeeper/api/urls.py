@@ -2,15 +2,26 @@
 and the operators' sessions.
 """
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
 from ltdkeeper.api.builds import BuildsView, BuildView, ProductsView, ProductView
 from ltdkeeper.api.credentials import BuildCredentialsView, OpenBuildCredentialsView
 from ltdkeeper.api.presigned import PresignedPostsView, PresignedUrlsView
+from ltdkeeper.api.schema import LEDGER_ID
 from ltdkeeper.api.sessions import RevokeSessionView, RevokeView, SessionView
 from ltdkeeper.api.tokens import AudienceView, IdentityTokenView, TokenView
 
 BUILD = "builds/<int:build_id>"
+
+
+class LedgerIdConverter(StringConverter):
+    """A ULID in lower case; whatever else stands there is not found, NUL included."""
+
+    regex = LEDGER_ID.strip("^$")
+
+
+register_converter(LedgerIdConverter, "ledger_id")
 
 urlpatterns = [
     path(f"{BUILD}/credentials", BuildCredentialsView.as_view(), name="build-credentials"),
@@ -23,8 +34,10 @@ urlpatterns = [
     path("oidc/token", IdentityTokenView.as_view(), name="oidc-token"),
     path("oidc/audience", AudienceView.as_view(), name="oidc-audience"),
     path("sessions/revoke", RevokeView.as_view(), name="revoke-sessions"),
-    path("sessions/<str:ledger_id>", SessionView.as_view(), name="session"),
-    path("sessions/<str:ledger_id>/revoke", RevokeSessionView.as_view(), name="revoke-session"),
+    path("sessions/<ledger_id:ledger_id>", SessionView.as_view(), name="session"),
+    path(
+        "sessions/<ledger_id:ledger_id>/revoke", RevokeSessionView.as_view(), name="revoke-session"
+    ),
     path("products/", ProductsView.as_view(), name="products"),
     path("products/<str:slug>", ProductView.as_view(), name="product"),
 ]

@@ -139,7 +139,7 @@ def test_who_may_only_revoke_reads_no_record(session: IssuedSession) -> None:
 
 WRONG: dict[str, tuple[str, dict[str, Any], int, str]] = {
     "unknown session": (f"/sessions/{'0' * 26}/revoke", {}, 404, "unknown_target"),
-    "odd session": ("/sessions/%00/revoke", {}, 404, "unknown_target"),
+    "odd session": ("/sessions/%00/revoke", {}, 404, "not_found"),
     "unknown client": (
         "/sessions/revoke", {"kind": "client", "name": "nobody"}, 404, "unknown_target"
     ),
