@@ -127,9 +127,10 @@ def now() -> datetime:
 
 @pytest.fixture
 def groups(db: None) -> None:
-    """The groups that a migration makes: a test that empties all tables takes them away."""
-    migration = import_module("credentials.migrations.0013_groups")
-    migration.add_groups(apps, SimpleNamespace(connection=connection))
+    """The groups that migrations make: a test that empties all tables takes them away."""
+    migrations, editor = "credentials.migrations", SimpleNamespace(connection=connection)
+    import_module(f"{migrations}.0013_groups").add_groups(apps, editor)
+    import_module(f"{migrations}.0021_groups_view_revocations").let_groups_view(apps, editor)
 
 
 @pytest.fixture

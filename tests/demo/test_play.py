@@ -46,7 +46,7 @@ def test_demo_succeeds_shows_it_and_leaves_nothing_running(tmp_path: Path, site:
         output, _ = process.communicate()
     assert process.returncode == 0, output
     lines = (
-        *("files          3", "bytes          22", "status         issued"),
+        *("files          3", "bytes          22", "status         active"),
         *("client         demo", "Isolation holds", "Every file arrived"),
     )
     assert [line for line in lines if line not in output] == []
