@@ -97,7 +97,9 @@ def disabled_clients_with_live_sessions(now: datetime) -> Iterator[Attention]:
 
 def refused_addresses(now: datetime) -> Iterator[Attention]:
     for sentence, address in busy_addresses(now):
-        why = "Somebody probes, or a job is configured wrongly: reasons and tokens are there."
+        why = (
+            "Someone may be probing, or a job is misconfigured. The page shows reasons and tokens."
+        )
         yield Attention(what=sentence, why=why, address=address)
 
 

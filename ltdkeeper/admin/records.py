@@ -25,6 +25,7 @@ from django.forms import Media
 from django.forms.fields import InvalidJSONInput
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from ltdkeeper.admin.exports import FORMATS, export
@@ -135,6 +136,13 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         except IncorrectLookupParameters as err:
             raise BadRequest("A filter cannot be read.") from err
         return export(request, changelist, form)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django titles a list "Select ... to change", also where nothing can be changed."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing: no link fills in a form."""
