@@ -239,15 +239,16 @@ def supersede_build(*, build_id: int, now: datetime) -> Build:
         return build
 
 
-def close_to_uploads(*, build_id: int, now: datetime) -> Build:
-    """End the time in which an open build may be written to; one that is closed stays as it is."""
+def close_to_uploads(*, build_id: int, now: datetime) -> bool:
+    """End the time in which a build may be written to. Whether it was open."""
     with transaction.atomic():
         build = lock_build(build_id=build_id)
-        if build.is_open(now):
-            # A build is open for a moment at least: a constraint.
-            build.open_until = max(now, build.registered_at + timedelta(microseconds=1))
-            build.save(update_fields=["open_until"])
-        return build
+        if not build.is_open(now):
+            return False
+        # A build is open for a moment at least: a constraint.
+        build.open_until = max(now, build.registered_at + timedelta(microseconds=1))
+        build.save(update_fields=["open_until"])
+        return True
 
 
 def _under_the_lock(now: datetime) -> datetime:

@@ -31,23 +31,32 @@ def record_revocation(
     """Save a new decision, and mark the sessions of its store that it covers.
 
     Runs inside a transaction. Sessions that are revoked already stay with the first decision;
-    without any, only a decision about a whole store is kept.
+    without any, only a decision about a whole store is kept, unless an earlier one covers it.
     """
+    is_cut_off = revocation.kind == Revocation.Kind.STORE
+    if is_cut_off:  # of two at once, the second sees the first
+        Store.objects.select_for_update(no_key=True).get(pk=revocation.store_id)
+        is_cut_off = not _is_covered(revocation)
     revocation.ends_at = revocation.requested_at + LONGEST_SESSION
     revocation.save(force_insert=True)
     covered = sessions.filter(store=revocation.store, revoked_at=None)
     count = covered.update(revoked_at=revocation.requested_at, revocation=revocation)
-    is_cut_off = revocation.kind == Revocation.Kind.STORE
     if not count and not is_cut_off:
         revocation.delete()
         return None
     revocation.session_count = count
-    if is_cut_off and revocation.before:
+    if revocation.kind == Revocation.Kind.STORE and revocation.before:
         revocation.ends_at = revocation.before + LONGEST_SESSION
     else:
         revocation.ends_at = revocation.sessions.aggregate(end=Max("expires_at"))["end"]
     revocation.save(update_fields=["session_count", "ends_at"])
     return revocation
+
+
+def _is_covered(revocation: Revocation) -> bool:
+    """Whether an earlier decision about the store refuses all that this one would."""
+    earlier = Revocation.objects.of_store(revocation.store).in_force(revocation.requested_at)
+    return earlier.filter(kind=Revocation.Kind.STORE, before__gte=revocation.before).exists()
 
 
 ON_FINISH = "LTD_REVOKE_ON_FINISH"

@@ -196,12 +196,13 @@ def revoke(
         raise StoreNeedsTime
     with transaction.atomic():
         live = target.sessions.active(now)
-        if not may_go_on:
-            _end(_ended_tokens([target], live, now), by=by, now=now)
-            if isinstance(target.row, Build):
-                close_to_uploads(build_id=target.row.pk, now=now)
+        ended = Tokens() if may_go_on else _ended_tokens([target], live, now)
+        _end(ended, by=by, now=now)
+        closed = False
+        if isinstance(target.row, Build) and not may_go_on:
+            closed = close_to_uploads(build_id=target.row.pk, now=now)
         under_way = target.sessions.filter(status=IssuedSession.Status.REQUESTED)
-        under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
+        withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
         decisions = [
             Revocation(
                 kind=target.kind,
@@ -217,7 +218,8 @@ def revoke(
         ]
         made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
         count = sum(each.session_count for each in made)
-        _log(target.row, by, f"Revoked with {count} live sessions: {reason}")
+        if made or ended.names or closed or withheld:
+            _log(target.row, by, f"Revoked with {count} live sessions: {reason}")
         return made
 
 

@@ -46,6 +46,7 @@ class BuildPage(Page):
         "registration__job_token__ci_job",
     )
     seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "life": IssuedSession}
+    otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
     questions = (
         ("How it is", ("state_now", "registered_at", "open_until", "warnings")),
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
@@ -95,10 +96,15 @@ class BuildPage(Page):
         now = timezone.now()
         sessions = list(IssuedSession.objects.for_build(build)[:NEWEST])
         found = sorted([*events(build, now), *_issued(sessions, now)], key=lambda event: event[0])
-        shown = table(("When", "What"), ((moment(when), what) for when, what in found))
+        shown = _time_line(found)
         address = list_address(IssuedSession, build=build.pk)
         words = "All its sessions in the ledger"
         return format_html('{}<p><a href="{}">{}</a></p>', shown, address, words)
+
+    @admin.display(description="time line")
+    def own_life(self, build: Build) -> str:
+        """For whoever may not view sessions."""
+        return _time_line(sorted(events(build, timezone.now()), key=lambda event: event[0]))
 
     @admin.display(description="objects")
     def counted(self, build: Build) -> str:
@@ -122,6 +128,10 @@ class BuildPage(Page):
     @admin.display(description="product")
     def product_link(self, build: Build) -> str:
         return link(build.product)
+
+
+def _time_line(found: list[Event]) -> str:
+    return table(("When", "What"), ((moment(when), what) for when, what in found))
 
 
 def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:

@@ -192,9 +192,9 @@ class KeyPage(Page):
 
     @admin.display(description="newest job tokens")
     def its_job_tokens(self, key: ApiKey) -> str:
-        address = list_address(JobToken, client=key.client_id)
+        address = list_address(JobToken, api_key=key.pk)
         rows = key.job_tokens.all()[:NEWEST]
-        return job_token_table(rows, address, "All job tokens of the client")
+        return job_token_table(rows, address, "All its job tokens")
 
 
 class JobTokenPage(Page):

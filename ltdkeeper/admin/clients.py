@@ -20,7 +20,7 @@ from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
-from ltdkeeper.admin.filters import ByPublisher, JobTokenClient, JobTokenState
+from ltdkeeper.admin.filters import ByKey, ByPublisher, JobTokenClient, JobTokenState
 from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
@@ -76,7 +76,18 @@ class NewKeyForm(EditForm):
 
 
 class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
-    """Each box that removes a grant says so to whoever does not see the column's title."""
+    """Changing grants needs a reason, as editing the client does.
+
+    Each box that removes a grant says so to whoever does not see the column's title.
+    """
+
+    def clean(self) -> None:
+        super().clean()
+        removed = any(getattr(form, "cleaned_data", {}).get("DELETE") for form in self.forms)
+        is_edit = not self.instance._state.adding  # noqa: SLF001 - as Django's own forms do
+        has_reason = bool(self.data.get("reason", "").strip())
+        if is_edit and (removed or self.has_changed()) and not has_reason:
+            raise ValidationError("Say below why the grants are changed.")
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -98,7 +109,7 @@ class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
-        return super().get_queryset(request).select_related("product")
+        return super().get_queryset(request).select_related("client", "product")
 
 
 class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -220,7 +231,7 @@ class ApiKeyAdmin(RevocableAdmin, KeyPage):
         add_never_cache_headers(response)
         return response
 
-    @admin.action(description="Revoke selected API keys", permissions=["change"])
+    @admin.action(description="Revoke selected API keys", permissions=["change", "revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         return self.confirm(request, "end", queryset)
 
@@ -246,7 +257,7 @@ class JobTokenAdmin(RevocableAdmin, JobTokenPage, BigListAdmin):
         "token_name",
         *("state_now", "opens", "client", "origin", "identity", "created_at"),
     )
-    list_filter = (JobTokenState, JobTokenClient, ByPublisher)
+    list_filter = (JobTokenState, JobTokenClient, ByPublisher, ByKey)
     actions = ("revoke",)
     revoked_as = "job_token"
 
@@ -262,6 +273,6 @@ class JobTokenAdmin(RevocableAdmin, JobTokenPage, BigListAdmin):
     def opens(self, token: JobToken) -> str:
         return ", ".join(sorted(product.slug for product in token.products.all()))
 
-    @admin.action(description="Revoke selected job tokens", permissions=["change"])
+    @admin.action(description="Revoke selected job tokens", permissions=["change", "revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> HttpResponse | None:
         return self.confirm(request, "end", queryset)

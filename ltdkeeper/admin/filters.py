@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from builds.models import Build, Store
-from credentials.models import IssuedSession, JobToken, TrustedPublisher
+from credentials.models import ApiKey, IssuedSession, JobToken, TrustedPublisher
 from ltdkeeper.admin.lists import is_key
 
 Rows = QuerySet[Any]
@@ -255,6 +255,31 @@ class JobTokenState(ChoiceFilter):
             "ended": Q(ended_at__isnull=False),
         }[self.value]
         return rows.filter(condition)
+
+
+class ByKey(KeysetFilter):
+    """Job tokens that came from an API key: its page links to them."""
+
+    title = "API key"
+    parameter_name = "api_key"
+
+    @property
+    def chosen(self) -> str:
+        key = ApiKey.objects.filter(pk=self.value).first()
+        return key.token_name if key else "none"
+
+    def is_known(self, value: str) -> bool:
+        return is_key(ApiKey._meta.pk, value)
+
+    def has_output(self) -> bool:
+        return self.is_used
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        yield self.choice(changelist, "", "any")
+        yield self.choice(changelist, self.value, self.chosen)
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(api_key=self.value)
 
 
 class ByPublisher(ChoiceFilter):

@@ -14,11 +14,12 @@ class Page(KeeperAdmin):
     """The base of such pages. `questions` are their sections; what is not edited is shown.
 
     `seen_with` names the fields that show rows of another model: only who may view that model is
-    shown them, and nothing is looked up for others.
+    shown them, and nothing is looked up for others, who are shown what `otherwise` names instead.
     """
 
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = ()
     seen_with: ClassVar[Mapping[str, type[Model]]] = {}
+    otherwise: ClassVar[Mapping[str, str]] = {}
     page_select_related: ClassVar[Sequence[str]] = ()
 
     @property
@@ -33,7 +34,7 @@ class Page(KeeperAdmin):
         if obj is None or not self.questions:
             return super().get_fieldsets(request, obj)
         shown = (
-            (title, [field for field in fields if self._may_show(request, field)])
+            (title, list(filter(None, (self._shown(request, field) for field in fields))))
             for title, fields in self.questions
         )
         return [(title, {"fields": fields}) for title, fields in shown if fields]
@@ -44,11 +45,15 @@ class Page(KeeperAdmin):
             return given
         editable = self.editable_fields(request)
         asked = [field for _, fields in self.questions for field in fields]
+        asked += self.otherwise.values()
         return (*given, *(field for field in asked if field not in (*given, *editable)))
 
     def editable_fields(self, request: HttpRequest) -> Sequence[str]:
         """What a form on the page changes."""
         return ()
+
+    def _shown(self, request: HttpRequest, field: Any) -> Any:
+        return field if self._may_show(request, field) else self.otherwise.get(field)
 
     def _may_show(self, request: HttpRequest, field: Any) -> bool:
         model = self.seen_with.get(field) if isinstance(field, str) else None

@@ -4,6 +4,7 @@ A page may have been open for hours: saving it writes what was edited on it and 
 An address may hold anything: what cannot be looked up is refused, and is not an error.
 """
 
+import json
 from typing import Any
 
 from django import forms
@@ -28,8 +29,10 @@ from django.urls import path
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
+from builds.names import has_controls
+from credentials.models.revocations import REASON_LENGTH
 from ltdkeeper.admin.exports import FORMATS, export
-from ltdkeeper.admin.links import ACTIVE
+from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.lists import KeysetChangeList, LookupChangeList, is_key
 
 # A filter compares in one of these ways, with at most so many values.
@@ -93,6 +96,44 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
         super()._post_clean()  # type: ignore[misc]
 
 
+class ReasonField(forms.CharField):
+    """Why somebody does something: one line for the admin's log."""
+
+    def __init__(self, *, help_text: str, required: bool = True) -> None:
+        super().__init__(
+            max_length=REASON_LENGTH,
+            required=required,
+            widget=forms.TextInput(attrs={"size": "60", "autocomplete": "off"}),
+            help_text=help_text,
+        )
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if has_controls(value):
+            raise ValidationError("Write it in one line, without control characters.")
+
+
+class ReasonForm(forms.Form):
+    """The part of an edit's form that asks for its reason. It is no field of the row."""
+
+    reason = ReasonField(
+        required=False,
+        help_text="Required where something was changed. Kept in the admin's log. No secrets.",
+    )
+    given_reason = ""
+
+    @property
+    def changed_data(self) -> list[str]:
+        return [name for name in super().changed_data if name != "reason"]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        self.given_reason = self.cleaned_data.get("reason", "")
+        if self.changed_data and not self.given_reason and "reason" not in self.errors:
+            self.add_error("reason", "Say why.")
+        return cleaned
+
+
 class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of every page: rows are locked while they are saved, lookups are those on offer."""
 
@@ -109,6 +150,33 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if found is None or request.method != "POST" or not connection.in_atomic_block:
             return found
         return self._rows().select_for_update(no_key=True).filter(pk=found.pk).first()
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002 - as Django calls it
+        **kwargs: Any,
+    ) -> Any:
+        """With a reason, where a row is edited."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if obj is None or not change or not self.has_change_permission(request, obj):
+            return form
+        return type(form.__name__, (ReasonForm, form), {})
+
+    def construct_change_message(
+        self,
+        request: HttpRequest,
+        form: Any,
+        formsets: Any,
+        add: bool = False,  # noqa: FBT001, FBT002
+    ) -> Any:
+        """What was changed, and why."""
+        changed = super().construct_change_message(request, form, formsets, add)
+        if not (reason := getattr(form, "given_reason", "")):
+            return changed
+        words = LogEntry(change_message=json.dumps(changed)).get_change_message()
+        return f"{words} Reason: {reason}"
 
     def _rows(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model._base_manager.all()  # noqa: SLF001 - a documented name
@@ -277,6 +345,9 @@ admin.site.unregister(Group)
 TICKED: Any = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
 
 
+IS_STAFF = in_words("is_staff", yes="yes", no="no", name="may log in here")
+
+
 class AccountForm(EditForm, UserChangeForm):  # type: ignore[type-arg]
     """Django's form of an account."""
 
@@ -286,6 +357,7 @@ class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Who may change them changes neither rights nor who has more rights than they."""
 
     form = AccountForm
+    list_display = ("username", "email", "first_name", "last_name", IS_STAFF)
     filter_horizontal = ()
     formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
 

@@ -22,15 +22,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Build, Product, Store
-from builds.names import has_controls
 from builds.services import delete_build
 from credentials.access.clients import revoke_api_key, revoke_job_token
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
-from credentials.models.revocations import REASON_LENGTH
 from credentials.operations.revocation_targets import Target, target_of
 from credentials.operations.revoking import preview, revoke
 from ltdkeeper.admin.lists import is_key
-from ltdkeeper.admin.records import KeeperAdmin
+from ltdkeeper.admin.records import KeeperAdmin, ReasonField
 
 TEMPLATE = "admin/revocations/confirm.html"
 PERMISSION = "credentials.revoke_issuedsession"
@@ -56,12 +54,16 @@ MODELS: dict[str, type[Model]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
-    """How rows of a kind are ended: `end` also writes the reason to the admin's log."""
+    """How rows of a kind are ended: `end` also writes the reason to the admin's log.
+
+    Whoever may change the rows may end them; some also whoever may revoke sessions.
+    """
 
     verb: str
     past: str
     consequence: str
     end: Callable[[HttpRequest, Any, str], None]
+    is_for_revokers: bool = False
 
 
 def _disable(request: HttpRequest, client: Client, reason: str) -> None:
@@ -103,12 +105,14 @@ ENDINGS: dict[str, Ending] = {
         consequence="This cannot be undone. The next call with the key, or with a token that it "
         "gave, is refused.",
         end=_revoke_key,
+        is_for_revokers=True,
     ),
     "job_token": Ending(
         verb="Revoke",
         past="Revoked",
         consequence="This cannot be undone. The job's next call is refused.",
         end=_revoke_job_token,
+        is_for_revokers=True,
     ),
     "build": Ending(
         verb="Mark as deleted:",
@@ -136,11 +140,7 @@ class RevokeForm(forms.Form):
         help_text="Whoever holds the tokens gets new sessions. Leave it empty where a token may "
         "have leaked.",
     )
-    reason = forms.CharField(
-        max_length=REASON_LENGTH,
-        widget=forms.TextInput(attrs={"size": "60", "autocomplete": "off"}),
-        help_text="Kept with the decision and in the admin's log. No secrets.",
-    )
+    reason = ReasonField(help_text="Kept with the decision and in the admin's log. No secrets.")
 
     def __init__(
         self, data: Any = None, *, without: Collection[str], needs_time: bool = False
@@ -150,12 +150,6 @@ class RevokeForm(forms.Form):
         self.fields["before"].initial = f"{timezone.now():{TIME_FORMAT}}" if needs_time else ""
         for name in without:
             del self.fields[name]
-
-    def clean_reason(self) -> str:
-        reason = str(self.cleaned_data["reason"])
-        if has_controls(reason):
-            raise ValidationError("Write it in one line, without control characters.")
-        return reason
 
     def clean_before(self) -> datetime | None:
         before: datetime | None = self.cleaned_data["before"]
@@ -301,9 +295,11 @@ def end_view(request: HttpRequest, kind: str) -> HttpResponse:
     """End the rows that were selected in a list, and their sessions if wanted."""
     if kind not in ENDINGS:
         raise Http404
-    _require(admin.site.get_model_admin(MODELS[kind]).has_change_permission(request))
+    ending = ENDINGS[kind]
+    may_change = admin.site.get_model_admin(MODELS[kind]).has_change_permission(request)
+    _require(may_change or (ending.is_for_revokers and may_revoke(request)))
     rows = _rows(request, kind, "")
-    return Confirmation(request=request, kind=kind, rows=rows, ending=ENDINGS[kind]).respond()
+    return Confirmation(request=request, kind=kind, rows=rows, ending=ending).respond()
 
 
 def _rows(request: HttpRequest, kind: str, key: str) -> list[Any]:

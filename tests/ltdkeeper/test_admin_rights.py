@@ -99,8 +99,8 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "builds/build": {"mark_deleted": ("change",), "release_roots": ("change",)},
     "credentials/client": SWITCH,
-    "credentials/apikey": {"revoke": ("change",)},
-    "credentials/jobtoken": {"revoke": ("change",)},
+    "credentials/apikey": {"revoke": ("change", *REVOKERS)},
+    "credentials/jobtoken": {"revoke": ("change", *REVOKERS)},
     "credentials/isolationrun": {},
     "credentials/issuedsession": {"revoke": ("revoke",)},
     "credentials/refusal": {},
@@ -350,7 +350,8 @@ def change_account(browser_of: Callable[..., Browser]) -> Callable[..., Any]:
 
     def send(account: User | None = None, **fields: Any) -> User:
         acted = account or User.objects.get(pk=browser.session["_auth_user_id"])
-        data = {"username": acted.username, "is_active": "on", "first_name": "Ada", **fields}
+        data = {"username": acted.username, "is_active": "on", "first_name": "Ada"}
+        data |= {"reason": "as agreed", **fields}
         stamps = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
         browser.post(reverse("admin:auth_user_change", args=[acted.pk]), data | stamps)
         return User.objects.get(pk=acted.pk)
@@ -429,6 +430,7 @@ def test_superuser_gives_rights(db: None) -> None:
     group = Group.objects.create(name="keepers")
     stamps = {"date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
     data = {"username": "ada", "is_staff": "on", "groups": group.pk, **stamps}
+    data["reason"] = "joined"
     browser.post(reverse("admin:auth_user_change", args=[account.pk]), data)
     account.refresh_from_db()
     assert (account.is_staff, account.groups.get()) == (True, group)

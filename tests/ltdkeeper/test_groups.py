@@ -13,7 +13,10 @@ from django.db import connection
 from django.db.models import Model
 from django.test import Client as Browser
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 
+from ltdkeeper.admin.links import page_address
+from tests.ltdkeeper.admin.confirmation import confirm
 from tests.ltdkeeper.test_admin_rights import (
     ACTIONS,
     EXTRA,
@@ -56,6 +59,8 @@ OPENS: dict[str, tuple[str, str, str]] = {
 # Model -> the actions of an operator; a viewer has none, an administrator all but these.
 OPERATES: dict[str, set[str]] = {
     "builds/store": {"check_isolation"},
+    "credentials/apikey": {"revoke"},
+    "credentials/jobtoken": {"revoke"},
     "credentials/issuedsession": {"revoke"},
 }
 # Confirmations that are not for everybody.
@@ -138,6 +143,37 @@ def test_operator_requests_a_check_of_isolation(
     assert browser.post("/admin/builds/store/", data).status_code == 302
     run = store.isolation_runs.latest("pk")  # type: ignore[attr-defined]
     assert run.requested_by.username == "a operator"
+
+
+def test_operator_revokes_keys_and_job_tokens(
+    rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    browser = Browser()
+    browser.force_login(member("operator"))
+    for model, ended in (
+        ("credentials/apikey", "revoked_at"),
+        ("credentials/jobtoken", "ended_at"),
+    ):
+        assert confirm(browser, "revoke", rows[model]).status_code == 302
+        rows[model].refresh_from_db()
+        assert getattr(rows[model], ended) is not None
+
+
+# Of every page, with the two by which Django reads somebody's permissions.
+MOST_STATEMENTS = 12 + 2
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_pages_cost_every_group_few_statements(
+    group: str, rows: dict[str, Model], member: Callable[[str], User]
+) -> None:
+    browser = Browser()
+    browser.force_login(member(group))
+    for address in ("/admin/", *map(page_address, rows.values())):
+        browser.get(address)  # content types are remembered
+        with CaptureQueriesContext(connection) as queries:
+            browser.get(address)
+        assert len(queries) <= MOST_STATEMENTS, address
 
 
 # How the groups are made.

@@ -76,7 +76,7 @@ def page_of(browser: Browser) -> Callable[..., Callable[..., str]]:
 
         def save(*, carried: bool = True, **edited: Any) -> str:
             sent = {k: v for k, v in form.sent.items() if carried or not k.startswith("initial-")}
-            answer = browser.post(address, sent | edited)
+            answer = browser.post(address, sent | {"reason": "as agreed"} | edited)
             shown: str = answer.content.decode()
             assert answer.status_code == (200 if "errornote" in shown else 302)
             return shown
@@ -261,6 +261,40 @@ def test_group_that_was_taken_from_an_account_stays_away(
     assert account.groups.get() == group
 
 
+@pytest.mark.parametrize("reason", ["", "  ", "a\u2028b"])
+@pytest.mark.parametrize("kind", EDITS)
+def test_edit_needs_a_reason(kind: str, reason: str, rows: dict[str, Any], page_of: Any) -> None:
+    shown = page_of(rows[kind])(**EDITS[kind], reason=reason)
+    assert "errornote" in shown
+    again = type(rows[kind]).objects.get(pk=rows[kind].pk)
+    assert all(getattr(again, name) == getattr(rows[kind], name) for name in EDITS[kind])
+
+
+@pytest.mark.parametrize("kind", EDITS)
+def test_edit_is_logged_with_its_reason(kind: str, rows: dict[str, Any], page_of: Any) -> None:
+    page_of(rows[kind])(**EDITS[kind], reason="as agreed")
+    entry = LogEntry.objects.get(object_id=rows[kind].pk, user__username="root")
+    assert entry.change_message.startswith("Changed ")
+    assert entry.change_message.endswith(". Reason: as agreed")
+    assert "Reason" not in entry.change_message.partition(".")[0]
+
+
+def test_page_that_is_saved_unchanged_needs_no_reason(rows: dict[str, Any], page_of: Any) -> None:
+    assert "errornote" not in page_of(rows["client"])(reason="")
+
+
+def test_grant_is_taken_back_with_a_reason(rows: dict[str, Any], page_of: Any) -> None:
+    Grant.objects.get_or_create(client=rows["client"], product=rows["product"])
+    save = page_of(rows["client"])
+    assert "Say below why" in save(**{"grants-0-DELETE": "on"}, reason="")
+    assert Grant.objects.exists()
+    save(**{"grants-0-DELETE": "on"}, reason="moved away")
+    assert not Grant.objects.exists()
+    assert LogEntry.objects.get(
+        object_id=rows["client"].pk, user__username="root"
+    ).change_message.endswith("Reason: moved away")
+
+
 def test_grant_that_was_taken_back_stays_away(
     rows: dict[str, Any], make_product: Callable[..., Product], page_of: Any
 ) -> None:
@@ -295,7 +329,7 @@ def test_page_shown_again_after_a_mistake_still_undoes_nothing(
 
 def test_what_a_script_sends_is_compared_with_the_row(browser: Browser, store: Store) -> None:
     product = Product.objects.create(slug="guide", store=store, title="Old", root_domain="x")
-    data = {"slug": "guide", "store": store.pk, "title": "New", "root_domain": "x"}
+    data = {"slug": "guide", "store": store.pk, "title": "New", "root_domain": "x", "reason": "y"}
     browser.post(reverse("admin:builds_product_change", args=[product.pk]), data)
     product.refresh_from_db()
     assert (product.title, product.root_domain) == ("New", "x")

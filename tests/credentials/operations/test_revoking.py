@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from builds.models import Build, Store
 from builds.names import ULID_LENGTH
@@ -124,6 +125,21 @@ def test_doing_it_again_changes_nothing(issued: Make, now: datetime) -> None:
     assert decide(session, now + timedelta(seconds=1)) == []
     session.refresh_from_db()
     assert (session.revocation, session.revoked_at) == (first, now)
+
+
+def test_doing_it_again_writes_nothing_into_the_log(issued: Make, now: datetime) -> None:
+    session = issued()
+    entries = []
+    for seconds in range(2):
+        decide(session, now + timedelta(seconds=seconds))
+        entries.append(LogEntry.objects.filter(object_id=session.pk).count())
+    assert entries == [1, 1]
+
+
+def test_store_is_cut_off_once_for_a_time(store: Store, now: datetime) -> None:
+    hour = timedelta(hours=1)
+    times = (now - hour, now - hour, now - 2 * hour, now)
+    assert [len(decide(store, now, before=before)) for before in times] == [1, 0, 0, 1]
 
 
 def test_sessions_asked_for_later_are_left(issued: Make, now: datetime) -> None:

@@ -21,7 +21,7 @@ def browser(store: Store) -> Browser:
 
 
 def save(browser: Browser, store: Store, **changes: Any) -> str:
-    fields = model_to_dict(store) | changes
+    fields = model_to_dict(store) | {"reason": "as agreed"} | changes
     answer = browser.post(reverse("admin:builds_store_change", args=[store.pk]), fields)
     assert answer.status_code == 302, answer.content
     return str(Store.objects.get().post_support)

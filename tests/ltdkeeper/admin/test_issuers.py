@@ -84,7 +84,7 @@ def test_issuer_with_rules_keeps_what_they_rest_on(
 ) -> None:
     change = reverse(f"{ISSUERS}_change", args=[rule.issuer.pk])
     moved = {"kind": "gitlab", "issuer": "https://x.example", "jwks_url": "https://x.example/keys"}
-    browser.post(change, moved)
+    browser.post(change, {**moved, "reason": "moved"})
     issuer = OidcIssuer.objects.get()
     assert (issuer.kind, issuer.jwks_url) == ("github", "https://x.example/keys")
     assert issuer.issuer == "https://token.actions.githubusercontent.com"

@@ -133,7 +133,7 @@ def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: 
 def test_product_with_a_build_keeps_slug_and_store(
     browser: Browser, product: Product, build: Build
 ) -> None:
-    data = {"slug": "renamed", "title": "New title", "access": "upload"}
+    data = {"slug": "renamed", "title": "New title", "access": "upload", "reason": "new name"}
     browser.post(reverse("admin:builds_product_change", args=[product.pk]), data)
     product.refresh_from_db()
     assert (product.slug, product.title) == ("guide", "New title")

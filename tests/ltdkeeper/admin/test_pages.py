@@ -14,7 +14,7 @@ from django.test import Client as Browser
 
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
-from credentials.access.clients import start_job_token
+from credentials.access.clients import command_line_user, make_api_key, start_job_token
 from credentials.access.registrations import register_owned_build
 from credentials.models import (
     ApiKey,
@@ -235,10 +235,36 @@ def test_rows_of_another_model_are_for_those_who_may_view_it(
 
 
 @db
+def test_time_line_of_a_build_is_there_without_its_sessions(build: Build) -> None:
+    user = User.objects.create_user("reader", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_build"))
+    browser = Browser()
+    browser.force_login(user)
+    row = issued_row(build=build)
+    shown = page(browser, build)
+    assert ">registered<" in shown
+    assert row.access_key_id not in shown
+
+
+@db
+def test_key_leads_to_its_own_job_tokens(
+    browser: Browser, api_key: ApiKey, build: Build, now: datetime
+) -> None:
+    fields = {"client": api_key.client, "products": [build.product], "now": now}
+    own, _ = start_job_token(api_key=api_key, **fields)
+    other_key, _ = make_api_key(client=api_key.client, actor=command_line_user())
+    other, _ = start_job_token(api_key=other_key, **fields)
+    [address] = re.findall(r'href="([^"]*)">All its job tokens', page(browser, api_key))
+    shown = browser.get(address).content.decode()
+    assert (own.public_id in shown, other.public_id in shown) == (True, False)
+    assert browser.get(address.partition("=")[0] + "=x").status_code in {302, 400}
+
+
+@db
 def test_booleans_are_words(browser: Browser, client_row: Client) -> None:
-    for address in ("/admin/credentials/client/", page_address(client_row)):
+    lists = ("/admin/credentials/client/", "/admin/auth/user/", "/admin/auth/group/")
+    for address in (*lists, page_address(client_row)):
         shown = browser.get(address).content.decode()
-        assert "active" in shown
         assert not re.search("icon-(yes|no)", shown)
 
 

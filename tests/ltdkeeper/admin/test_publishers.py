@@ -56,7 +56,7 @@ def test_saved_rule_is_shown_as_it_was_entered_and_saves_alike(
     form = shown.context["adminform"].form
     values = {name: form[name].value() for name in form.fields}
     values = {name: form.fields[name].prepare_value(value) for name, value in values.items()}
-    values["products"] = [product.pk]
+    values |= {"products": [product.pk], "reason": ""}  # nothing was edited
     browser.post(reverse(f"{RULES}_change", args=[rule.pk]), {**values, "is_active": "on"})
     again = TrustedPublisher.objects.get()
     assert (again.conditions, again.is_active) == (rule.conditions, True)
@@ -195,7 +195,7 @@ def test_rule_is_disabled_and_not_deleted(browser: Browser, rule: TrustedPublish
 def test_client_and_issuer_of_a_rule_stay(
     browser: Browser, rule: TrustedPublisher, gitlab: OidcIssuer
 ) -> None:
-    data = {"name": "x", "products": [rule.products.get().pk], **NUMBERS}
+    data = {"name": "x", "products": [rule.products.get().pk], "reason": "moved", **NUMBERS}
     further = {"client": Client.objects.create(name="other").pk, "issuer": gitlab.pk}
     browser.post(reverse(f"{RULES}_change", args=[rule.pk]), {**data, **further})
     again = TrustedPublisher.objects.get()
@@ -208,7 +208,7 @@ def test_rule_that_was_made_illegal_can_still_be_looked_at_and_mended(
     TrustedPublisher.objects.update(conditions={"repository_id": "74", "x": [1]})
     assert "lets nobody in" in page(browser, f"{RULES}_changelist")
     assert page(browser, f"{RULES}_change", rule.pk)
-    data = {"name": "docs", "products": [rule.products.get().pk], **NUMBERS}
+    data = {"name": "docs", "products": [rule.products.get().pk], "reason": "y", **NUMBERS}
     browser.post(reverse(f"{RULES}_change", args=[rule.pk]), data)
     rule.refresh_from_db()
     assert rule.identified_by == "repository_id 74, repository_owner_id 65"

@@ -30,11 +30,15 @@ DOCUMENT_BUGS = bugs_in(
 RECORD_BUGS = bugs_in(
     "credentials/operations/revoking.py",
     RECORDING,
-    revoking_leaves_what_asked=("        if not may_go_on:\n", "        if False:\n"),
-    revoking_ends_what_may_go_on=("        if not may_go_on:\n", "        if True:\n"),
+    revoking_leaves_what_asked=("Tokens() if may_go_on else _ended_tokens(", "Tokens() or ("),
+    revoking_ends_what_may_go_on=("Tokens() if may_go_on else _ended_tokens(", "_ended_tokens("),
+    revoking_again_is_logged=(
+        "        if made or ended.names or closed or withheld:\n",
+        "        if True:\n",
+    ),
     session_under_way_survives_revoking=(
-        "        under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)\n",
-        "",
+        "withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)\n",
+        "withheld = 0\n",
     ),
 ) | bugs_in(
     "credentials/vending/serving.py",

@@ -26,7 +26,7 @@ STAFF_BUGS = (
         "ltdkeeper/admin/clients.py",
         ACTIONS,
         anybody_revokes_keys=(
-            '"Revoke selected API keys", permissions=["change"]',
+            '"Revoke selected API keys", permissions=["change", "revoke"]',
             '"Revoke selected API keys"',
         ),
     )
@@ -34,7 +34,7 @@ STAFF_BUGS = (
         "ltdkeeper/admin/clients.py",
         ACTIONS,
         anybody_ends_job_tokens=(
-            '"Revoke selected job tokens", permissions=["change"]',
+            '"Revoke selected job tokens", permissions=["change", "revoke"]',
             '"Revoke selected job tokens"',
         ),
     )
