@@ -17,6 +17,7 @@ from credentials.rules.account_documents import (
     post_signer_policy,
     revoker_policy,
     trust_policy,
+    unbounded_revoker_policy,
     upload_policy,
     vendor_policy,
 )
@@ -60,6 +61,10 @@ ACCEPTED = {
         "MISMATCHED_TYPE_BUT_USABLE: Type mismatch: StringEquals requires a value of type String "
         "but given Arn",
     ): "the boundary is one exact ARN, so comparing whole strings is the narrower operator",
+    (
+        "unbounded_revoker",
+        "PERMISSIONS_MANAGEMENT_ACTIONS",
+    ): "the same without a condition, for stores that know no boundary: made only when asked for",
     (
         "trust",
         "MALFORMED: Statement contains neither Resource nor NotResource",
@@ -114,6 +119,7 @@ def _identities(partition: str, key: str) -> dict[str, str]:
                 signer_arn="" if alone else f"{account}:user/signer",
             ),
             f"revoker {name}": revoker_policy(role_arn=role, boundary_arn=boundary),
+            f"unbounded_revoker {name}": unbounded_revoker_policy(role_arn=role),
             f"trust {external_id} {alone}": trust_policy(
                 vendor_arn=f"{account}:user/vendor", external_id=external_id, refuse_sessions=alone
             ),
