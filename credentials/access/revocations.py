@@ -146,7 +146,12 @@ def _bystanders(
 
 
 def other_characters(store: Store) -> int:
-    """What the role's own policy takes of the room for inline policies."""
+    """What the role's own policy takes of the room for inline policies.
+
+    On AWS nothing: there it is a managed policy (`manage.py bootstrap_store`).
+    """
+    if not store.endpoint_url:
+        return 0
     own = upload_policy(
         role_arn=store.role_arn,
         bucket=store.bucket,

@@ -2,7 +2,8 @@
 
 The vendor may assume the upload role and nothing else. The upload role reaches the builds of its
 bucket, under a permissions boundary that says the same, and is narrowed further by every session's
-own policy (`credentials/rules/policy.py`). The auditor looks, the revoker writes denials into the
+own policy (`credentials/rules/policy.py`). On AWS its rights are a managed policy, so that all the
+room for inline ones is left to revocations. The auditor looks, the revoker writes denials into the
 role. Whoever sets a store up applies these documents as they are: compact JSON, since Ceph's
 gateway reads no other.
 
@@ -53,7 +54,7 @@ ROLE_READS = (
     "iam:ListRolePolicies",
     "iam:ListAttachedRolePolicies",
 )
-BOUNDARY_READS = ("iam:GetPolicy", "iam:GetPolicyVersion")
+MANAGED_POLICY_READS = ("iam:GetPolicy", "iam:GetPolicyVersion")
 USER_READS = (
     "iam:ListUserPolicies",
     "iam:GetUserPolicy",
@@ -65,7 +66,7 @@ KEY_READS = ("kms:DescribeKey",)
 SHORTEST_ROLE_MAXIMUM = 3600
 
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:(?:user|role)/[\w+=,.@/-]+\Z", re.ASCII)
-_BOUNDARY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:policy/[\w+=,.@/-]+\Z", re.ASCII)
+_MANAGED_POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:policy/[\w+=,.@/-]+\Z", re.ASCII)
 
 
 class UnsafeIdentityError(ValueError):
@@ -117,6 +118,15 @@ class WantedAccount:
     @property
     def boundary_arn(self) -> str:
         return f"{self.account_arn}:policy/{self.boundary_name}"
+
+    @property
+    def upload_policy_arn(self) -> str:
+        """The managed policy that gives the upload role its rights; empty where that is inline.
+
+        Inline policies of a role share 10,240 characters; managed ones are not counted there (AWS
+        IAM quotas). It is named like the role, as the inline one is.
+        """
+        return f"{self.account_arn}:policy/{self.role_name}" if self.is_aws else ""
 
     @property
     def makes_vendor(self) -> bool:
@@ -171,11 +181,17 @@ class WantedAccount:
                 bucket=self.bucket,
                 vendor_arn=self.vendor,
                 kms_key_arn=self.kms_key_arn,
+                revoker_arn=self.user_arn("revoker"),
+                upload_policy_arn=self.upload_policy_arn,
             ),
-            "revoker": revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn)
-            if self.has_boundaries
-            else unbounded_revoker_policy(role_arn=self.role_arn),
+            "revoker": self.revoker_document,
         }
+
+    @property
+    def revoker_document(self) -> str:
+        if not self.has_boundaries:
+            return unbounded_revoker_policy(role_arn=self.role_arn)
+        return revoker_policy(role_arn=self.role_arn, boundary_arn=self.boundary_arn)
 
 
 def is_principal_arn(text: str) -> bool:
@@ -271,20 +287,26 @@ def auditor_policy(
     bucket: str,
     vendor_arn: str = "",
     kms_key_arn: str = "",
+    revoker_arn: str = "",
+    upload_policy_arn: str = "",
 ) -> str:
-    """Look at the bucket, its objects and settings, the upload role, the vendor; change nothing.
+    """Look at the bucket, its objects and settings, the upload role with its managed policies, the
+    vendor and the revoker; change nothing.
 
-    `vendor_arn` is that of a user or role of the same account; one of another cannot be looked at.
+    The last two are users or roles of the same account; those of another cannot be looked at.
     """
     bucket_arn = _bucket_arn(role_arn, bucket)
-    _require_boundary(boundary_arn)
+    managed = [boundary_arn, *([upload_policy_arn] if upload_policy_arn else [])]
+    for arn in managed:
+        _require_managed_policy(arn)
     return _document(
         [
             _allow(BUCKET_READS, bucket_arn),
             _allow(OBJECT_READS, f"{bucket_arn}/*"),
             _allow(ROLE_READS, role_arn),
-            _allow(BOUNDARY_READS, boundary_arn),
-            *_vendor_reads(vendor_arn, role_arn),
+            _allow(MANAGED_POLICY_READS, managed if upload_policy_arn else boundary_arn),
+            *_identity_reads("vendor", vendor_arn, role_arn),
+            *_identity_reads("revoker", revoker_arn, role_arn),
             *_key_rights(KEY_READS, kms_key_arn),
         ]
     )
@@ -296,7 +318,7 @@ def revoker_policy(*, role_arn: str, boundary_arn: str) -> str:
 
     Without the condition it could write itself any right that the role's account has.
     """
-    _require_boundary(boundary_arn)
+    _require_managed_policy(boundary_arn)
     writing = _revoker_right("iam:PutRolePolicy", role_arn)
     writing["Condition"] = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
     return _document([writing, _revoker_right("iam:GetRolePolicy", role_arn)])
@@ -332,13 +354,13 @@ def vendor_denial(*, vendor_arn: str, bucket_arn: str) -> Statement:
     }
 
 
-def _vendor_reads(vendor_arn: str, role_arn: str) -> list[Statement]:
+def _identity_reads(who: str, arn: str, role_arn: str) -> list[Statement]:
     account = role_arn.partition(":role/")[0]
-    is_user = vendor_arn.startswith(f"{account}:user/")
-    if not is_user and not vendor_arn.startswith(f"{account}:role/"):
+    is_user = arn.startswith(f"{account}:user/")
+    if not is_user and not arn.startswith(f"{account}:role/"):
         return []
-    _require_principal(vendor_arn, "vendor")
-    return [_allow(USER_READS if is_user else ROLE_READS, vendor_arn)]
+    _require_principal(arn, who)
+    return [_allow(USER_READS if is_user else ROLE_READS, arn)]
 
 
 def _key_rights(actions: str | Sequence[str], kms_key_arn: str) -> list[Statement]:
@@ -386,9 +408,9 @@ def _require_principal(arn: str, who: str) -> None:
         raise UnsafeIdentityError(f"the {who} is not the whole ARN of a user or role")
 
 
-def _require_boundary(arn: str) -> None:
-    if not _BOUNDARY_ARN.match(arn):
-        raise UnsafeIdentityError("the boundary is not the whole ARN of a policy")
+def _require_managed_policy(arn: str) -> None:
+    if not _MANAGED_POLICY_ARN.match(arn):
+        raise UnsafeIdentityError("the boundary or policy is not the whole ARN of a policy")
 
 
 def _document(statements: list[Statement]) -> str:

@@ -1,10 +1,9 @@
-"""What cannot be read is tried: a session assumes and writes, the vendor must be refused all else.
+"""What cannot be read is tried: the vendor assumes the role, and a session writes.
 
 The session is one that this service issues, as for a job: with a ledger row.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 from django.utils import timezone
@@ -23,8 +22,6 @@ from credentials.operations.account.obstacles import (
     KeyRefused,
     NoBucket,
     NotLookedAt,
-    NotPermitted,
-    NotSupported,
     Obstacle,
     Unclear,
     Whose,
@@ -42,17 +39,11 @@ WHY_STOLEN = (
     "The vendor's key lies in the web service's memory. Who steals it has these rights at once, "
     "for any length of time, with no row in the ledger."
 )
-ONLY_ASSUMING = (
-    "Leave the vendor one right, to assume the upload roles: take every other from it, also those "
-    "of its groups and of buckets."
-)
-
-Calls = Mapping[str, Callable[[], Any]]
 
 
 def vendor(examination: Examination) -> Iterator[Finding]:
     """The service has credentials of its own, and they are not an account's root."""
-    caller = examination.caller()
+    caller = examination.vendor.caller()
     if kind_of(caller) == "root":
         yield Finding(
             rule="vendor.root",
@@ -153,113 +144,3 @@ def _issue(examination: Examination, delivery: Delivery) -> VendedSession:
         )
     except (VendorCredentialsMissing, VendorCredentialsRefused) as err:
         raise KeyRefused(whose=Whose.VENDOR, answer=err.code) from err
-
-
-def vendor_s3(examination: Examination) -> Iterator[Finding]:
-    """Everything here aims at the probe build, at the whole bucket only to look."""
-    where = {"Bucket": examination.store.bucket}
-
-    def call(method: str, **arguments: Any) -> Callable[[], Any]:
-        return lambda: examination.vendor.ask("s3", method, **where, **arguments)
-
-    calls: dict[str, Callable[[], Any]] = {
-        "to list buckets": lambda: _list_buckets(examination),
-        "to look at the bucket": call("head_bucket"),
-        "to list the bucket": call("list_objects_v2", MaxKeys=1),
-        "to write below a build": lambda: _write(examination),
-    }
-    # What is not there cannot show a refusal: some stores say so before they look who asks.
-    if (page := examination.page) in examination.written:
-        calls |= {
-            "to read a build": call("get_object", Key=page),
-            "to change ACLs of a build": call("put_object_acl", Key=page, ACL="private"),
-            "to delete from a build": call("delete_object", Key=page),
-        }
-    change = ONLY_ASSUMING
-    if examination.store.endpoint_url:
-        change += (
-            " Where the objects of its sessions belong to the vendor, this denies it what it owns:"
-            f"\n{examination.set_up}"
-        )
-    yield from _judged("vendor-s3", _tried(calls), change)
-
-
-def vendor_iam(examination: Examination) -> Iterator[Finding]:
-    """To change something is tried as well, by removing what nobody has made."""
-    role = {"RoleName": examination.account.role_name}
-    nobody = f"ltdkeeper-doctor-{examination.build.slug}"
-
-    def call(method: str, **arguments: Any) -> Callable[[], Any]:
-        return lambda: examination.vendor.ask("iam", method, **arguments)
-
-    looks = {
-        "to list users": call("list_users"),
-        "to list roles": call("list_roles"),
-        "to look at the role": call("get_role", **role),
-        "to list the role's policies": call("list_role_policies", **role),
-    }
-    changes = {"to remove users": call("delete_user", UserName=nobody)}
-    if not examination.is_without_role:
-        changes["to change the role's policies"] = call(
-            "delete_role_policy", **role, PolicyName=nobody
-        )
-    answers = _tried(looks) | _tried(changes, if_missing="")
-    yield from _judged("vendor-iam", answers, ONLY_ASSUMING)
-
-
-def _tried(calls: Calls, *, if_missing: str = "404") -> dict[str, str]:
-    """What was not refused: empty where it was accepted, else an answer that is neither.
-
-    `if_missing` says what it means that the store found nothing to do it to.
-    """
-    answers = {}
-    for title, act in calls.items():
-        try:
-            answers[title] = if_missing if act() is None else ""
-        except (NotPermitted, NotSupported):
-            continue
-        except Unclear as err:
-            answers[title] = err.names["answer"]
-    return answers
-
-
-def _judged(check: str, answers: Mapping[str, str], change: str) -> Iterator[Finding]:
-    """All of it must have been refused."""
-    accepted = [title for title, answer in answers.items() if not answer]
-    unclear = [f"{title} ({answer})" for title, answer in answers.items() if answer]
-    if accepted:
-        yield Finding(
-            rule=f"{check}.allowed",
-            what=f"The vendor was allowed {', '.join(accepted)}.",
-            why=WHY_STOLEN,
-            change=change,
-        )
-    if unclear:
-        yield Finding(
-            rule=f"{check}.unclear",
-            what=f"The store neither did nor refused what the vendor tried: {', '.join(unclear)}.",
-            why="Only a refusal shows that the vendor may not.",
-            change="Run the doctor again; if it stays, ask whoever runs the store.",
-            severity=Severity.WARNING,
-        )
-
-
-def _list_buckets(examination: Examination) -> Any:
-    """Ceph lets everybody list his own buckets: where there are none, nothing was shown."""
-    answer = examination.vendor.ask("s3", "list_buckets")
-    if answer and examination.store.endpoint_url and not answer.get("Buckets"):
-        raise NotSupported(reason="everybody may list his own buckets")
-    return answer
-
-
-def _write(examination: Examination) -> Any:
-    """What should not have been written is removed at once, or at the end."""
-    ask = examination.vendor.ask
-    where = {"Bucket": examination.store.bucket, "Key": f"{examination.build.root}/vendor.html"}
-    answer = ask("s3", "put_object", Body=BODY, **where)
-    if answer:
-        try:
-            ask("s3", "delete_object", **where)
-        except Obstacle:
-            examination.written.append(where["Key"])
-    return answer

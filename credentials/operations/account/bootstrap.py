@@ -1,7 +1,7 @@
 """Sets a store's account up, or says what that would do: the identities and the bucket."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -181,17 +181,25 @@ class Run:
         report.steps += trust.steps
         if boundary.status is not Status.NOT_SUPPORTED:
             self.settle(identities.role_boundary(clients, account))
-        rights = identities.upload_policy(clients, account)
+        rights = identities.role_rights(clients, account)
         if any(limit.status is Status.FAILED for limit in report.steps[before:]):
-            failed = Status.FAILED
-            self._note(Step(what=rights.what, why=rights.why, status=failed, detail=NO_RIGHTS))
+            what, why = rights[0].what, rights[0].why
+            self._note(Step(what=what, why=why, status=Status.FAILED, detail=NO_RIGHTS))
         else:
             self.settle(identities.longest_session(clients, account))
-            given = self.settle(rights).status
+            given = self.in_turn(rights)
             report.has_api = given is not Status.NOT_SUPPORTED
             report.has_rights = given in IN_FORCE
         document = account.trust(refuse_sessions=trust.refuses_sessions)
         report.documents = {"trust": document, **account.documents}
+
+    def in_turn(self, requirements: Sequence[Requirement]) -> Status:
+        """How the last step ended that was come to: none is made after one that was not."""
+        for each in requirements:
+            status = self.settle(each).status
+            if status in ENDED:
+                break
+        return status
 
     def revoker(self, *, is_wanted: bool) -> None:
         """Only where a boundary limits what it can write, or where the operator wants it so."""

@@ -17,6 +17,7 @@ from django.utils import timezone
 from builds.models import Store
 from credentials.operations.account.obstacles import (
     KeyRefused,
+    NotSupported,
     Unclear,
     Unreachable,
     Whose,
@@ -113,6 +114,13 @@ class StoreClients:
             raise Unreachable(endpoint=endpoint, answer=type(err).__name__) from err
         except CALL_FAILED as err:
             raise Unclear(action=action, answer=loggable(err)) from None
+
+    def caller(self) -> str:
+        """The ARN that calls are made as. Raises an Obstacle."""
+        answer = self.ask("sts", "get_caller_identity") or {}
+        if arn := str(answer.get("Arn", "")):
+            return arn
+        raise NotSupported(reason="this store does not tell who calls")
 
     def require_answering(self, endpoint: str) -> None:
         """Raises Unreachable for an endpoint that did not answer before."""

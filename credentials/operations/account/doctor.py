@@ -9,7 +9,13 @@ import boto3
 import orjson
 
 from builds.models import Store
-from credentials.operations.account import attempts, policy_checks, setting_checks
+from credentials.operations.account import (
+    attempts,
+    policy_checks,
+    refused_calls,
+    setting_checks,
+    user_checks,
+)
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import NotSupported, Obstacle, Unclear
 from credentials.operations.findings import Finding, Severity, count, finding_lines, indented
@@ -27,11 +33,16 @@ CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
     "role": ("The role exists", setting_checks.role),
     "assuming": ("The vendor can assume the role", attempts.assuming),
     "writing": ("A session can write its build", attempts.writing),
-    "vendor-s3": ("The vendor has no right in S3 (tried)", attempts.vendor_s3),
-    "vendor-iam": ("The vendor has no right in IAM (tried)", attempts.vendor_iam),
+    "vendor-s3": ("The vendor has no right in S3 (tried)", refused_calls.vendor_s3),
+    "vendor-iam": ("The vendor has no right in IAM (tried)", refused_calls.vendor_iam),
     "vendor-policies": (
         "The vendor's policies allow AssumeRole only",
-        policy_checks.vendor_policies,
+        user_checks.vendor_policies,
+    ),
+    "revoker": ("The revoker has no other right (tried)", refused_calls.revoker),
+    "revoker-policies": (
+        "The revoker's policies allow revoking only",
+        user_checks.revoker_policies,
     ),
     "trust": ("The role trusts the vendor and nobody else", policy_checks.trust),
     "lifetimes": ("Sessions can live as long as set", setting_checks.lifetimes),
@@ -112,6 +123,7 @@ def examine_store(
     *,
     store: Store,
     auditor: boto3.session.Session | None,
+    revoker: boto3.session.Session | None,
     on_result: Callable[[Result], None] = lambda _result: None,
 ) -> list[Result]:
     """The results of all checks, in order. `on_result` hears each as it is known.
@@ -121,7 +133,7 @@ def examine_store(
     """
     results = []
     reported: set[str] = set()
-    with Examination.of(store, auditor) as examination:
+    with Examination.of(store, auditor=auditor, revoker=revoker) as examination:
         for check, (title, act) in CHECKS.items():
             result = _result(check, title, act(examination), reported)
             results.append(result)

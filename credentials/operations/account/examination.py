@@ -1,7 +1,7 @@
 """What the doctor's checks of one store are made with: clients, a probe build, and its session."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from builds.models import Build, Store
 from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.identities import managed_policy
 from credentials.operations.account.obstacles import NotLookedAt, NotSupported, Obstacle, Whose
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.isolation.checking import (
@@ -37,12 +38,19 @@ class Examination:
     probes: ProbeBuilds
     auditor: StoreClients
     vendor: StoreClients
+    revoker: StoreClients
     session: VendedSession | None = None
     written: list[str] = field(default_factory=list)
 
     @classmethod
     @contextmanager
-    def of(cls, store: Store, auditor: boto3.session.Session | None) -> Iterator[Self]:
+    def of(
+        cls,
+        store: Store,
+        *,
+        auditor: boto3.session.Session | None,
+        revoker: boto3.session.Session | None,
+    ) -> Iterator[Self]:
         """With builds of this examination's own, which are closed at its end.
 
         The vendor's credentials are the service's own, from boto3's usual places.
@@ -57,6 +65,9 @@ class Examination:
                     store=store, whose=Whose.AUDITOR, session=auditor, silent=silent
                 ),
                 vendor=StoreClients(store=store, whose=Whose.VENDOR, silent=silent),
+                revoker=StoreClients(
+                    store=store, whose=Whose.REVOKER, session=revoker, silent=silent
+                ),
             )
         finally:
             delete_probe_builds(probes=probes, now=timezone.now())
@@ -75,13 +86,6 @@ class Examination:
     def page(self) -> str:
         """The key of the page that is written for the other checks."""
         return f"{self.build.root}/index.html"
-
-    def caller(self) -> str:
-        """The ARN that the vendor calls with. Raises an Obstacle."""
-        answer = self.vendor.ask("sts", "get_caller_identity") or {}
-        if arn := str(answer.get("Arn", "")):
-            return arn
-        raise NotSupported(reason="this store does not tell who calls")
 
     @property
     def role(self) -> Any:
@@ -118,13 +122,23 @@ class Examination:
         """
         trusted = self._trusted()
         try:
-            identity = identity_of(self.caller())
+            identity = identity_of(self.vendor.caller())
         except Obstacle:
             return trusted.pop() if len(trusted) == 1 else ""
         # A session does not tell its role's path, which the trust policy has.
         named = [arn for arn in trusted if is_same(arn, identity)]
         # Nobody but a user or role has a name that lasts.
         return next(iter(named), identity if kind_of(identity) in {"user", "role"} else "")
+
+    @cached_property
+    def revoker_arn(self) -> str:
+        """Who the revoker's profile is; without one, or where the store does not tell, the user
+        that `bootstrap_store` makes.
+        """
+        if self.revoker.session is not None:
+            with suppress(NotSupported):
+                return identity_of(self.revoker.caller())
+        return self.account.user_arn("revoker")
 
     def _trusted(self) -> set[str]:
         """The users and roles that the trust policy names, whoever they are."""
@@ -138,15 +152,31 @@ class Examination:
     @cached_property
     def account(self) -> WantedAccount:
         """What the account should hold."""
-        return wanted_account(self.store, vendor_arn=self.vendor_arn)
+        return wanted_account(self.store, vendor_arn=self.vendor_arn, prefix=self.prefix)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of the account's users begin with, as the vendor's tells."""
+        users = f"{account_of(self.store.role_arn)}:user/"
+        name = self.vendor_arn.removeprefix(users)
+        prefix = name.removesuffix("-vendor")
+        is_made = self.vendor_arn == f"{users}{prefix}-vendor"
+        return prefix if is_made else "ltdkeeper"
+
+    def require_managed_policies(self) -> None:
+        """Raises NotSupported where a store knows no managed policies, and so no boundary."""
+        try:
+            managed_policy(self.auditor, self.account.boundary_arn)
+        except NotSupported:
+            raise
+        except Obstacle:
+            return  # it knows them, whether or not the auditor may see this one
 
     @property
     def set_up(self) -> str:
         """The command that puts right what of the account can be put right."""
-        user = account_of(self.store.role_arn)
-        prefix = self.vendor_arn.removeprefix(f"{user}:user/").removesuffix("-vendor")
-        options = ""
-        if self.vendor_arn == f"{user}:user/{prefix}-vendor":
+        options, prefix = "", self.prefix
+        if self.vendor_arn == f"{account_of(self.store.role_arn)}:user/{prefix}-vendor":
             options = "" if prefix == "ltdkeeper" else f" --prefix {prefix}"
         elif self.vendor_arn:
             options = f" --vendor-arn {self.vendor_arn}"

@@ -14,32 +14,38 @@ WHY_USER = {
     "auditor": "Audits look at the bucket and at the role with it, and change nothing.",
     "revoker": "Revoking writes denials into the role with it, and cannot widen the role.",
 }
+# AWS keeps as many versions of a managed policy and refuses another (AWS IAM quotas).
+MOST_VERSIONS = 5
+NO_INLINE = "none"
+WHY_RIGHTS = "Builds of this bucket only, never made public or redirected."
 NO_BOUNDARY = "Nothing but its own policy limits the upload role: no revoker is made."
 
 
 def boundary_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
     """The managed policy that the role carries as its boundary."""
     arn, document = account.boundary_arn, account.documents["boundary"]
-
-    def put() -> None:
-        if managed_policy(clients, arn) is None:
-            clients.iam.create_policy(PolicyName=account.boundary_name, PolicyDocument=document)
-            return
-        # AWS keeps five versions at most and refuses a sixth.
-        for version in clients.iam.list_policy_versions(PolicyArn=arn)["Versions"]:
-            if not version["IsDefaultVersion"]:
-                clients.iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
-        clients.iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
-
     return Requirement(
         what=f"boundary policy {account.boundary_name}",
         why="The most that any policy put on the upload role can mean.",
         wanted=document,
         look=lambda: managed_policy(clients, arn),
-        put=put,
+        put=lambda: _put_managed_policy(clients, arn, document),
         equals=is_same,
         unsupported=NO_BOUNDARY,
     )
+
+
+def _put_managed_policy(clients: StoreClients, arn: str, document: str) -> None:
+    """Make the policy, or give it a new version that is in force at once."""
+    if managed_policy(clients, arn) is None:
+        clients.iam.create_policy(PolicyName=arn.rpartition("/")[2], PolicyDocument=document)
+        return
+    versions = clients.iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    if len(versions) >= MOST_VERSIONS:
+        replaced = [each for each in versions if not each["IsDefaultVersion"]]
+        oldest = min(replaced, key=lambda each: each["CreateDate"])
+        clients.iam.delete_policy_version(PolicyArn=arn, VersionId=oldest["VersionId"])
+    clients.iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
 
 
 def managed_policy(clients: StoreClients, arn: str) -> Any:
@@ -148,12 +154,65 @@ def longest_session(clients: StoreClients, account: WantedAccount) -> Requiremen
     )
 
 
+def role_rights(clients: StoreClients, account: WantedAccount) -> list[Requirement]:
+    """What gives the role its rights, in the order that stops no upload: the managed policy has to
+    be attached before an inline one from before goes.
+    """
+    if not account.upload_policy_arn:
+        return [upload_policy(clients, account)]
+    return [
+        managed_upload_policy(clients, account),
+        attached_upload_policy(clients, account),
+        no_inline_upload_policy(clients, account),
+    ]
+
+
+def managed_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    arn, document = account.upload_policy_arn, account.documents["upload"]
+    return Requirement(
+        what=f"managed policy {account.role_name}",
+        why=WHY_RIGHTS,
+        wanted=document,
+        look=lambda: managed_policy(clients, arn),
+        put=lambda: _put_managed_policy(clients, arn, document),
+        equals=is_same,
+    )
+
+
+def attached_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    arn, name = account.upload_policy_arn, account.role_name
+
+    def look() -> str | None:
+        answer = clients.pages("iam", "list_attached_role_policies", RoleName=name) or {}
+        attached = [each["PolicyArn"] for each in answer.get("AttachedPolicies", [])]
+        return arn if arn in attached else None
+
+    return Requirement(
+        what=f"managed policy of {name}",
+        why="The role has its rights from it.",
+        wanted=arn,
+        look=look,
+        put=lambda: clients.iam.attach_role_policy(RoleName=name, PolicyArn=arn),
+    )
+
+
+def no_inline_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    where = {"RoleName": account.role_name, "PolicyName": account.role_name}
+    return Requirement(
+        what=f"no inline policy of {account.role_name} but revocations",
+        why="Inline policies share 10,240 characters: all of them are for revoked sessions.",
+        wanted=NO_INLINE,
+        look=lambda: _document(clients.ask("iam", "get_role_policy", **where)) or NO_INLINE,
+        put=lambda: clients.iam.delete_role_policy(**where),
+    )
+
+
 def upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
-    """The role's own policy, which has the role's name."""
+    """The role's own policy, inline, which has the role's name."""
     where = {"RoleName": account.role_name, "PolicyName": account.role_name}
     return Requirement(
         what=f"policy of {account.role_name}",
-        why="Builds of this bucket only, never made public or redirected.",
+        why=WHY_RIGHTS,
         wanted=account.documents["upload"],
         look=lambda: _document(clients.ask("iam", "get_role_policy", **where)),
         put=lambda: clients.iam.put_role_policy(

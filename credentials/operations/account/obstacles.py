@@ -110,7 +110,7 @@ class KeyRefused(Obstacle):
     what = "The {whose}'s credentials are not usable: {answer}."
     why = (
         "Without the vendor's no job gets credentials; without the auditor's nothing of the "
-        "account can be looked at."
+        "account can be looked at; without the revoker's revoked sessions go on at the store."
     )
     concerns_all = True
 

@@ -1,23 +1,13 @@
-"""The doctor's checks of policies: who may assume the role, what role and vendor may do, and what
-the bucket's policy gives away. Made with the auditor's credentials.
+"""The doctor's checks of policies: who may assume the role, what the role may do, and what the
+bucket's policy gives away. Made with the auditor's credentials.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from builds.models import Store
-from builds.names import is_role_arn
 from credentials.operations.account import identities
-from credentials.operations.account.attempts import ONLY_ASSUMING, WHY_STOLEN
 from credentials.operations.account.examination import Examination
-from credentials.operations.account.obstacles import (
-    NotLookedAt,
-    NotPermitted,
-    NotSupported,
-    Obstacle,
-)
 from credentials.operations.findings import Finding, Severity
-from credentials.rules.account_documents import upload_policy, vendor_policy
+from credentials.rules.account_documents import upload_policy
 from credentials.rules.policy_comparison import (
     Document,
     Statement,
@@ -32,12 +22,9 @@ from credentials.rules.principals import (
     identity_of,
     is_same,
     is_session,
-    kind_of,
-    name_of,
 )
+from credentials.rules.revocation import POLICY_NAME
 
-# Whoever assumes a role may set these, and everybody may know who he is: they give nothing.
-HARMLESS_TO_ASSUME = ["sts:TagSession", "sts:SetSourceIdentity"]
 READS = ("s3:get", "s3:list", "s3:head", "s3:describe")
 WHY_TRUST = (
     "Whoever may assume the role without this service has the whole role: every build of the "
@@ -46,6 +33,10 @@ WHY_TRUST = (
 WHY_RIGHTS = (
     "What is allowed beyond it, every session can use as far as its own policy lets it; without "
     "the denials, a header of an upload makes its object public; what is missing, uploads lack."
+)
+WHY_MANAGED = (
+    "The inline policies of a role share 10,240 characters. Previews and limits of revoking count "
+    "on all of them: with others there, a revocation fails that should fit."
 )
 WHY_BOUNDARY = (
     "Who may write the role's policies, as the revoker may, can give every session any right of "
@@ -109,17 +100,47 @@ def role_policies(examination: Examination) -> Iterator[Finding]:
     account = examination.account
     documents = identities.policies_of(examination.auditor, "role", account.role_name)
     wanted = _wanted_rights(examination)
+    own = {account.upload_policy_arn or account.role_name}
     others = [
         name
         for name, document in documents.items()
-        if name != account.role_name and _allows_more(document, wanted[0])
+        if name not in own and _allows_more(document, wanted[0])
     ]
     change = examination.set_up
     if others:
         change = f"Take these policies from the role: {', '.join(others)}. For the rest:\n{change}"
-    yield from _differing(
-        "role-policies", "What the role may do", documents.values(), wanted, WHY_RIGHTS, change
+    findings = list(
+        _differing(
+            "role-policies", "What the role may do", documents.values(), wanted, WHY_RIGHTS, change
+        )
     )
+    yield from findings or _beside_managed(examination, documents)
+
+
+def _beside_managed(
+    examination: Examination, documents: Mapping[str, Document]
+) -> Iterator[Finding]:
+    """Where the role's rights belong into a managed policy: they are in that one, and nothing but
+    revocations takes room for inline policies.
+    """
+    arn = examination.account.upload_policy_arn
+    if not arn:
+        return
+    statements = {name: statements_of(document) for name, document in documents.items()}
+    others = [
+        name
+        for name in documents.keys() - {arn, POLICY_NAME}
+        if not (name.startswith("arn:") and all(map(is_denial, statements[name])))
+    ]
+    if others or arn not in documents:
+        left = ", ".join(sorted(others)) or "none"
+        yield Finding(
+            rule="role-policies.not-managed",
+            what=f"The role's rights are not in the managed policy {arn} alone. Besides: {left}.",
+            why=WHY_MANAGED,
+            change=f"{examination.set_up}\nThen take from the role what is left of these: {left}.",
+            severity=Severity.WARNING,
+        )
 
 
 def _wanted_rights(examination: Examination) -> list[Document]:
@@ -156,7 +177,7 @@ def boundary(examination: Examination) -> Iterator[Finding]:
         )
         return
     if not arn:
-        _require_policies(examination)
+        examination.require_managed_policies()
     yield Finding(
         rule="boundary.missing",
         what=f"The role's boundary, {arn}, does not exist."
@@ -165,58 +186,6 @@ def boundary(examination: Examination) -> Iterator[Finding]:
         why=WHY_BOUNDARY,
         change=examination.set_up,
     )
-
-
-def _require_policies(examination: Examination) -> None:
-    """Raises NotSupported where a store knows no managed policies, and so no boundary."""
-    try:
-        identities.managed_policy(examination.auditor, examination.account.boundary_arn)
-    except NotSupported:
-        raise
-    except Obstacle:
-        return  # it knows them, whether or not the auditor may see this one
-
-
-def vendor_policies(examination: Examination) -> Iterator[Finding]:
-    """Read as well, since not everything can be tried. Less than an error where it cannot be."""
-    arn = examination.vendor_arn
-    if not arn:
-        raise NotLookedAt(reason="the vendor's name is not known")
-    if account_of(arn) != examination.account.account_arn:
-        raise NotLookedAt(reason="the vendor is in another account than the role")
-    try:
-        documents = identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
-    except NotPermitted as err:
-        if finding := err.finding("vendor-policies"):
-            yield replace(finding, severity=Severity.WARNING)
-        return
-    more = {name: _beyond_assuming(document) for name, document in documents.items()}
-    more = {name: statements for name, statements in more.items() if statements}
-    if more:
-        yield Finding(
-            rule="vendor-policies.more",
-            what="The vendor is allowed more than to assume the upload roles:\n"
-            + "\n".join(lines_of("+", statements) for statements in more.values()),
-            why=WHY_STOLEN,
-            change=f"{ONLY_ASSUMING} It has them from: {', '.join(more)}.",
-        )
-
-
-def _beyond_assuming(document: Document) -> list[Statement]:
-    """What it allows beyond the upload roles of all stores. Conditions only narrow that."""
-    arns = Store.objects.order_by("role_arn").values_list("role_arn", flat=True)
-    roles = sorted({arn for arn in arns if is_role_arn(arn)})
-    harmless: list[Statement] = [
-        {"Effect": "Allow", "Action": HARMLESS_TO_ASSUME, "Resource": roles},
-        {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"},
-    ]
-    allowed = [
-        {name: value for name, value in statement.items() if name != "Condition"}
-        for statement in statements_of(document)
-        if not is_denial(statement)
-    ]
-    wanted = [*statements_of(vendor_policy(role_arns=roles)), *harmless]
-    return list(difference(allowed, wanted).extra)
 
 
 def _differing(

@@ -50,7 +50,7 @@ def endpoint(examination: Examination) -> Iterator[Finding]:
 def clock(examination: Examination) -> Iterator[Finding]:
     """Every answer carries the store's time, a refusal too."""
     try:
-        examination.caller()
+        examination.vendor.caller()
     except Obstacle:
         if examination.vendor.ahead_seconds is None:
             raise
@@ -70,7 +70,7 @@ def role(examination: Examination) -> Iterator[Finding]:
 def lifetimes(examination: Examination) -> Iterator[Finding]:
     store = examination.store
     try:
-        is_chained = is_session(examination.caller())
+        is_chained = is_session(examination.vendor.caller())
     except Obstacle:
         is_chained = False
     products = store.products.exclude(session_seconds=None)

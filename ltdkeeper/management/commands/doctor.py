@@ -5,6 +5,8 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+
 from builds.models import Store
 from credentials.operations.account.doctor import (
     Result,
@@ -38,6 +40,7 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         is_text = options["format"] == "text"
         auditor = profile_session(options["profile"])
+        revoker = profile_session(settings.LTD_REVOKER_PROFILE)
         stores = _stores(options["store"])
         found: dict[str, list[Result]] = {}
         with nullcontext() if is_text else self.json_at_end(partial(document, found)):
@@ -46,7 +49,7 @@ class Command(ServiceCommand):
                 note = partial(self._print, results) if is_text else results.append
                 if is_text:
                     self.stdout.write(f"Store {store.name}: {store.bucket}, {store.role_arn}")
-                examine_store(store=store, auditor=auditor, on_result=note)
+                examine_store(store=store, auditor=auditor, revoker=revoker, on_result=note)
                 if is_text:
                     self.stdout.write(f"Store {store.name}: {summary_line(results)}")
         has_error = any(count(findings_of(results), Severity.ERROR) for results in found.values())

@@ -265,7 +265,23 @@ def test_vendor_s_own_key_is_denied_the_bucket_and_its_sessions_are_not() -> Non
     }
 
 
-UNSAFE_AUDITORS = {"vendor_arn": "arn:aws:iam::123456789012:user/*", "kms_key_arn": "*"}
+def test_auditor_reads_both_managed_policies_of_the_role() -> None:
+    own = "arn:aws:iam::123456789012:policy/upload"
+    document = auditor_policy(**SCOPE, bucket="docs-bucket", upload_policy_arn=own)
+    assert json.loads(document)["Statement"][3]["Resource"] == [BOUNDARY, own]
+
+
+def test_role_s_rights_are_a_managed_policy_on_aws_alone() -> None:
+    assert make_wanted().upload_policy_arn == f"{ACCOUNT}:policy/ltdkeeper-upload"
+    assert make_wanted(is_aws=False).upload_policy_arn == ""
+
+
+UNSAFE_AUDITORS = {
+    "revoker_arn": "arn:aws:iam::123456789012:user/*",
+    "upload_policy_arn": "arn:aws:iam::123456789012:policy/*",
+    "vendor_arn": "arn:aws:iam::123456789012:user/*",
+    "kms_key_arn": "*",
+}
 
 
 @pytest.mark.parametrize("name", UNSAFE_AUDITORS)
@@ -414,7 +430,12 @@ def test_each_identity_carries_its_own_document() -> None:
         "upload": upload_policy(**scope, kms_key_arn=key),
         "boundary": boundary_policy(**scope, kms_key_arn=key),
         "auditor": auditor_policy(
-            **scope, boundary_arn=boundary, vendor_arn=plan.vendor, kms_key_arn=key
+            **scope,
+            boundary_arn=boundary,
+            vendor_arn=plan.vendor,
+            kms_key_arn=key,
+            revoker_arn=f"{ACCOUNT}:user/ltdkeeper-revoker",
+            upload_policy_arn=f"{ACCOUNT}:policy/ltdkeeper-upload",
         ),
         "revoker": revoker_policy(role_arn=plan.role_arn, boundary_arn=boundary),
     }

@@ -69,4 +69,40 @@ WRITE_BUGS = bugs_in(
     session_that_tries_may_write=("    Delivery.VERIFY: listing_policy,\n", ""),
 )
 
-REVOCATION_BUGS = DOCUMENT_BUGS | RECORD_BUGS | WRITE_BUGS
+IDENTITIES = "tests/credentials/operations/account/test_identities.py"
+USERS = "tests/credentials/operations/account/test_user_checks.py"
+ACCOUNT_BUGS = (
+    bugs_in(
+        "credentials/operations/account/identities.py",
+        IDENTITIES,
+        role_loses_its_rights_before_it_has_new_ones=(
+            "        attached_upload_policy(clients, account),\n"
+            "        no_inline_upload_policy(clients, account),\n",
+            "        no_inline_upload_policy(clients, account),\n"
+            "        attached_upload_policy(clients, account),\n",
+        ),
+        newest_version_of_a_policy_deleted=("oldest = min(", "oldest = max("),
+    )
+    | bugs_in(
+        "credentials/operations/account/bootstrap.py",
+        IDENTITIES,
+        set_up_goes_on_after_a_failed_step=(
+            "            if status in ENDED:\n",
+            "            if False:\n",
+        ),
+    )
+    | bugs_in(
+        "credentials/operations/account/user_checks.py",
+        USERS,
+        revoker_with_more_rights_passes=(
+            "extra=difference(found, _revoking_any_role(has_boundaries=has_boundaries)).extra",
+            "extra=()",
+        ),
+        revoker_that_cannot_revoke_passes=(
+            "missing=difference(found, _revoking(examination.account, has_boundaries)).missing",
+            "missing=()",
+        ),
+    )
+)
+
+REVOCATION_BUGS = DOCUMENT_BUGS | RECORD_BUGS | WRITE_BUGS | ACCOUNT_BUGS

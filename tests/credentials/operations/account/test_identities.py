@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from credentials.operations.account import identities
-from credentials.operations.account.bootstrap import Report, Run
+from credentials.operations.account.bootstrap import Report, Run, bootstrap_store
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Requirement, Status, settle
 from credentials.rules.account_documents import WantedAccount
@@ -73,6 +73,67 @@ def test_changed_boundary_is_put_right_however_often(
     version = role.iam.get_policy(PolicyArn=wanted.boundary_arn)["Policy"]["DefaultVersionId"]
     found = role.iam.get_policy_version(PolicyArn=wanted.boundary_arn, VersionId=version)
     assert found["PolicyVersion"]["Document"] == json.loads(wanted.documents["boundary"])
+
+
+def settle_rights(clients: StoreClients, wanted: WantedAccount) -> list[Status]:
+    return [settle(each, apply=True).status for each in identities.role_rights(clients, wanted)]
+
+
+def test_inline_policy_gives_way_to_the_managed_one(
+    role: StoreClients, wanted: WantedAccount
+) -> None:
+    settle(identities.upload_policy(role, wanted), apply=True)
+    assert settle_rights(role, wanted) == [Status.MADE, Status.MADE, Status.CHANGED]
+    assert role.iam.list_role_policies(RoleName=wanted.role_name)["PolicyNames"] == []
+    attached = role.iam.list_attached_role_policies(RoleName=wanted.role_name)["AttachedPolicies"]
+    assert [each["PolicyArn"] for each in attached] == [wanted.upload_policy_arn]
+    assert settle_rights(role, wanted) == [Status.UNCHANGED] * 3
+
+
+def test_inline_policy_goes_when_the_managed_one_is_attached(
+    role: StoreClients, wanted: WantedAccount
+) -> None:
+    settle(identities.upload_policy(role, wanted), apply=True)
+    calls: list[str] = []
+    note = lambda model, **_kwargs: calls.append(model.name)  # noqa: E731
+    role.iam.meta.events.register("before-call.iam", note)
+    settle_rights(role, wanted)
+    writes = [each for each in calls if not each.startswith(("Get", "List"))]
+    assert writes == ["CreatePolicy", "AttachRolePolicy", "DeleteRolePolicy"]
+
+
+@pytest.mark.parametrize("call", ["create_policy", "attach_role_policy"])
+def test_inline_policy_stays_while_the_managed_one_is_not_in_force(
+    call: str, role: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(identities.upload_policy(role, wanted), apply=True)
+    monkeypatch.setattr(role.iam, call, failing(refusal(403)))
+    bootstrap_store(clients=role, account=wanted, vendor_key=None, apply=True)
+    names = role.iam.list_role_policies(RoleName=wanted.role_name)["PolicyNames"]
+    assert names == [wanted.role_name]
+
+
+def test_sixth_version_takes_the_place_of_the_oldest(
+    clients: StoreClients, wanted: WantedAccount
+) -> None:
+    policy, arn = identities.managed_upload_policy(clients, wanted), wanted.upload_policy_arn
+    settle(policy, apply=True)
+    for _ in range(4):
+        clients.iam.create_policy_version(
+            PolicyArn=arn, PolicyDocument=wanted.documents["auditor"], SetAsDefault=True
+        )
+    assert settle(policy, apply=True).status is Status.CHANGED
+    versions = clients.iam.list_policy_versions(PolicyArn=arn)["Versions"]
+    assert {each["VersionId"] for each in versions} == {"v2", "v3", "v4", "v5", "v6"}
+
+
+def test_other_stores_keep_the_role_s_policy_inline(
+    role: StoreClients, make_wanted: Callable[..., WantedAccount]
+) -> None:
+    elsewhere = make_wanted(endpoint_url="https://s3.example.org")
+    assert settle_rights(role, elsewhere) == [Status.MADE]
+    names = role.iam.list_role_policies(RoleName=elsewhere.role_name)["PolicyNames"]
+    assert names == [elsewhere.role_name]
 
 
 def settled(

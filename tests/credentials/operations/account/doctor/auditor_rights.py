@@ -40,6 +40,7 @@ def auditor_policy(role_arn: str, bucket: str, vendor_arn: str, *, without: str 
         role_arn: ROLE_RIGHTS,
         f"{account}:policy/*": POLICY_RIGHTS,
         vendor_arn: USER_RIGHTS,
+        f"{vendor_arn.removesuffix('-vendor')}-revoker": USER_RIGHTS,
         f"{account}:group/*": GROUP_RIGHTS,
     }
     return json.dumps(

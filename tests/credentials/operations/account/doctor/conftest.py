@@ -44,7 +44,8 @@ def examine(account: Account, row: Store) -> Examine:
 
     def run() -> list[Result]:
         row.refresh_from_db()
-        return examine_store(store=row, auditor=account.auditor_session())
+        auditor, revoker = account.auditor_session(), account.revoker_session()
+        return examine_store(store=row, auditor=auditor, revoker=revoker)
 
     return run
 

@@ -10,6 +10,7 @@ import boto3
 from builds.models import Store
 from credentials.rules.account_documents import (
     boundary_policy,
+    revoker_policy,
     trust_policy,
     upload_policy,
     vendor_policy,
@@ -38,6 +39,7 @@ class Account:
     iam: Any
     vendor_key: dict[str, str]
     auditor_key: dict[str, str]
+    revoker_key: dict[str, str]
 
     @property
     def bucket(self) -> str:
@@ -64,11 +66,18 @@ class Account:
         return f"{self.name}-auditor"
 
     @property
+    def revoker(self) -> str:
+        return f"{self.name}-revoker"
+
+    @property
     def vendor_arn(self) -> str:
         return f"arn:aws:iam::{ACCOUNT}:user/{self.vendor}"
 
     def auditor_session(self) -> boto3.session.Session:
         return boto3.session.Session(**self.auditor_key)
+
+    def revoker_session(self) -> boto3.session.Session:
+        return boto3.session.Session(**self.revoker_key)
 
     def administrator_session(self) -> boto3.session.Session:
         """Of a user who may do everything, as an operator is."""
@@ -117,6 +126,9 @@ class Account:
     def put_vendor_policy(self, document: str, name: str = "more") -> None:
         self.iam.put_user_policy(UserName=self.vendor, PolicyName=name, PolicyDocument=document)
 
+    def put_revoker_policy(self, document: str, name: str = "more") -> None:
+        self.iam.put_user_policy(UserName=self.revoker, PolicyName=name, PolicyDocument=document)
+
     def put_auditor_policy(self, document: str) -> None:
         self.iam.put_user_policy(
             UserName=self.auditor, PolicyName=self.auditor, PolicyDocument=document
@@ -138,7 +150,7 @@ def healthy_account(embedded: EmbeddedStore) -> Account:
     """A bucket and identities, everything as it must be."""
     name = f"ltd-{secrets.token_hex(4)}"
     s3, iam = embedded.admin_client("s3"), embedded.admin_client("iam")
-    for user in ("vendor", "auditor"):
+    for user in ("vendor", "auditor", "revoker"):
         iam.create_user(UserName=f"{name}-{user}")
     account = Account(
         embedded=embedded,
@@ -147,10 +159,14 @@ def healthy_account(embedded: EmbeddedStore) -> Account:
         iam=iam,
         vendor_key=_key(iam, f"{name}-vendor"),
         auditor_key=_key(iam, f"{name}-auditor"),
+        revoker_key=_key(iam, f"{name}-revoker"),
     )
     _set_up_bucket(account)
     _set_up_role(account)
     account.put_vendor_policy(vendor_policy(role_arns=[account.role_arn]), name="vendor")
+    account.put_revoker_policy(
+        revoker_policy(role_arn=account.role_arn, boundary_arn=account.boundary_arn), name="revoker"
+    )
     account.put_auditor_policy(auditor_policy(account.role_arn, account.bucket, account.vendor_arn))
     return account
 

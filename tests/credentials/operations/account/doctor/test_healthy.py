@@ -44,7 +44,9 @@ def test_every_check_of_a_healthy_account_is_ok(examine: Examine) -> None:
 
 def test_results_are_told_as_they_are_known(account: Account, row: Store) -> None:
     told: list[Result] = []
-    results = examine_store(store=row, auditor=account.auditor_session(), on_result=told.append)
+    results = examine_store(
+        store=row, auditor=account.auditor_session(), revoker=None, on_result=told.append
+    )
     assert told == results
 
 
@@ -96,6 +98,11 @@ def second_store(account: Account, row: Store) -> None:
     account.put_vendor_policy(vendor_policy(role_arns=roles), name="vendor")
 
 
+def revoker_of_two_stores(account: Account, row: Store) -> None:
+    other = account.row(name="other", role_arn=f"{account.role_arn}-other")
+    account.put_revoker_policy(wanted_account(other).revoker_document, name="other")
+
+
 def store_that_is_not_legal(account: Account, row: Store) -> None:
     account.row(name="wrong", role_arn="arn:aws:iam::1:role/*")
 
@@ -134,6 +141,7 @@ FORMS: dict[str, Callable[[Account, Store], None]] = {
     "product that syncs": product_that_syncs,
     "revoked sessions": role_that_has_revoked,
     "second store": second_store,
+    "revoker of two stores": revoker_of_two_stores,
     "another store that is not legal": store_that_is_not_legal,
     "public reading": public_reading,
     "policies written otherwise": policies_written_otherwise,
@@ -205,6 +213,8 @@ def test_account_that_bootstrap_store_has_made_has_no_error(
     store, report = bootstrapped
     for name, value in key_of(report, "vendor").items():
         monkeypatch.setenv(name.upper(), value)
-    auditor = boto3.session.Session(**key_of(report, "auditor"))
-    results = examine_store(store=store, auditor=auditor)
+    auditor, revoker = (
+        boto3.session.Session(**key_of(report, kind)) for kind in ("auditor", "revoker")
+    )
+    results = examine_store(store=store, auditor=auditor, revoker=revoker)
     assert count(findings_of(results), Severity.ERROR) == 0, rules(results)

@@ -61,17 +61,39 @@ def test_vendor_s_policies_may_stay_unread(account: Account, examine: Examine) -
         account.role_arn, account.bucket, account.vendor_arn, without="iam:ListUserPolicies"
     )
     account.put_auditor_policy(policy)
-    [finding] = findings_of(examine())
-    assert finding.severity is Severity.WARNING
+    found = findings_of(examine())
+    assert {finding.severity for finding in found} == {Severity.WARNING}
+    assert {finding.rule.partition(".")[0] for finding in found} == {
+        *("vendor-policies", "revoker-policies")
+    }
 
 
 def test_auditor_without_any_right_is_told_each(account: Account, examine: Examine) -> None:
     account.put_auditor_policy(allow("sts:GetCallerIdentity", "*"))
     results = examine()
     assert {"role.no-permission", "acls.no-permission"} <= rules(results)
-    tried = {"assuming", "writing", "vendor-s3", "vendor-iam", "cleaning"}
+    tried = {"assuming", "writing", "vendor-s3", "vendor-iam", "revoker", "cleaning"}
     verdicts = {result.check: result.verdict for result in results}
     assert {verdicts[check] for check in tried} == {Verdict.OK}
+
+
+def test_revoker_without_credentials_is_one_finding(account: Account, row: Store) -> None:
+    auditor, nobody = account.auditor_session(), boto3.session.Session(**NOBODY)
+    results = examine_store(store=row, auditor=auditor, revoker=nobody)
+    assert [finding.rule for finding in findings_of(results)] == ["revoker.no-credentials"]
+
+
+def test_revoker_that_nobody_has_made_is_not_looked_at(account: Account, row: Store) -> None:
+    account.iam.delete_user_policy(UserName=account.revoker, PolicyName="revoker")
+    account.iam.delete_access_key(
+        UserName=account.revoker, AccessKeyId=account.revoker_key["aws_access_key_id"]
+    )
+    account.iam.delete_user(UserName=account.revoker)
+    results = examine_store(store=row, auditor=account.auditor_session(), revoker=None)
+    told = {each.check: each for each in results if each.check.startswith("revoker")}
+    assert {each.verdict for each in told.values()} == {Verdict.NOT_LOOKED_AT}
+    assert all("LTD_REVOKER_PROFILE" in each.note for each in told.values())
+    assert "bootstrap_store" in told["revoker-policies"].note
 
 
 AUDITORS = {"none": None, "unknown": boto3.session.Session(**NOBODY)}
@@ -79,7 +101,7 @@ AUDITORS = {"none": None, "unknown": boto3.session.Session(**NOBODY)}
 
 @pytest.mark.parametrize("case", AUDITORS)
 def test_auditor_who_cannot_look_is_one_finding(case: str, account: Account, row: Store) -> None:
-    results = examine_store(store=row, auditor=AUDITORS[case])
+    results = examine_store(store=row, auditor=AUDITORS[case], revoker=account.revoker_session())
     assert [finding.rule for finding in findings_of(results)] == ["auditor.no-credentials"]
     assert {r.check for r in results if r.verdict is Verdict.NOT_LOOKED_AT} >= {"trust", "acls"}
 

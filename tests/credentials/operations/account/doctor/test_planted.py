@@ -12,7 +12,11 @@ from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.doctor import findings_of
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.findings import Finding, Severity
-from credentials.rules.account_documents import boundary_policy, upload_policy
+from credentials.rules.account_documents import (
+    boundary_policy,
+    unbounded_revoker_policy,
+    upload_policy,
+)
 from demo.store import ACCOUNT
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import (
@@ -189,6 +193,42 @@ VENDOR: dict[str, tuple[Plant, str]] = {
 }
 
 
+def revoker_may(action: str, resource: str) -> Plant:
+    return lambda account, row: account.put_revoker_policy(allow(action, resource))
+
+
+def revoker_holds(document: Callable[[Account], str]) -> Plant:
+    """This document alone."""
+    return lambda account, row: account.put_revoker_policy(document(account), name="revoker")
+
+
+REVOKER: dict[str, tuple[Plant, str]] = {
+    "revoker writes": (revoker_may("s3:PutObject", "arn:aws:s3:::*"), "revoker.allowed"),
+    "revoker looks": (revoker_may("iam:ListRoles", "*"), "revoker.allowed"),
+    "revoker removes policies": (revoker_may("iam:DeleteRolePolicy", "*"), "revoker.allowed"),
+    "revoker, another action": (revoker_may("iam:CreateUser", "*"), "revoker-policies.differs"),
+    "revoker, another role": (revoker_may("iam:GetRolePolicy", "*"), "revoker-policies.differs"),
+    "revoker without the boundary's condition": (
+        revoker_holds(lambda account: unbounded_revoker_policy(role_arn=account.role_arn)),
+        "revoker-policies.differs",
+    ),
+    "revoker that may only read": (
+        revoker_holds(lambda account: allow("iam:GetRolePolicy", account.role_arn)),
+        "revoker-policies.differs",
+    ),
+    "revoker that may not read": (
+        revoker_holds(lambda account: allow("iam:PutRolePolicy", account.role_arn)),
+        "revoker.refused",
+    ),
+    "revoker, revoking denied": (
+        lambda account, row: account.put_revoker_policy(
+            as_document({"Effect": "Deny", "Action": "iam:PutRolePolicy", "Resource": "*"})
+        ),
+        "revoker-policies.differs",
+    ),
+}
+
+
 def opened_to(principal: str, action: str) -> Plant:
     """The bucket's policy gives a right away. `ROLE` stands for the upload role's name."""
 
@@ -260,9 +300,10 @@ def change(row: Store, **fields: Any) -> None:
     Store.objects.filter(pk=row.pk).update(**fields)
 
 
-PLANTED = TRUST | ROLE | VENDOR | BUCKET
+PLANTED = TRUST | ROLE | VENDOR | REVOKER | BUCKET
 WARNINGS = {
     "role, uploads denied",
+    "revoker, revoking denied",
     "a product's longer sessions",
     "the role is named",
     "unfinished uploads",
@@ -286,6 +327,7 @@ BY_HAND = {
     *(each for each in ROLE if each.startswith("role, ")),
     *("uploads denied", "anybody writes", "a session is named", "the role is named"),
     *VENDOR,
+    *REVOKER,
 }
 
 

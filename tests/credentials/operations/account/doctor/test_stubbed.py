@@ -10,7 +10,13 @@ import pytest
 from botocore.stub import Stubber
 
 from builds.models import Store
-from credentials.operations.account import attempts, policy_checks, setting_checks
+from credentials.operations.account import (
+    attempts,
+    policy_checks,
+    refused_calls,
+    setting_checks,
+    user_checks,
+)
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import (
@@ -41,13 +47,13 @@ def make_examination(**changes: Any) -> Examination:
     """Of a store that nobody runs: only what a test stubs gives an answer."""
     session = boto3.session.Session(aws_access_key_id="AKIA", aws_secret_access_key="x")
     store = Store(name="main", bucket="docs", region="eu-central-1", role_arn=ROLE, **changes)
-    auditor, vendor = (
+    auditor, vendor, revoker = (
         StoreClients(store=store, whose=whose, session=session)
-        for whose in (Whose.AUDITOR, Whose.VENDOR)
+        for whose in (Whose.AUDITOR, Whose.VENDOR, Whose.REVOKER)
     )
     build = SimpleNamespace(root="guide/builds/v1", bucket_name="docs")
     probes = cast(ProbeBuilds, SimpleNamespace(own=build))
-    return Examination(store=store, probes=probes, auditor=auditor, vendor=vendor)
+    return Examination(store=store, probes=probes, auditor=auditor, vendor=vendor, revoker=revoker)
 
 
 def stub(client: Any, **answers: Any) -> None:
@@ -200,7 +206,7 @@ def test_vendor_that_the_store_does_not_name_is_who_the_role_trusts(
 def test_answer_without_a_name_is_none(examination: Examination) -> None:
     stub(examination.vendor.sts, get_caller_identity={})
     with pytest.raises(NotSupported):
-        examination.caller()
+        examination.vendor.caller()
 
 
 def test_vendor_stays_unknown_where_the_role_cannot_be_read(examination: Examination) -> None:
@@ -219,7 +225,7 @@ def test_vendor_of_another_account_is_not_looked_at(examination: Examination) ->
         examination.vendor.sts, get_caller_identity={"Arn": "arn:aws:iam::999999999999:user/vendor"}
     )
     with pytest.raises(NotLookedAt, match="another account"):
-        found(policy_checks.vendor_policies, examination)
+        found(user_checks.vendor_policies, examination)
 
 
 def test_store_that_does_not_tell_its_time_is_no_fault(examination: Examination) -> None:
@@ -252,7 +258,7 @@ def test_only_a_refusal_shows_that_the_vendor_may_not(case: str) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     methods = ["list_buckets", "head_bucket", "list_objects_v2", "put_object"]
     stub(examination.vendor.s3, **dict(zip(methods, answers, strict=True)))
-    assert found(attempts.vendor_s3, examination) == ids
+    assert found(refused_calls.vendor_s3, examination) == ids
 
 
 def test_call_that_cannot_even_be_sent_is_unclear(examination: Examination) -> None:

@@ -1,0 +1,181 @@
+"""What the vendor and the revoker must be refused is tried, since not every store lets it be read.
+
+Everything here aims at the probe build, at the whole bucket only to look; to change something in
+IAM is tried by removing what nobody has made.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from credentials.operations.account.attempts import BODY, WHY_STOLEN
+from credentials.operations.account.clients import StoreClients
+from credentials.operations.account.examination import Examination
+from credentials.operations.account.obstacles import (
+    NotLookedAt,
+    NotPermitted,
+    NotSupported,
+    Obstacle,
+    Unclear,
+)
+from credentials.operations.findings import Finding, Severity
+from credentials.rules.revocation import POLICY_NAME
+
+ONLY_ASSUMING = (
+    "Leave the vendor one right, to assume the upload roles: take every other from it, also those "
+    "of its groups and of buckets."
+)
+ONLY_REVOKING = (
+    "Leave the revoker two rights, to put and to get inline policies of the upload roles: take "
+    "every other from it, also those of its groups and of buckets."
+)
+WHY_REVOKER = (
+    "The revoker's key lies where the clock runs, and is used every minute. Who steals it has "
+    "these rights at once, with no row in the ledger."
+)
+WHY_READING = "What was written for revoked sessions is read back with it: every decision fails."
+NO_PROFILE = "no profile is named in LTD_REVOKER_PROFILE: name the one with the revoker's key"
+
+Calls = Mapping[str, Callable[[], Any]]
+
+
+def vendor_s3(examination: Examination) -> Iterator[Finding]:
+    change = ONLY_ASSUMING
+    if examination.store.endpoint_url:
+        change += (
+            " Where the objects of its sessions belong to the vendor, this denies it what it owns:"
+            f"\n{examination.set_up}"
+        )
+    answers = _tried_s3(examination, examination.vendor)
+    yield from _judged("vendor-s3", "vendor", answers, WHY_STOLEN, change)
+
+
+def vendor_iam(examination: Examination) -> Iterator[Finding]:
+    answers = _tried_iam(examination, examination.vendor)
+    yield from _judged("vendor-iam", "vendor", answers, WHY_STOLEN, ONLY_ASSUMING)
+
+
+def revoker(examination: Examination) -> Iterator[Finding]:
+    """It is refused what the vendor is, and reads what it wrote. To write is not tried."""
+    if examination.revoker.session is None:
+        raise NotLookedAt(reason=NO_PROFILE)
+    answers = {
+        **_tried_iam(examination, examination.revoker),
+        **_tried_s3(examination, examination.revoker),
+    }
+    yield from _judged("revoker", "revoker", answers, WHY_REVOKER, ONLY_REVOKING)
+    where = {"RoleName": examination.account.role_name, "PolicyName": POLICY_NAME}
+    try:
+        examination.revoker.ask("iam", "get_role_policy", **where)
+    except NotPermitted:
+        yield Finding(
+            rule="revoker.refused",
+            what=f"The revoker may not read the policy {POLICY_NAME} of the upload role.",
+            why=WHY_READING,
+            change=examination.set_up,
+        )
+
+
+def _tried_s3(examination: Examination, clients: StoreClients) -> dict[str, str]:
+    where = {"Bucket": examination.store.bucket}
+
+    def call(method: str, **arguments: Any) -> Callable[[], Any]:
+        return lambda: clients.ask("s3", method, **where, **arguments)
+
+    calls: dict[str, Callable[[], Any]] = {
+        "to list buckets": lambda: _list_buckets(clients),
+        "to look at the bucket": call("head_bucket"),
+        "to list the bucket": call("list_objects_v2", MaxKeys=1),
+        "to write below a build": lambda: _write(examination, clients),
+    }
+    # What is not there cannot show a refusal: some stores say so before they look who asks.
+    if (page := examination.page) in examination.written:
+        calls |= {
+            "to read a build": call("get_object", Key=page),
+            "to change ACLs of a build": call("put_object_acl", Key=page, ACL="private"),
+            "to delete from a build": call("delete_object", Key=page),
+        }
+    return _tried(calls)
+
+
+def _tried_iam(examination: Examination, clients: StoreClients) -> dict[str, str]:
+    role = {"RoleName": examination.account.role_name}
+    nobody = f"ltdkeeper-doctor-{examination.build.slug}"
+
+    def call(method: str, **arguments: Any) -> Callable[[], Any]:
+        return lambda: clients.ask("iam", method, **arguments)
+
+    looks = {
+        "to list users": call("list_users"),
+        "to list roles": call("list_roles"),
+        "to look at the role": call("get_role", **role),
+        "to list the role's policies": call("list_role_policies", **role),
+    }
+    changes = {"to remove users": call("delete_user", UserName=nobody)}
+    if not examination.is_without_role:
+        changes["to change the role's policies"] = call(
+            "delete_role_policy", **role, PolicyName=nobody
+        )
+    return _tried(looks) | _tried(changes, if_missing="")
+
+
+def _tried(calls: Calls, *, if_missing: str = "404") -> dict[str, str]:
+    """What was not refused: empty where it was accepted, else an answer that is neither.
+
+    `if_missing` says what it means that the store found nothing to do it to.
+    """
+    answers = {}
+    for title, act in calls.items():
+        try:
+            answers[title] = if_missing if act() is None else ""
+        except (NotPermitted, NotSupported):
+            continue
+        except Unclear as err:
+            answers[title] = err.names["answer"]
+    return answers
+
+
+def _judged(
+    check: str, who: str, answers: Mapping[str, str], why: str, change: str
+) -> Iterator[Finding]:
+    """All of it must have been refused."""
+    accepted = [title for title, answer in answers.items() if not answer]
+    unclear = [f"{title} ({answer})" for title, answer in answers.items() if answer]
+    if accepted:
+        yield Finding(
+            rule=f"{check}.allowed",
+            what=f"The {who} was allowed {', '.join(accepted)}.",
+            why=why,
+            change=change,
+        )
+    if unclear:
+        yield Finding(
+            rule=f"{check}.unclear",
+            what=f"The store neither did nor refused what the {who} tried: {', '.join(unclear)}.",
+            why=f"Only a refusal shows that the {who} may not.",
+            change="Run the doctor again; if it stays, ask whoever runs the store.",
+            severity=Severity.WARNING,
+        )
+
+
+def _list_buckets(clients: StoreClients) -> Any:
+    """Ceph lets everybody list his own buckets: where there are none, nothing was shown."""
+    answer = clients.ask("s3", "list_buckets")
+    if answer and clients.store.endpoint_url and not answer.get("Buckets"):
+        raise NotSupported(reason="everybody may list his own buckets")
+    return answer
+
+
+def _write(examination: Examination, clients: StoreClients) -> Any:
+    """What should not have been written is removed at once, or at the end."""
+    ask = clients.ask
+    where = {
+        "Bucket": examination.store.bucket,
+        "Key": f"{examination.build.root}/{clients.whose}.html",
+    }
+    answer = ask("s3", "put_object", Body=BODY, **where)
+    if answer:
+        try:
+            ask("s3", "delete_object", **where)
+        except Obstacle:
+            examination.written.append(where["Key"])
+    return answer
