@@ -11,6 +11,7 @@ from builds.models import Build, Store
 from builds.names import ULID_LENGTH
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, start_job_token
+from credentials.access.revocations import store_capacity
 from credentials.errors import ReasonMissing, StoreNeedsTime, UnknownTarget
 from credentials.models import IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import find_target, target_of
@@ -44,6 +45,16 @@ def decide(row: Any, now: datetime, **more: Any) -> list[Revocation]:
         now=now,
         **more,
     )
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "least", "most"), [("", 306, 306), ("https://s3.example.org", 200, 260)]
+)
+def test_all_room_is_for_revocations_where_the_role_s_policy_is_managed(
+    endpoint_url: str, least: int, most: int, store: Store
+) -> None:
+    store.endpoint_url = endpoint_url
+    assert least <= store_capacity(store) <= most
 
 
 def revoked_ids() -> set[str]:

@@ -84,6 +84,14 @@ ACCOUNT_BUGS = (
         newest_version_of_a_policy_deleted=("oldest = min(", "oldest = max("),
     )
     | bugs_in(
+        "credentials/access/revocations.py",
+        RECORDING,
+        room_counted_on_that_an_inline_policy_takes=(
+            "    if not store.endpoint_url:\n        return 0\n",
+            "    return 0\n",
+        ),
+    )
+    | bugs_in(
         "credentials/operations/account/bootstrap.py",
         IDENTITIES,
         set_up_goes_on_after_a_failed_step=(

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from credentials.operations.account import identities
-from credentials.operations.account.bootstrap import Report, Run, bootstrap_store
+from credentials.operations.account.bootstrap import Report, Run
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Requirement, Status, settle
 from credentials.rules.account_documents import WantedAccount
@@ -108,7 +108,9 @@ def test_inline_policy_stays_while_the_managed_one_is_not_in_force(
 ) -> None:
     settle(identities.upload_policy(role, wanted), apply=True)
     monkeypatch.setattr(role.iam, call, failing(refusal(403)))
-    bootstrap_store(clients=role, account=wanted, vendor_key=None, apply=True)
+    report = Report(store_name="main", applied=True)
+    run = Run(clients=role, account=wanted, apply=True, report=report)
+    assert run.in_turn(identities.role_rights(role, wanted)) is Status.FAILED
     names = role.iam.list_role_policies(RoleName=wanted.role_name)["PolicyNames"]
     assert names == [wanted.role_name]
 
