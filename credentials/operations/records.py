@@ -157,7 +157,7 @@ def _refusal(refusal: Refusal) -> Record:
         row=refusal,
         what="refused calls",
         name=f"from {refusal.network}",
-        status=refusal.reason,
+        status=f"{refusal.reason}: {refusal.calls} in the hour from {refusal.hour:%H:%M} UTC",
         begins_at=refusal.last_at,
         client=refusal.client.name if refusal.client else "",
         token=refusal.token_name,

@@ -121,7 +121,7 @@ CHECKS: list[Counted | Asked] = [
     Asked(model=Refusal, ask=refused_addresses),
     Counted(
         model=IssuedSession,
-        what="Stuck sessions",
+        what="Stuck sessions, in the last 7 days",
         why="A process died between asking the store and recording the outcome.",
         rows=stuck_sessions,
         query={"state": "stuck"},

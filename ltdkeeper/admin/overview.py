@@ -87,7 +87,8 @@ def _at_most(count: int) -> str:
 
 
 LIVE = "Sessions active"
-OPEN, UNCOUNTED, FOREIGN = "Open builds", "Builds not counted yet", "Builds of other credentials"
+OPEN, UNCOUNTED = "Open builds", "Builds not counted yet"
+FOREIGN = "Builds written without a session"
 
 
 def live_sessions(now: datetime) -> dict[str, QuerySet[Any]]:

@@ -189,6 +189,8 @@ def test_address_that_was_refused_is_found(
     assert rows_of(text) == [newest]
     [record] = found(text, now)
     assert (record.what, record.name) == ("refused calls", f"from {network}")
+    hour = newest.hour.strftime("%H:%M")
+    assert record.status == f"invalid_credentials: 1 in the hour from {hour} UTC"
 
 
 def test_run_of_a_publisher_s_job_has_its_address(scene: Scene, now: datetime) -> None:

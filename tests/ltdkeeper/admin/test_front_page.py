@@ -66,7 +66,7 @@ def decision(now: datetime, store: Store, **fields: Any) -> None:
 NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "stuck session": (
         lambda now, **_: requested_row(requested_at=now - 3 * MINUTE),
-        "Stuck sessions: 1",
+        "Stuck sessions, in the last 7 days: 1",
         "issuedsession/?state=stuck",
     ),
     "disabled client": (
