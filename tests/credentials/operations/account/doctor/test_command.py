@@ -11,15 +11,19 @@ from builds.models import Store
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
-PROFILE = "the-auditor"
+PROFILE, REVOKER = "the-auditor", "the-revoker"
+
+
+def lines_of(profile: str, key: dict[str, str]) -> str:
+    return "\n".join([f"[{profile}]", *(f"{name} = {value}" for name, value in key.items())])
 
 
 @pytest.fixture(autouse=True)
 def _profile(account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The auditor's key is in a file, as an operator has it."""
+    """The keys of auditor and revoker are in a file, as an operator has them."""
     file = tmp_path / "credentials"
-    key = "\n".join(f"{name} = {value}" for name, value in account.auditor_key.items())
-    file.write_text(f"[{PROFILE}]\n{key}\n")
+    keys = {PROFILE: account.auditor_key, REVOKER: account.revoker_key}
+    file.write_text("\n".join(lines_of(profile, key) for profile, key in keys.items()))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
 
 
@@ -43,6 +47,16 @@ def test_error_is_told_and_exits_with_1(sick: Store, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert "    error vendor-iam.allowed\n" in printed
     assert f"Store {sick.name}: 2 errors, 0 warnings." in printed
+
+
+def test_revoker_is_tried_with_the_profile_of_the_settings(
+    account: Account, row: Store, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.LTD_REVOKER_PROFILE = REVOKER
+    account.put_revoker_policy(allow("iam:ListRoles", "*"))
+    with pytest.raises(SystemExit, match="1"):
+        call_command("doctor", profile=PROFILE)
+    assert "    error revoker.allowed\n" in capsys.readouterr().out
 
 
 def test_warning_exits_with_0(account: Account, row: Store) -> None:
