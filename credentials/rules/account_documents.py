@@ -415,4 +415,4 @@ def _require_managed_policy(arn: str) -> None:
 
 def _document(statements: list[Statement]) -> str:
     document = {"Version": POLICY_VERSION, "Statement": statements}
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(document, separators=(",", ":"))

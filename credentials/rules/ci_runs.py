@@ -33,16 +33,14 @@ def run_address(
     *,
     kind: IssuerKind,
     issuer: str,
-    repository: str = "",
-    workflow: str = "",
-    run_id: str = "",
-    run_number: str = "",
+    repository: str,
+    workflow: str,
+    run_id: str,
+    run_number: str,
 ) -> str:
     """The https address of a job's run; empty where the provider or the run is not known."""
-    address = ""
     if kind is IssuerKind.GITHUB and _REPOSITORY.match(repository) and _NUMBER.match(run_id):
-        host = _github(issuer)
-        address = f"{host}/{repository}/actions/runs/{run_id}" if host else ""
+        address = f"{_github(issuer)}/{repository}/actions/runs/{run_id}"
     elif kind is IssuerKind.GITLAB and _REPOSITORY.match(repository) and _NUMBER.match(run_id):
         # The issuer is the address of the instance itself.
         address = f"{issuer.rstrip('/')}/{repository}/-/pipelines/{run_id}"
@@ -50,11 +48,13 @@ def run_address(
         address = f"https://app.circleci.com/pipelines/workflows/{workflow}"
     elif issuer == _BUILDKITE and _TWO_SLUGS.match(repository) and _NUMBER.match(run_number):
         address = f"https://buildkite.com/{repository}/builds/{run_number}"
+    else:
+        return ""
     return address if len(address) <= LONGEST and is_https_address(address) else ""
 
 
 def _github(issuer: str) -> str:
-    """Where the GitHub is that an issuer belongs to."""
+    """Where the GitHub is that an issuer belongs to; empty where that is not known."""
     if issuer == ISSUERS[IssuerKind.GITHUB]:
         return "https://github.com"
     if server := _GITHUB_SERVER.match(issuer):

@@ -75,7 +75,7 @@ class RevocationDocument:
 
 def capacity(other_characters: int) -> int:
     """How many single sessions fit beside the role's other inline policies."""
-    one = _entry_length("*:" + "x" * ULID_LENGTH + "-*")
+    one = _entry_length("*:-*") + ULID_LENGTH
     empty = len(_document([_denial()]))
     # The last entry of a list has no comma after it.
     return (MOST_CHARACTERS - other_characters - empty + len(",")) // one
@@ -191,4 +191,4 @@ def _entry_length(pattern: str) -> int:
 
 def _document(statements: list[Statement]) -> str:
     document = {"Version": POLICY_VERSION, "Statement": statements}
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(document, separators=(",", ":"))

@@ -23,7 +23,7 @@ SURVIVORS = {
         'text = json.dumps(document, separators=(",", ":"), )',
     ): _DEFAULT,
     (
-        "credentials.rules.account_documents.x__vendor_reads",
+        "credentials.rules.account_documents.x__identity_reads",
         'account = role_arn.rpartition(":role/")[0]',
     ): _ONCE,
     (
@@ -50,4 +50,12 @@ SURVIVORS = {
         "credentials.rules.tokens.x_digest",
         'return hashlib.sha256(secret.reveal().encode("ASCII")).hexdigest()',
     ): "the names of encodings are not case-sensitive",
+    (
+        "credentials.rules.revocation.x__whole_second",
+        "return moment.replace(microsecond=1)",
+    ): "moments that are compared are all cut alike, and the text tells no microseconds",
+    (
+        "credentials.rules.ci_runs.x__github",
+        'return f"https://{own_host[1]}.ghe.com" if own_host else "XXXX"',
+    ): "neither makes an https address",
 }

@@ -16,6 +16,7 @@ from credentials.rules.account_documents import (
     post_signer_policy,
     revoker_policy,
     trust_policy,
+    unbounded_revoker_policy,
     upload_policy,
     vendor_denial,
     vendor_policy,
@@ -463,3 +464,8 @@ def test_public_reading_is_the_one_acl_that_may_be_spared() -> None:
     acls = ["public-read-write", "authenticated-read", "aws-exec-read"]
     assert spared[0]["Condition"] == {"StringLike": {"s3:x-amz-acl": acls}}
     assert spared[1:] == plain[1:]
+
+
+def test_revoker_of_another_text_than_a_role_is_refused() -> None:
+    with pytest.raises(UnsafeIdentityError, match=r"^not the whole ARN of a role$"):
+        unbounded_revoker_policy(role_arn="arn:aws:iam::123456789012:role/*")

@@ -10,25 +10,26 @@ from hypothesis import strategies as st
 from credentials.rules.ci_runs import LONGEST, run_address
 from credentials.rules.publishers import ISSUERS, IssuerKind
 
-GITHUB: dict[str, Any] = {
+UNKNOWN = dict.fromkeys(("repository", "workflow", "run_id", "run_number"), "")
+GITHUB: dict[str, Any] = UNKNOWN | {
     "kind": IssuerKind.GITHUB,
     "issuer": ISSUERS[IssuerKind.GITHUB],
     "repository": "octo-org/octo-repo",
     "run_id": "22259804324",
 }
-GITLAB: dict[str, Any] = {
+GITLAB: dict[str, Any] = UNKNOWN | {
     "kind": IssuerKind.GITLAB,
     "issuer": ISSUERS[IssuerKind.GITLAB],
     "repository": "my-group/docs/guide",
     "run_id": "574",
 }
 WORKFLOW = "a2c4e6a8-0000-4000-8000-000000000008"
-CIRCLECI: dict[str, Any] = {
+CIRCLECI: dict[str, Any] = UNKNOWN | {
     "kind": IssuerKind.OTHER,
     "issuer": "https://oidc.circleci.com/org/a2c4e6a8-0000-4000-8000-000000000001",
     "workflow": WORKFLOW,
 }
-BUILDKITE: dict[str, Any] = {
+BUILDKITE: dict[str, Any] = UNKNOWN | {
     "kind": IssuerKind.OTHER,
     "issuer": "https://agent.buildkite.com",
     "repository": "octo/docs",
@@ -50,6 +51,10 @@ RUNS: dict[str, tuple[dict[str, Any], str]] = {
         GITLAB | {"issuer": "https://gitlab.example.org"},
         "https://gitlab.example.org/my-group/docs/guide/-/pipelines/574",
     ),
+    "GitLab below a path": (
+        GITLAB | {"issuer": "https://example.org/X/"},
+        "https://example.org/X/my-group/docs/guide/-/pipelines/574",
+    ),
     "CircleCI": (CIRCLECI, f"https://app.circleci.com/pipelines/workflows/{WORKFLOW}"),
     "Buildkite": (BUILDKITE, "https://buildkite.com/octo/docs/builds/5"),
     "another": (GITHUB | {"kind": IssuerKind.OTHER, "issuer": "https://ci.example.org"}, ""),
@@ -60,6 +65,13 @@ RUNS: dict[str, tuple[dict[str, Any], str]] = {
 def test_run_has_its_providers_address(provider: str) -> None:
     job, address = RUNS[provider]
     assert run_address(**job) == address
+
+
+@pytest.mark.parametrize(("beyond", "is_given"), [(0, True), (1, False)])
+def test_address_is_given_up_to_the_longest(beyond: int, is_given: bool) -> None:  # noqa: FBT001
+    around = len(run_address(**GITHUB | {"repository": "o/r"})) - len("r")
+    repository = "o/" + "r" * (LONGEST - around + beyond)
+    assert bool(run_address(**GITHUB | {"repository": repository})) is is_given
 
 
 WRONG: dict[str, dict[str, Any]] = {

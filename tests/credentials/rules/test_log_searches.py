@@ -14,12 +14,34 @@ def searches(access_key_id: str) -> list[Search]:
     return list(log_searches(access_key_id=access_key_id, begins_at=BEGIN, ends_at=END))
 
 
-def test_each_search_names_the_key_and_the_times() -> None:
-    lake, athena, insights = searches("ASIAIOSFODNN7EXAMPLE")
-    assert all("ASIAIOSFODNN7EXAMPLE" in each.text for each in (lake, athena, insights))
-    assert "eventTime >= '2026-11-26 14:30:05'" in lake.text
-    assert "eventtime <= '2026-11-26T15:30:05Z'" in athena.text
-    assert "2026-11-26 14:30:05 to 2026-11-26 15:30:05 UTC" in insights.place
+LAKE = """\
+SELECT eventTime, eventName, sourceIPAddress, userAgent, errorCode, requestParameters
+FROM EVENT_DATA_STORE_ID
+WHERE userIdentity.accessKeyId = 'ASIAIOSFODNN7EXAMPLE'
+  AND eventTime >= '2026-11-26 14:30:05' AND eventTime <= '2026-11-26 15:30:05'
+ORDER BY eventTime"""
+ATHENA = """\
+SELECT eventtime, eventname, sourceipaddress, useragent, errorcode, requestparameters
+FROM cloudtrail_logs
+WHERE useridentity.accesskeyid = 'ASIAIOSFODNN7EXAMPLE'
+  AND eventtime >= '2026-11-26T14:30:05Z' AND eventtime <= '2026-11-26T15:30:05Z'
+ORDER BY eventtime"""
+INSIGHTS = """\
+fields eventTime, eventName, sourceIPAddress, userAgent, errorCode,
+  requestParameters.bucketName, requestParameters.key
+| filter userIdentity.accessKeyId = "ASIAIOSFODNN7EXAMPLE"
+| sort eventTime asc
+| limit 10000"""
+PLACES = (
+    "CloudTrail Lake (put in the id of your event data store)",
+    "Athena (put in the name of your table)",
+    "CloudWatch Logs Insights (choose 2026-11-26 14:30:05 to 2026-11-26 15:30:05 UTC)",
+)
+
+
+def test_each_search_asks_for_the_key_and_the_times() -> None:
+    found = searches("ASIAIOSFODNN7EXAMPLE")
+    assert found == [Search(*each) for each in zip(PLACES, (LAKE, ATHENA, INSIGHTS), strict=True)]
 
 
 @pytest.mark.parametrize("key", ["", "x' OR '1'='1", 'a"b', "a\\b", "a\nb", "a b", "x" * 129])

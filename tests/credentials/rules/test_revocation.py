@@ -40,16 +40,32 @@ def name_of(ledger_id: str, slug: str) -> str:
     return f"{ledger_id}-{slug}"[:64]
 
 
-SLUGS = ["guide", "a-guide", "guide-2", "g" * 37, "g" * 38]
-MOMENTS = st.integers(0, 7200).map(lambda seconds: NOW - timedelta(seconds=seconds / 2))
-SESSIONS = st.lists(
-    st.tuples(st.sampled_from(SLUGS), MOMENTS, st.booleans(), st.sampled_from([None, 1, 2])),
-    max_size=40,
-)
-SKEW = st.integers(-55, 55).map(lambda seconds: timedelta(seconds=seconds))
+SLUGS = ["guide", "a-guide", "guide-2", "g" * 36, "g" * 37, "g" * 38]
+SECOND = timedelta(seconds=1)
+MOMENTS = st.integers(0, 7200).map(lambda seconds: NOW - SECOND * seconds / 2)
+ROWS = st.tuples(st.sampled_from(SLUGS), MOMENTS, st.booleans(), st.sampled_from([None, 1, 2]))
+SESSIONS = st.lists(ROWS, max_size=40)
+SKEW = st.integers(-55, 55).map(lambda seconds: SECOND * seconds)
 
 
-@given(SESSIONS, SKEW)
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[tuple[str, datetime, bool, int | None]]:
+    """Revoked sessions of some products, as many as are worth an entry together, and the first
+    one that lives on, which comes soon after them or between them.
+    """
+    ledger: list[tuple[str, datetime, bool, int | None]] = []
+    for slug in draw(st.lists(st.sampled_from(SLUGS[:4]), min_size=1, max_size=3, unique=True)):
+        begin = draw(MOMENTS)
+        gaps = draw(st.lists(st.integers(0, 20), min_size=6, max_size=14))
+        moments = [begin + SECOND * sum(gaps[:count]) / 2 for count in range(len(gaps))]
+        ledger += [(slug, min(each, NOW), True, None) for each in moments]
+        if draw(st.booleans()):
+            first = moments[-1] + SECOND * draw(st.integers(-60, 400)) / 2
+            ledger.append((slug, min(first, NOW), False, None))
+    return ledger
+
+
+@given(ledgers() | SESSIONS, SKEW)
 def test_exactly_the_revoked_sessions_are_refused(
     ledger: list[tuple[str, datetime, bool, int | None]], skew: timedelta
 ) -> None:
@@ -68,6 +84,50 @@ def test_exactly_the_revoked_sessions_are_refused(
     for slug in SLUGS:
         assert not is_refused(made.text, name_of("z" * 26, slug), NOW + skew)
     assert made.entries <= max(len(revoked), 1)
+
+
+def test_the_document_is_what_iam_reads() -> None:
+    together = [session(number, issued_by=NOW - timedelta(minutes=10)) for number in range(10)]
+    made = document(*together, session(10, "alone"), cut_off=NOW - 2 * HOUR)
+    condition = {"StringLike": {"aws:userid": ["*:??????????????????????????-guide"]}}
+    conditions = (
+        condition | {"DateLessThan": {"aws:TokenIssueTime": "2026-11-26T11:51:01Z"}},
+        {"DateLessThan": {"aws:TokenIssueTime": "2026-11-26T10:00:00Z"}},
+        {"StringLike": {"aws:userid": ["*:00000000000000000000000010-*"]}},
+    )
+    denial = {"Effect": "Deny", "Action": "*", "Resource": "*"}
+    statements = [denial | {"Condition": each} for each in conditions]
+    assert json.loads(made.text) == {"Version": "2012-10-17", "Statement": statements}
+    assert " " not in made.text
+
+
+@pytest.mark.parametrize(("seconds", "entries"), [(121, 1), (120, 10), (0, 10)])
+def test_time_of_an_entry_comes_a_minute_before_whoever_lives_on(
+    seconds: int, entries: int
+) -> None:
+    """A minute for the store's clock on either side, and a second for its counting in seconds."""
+    rows = [session(number) for number in range(10)]
+    first = NOW - HOUR + SECOND * seconds
+    assert document(*rows, bystanders={"guide": first}).entries == entries
+
+
+def test_whoever_lives_on_bounds_the_time_of_no_other_product() -> None:
+    guides, others = ([session(n, slug) for n in range(10)] for slug in ("guide", "other"))
+    made = document(*guides, *others, bystanders={"guide": NOW - HOUR + 121 * SECOND})
+    assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 1)
+
+
+@pytest.mark.parametrize(("length", "entries"), [(34, 3), (33, 2)])
+def test_product_joins_a_statement_where_that_is_shorter(length: int, entries: int) -> None:
+    """Two sessions are as long as the entry of a product with 34 characters."""
+    rows = [*(session(n) for n in range(10)), *(session(n, "g" * length) for n in (10, 11))]
+    assert document(*rows).entries == entries
+
+
+@pytest.mark.parametrize(("length", "entries"), [(14, 6), (13, 1)])
+def test_statement_is_made_where_it_is_shorter(length: int, entries: int) -> None:
+    """Six sessions are as long as the statement of a product with 14 characters."""
+    assert document(*(session(n, "g" * length) for n in range(6))).entries == entries
 
 
 @given(SESSIONS)
@@ -101,7 +161,7 @@ def test_products_without_a_time_in_common_do_not() -> None:
     old = [session(n, "old", issued_by=NOW - 3 * HOUR) for n in range(10)]
     new = [session(n, "new", issued_by=NOW - HOUR) for n in range(10, 20)]
     made = document(*old, *new, bystanders={"old": NOW - 2 * HOUR})
-    assert len(json.loads(made.text)["Statement"]) == 2
+    assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 2)
 
 
 @pytest.mark.parametrize(("length", "entries"), [(36, 1), (37, 50)])
@@ -129,9 +189,21 @@ def test_cut_off_refuses_what_nobody_knows() -> None:
     assert not is_refused(made.text, "unknown", cut_off)
 
 
-def test_session_near_the_cut_off_is_named_as_well() -> None:
-    near = session(1, issued_by=NOW - timedelta(seconds=30))
-    assert document(near, cut_off=NOW).named == {near.ledger_id}
+@pytest.mark.parametrize(("seconds", "is_named"), [(30, True), (60, True), (61, False)])
+def test_session_near_the_cut_off_is_named_as_well(seconds: int, is_named: bool) -> None:  # noqa: FBT001
+    near = session(1, issued_by=NOW - SECOND * seconds)
+    assert bool(document(near, cut_off=NOW).named) is is_named
+
+
+@pytest.mark.parametrize("other", range(8000, 8033))
+def test_capacity_is_what_fits(other: int) -> None:
+    rows = [session(number, "x" * 63) for number in range(capacity(other) + 1)]
+    assert (document(*rows[:-1]).fits(other), document(*rows).fits(other)) == (True, False)
+
+
+def test_document_fits_to_the_last_character() -> None:
+    room = MOST_CHARACTERS - len(document(session(1)).text)
+    assert (document(session(1)).fits(room), document(session(1)).fits(room + 1)) == (True, False)
 
 
 @pytest.mark.parametrize(("other", "most"), [(0, 306), (1882, 249), (len(OWN), 251)])
