@@ -41,6 +41,7 @@ def row(stranger: str, other_job: str, job: str, session: str, key: str) -> tupl
 NOT_GRANTED, NOT_YOURS = "product_not_granted", "not_your_build"
 NO_RIGHT, NONE_OPEN = "may_not_create_products", "no_open_build"
 BUILD, BUILDS = "/builds/{build}", "/products/guide/builds/"
+SESSION = "/sessions/01jd0000000000000000000000"
 NEW = {"git_refs": ["main"]}
 
 #                                   stranger     other job  right job  access token  API key
@@ -92,8 +93,8 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         {"files": [{"key": "index.html"}]},
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
     ),
-    ("GET", "/sessions/none"): (None, operator("not_found")),
-    ("POST", "/sessions/none/revoke"): ({"reason": "leaked"}, operator("forbidden")),
+    ("GET", SESSION): (None, operator("not_found")),
+    ("POST", f"{SESSION}/revoke"): ({"reason": "leaked"}, operator("forbidden")),
     ("POST", "/sessions/revoke"): (
         {"kind": "client", "name": "ci", "reason": "leaked"},
         operator("forbidden"),
@@ -187,7 +188,7 @@ def test_no_endpoint_is_left_out() -> None:
     paths = {path.partition("?")[0] for _, path in TABLE}
     stated = {path.format(build="<int:build_id>").lstrip("/") for path in paths}
     stated |= NOT_OF_THE_API
-    names = {"<str:slug>": "guide", "<str:ledger_id>": "none"}
+    names = {"<str:slug>": "guide", "<ledger_id:ledger_id>": SESSION.rpartition("/")[2]}
     served = {
         reduce(lambda address, name: address.replace(*name), names.items(), each)
         for each in addresses(get_resolver())
