@@ -67,6 +67,7 @@ STAFF_BUGS = (
     | bugs_in(
         "ltdkeeper/admin/records.py",
         STALE,
+        edits_need_no_reason=("if self.changed_data and not self.given_reason and", "if False and"),
         old_page_enables_again=('(*fields, "is_active", ACTIVE) if obj else fields', "fields"),
         old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
     )
