@@ -47,6 +47,9 @@ def vendor_policies(examination: Examination) -> Iterator[Finding]:
     try:
         documents = identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
     except NotPermitted as err:
+        is_named = examination.revoker.session is not None
+        if not is_named and not _has_boundaries(examination):  # made only when asked for
+            raise NotLookedAt(reason=NO_REVOKER) from err
         if finding := err.finding("vendor-policies"):
             yield replace(finding, severity=Severity.WARNING)
         return
@@ -87,6 +90,9 @@ def revoker_policies(examination: Examination) -> Iterator[Finding]:
     try:
         documents = identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
     except NotPermitted as err:
+        is_named = examination.revoker.session is not None
+        if not is_named and not _has_boundaries(examination):  # made only when asked for
+            raise NotLookedAt(reason=NO_REVOKER) from err
         if finding := err.finding("revoker-policies"):
             yield replace(finding, severity=Severity.WARNING)
         return
