@@ -75,6 +75,8 @@ _LABEL = re.compile(r"[A-Za-z_][\w.-]{0,63}[\"']?\s{0,2}(?:=|:(?=[\s\"']))", re.
 # The name of a token as the ledger has it: the key, then what it gave. A secret may follow.
 _TOKEN = re.compile(r"ltd[ksj]_[a-z0-9]{12}(/ltd[ksj]_[a-z0-9]{12})?")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}", re.ASCII)
+# Four characters are three bytes; what stands before a word may look like a part of it.
+_ALIGNMENTS = range(4)
 _URL_SAFE = str.maketrans("+/", "-_")
 # The secret of a token alone; a secret access key, in which AWS mixes upper and lower case.
 _SECRET = re.compile(r"[0-9a-f]{64}|(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/]{40}", re.ASCII)
@@ -163,7 +165,7 @@ def recognise(text: str) -> tuple[Identifier, ...]:
 
 def _token_name(text: str) -> str:
     """The name of a token, also in a percent-encoded text and in HTTP Basic authentication."""
-    encoded = (_decoded(word) for word in _BASE64.findall(text))
+    encoded = (_decoded(word[n:]) for word in _BASE64.findall(text) for n in _ALIGNMENTS)
     for each in (text, unquote(text), unquote(unquote(text)), *encoded):
         if found := _TOKEN.search(each):
             return found[0]

@@ -206,6 +206,10 @@ PASTES: dict[str, tuple[str, list[Identifier] | list[Kind]]] = {
         base64.b64encode(b"\xff" * 300 + f":{TOKEN}_{SECRET}"[:40].encode()).decode(),
         [one(Kind.TOKEN, TOKEN)],
     ),
+    "whole token in Basic after what looks like a part of it": (
+        "x/" + base64.b64encode(f"{TOKEN}_{SECRET}:".encode()).decode(),
+        [one(Kind.TOKEN, TOKEN)],
+    ),
     "whole token in an address": (
         f"https://ci:{TOKEN}_{SECRET}@keeper.example.org/token",
         [one(Kind.TOKEN, TOKEN)],
