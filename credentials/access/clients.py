@@ -218,8 +218,8 @@ def start_job_token(
 
     `ci_job`, not saved yet, is saved with it. Exactly one of `api_key` and `publisher` is where it
     comes from; it dies with that. It lives `life_seconds` (300 to 43,200; None:
-    `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`.
-    Whether the products are granted is the caller's to check. Raises LifeOutOfRange.
+    `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`. The caller checks that the products are
+    granted. Raises LifeOutOfRange.
     """
     require_legal_life(life_seconds)
     seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
@@ -236,9 +236,7 @@ def start_job_token(
             created_at=now,
             expires_at=min(expires_at, not_after or expires_at),
         )
-        JobProduct.objects.bulk_create(
-            JobProduct(job_token=row, product=product) for product in products
-        )
+        JobProduct.objects.bulk_create(JobProduct(job_token=row, product=each) for each in products)
         if ci_job:
             ci_job.job_token = row
             ci_job.save(force_insert=True)

@@ -45,13 +45,8 @@ def register_owned_build(
             open_until=_open_until(caller, now),
             now=now,
         )
-        registration = BuildOwner(
-            build=build,
-            client=caller.client,
-            job_token=caller.job_token,
-            token_name=caller.token_name,
-        )
-        insert(registration)
+        owner = {"client": caller.client, "job_token": caller.job_token}
+        insert(BuildOwner(build=build, token_name=caller.token_name, **owner))
         if place:
             place.current_build = build
             update(place, ("current_build",))

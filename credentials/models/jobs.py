@@ -5,8 +5,7 @@ from typing import ClassVar
 from django.db import models
 
 from credentials.models.tokens import JobToken
-from credentials.rules.ci_jobs import FACT_LENGTH
-from credentials.rules.ci_runs import run_address
+from credentials.rules.ci_jobs import FACT_LENGTH, run_address
 
 
 class CiJob(models.Model):

@@ -204,16 +204,7 @@ def revoke(
         under_way = target.sessions.filter(status=IssuedSession.Status.REQUESTED)
         withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
         decisions = [
-            Revocation(
-                kind=target.kind,
-                target_name=target.name[:NAME_LENGTH],
-                store=store,
-                before=target.before,
-                reason=reason[:REASON_LENGTH],
-                requested_by=by.get_username(),
-                requested_at=now,
-                may_go_on=may_go_on,
-            )
+            _decision(target, store, reason=reason, by=by, may_go_on=may_go_on, now=now)
             for store in _stores([target], live)
         ]
         made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
@@ -221,6 +212,21 @@ def revoke(
         if made or ended.names or closed or withheld:
             _log(target.row, by, f"Revoked with {count} live sessions: {reason}")
         return made
+
+
+def _decision(
+    target: Target, store: Store, *, reason: str, by: Actor, may_go_on: bool, now: datetime
+) -> Revocation:
+    return Revocation(
+        kind=target.kind,
+        target_name=target.name[:NAME_LENGTH],
+        store=store,
+        before=target.before,
+        reason=reason[:REASON_LENGTH],
+        requested_by=by.get_username(),
+        requested_at=now,
+        may_go_on=may_go_on,
+    )
 
 
 def _end(tokens: Tokens, *, by: Actor, now: datetime) -> None:

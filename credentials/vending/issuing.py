@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -107,7 +107,7 @@ def plan_session(
     """The ledger row of a session before STS is asked, made from today's rows; not saved yet.
 
     The build was just found to be the caller's. Without a caller the session is the service's own
-    and counts for no client: only for its work on closed builds (`operations/closed_builds.py`).
+    work on a closed build (`operations/closed_builds.py`), and counts for no client.
     Raises BuildClosed, IsolationNotProven, DurationOutOfRange, ScopeChanged, PolicyTooLarge.
     """
     if caller and not build.is_open(now):
@@ -115,31 +115,36 @@ def plan_session(
     if delivery not in INTERNAL:
         require_isolation(store=build.product.store)
     ledger_id, product, store = new_ledger_id(), build.product, build.product.store
-    client = caller.client if caller else None
     row = IssuedSession(
         id=ledger_id,
         delivery=delivery,
         store_id=store.pk,
         build_id=build.pk,
-        client_id=client.pk if client else None,
         store_name=store.name,
         product_slug=product.slug,
         build_slug=build.slug,
-        client_name=caller.client.name if caller else INTERNAL_TOKEN_NAME,
-        token_name=caller.token_name if caller else INTERNAL_TOKEN_NAME,
         bucket_name=build.bucket_name,
         root=build.root,
         policy=policy_for(build, delivery),
         duration_seconds=duration_for(build, delivery, asked_seconds),
         role_arn=store.role_arn,
         session_name=f"{ledger_id}-{product.slug}"[:SESSION_NAME_LENGTH],
-        caller_address=origin.address[:ADDRESS_LENGTH],
-        caller_ip_hex=ip_hex(origin.address),
-        caller_agent=origin.agent[:AGENT_LENGTH],
         requested_at=now,
+        **_caller_columns(caller, origin),
     )
-    relate(row, store=store, build=build, client=client)
+    relate(row, store=store, build=build, client=caller.client if caller else None)
     return row
+
+
+def _caller_columns(caller: Caller | None, origin: Origin) -> dict[str, Any]:
+    return {
+        "client_id": caller.client.pk if caller else None,
+        "client_name": caller.client.name if caller else INTERNAL_TOKEN_NAME,
+        "token_name": caller.token_name if caller else INTERNAL_TOKEN_NAME,
+        "caller_address": origin.address[:ADDRESS_LENGTH],
+        "caller_ip_hex": ip_hex(origin.address),
+        "caller_agent": origin.agent[:AGENT_LENGTH],
+    }
 
 
 def require_isolation(*, store: Store) -> None:

@@ -80,9 +80,8 @@ def assume_role(
         "RoleSessionName": session_name,
         "DurationSeconds": duration_seconds,
         "Policy": policy,
+        **({"ExternalId": store.external_id} if store.external_id else {}),
     }
-    if store.external_id:
-        request["ExternalId"] = store.external_id
     if cooldown.is_on(_endpoint(store)):
         raise StsUnreachable
     try:

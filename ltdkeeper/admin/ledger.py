@@ -1,19 +1,28 @@
-"""The ledger and the checks of isolation in the admin: read-only."""
+"""The ledger and the checks of isolation in the admin: read-only.
 
-from datetime import timedelta
+A session's page says who has it, what it may do, its life, and how to find it in a store's log.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, NamedTuple
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from credentials.models import IssuedSession
+from credentials.models import IssuedSession, JobToken, Revocation
 from credentials.models.runs import IsolationRun
+from credentials.rules.log_searches import log_searches
 from ltdkeeper.admin.filters import ByClient, ByStore
-from ltdkeeper.admin.pages import is_page
+from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table, whole_lines
+from ltdkeeper.admin.pages import Page, is_page
 from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
+from ltdkeeper.admin.revocations import describe_state
 from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.session_filters import (
     SessionBuild,
@@ -23,7 +32,154 @@ from ltdkeeper.admin.session_filters import (
     SessionTime,
     SessionToken,
 )
-from ltdkeeper.admin.session_page import SessionPage
+from ltdkeeper.admin.tokens import ci_job, linked_token, token_rows
+
+# A store's log may be a little ahead of or behind our clock.
+LOG_MARGIN = timedelta(minutes=5)
+
+
+class Permission(NamedTuple):
+    """A statement of a policy, each part as people read it."""
+
+    effect: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Sequence[str]
+
+
+def permissions(policy: str) -> list[Permission]:
+    """The statements of a policy; none where it is not a policy that can be read."""
+    try:
+        document = json.loads(policy)
+        return [
+            Permission(
+                effect=str(statement["Effect"]),
+                actions=_several(statement["Action"]),
+                resources=_several(statement["Resource"]),
+                conditions=list(_conditions(statement.get("Condition", {}))),
+            )
+            for statement in document["Statement"]
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return []
+
+
+def _several(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _conditions(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for operator, keys in conditions.items():
+        for key, values in keys.items():
+            yield f"{key} {operator} {' or '.join(_several(values))}"
+
+
+def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
+    """What happened to a session, and what will, in order."""
+    outcome = {
+        IssuedSession.Status.ISSUED: "issued: handed out to its caller",
+        IssuedSession.Status.FAILED: f"failed: {session.failure_code}",
+        IssuedSession.Status.WITHHELD: "withheld: the right ended while the store was asked",
+    }
+    ends = "expires" if session.expires_at and session.expires_at > now else "expired"
+    found = (
+        (session.requested_at, "requested: recorded before the store was asked"),
+        (session.completed_at, outcome.get(IssuedSession.Status(session.status), "")),
+        (session.last_served_at, "last served again to the same caller"),
+        (session.revoked_at, "revoked"),
+        (session.expires_at, ends),
+    )
+    return sorted(((when, what) for when, what in found if when), key=lambda event: event[0])
+
+
+class SessionPage(Page):
+    """Reads only: it is evidence."""
+
+    page_select_related = ("build__product", "client", "store", "revocation")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "revoked_by": Revocation}
+    questions = (
+        ("Who", ("state_now", "client_link", "token", "job", "caller")),
+        ("What it may do", ("build_link", "product_link", "store_link", "purpose", "may")),
+        ("Its life", ("life", "revoked_by")),
+        (
+            "What the store calls it",
+            (
+                *("access_key_id", "session_name", "assumed_role_id", "role_arn"),
+                *("sts_request_id", "packed_policy_percent"),
+            ),
+        ),
+        ("In the store's own log", ("searches",)),
+    )
+
+    @admin.display(description="client")
+    def client_link(self, session: IssuedSession) -> str:
+        return link(session.client, session.client_name)
+
+    @admin.display(description="token")
+    def token(self, session: IssuedSession) -> str:
+        return linked_token(session.token_name)
+
+    @admin.display(description="CI job")
+    def job(self, session: IssuedSession) -> str:
+        return ci_job(token_rows(session.token_name).job_token)
+
+    @admin.display(description="caller")
+    def caller(self, session: IssuedSession) -> str:
+        return lines(filter(None, (session.caller_address, session.caller_agent)))
+
+    @admin.display(description="build")
+    def build_link(self, session: IssuedSession) -> str:
+        return link(session.build, session.root)
+
+    @admin.display(description="product")
+    def product_link(self, session: IssuedSession) -> str:
+        return link(session.build and session.build.product, session.product_slug)
+
+    @admin.display(description="store")
+    def store_link(self, session: IssuedSession) -> SafeString:
+        name = link(session.store, session.store_name)
+        return format_html("{}, bucket {}", name, session.bucket_name)
+
+    @admin.display(description="delivered as")
+    def purpose(self, session: IssuedSession) -> str:
+        if session.signed_by_identity:
+            return (
+                "presigned POSTs, signed by the store's POST-signing identity: there was no "
+                "session, and what was signed ends only with that identity's key"
+            )
+        return session.get_delivery_display()
+
+    @admin.display(description="permissions")
+    def may(self, session: IssuedSession) -> SafeString:
+        rows = (
+            (each.effect, whole_lines(each.actions), lines(each.resources), lines(each.conditions))
+            for each in permissions(session.policy)
+        )
+        shown = table(("Effect", "Actions", "Resources", "Conditions"), rows)
+        return format_html("{}{}", shown, folded("The policy as it was sent", session.policy))
+
+    @admin.display(description="events")
+    def life(self, session: IssuedSession) -> str:
+        found = events(session, timezone.now())
+        return table(("When", "What"), ((moment(when), what) for when, what in found))
+
+    @admin.display(description="revocation")
+    def revoked_by(self, session: IssuedSession) -> str:
+        decision = session.revocation
+        if decision is None:
+            return "none"
+        about = f"by {decision.requested_by}: {decision.reason}"
+        return lines((link(decision), about, describe_state(decision, timezone.now())))
+
+    @admin.display(description="search terms")
+    def searches(self, session: IssuedSession) -> str:
+        ends_at = session.expires_at or session.requested_at
+        found = log_searches(
+            access_key_id=session.access_key_id,
+            begins_at=session.requested_at - LOG_MARGIN,
+            ends_at=ends_at + LOG_MARGIN,
+        )
+        return format_html_join("", "<p>{}</p><pre>{}</pre>", found) or NOTHING
 
 
 @admin.register(IsolationRun)

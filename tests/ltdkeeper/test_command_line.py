@@ -27,6 +27,7 @@ COMMANDS = {
     "ensure_store": "",
     "find": "guide/builds/v1",
     "import_ltd": "--from https://127.0.0.1:1 --store default",
+    "needs_attention": "",
     "purge_builds": "--deleted-before 30",
     "reset_second_factor": "admin --reason lost",
     "revoke": "client ci --reason leaked --yes",

@@ -55,7 +55,7 @@ SURVIVORS = {
         "return moment.replace(microsecond=1)",
     ): "moments that are compared are all cut alike, and the text tells no microseconds",
     (
-        "credentials.rules.ci_runs.x__github",
+        "credentials.rules.ci_jobs.x__github",
         'return f"https://{own_host[1]}.ghe.com" if own_host else "XXXX"',
     ): "neither makes an https address",
 }

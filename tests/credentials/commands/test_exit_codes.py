@@ -13,7 +13,15 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("doctor", "find", "purge_builds", "revoke", "roll_up", "write_revocations"),
+    *(
+        "doctor",
+        "find",
+        "needs_attention",
+        "purge_builds",
+        "revoke",
+        "roll_up",
+        "write_revocations",
+    ),
 ]
 # What each command needs to be given at least.
 NEEDED: dict[str, list[str]] = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ltdkeeper.admin.charts import HEIGHT, LEAST, STEP, Chart, strip
+from ltdkeeper.admin.overview import HEIGHT, LEAST, STEP, Chart, strip
 
 
 def bars(*numbers: int) -> list[tuple[float, float]]:

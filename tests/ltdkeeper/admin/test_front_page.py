@@ -1,12 +1,15 @@
 """The front page: what needs attention stands first, figures are links, nothing is written."""
 
+import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -126,6 +129,38 @@ def test_what_needs_attention_is_a_link(
     [(its_address, words)] = attention(browser)
     assert words.startswith(sentence)
     assert address in its_address
+
+
+def needs_attention(*options: str) -> tuple[int, str]:
+    """The command's exit code, and what it wrote."""
+    written = StringIO()
+    try:
+        call_command("needs_attention", *options, stdout=written)
+    except SystemExit as ended:
+        return int(str(ended.code)), written.getvalue()
+    return 0, written.getvalue()
+
+
+@pytest.mark.parametrize("what", NEEDS)
+def test_command_says_what_the_page_says(
+    what: str, build: Build, client_row: Client, store: Store, now: datetime
+) -> None:
+    happen, sentence, address = NEEDS[what]
+    request_check(store=store, now=now).finish(passed=True)
+    assert needs_attention() == (0, "Nothing to look at.\n")
+    happen(now=now, client=client_row, store=store)
+    code, written = needs_attention("--format", "json")
+    [matter] = json.loads(written)["matters"]
+    assert (code, matter["what"].startswith(sentence)) == (1, True)
+    assert matter["address"].startswith("https://keeper.example.org/admin/")
+    assert address in matter["address"]
+
+
+def test_command_names_the_newest_rows(db: None, now: datetime) -> None:
+    rows = [requested_row(requested_at=now - HOUR + n * MINUTE) for n in range(21)]
+    code, written = needs_attention()
+    assert (code, "7 days: 20+" in written, "1 to look at." in written) == (1, True, True)
+    assert [row.session_name in written for row in rows] == [False, *[True] * 20]
 
 
 def test_store_that_was_never_checked_needs_attention(browser: Browser, store: Store) -> None:

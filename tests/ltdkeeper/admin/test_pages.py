@@ -27,8 +27,8 @@ from credentials.models import (
 )
 from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
+from ltdkeeper.admin.ledger import events, permissions
 from ltdkeeper.admin.links import page_address
-from ltdkeeper.admin.session_page import events, permissions
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts
 

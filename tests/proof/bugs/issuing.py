@@ -94,7 +94,7 @@ STS_BUGS = bugs_in(
     STS,
     policy_omitted_from_AssumeRole=('        "Policy": policy,\n', ""),
     empty_policy_accepted=("    if not policy:\n", "    if False:\n"),
-    external_id_not_sent=("    if store.external_id:\n", "    if False:\n"),
+    external_id_not_sent=("if store.external_id else {}", "if False else {}"),
     expiry_check_dropped=(
         "if not asked_for - EXPIRY_TOLERANCE <= expires_at <= asked_for + LATEST_EXPIRY:",
         "if False:",

@@ -43,8 +43,8 @@ TIME_BUGS = (
         counts_have_no_end=("values_list(Value(1))[:most]", "values_list(Value(1))"),
     )
     | bugs_in(
-        "credentials/rules/ci_runs.py",
-        "tests/credentials/rules/test_ci_runs.py",
+        "credentials/rules/ci_jobs.py",
+        "tests/credentials/rules/test_ci_jobs.py",
         run_of_any_issuer_is_at_GitHub=(
             'return f"https://{own_host[1]}.ghe.com" if own_host else ""',
             'return f"https://{own_host[1]}.ghe.com" if own_host else "https://github.com"',

@@ -1,0 +1,74 @@
+"""`manage.py needs_attention`: what the admin's front page says first, for cron and terminals."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urljoin
+
+import orjson
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from credentials.models import last_verdicts
+from credentials.operations.figures import history
+from ltdkeeper.admin.attention import (
+    CHECKS,
+    Attention,
+    Counted,
+    about_figures,
+    about_isolation,
+)
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end
+
+MOST_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Matter(Attention):
+    """One thing, with the newest rows that it is about, where it is about rows of one kind."""
+
+    rows: tuple[str, ...] = ()
+
+
+class Command(ServiceCommand):
+    help = (
+        "Say what needs attention, as the admin's front page does: revocations that failed, "
+        "refused calls by address, stuck sessions and builds, and what else should not be. "
+        "Exit code 1 when there is something."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        found = list(matters(timezone.now()))
+        if options["format"] == "json":
+            self.write_json(orjson.dumps({"matters": found}).decode())
+        else:
+            for matter in found:
+                self.stdout.write(f"{matter.what}\n  {matter.why}\n  {matter.address}")
+                for row in matter.rows:
+                    self.stdout.write(f"    {row}")
+            self.stdout.write(f"{len(found) or 'Nothing'} to look at.")
+        end(ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND)
+
+
+def matters(now: datetime) -> Iterator[Matter]:
+    """All that the front page shows to whoever may see everything, in its order."""
+    for check in CHECKS:
+        if not isinstance(check, Counted):
+            yield from map(_matter, check.ask(now))
+        elif rows := tuple(str(row) for row in check.rows(now)[: MOST_ROWS + 1]):
+            more = "+" if len(rows) > MOST_ROWS else ""
+            count = f"{len(rows[:MOST_ROWS])}{more}"
+            yield _matter(check.answer(count), rows[:MOST_ROWS])
+    yield from map(_matter, about_isolation(last_verdicts(), now))
+    yield from map(_matter, about_figures(history(now), now))
+
+
+def _matter(about: Attention, rows: tuple[str, ...] = ()) -> Matter:
+    address = urljoin(f"{settings.LTD_PUBLIC_URL}{reverse('admin:index')}", about.address)
+    return Matter(what=about.what, why=about.why, address=address, rows=rows)
