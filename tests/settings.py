@@ -44,3 +44,6 @@ if DATABASES["default"]["ENGINE"] == "ltdkeeper.sqlite":  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Emptied before each test.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Each test's client would otherwise go through all static files as it starts.
+WHITENOISE_AUTOREFRESH = True

@@ -88,14 +88,21 @@ def revoke_finished_build(*, build: Build, now: datetime) -> None:
 
 
 def recorded_document(
-    *, store: Store, now: datetime, and_also: Sequence[IssuedSession] = ()
+    *,
+    store: Store,
+    now: datetime,
+    and_also: Sequence[IssuedSession] = (),
+    cut_off: datetime | None = None,
 ) -> RevocationDocument:
-    """The policy that all decisions in force make today, and further sessions with them."""
+    """The policy that all decisions in force make today, and with them further sessions, or all
+    that the store issued before a cut-off.
+    """
     return document_of(
         store=store,
         decisions=list(Revocation.objects.of_store(store).in_force(now)),
         now=now,
         and_also=and_also,
+        cut_off=cut_off,
     )
 
 
@@ -105,6 +112,7 @@ def document_of(
     decisions: Sequence[Revocation],
     now: datetime,
     and_also: Sequence[IssuedSession] = (),
+    cut_off: datetime | None = None,
 ) -> RevocationDocument:
     """The policy that some decisions of a store make."""
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
@@ -119,12 +127,13 @@ def document_of(
         )
         for row in [*read.order_by("pk"), *and_also]
     ]
-    cut_offs = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
+    of_stores = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
+    cut_offs = [each for each in (*of_stores, cut_off) if each]
     slugs = {each.product_slug for each in sessions}
     return revocation_document(
         sessions=sessions,
         bystanders=_bystanders(store, slugs, now, except_for=and_also),
-        cut_off=max((each for each in cut_offs if each), default=None),
+        cut_off=max(cut_offs, default=None),
         now=now,
     )
 
@@ -133,9 +142,9 @@ def _bystanders(
     store: Store, slugs: set[str], now: datetime, *, except_for: Sequence[IssuedSession]
 ) -> dict[str, datetime]:
     """When the first session of each product that lives on, or is under way, was asked for."""
-    alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now) | Q(
-        status=IssuedSession.Status.REQUESTED
-    )
+    alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now)
+    # One that is stuck for longer has nothing left that could be refused.
+    alive |= Q(status=IssuedSession.Status.REQUESTED, requested_at__gte=now - LONGEST_SESSION)
     rows = IssuedSession.objects.filter(
         alive, store=store, product_slug__in=slugs, revoked_at=None, signed_by_identity=False
     ).exclude(pk__in=[row.pk for row in except_for])

@@ -72,7 +72,8 @@ def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False
     unrevocable = sorted(set(signatures.order_by().values_list("access_key_id", flat=True)))
     builds = _open_builds(targets, live, now)
     shown = list(builds.order_by("-pk")[: SHOWN + 1])
-    stores = [_use(store, sessions, now) for store in _stores(targets, live)]
+    cut_offs = {each.row: each.before or now for each in targets if each.kind is Kind.STORE}
+    stores = [_use(store, sessions, cut_offs.get(store), now) for store in _stores(targets, live)]
     ended = _ended_tokens(targets, live, now) if not may_go_on else Tokens()
     return Preview(
         targets=targets,
@@ -118,9 +119,11 @@ def _stores(targets: Sequence[Target], live: IssuedSessionQuerySet) -> list[Stor
     return list(Store.objects.filter(pk__in=live.order_by().values("store")).order_by("name"))
 
 
-def _use(store: Store, sessions: Sequence[IssuedSession], now: datetime) -> StoreUse:
+def _use(
+    store: Store, sessions: Sequence[IssuedSession], cut_off: datetime | None, now: datetime
+) -> StoreUse:
     own = [each for each in sessions if each.store_id == store.pk]
-    document = recorded_document(store=store, now=now, and_also=own)
+    document = recorded_document(store=store, now=now, and_also=own, cut_off=cut_off)
     return StoreUse(
         store=store,
         entries=document.entries,

@@ -11,7 +11,7 @@ from builds.models import Build, Store
 from builds.names import ULID_LENGTH
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, start_job_token
-from credentials.access.revocations import store_capacity
+from credentials.access.revocations import recorded_document, store_capacity
 from credentials.errors import ReasonMissing, StoreNeedsTime, UnknownTarget
 from credentials.models import IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import find_target, target_of
@@ -253,3 +253,23 @@ def test_preview_says_that_the_policy_is_full(
     seen = preview(targets=[target_of(session)], now=now)
     assert not seen.stores[0].fits
     assert "before a time" in seen.problems[0]
+
+
+def test_everything_of_a_store_takes_one_entry(issued: Make, store: Store, now: datetime) -> None:
+    """Also in the preview, whatever the number of sessions and products."""
+    early = now - timedelta(minutes=20)
+    for slug in ("alpha", "beta", "gamma"):
+        issued(product_slug=slug, requested_at=early, completed_at=early)
+    [use] = preview(targets=[target_of(store, before=now)], now=now).stores
+    assert use.entries == 1
+
+
+@pytest.mark.parametrize(("age", "entries"), [(timedelta(days=2), 1), (timedelta(hours=1), 10)])
+def test_session_that_is_stuck_for_days_is_no_bystander(
+    age: timedelta, entries: int, issued: Make, store: Store, now: datetime
+) -> None:
+    issued(requested_row, requested_at=now - age)
+    early = now - timedelta(minutes=20)
+    live = [issued(requested_at=early, completed_at=early) for _ in range(10)]
+    document = recorded_document(store=store, now=now, and_also=live)
+    assert document.entries == entries
