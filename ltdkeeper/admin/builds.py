@@ -20,7 +20,7 @@ from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
 from ltdkeeper.admin.links import NEWEST, NOTHING, link, list_address, moment, table
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import BigListAdmin
+from ltdkeeper.admin.records import BigListAdmin, ReasonActionForm
 from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.see_also import ProductSeeAlso, StoreSeeAlso
 from ltdkeeper.admin.tokens import ci_job, linked_token
@@ -157,6 +157,7 @@ class StoreAdmin(StoreSeeAlso, RevocableAdmin):
     list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
     search_fields = ("name", "bucket", "role_arn")
     actions = ("check_isolation",)
+    action_form = ReasonActionForm
     revoked_as = "store"
     fieldsets = (
         (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
@@ -179,9 +180,11 @@ class StoreAdmin(StoreSeeAlso, RevocableAdmin):
 
     @admin.action(description="Request a check of isolation", permissions=["change", "check"])
     def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:
+        if not (reason := self.given_reason(request)):
+            return
         for store in queryset:
             request_check(store=store, now=timezone.now(), actor_id=request.user.pk)
-            self.log_change(request, store, "Requested a check of isolation.")
+            self.log_change(request, store, f"Requested a check of isolation. Reason: {reason}")
         message = f"{len(queryset)} requested: `manage.py check_isolation --requested` makes them."
         self.message_user(request, message)
 
@@ -198,6 +201,7 @@ class ProductAdmin(ProductSeeAlso, RevocableAdmin):
     ordering = ("slug",)
     fields = ("slug", "store", "title", "doc_repo", "root_domain", "access", "session_seconds")
     actions = ("allow_sync", "limit_to_upload")
+    action_form = ReasonActionForm
     revoked_as = "product"
 
     def get_readonly_fields(
@@ -240,6 +244,7 @@ class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
     )
     list_filter = (BuildState, ByProduct, BuildClient)
     actions = ("mark_deleted", "release_roots")
+    action_form = ReasonActionForm
     revoked_as = "build"
 
     @admin.action(description="Mark selected builds as deleted", permissions=["change"])
@@ -248,8 +253,10 @@ class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
 
     @admin.action(description="Purge despite a shared root, once deleted", permissions=["change"])
     def release_roots(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
+        if not (reason := self.given_reason(request)):
+            return
         builds = [release_root(build_id=build.pk) for build in queryset.filter(root_is_shared=True)]
         for build in builds:
-            self.log_change(request, build, "Root is no longer shared.")
+            self.log_change(request, build, f"Root is no longer shared. Reason: {reason}")
         message = f"{len(builds)} no longer shared: purging them removes all below their roots."
         self.message_user(request, message)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -99,11 +99,11 @@ class EditForm(forms.ModelForm):  # type: ignore[type-arg]
 class ReasonField(forms.CharField):
     """Why somebody does something: one line for the admin's log."""
 
-    def __init__(self, *, help_text: str, required: bool = True) -> None:
+    def __init__(self, *, help_text: str = "", required: bool = True) -> None:
         super().__init__(
             max_length=REASON_LENGTH,
             required=required,
-            widget=forms.TextInput(attrs={"size": "60", "autocomplete": "off"}),
+            widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
             help_text=help_text,
         )
 
@@ -111,6 +111,15 @@ class ReasonField(forms.CharField):
         super().validate(value)
         if has_controls(value):
             raise ValidationError("Write it in one line, without control characters.")
+
+
+class ReasonActionForm(ActionForm):
+    """The bar of actions of a list: what they do at once needs a reason as well."""
+
+    # Whether it is one, the action says: Django itself would say that none was selected.
+    reason = forms.CharField(
+        required=False, widget=forms.TextInput(attrs={"size": 30, "autocomplete": "off"})
+    )
 
 
 class ReasonForm(forms.Form):
@@ -242,12 +251,23 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, "What is selected cannot be found.", messages.ERROR)
         return None
 
+    def given_reason(self, request: HttpRequest) -> str:
+        """Why an action is done. Without it nothing is to be done, and the page says so."""
+        try:
+            return str(ReasonField().clean(request.POST.get("reason", "")))
+        except ValidationError as err:
+            words = f"Nothing was changed. Reason, beside the action: {' '.join(err.messages)}"
+            self.message_user(request, words, messages.ERROR)
+            return ""
+
     def switch(self, request: HttpRequest, queryset: QuerySet[Any], word: str, **to: Any) -> None:
         """Set fields of the selected rows, nothing else, with an entry in the log for each."""
+        if not (reason := self.given_reason(request)):
+            return
         switched = 0
         for row in queryset:
             if self.has_change_permission(request, row):
-                switched += self.switch_one(request, row, word, to)
+                switched += self.switch_one(request, row, f"{word}. Reason: {reason}", to)
         self.message_user(request, f"{word}: {switched}.")
 
     def switch_one(self, request: HttpRequest, row: Model, word: str, to: dict[str, Any]) -> bool:
@@ -264,6 +284,7 @@ class SwitchedAdmin(KeeperAdmin):
     """Disabling and enabling are actions of their own: no page that was open before undoes them."""
 
     actions: tuple[str, ...] = ("disable", "enable")
+    action_form = ReasonActionForm
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = tuple(super().get_readonly_fields(request, obj))

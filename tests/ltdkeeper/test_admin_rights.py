@@ -309,7 +309,7 @@ def test_action_of_somebody_who_may_only_look_does_nothing(
     browser = browser_of(f"{app}.view_{name}")
     before = list(type(rows[model]).objects.order_by("pk").values())  # type: ignore[attr-defined]
     for action in ACTIONS[model]:
-        data = {"action": action, "_selected_action": rows[model].pk, "confirmed": "yes"}
+        data = {"action": action, "_selected_action": rows[model].pk, "reason": "x"}
         browser.post(f"/admin/{model}/", data | {"post": "yes"})
     assert list(type(rows[model]).objects.order_by("pk").values()) == before  # type: ignore[attr-defined]
     assert not LogEntry.objects.exclude(user__username="command-line").exists()
@@ -409,7 +409,7 @@ def test_who_holds_more_is_neither_changed_nor_given_a_password_nor_enabled(
     answer = browser.post(address, {**new, "usable_password": "true"})
     assert answer.status_code == 403
     for action in ("disable", "enable"):
-        data = {"action": action, "_selected_action": account.pk}
+        data = {"action": action, "_selected_action": account.pk, "reason": "x"}
         browser.post(reverse("admin:auth_user_changelist"), data)
     again = User.objects.get(pk=account.pk)
     assert saved.first_name == ""
@@ -455,7 +455,7 @@ def test_disabled_account_is_logged_out_and_on_record(db: None) -> None:
     browser.force_login(User.objects.create_superuser("root"))
     account = User.objects.create_superuser("other")
     other.force_login(account)
-    data = {"action": "disable", "_selected_action": account.pk}
+    data = {"action": "disable", "_selected_action": account.pk, "reason": "x"}
     browser.post(reverse("admin:auth_user_changelist"), data)
     assert other.get("/admin/").status_code == 302
-    assert LogEntry.objects.get(object_id=account.pk).change_message == "Disabled."
+    assert LogEntry.objects.get(object_id=account.pk).change_message == "Disabled. Reason: x."

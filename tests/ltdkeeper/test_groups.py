@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission, User
 from django.db import connection
@@ -15,6 +16,7 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from builds.models import Build, Store
 from ltdkeeper.admin.links import page_address
 from tests.ltdkeeper.admin.confirmation import confirm
 from tests.ltdkeeper.test_admin_rights import (
@@ -129,7 +131,7 @@ def test_no_action_of_a_viewer_changes_a_row(
     table = type(rows[model]).objects.order_by("pk")  # type: ignore[attr-defined]
     before = list(table.values())
     for action in ACTIONS[model]:
-        data = {"action": action, "_selected_action": rows[model].pk, "confirmed": "yes"}
+        data = {"action": action, "_selected_action": rows[model].pk, "reason": "x"}
         browser.post(f"/admin/{model}/", data | {"post": "yes"})
     assert list(table.values()) == before
 
@@ -139,10 +141,46 @@ def test_operator_requests_a_check_of_isolation(
 ) -> None:
     browser, store = Browser(), rows["builds/store"]
     browser.force_login(member("operator"))
-    data = {"action": "check_isolation", "_selected_action": store.pk}
+    data = {"action": "check_isolation", "_selected_action": store.pk, "reason": "x"}
     assert browser.post("/admin/builds/store/", data).status_code == 302
     run = store.isolation_runs.latest("pk")  # type: ignore[attr-defined]
     assert run.requested_by.username == "a operator"
+
+
+# What is done at once, from the bar of a list.
+AT_ONCE = {
+    "builds/store": ["check_isolation"],
+    "builds/product": ["allow_sync", "limit_to_upload"],
+    "builds/build": ["release_roots"],
+    "credentials/client": ["enable"],
+    "credentials/oidcissuer": ["disable", "enable"],
+    "credentials/trustedpublisher": ["disable", "enable"],
+    "auth/user": ["disable", "enable"],
+}
+
+
+@pytest.mark.parametrize("reason", ["", " ", "two\nlines"])
+@pytest.mark.parametrize("model", AT_ONCE)
+def test_action_without_a_reason_changes_nothing(
+    model: str, reason: str, rows: dict[str, Model], admin_client: Browser
+) -> None:
+    Store.objects.update(with_sync=True)
+    Build.objects.update(root_is_shared=True)
+    table = type(rows[model]).objects.order_by("pk")  # type: ignore[attr-defined]
+    before = (list(table.values()), LogEntry.objects.count())
+    for action in AT_ONCE[model]:
+        data = {"action": action, "_selected_action": rows[model].pk, "reason": reason}
+        shown = admin_client.post(f"/admin/{model}/", data, follow=True).content.decode()
+        assert "Nothing was changed. Reason, beside the action:" in shown
+    assert (list(table.values()), LogEntry.objects.count()) == before
+
+
+def test_reason_of_an_action_is_in_the_log(rows: dict[str, Model], admin_client: Browser) -> None:
+    issuer = rows["credentials/oidcissuer"]
+    data = {"action": "disable", "_selected_action": issuer.pk, "reason": "its keys leaked"}
+    admin_client.post("/admin/credentials/oidcissuer/", data)
+    entry = LogEntry.objects.filter(object_id=str(issuer.pk)).latest("pk")
+    assert entry.change_message == "Disabled. Reason: its keys leaked."
 
 
 def test_operator_revokes_keys_and_job_tokens(

@@ -92,7 +92,9 @@ def act(browser: Browser) -> Callable[..., None]:
 
     def choose(row: Any, action: str) -> None:
         address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_changelist")
-        answer = browser.post(address, {"action": action, "_selected_action": row.pk})
+        answer = browser.post(
+            address, {"action": action, "_selected_action": row.pk, "reason": "x"}
+        )
         if "/end/" in answer["Location"]:  # it asks first
             browser.post(answer["Location"], {"reason": "leaked"})
 

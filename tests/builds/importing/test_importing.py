@@ -380,10 +380,10 @@ def test_root_that_two_builds_share_there_is_not_purged_until_somebody_says_so(
         ("pipelines/builds/2", "root_is_shared")
     ]
     assert told["totals"]["builds"] == 0
-    data = {"action": "release_roots", "_selected_action": [shared.pk]}
+    data = {"action": "release_roots", "_selected_action": [shared.pk], "reason": "sure"}
     admin_client.post("/admin/builds/build/", data)
     assert shared in purgeable_builds(deleted_before=timezone.now(), store=None)
-    assert LogEntry.objects.get().get_change_message() == "Root is no longer shared."
+    assert LogEntry.objects.get().get_change_message() == "Root is no longer shared. Reason: sure"
 
 
 SLOW = {

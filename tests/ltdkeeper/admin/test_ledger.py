@@ -123,7 +123,7 @@ FIELDS = [field for field in IssuedSession._meta.fields if field.name != "id"]
 
 
 def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: Store) -> None:
-    data = {"action": "check_isolation", "_selected_action": store.pk}
+    data = {"action": "check_isolation", "_selected_action": store.pk, "reason": "new"}
     browser.post(reverse("admin:builds_store_changelist"), data)
     run = IsolationRun.objects.get()
     assert (run.verdict, run.requested_by.username) == ("requested", "operator")  # type: ignore[union-attr]
@@ -143,7 +143,7 @@ def test_sync_product_is_refused_in_a_store_without(
     browser: Browser, product: Product, store: Store
 ) -> None:
     changelist = reverse("admin:builds_product_changelist")
-    data = {"action": "allow_sync", "_selected_action": product.pk}
+    data = {"action": "allow_sync", "_selected_action": product.pk, "reason": "new"}
     assert "bootstrap_store --store main --with-sync --apply" in unescape(
         browser.post(changelist, data, follow=True).content.decode()
     )

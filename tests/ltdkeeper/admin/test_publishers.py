@@ -186,7 +186,7 @@ def test_without_an_issuer_one_is_to_be_added(browser: Browser) -> None:
 def test_rule_is_disabled_and_not_deleted(browser: Browser, rule: TrustedPublisher) -> None:
     delete = reverse(f"{RULES}_delete", args=[rule.pk])
     assert browser.post(delete, {"post": "yes"}).status_code == 403
-    data = {"action": "disable", "_selected_action": rule.pk}
+    data = {"action": "disable", "_selected_action": rule.pk, "reason": "leaked"}
     browser.post(reverse(f"{RULES}_changelist"), data)
     rule.refresh_from_db()
     assert rule.is_active is False

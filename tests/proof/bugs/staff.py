@@ -103,4 +103,12 @@ STAFF_BUGS = (
             "User.objects.get(pk=user_id)",
         ),
     )
+    | bugs_in(
+        "ltdkeeper/admin/records.py",
+        "tests/ltdkeeper/test_groups.py::test_action_without_a_reason_changes_nothing",
+        actions_need_no_reason=(
+            "if not (reason := self.given_reason(request)):",
+            "if (reason := self.given_reason(request)) is None:",
+        ),
+    )
 )
