@@ -15,7 +15,7 @@ from builds.validators import (
     validate_region,
     validate_role_arn,
 )
-from ltdkeeper import caches, databases
+from ltdkeeper import caches, databases, mail
 from ltdkeeper.environment import (
     DEBUG_SECRET_KEY,
     LOOPBACK,
@@ -195,6 +195,22 @@ env.text(
 env.text(
     "PROMETHEUS_MULTIPROC_DIR", rule=existing(Path.is_dir, "directory"), example="/run/ltdkeeper"
 )
+
+# --- who is told of new findings ----------------------------------------------------------------
+LTD_MAIL_FINDINGS: list[str] = env.read(
+    "LTD_MAIL_FINDINGS", mail.mail_addresses, default=[], example="on-call@example.org"
+)
+LTD_ALERT_SEVERITY = env.choice("LTD_ALERT_SEVERITY", "error", ("error", "warning"))
+DEFAULT_FROM_EMAIL = env.text(
+    "LTD_MAIL_FROM",
+    f"ltdkeeper@{urlsplit(LTD_PUBLIC_URL).hostname or 'localhost'}",
+    rule=mail.mail_address,
+    example="ltdkeeper@example.org",
+)
+MAIL_SERVER: dict[str, object] = env.read(
+    "LTD_MAIL_URL", mail.mail_server, default={}, example=mail.EXAMPLE, is_secret=True
+)
+globals().update(MAIL_SERVER)
 
 # --- Django -----------------------------------------------------------------------------------
 ROOT_URLCONF = "ltdkeeper.urls"

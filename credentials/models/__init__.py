@@ -1,7 +1,8 @@
-"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, revocations, runs,
-refusals.
+"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, revocations, runs
+and findings, refusals.
 """
 
+from credentials.models.audits import AuditFinding, JobRun
 from credentials.models.clients import Client, Grant
 from credentials.models.figures import EVERYBODY, HourlyCount
 from credentials.models.jobs import CiJob
@@ -33,6 +34,7 @@ __all__ = [
     "AccessToken",
     "ApiKey",
     "ApiKeyQuerySet",
+    "AuditFinding",
     "BuildOwner",
     "CiJob",
     "Client",
@@ -42,6 +44,7 @@ __all__ = [
     "IsolationRun",
     "IssuedSession",
     "JobProduct",
+    "JobRun",
     "JobToken",
     "Lease",
     "OidcIssuer",

@@ -43,7 +43,8 @@ class Finding:
 
     `rule` is a stable name. `subject` is what it is about, where that does not follow from where
     the finding stands. `change` says what to do; a line of it that begins with `manage.py` is a
-    command. `access_key_id` names the session that it is about, if it is about one.
+    command. `access_key_id` names the session that it is about, if it is about one, and
+    `session_id` its row. An event is a thing that happened: it does not go away by itself.
     """
 
     rule: str
@@ -53,6 +54,9 @@ class Finding:
     subject: str = ""
     severity: Severity = Severity.ERROR
     access_key_id: str = ""
+    session_id: str = ""
+    build_id: int | None = None
+    is_event: bool = False
 
     @property
     def message(self) -> str:

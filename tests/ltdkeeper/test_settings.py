@@ -127,6 +127,20 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
     "LTD_AUDITOR_PROFILE": (["two words"], ["", "auditor"]),
     "LTD_REVOKER_PROFILE": (["two words"], ["", "revoker"]),
+    "LTD_MAIL_FINDINGS": (["", "ada", "a@example.org,,"], ["a@example.org, b@example.org"]),
+    "LTD_ALERT_SEVERITY": (["", "info", "Error"], ["error", "warning"]),
+    "LTD_MAIL_FROM": (["", "ada"], ["ada@example.org"]),
+    "LTD_MAIL_URL": (
+        [
+            "",
+            "smtp://",
+            "mail.example.org",
+            "smtp://u:sekret@h:x",
+            "consolemail://",
+            "smtp://h?a=1",
+        ],
+        ["smtp://127.0.0.1:25", "smtp+tls://u:p%40@mail.example.org:587", "smtp+ssl://h"],
+    ),
     "AWS_CA_BUNDLE": (["/nowhere/ca.pem", "/"], ["", __file__]),
     "PROMETHEUS_MULTIPROC_DIR": (["/nowhere", __file__], ["", str(ROOT)]),
     "LTD_ALLOWED_HOSTS": (
@@ -165,6 +179,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
 }
 SECRET = {
     *("LTD_SECRET_KEY", "LTD_METRICS_TOKEN", "DATABASE_URL", "LTD_CACHE_URL"),
+    "LTD_MAIL_URL",
     "LTD_ADMIN_OIDC_CLIENT_SECRET",
 }
 # The Procfile's server reads these, and refuses them itself.

@@ -37,6 +37,15 @@ def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[
     yield from _foreign_writes()
 
 
+def _one_by_one(rows: QuerySet[Any]) -> Iterator[Any]:
+    """In the order of their keys, without a cursor left open: whoever reads may write meanwhile."""
+    ordered = rows.order_by("pk")
+    page = list(ordered[:CHUNK])
+    while page:
+        yield from page
+        page = list(ordered.filter(pk__gt=page[-1].pk)[:CHUNK]) if len(page) == CHUNK else []
+
+
 def longest_in_use(now: datetime) -> timedelta:
     """How long the longest of the sessions that live now was issued for, and what clocks differ by.
 
@@ -47,10 +56,12 @@ def longest_in_use(now: datetime) -> timedelta:
 
 
 def _stuck_rows(now: datetime) -> Iterator[Finding]:
-    for row in IssuedSession.objects.stuck(now).iterator(CHUNK):
+    for row in _one_by_one(IssuedSession.objects.stuck(now)):
         yield Finding(
             rule=Rule.STUCK,
             subject=row.pk,
+            session_id=row.pk,
+            build_id=row.build_id,
             what=f"Requested {row.requested_at:%F %T} UTC, no outcome recorded: the process "
             "died or lost its database.",
             change=f"Look for {row.session_name} in the store's own log.",
@@ -59,7 +70,7 @@ def _stuck_rows(now: datetime) -> Iterator[Finding]:
 
 def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
     live = IssuedSession.objects.active(now).select_related("build__product__store", "client")
-    for row in live.iterator(CHUNK):
+    for row in _one_by_one(live):
         yield from _about_length(row)
         if row.delivery not in INTERNAL:  # those never left this service
             yield from _about_build(row, now, grace)
@@ -103,14 +114,22 @@ def _about_client(row: IssuedSession) -> Iterator[Finding]:
 
 
 def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
-    return Finding(rule=rule, subject=row.pk, what=what, access_key_id=row.access_key_id or "")
+    return Finding(
+        rule=rule,
+        subject=row.pk,
+        what=what,
+        access_key_id=row.access_key_id or "",
+        session_id=row.pk,
+        build_id=row.build_id,
+    )
 
 
 def _foreign_writes() -> Iterator[Finding]:
-    for build in Build.objects.foreign().iterator(CHUNK):
+    for build in _one_by_one(Build.objects.foreign()):
         yield Finding(
             rule=Rule.FOREIGN_WRITE,
             subject=build.root,
+            build_id=build.pk,
             what="Objects were written though no session was issued: look for static AWS keys in "
             "the uploader's environment.",
             change="Delete the build when it is dealt with.",
@@ -119,7 +138,7 @@ def _foreign_writes() -> Iterator[Finding]:
 
 def audit_keys(now: datetime) -> Iterator[Finding]:
     """Usable keys that never expire, and those that nobody uses."""
-    for key in ApiKey.objects.usable(now).select_related("client").iterator(CHUNK):
+    for key in _one_by_one(ApiKey.objects.usable(now).select_related("client")):
         if key.expires_at is None:
             yield Finding(
                 rule=Rule.KEY_WITHOUT_EXPIRY,
@@ -180,4 +199,4 @@ def _audit_sessions(now: datetime) -> Iterator[Finding]:
 def _at_limit(rows: QuerySet[Any], client_name: str, limit: int) -> Iterator[tuple[str, int]]:
     """The clients with at least so many of the rows, and how many."""
     counted = rows.order_by().values_list(client_name).annotate(count=Count("pk"))
-    yield from counted.filter(count__gte=limit).order_by(client_name)
+    yield from list(counted.filter(count__gte=limit).order_by(client_name))

@@ -43,7 +43,7 @@ def test_clean_ledger_is_exit_code_0(db: None) -> None:
 
 def test_clean_ledger_is_one_json_document(db: None) -> None:
     code, written = audit("--format", "json")
-    assert (code, json.loads(written)) == (0, {"findings": [], "counts": {}})
+    assert (code, json.loads(written)) == (0, {"findings": [], "counts": {}, "acknowledged": 0})
 
 
 def test_findings_are_exit_code_1_and_a_line_each(two_findings: list[str]) -> None:

@@ -1,0 +1,270 @@
+"""Runs of jobs under a lease, and the life of what audits find.
+
+`with recorded_run("audit_bucket", store=store) as run:` writes the run's row, and
+`run.keep(findings)` stores what an audit yields. Whatever was written when a process is killed,
+the next whole run makes right: a finding is stored once, by its fingerprint.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError
+from django.db import Error, transaction
+from django.utils import timezone
+
+from builds.errors import DomainError
+from builds.models import Store
+from credentials.models import AuditFinding, JobRun
+from credentials.models.audits import ACKNOWLEDGEMENT, AuditFindingQuerySet
+from credentials.operations.alerts import is_alerting, send_mail_of
+from credentials.operations.findings import Finding, Severity
+from credentials.operations.leases import only_run, this_process
+
+AT_A_TIME = 500
+# Runs are kept for so long, and those of jobs that run every minute for less.
+KEPT, KEPT_OF_MINUTES = timedelta(days=100), timedelta(days=2)
+EVERY_MINUTE = {"write_revocations", "deliver_webhooks"}
+MOST_REMOVED = 5_000
+LONGEST_ACKNOWLEDGEMENT = timedelta(days=366)
+# What a run writes: as it was found, and of the row.
+AS_FOUND = (
+    *("rule", "subject", "severity", "what", "change", "why"),
+    *("access_key_id", "build_id", "is_event"),
+)
+SEEN = (
+    *("severity", "what", "change", "why", "access_key_id", "build", "session", "is_event"),
+    *("last_seen_at", "times", "last_run", "closed_at", "is_unsent", *ACKNOWLEDGEMENT),
+)
+COUNTS = ("errors", "warnings", "new")
+State = JobRun.State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A finding that is stored. It is new where it was not open before; nobody is told twice."""
+
+    finding: Finding
+    fingerprint: str
+    is_new: bool
+    is_acknowledged: bool
+
+
+@contextmanager
+def recorded_run(
+    job: str, *, store: Store | None = None, started_by: User | None = None
+) -> Iterator["RecordedRun"]:
+    """Within, this process alone does the job, for the store if one is given, and a row says so.
+
+    At a clean end, what `keep` was not given again is closed. Raises AlreadyRunning.
+    """
+    with only_run(f"{job} of the store {store.name}" if store else job):
+        now = timezone.now()
+        _interrupt(JobRun.objects.of(job, store), now)
+        row = JobRun.objects.create(
+            job=job, store=store, started_at=now, started_by=started_by, holder=this_process()
+        )
+        run = RecordedRun(row)
+        try:
+            yield run
+            run.close_gone()
+        except BaseException as err:
+            state = State.FAILED if isinstance(err, Exception) else State.INTERRUPTED
+            with suppress(Error):  # then the next run notes that this one was interrupted
+                run.end(state, problem=_reason(err))
+            raise
+        run.end(State.FINISHED)
+        _remove_old(job, now)
+
+
+def _interrupt(runs: Any, now: datetime) -> None:
+    """Whoever held the lease before and did not say how it ended was killed."""
+    problem = "Its process was killed, or lost the database."
+    running = runs.filter(state=State.RUNNING)
+    running.update(state=State.INTERRUPTED, finished_at=now, problem=problem)
+
+
+def _reason(err: BaseException) -> str:
+    """Of an error that is not ours only its kind: its text may hold anything."""
+    if isinstance(err, DomainError):
+        return err.message
+    return str(err) if isinstance(err, CommandError) else f"Broken off by {type(err).__name__}."
+
+
+def _remove_old(job: str, now: datetime) -> None:
+    kept = KEPT_OF_MINUTES if job in EVERY_MINUTE else KEPT
+    old = JobRun.objects.filter(job=job, started_at__lt=now - kept).order_by("pk")
+    JobRun.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:MOST_REMOVED])).delete()
+
+
+class RecordedRun:
+    """A run that is going on. Its memory does not grow with what it finds."""
+
+    def __init__(self, row: JobRun) -> None:
+        self.row = row
+        self._looked_at: Counter[str] = Counter()
+        self._severities: Counter[str] = Counter()
+        self._is_whole = False
+
+    def looked_at(self, **counts: int) -> None:
+        """Add to what was read, by name."""
+        self._looked_at.update(counts)
+
+    def covers(self, *, since: datetime, until: datetime) -> None:
+        """Note a stretch of time that the findings are complete for; neighbours become one."""
+        covered = self.row.coverage
+        if covered and since <= datetime.fromisoformat(covered[-1]["until"]):
+            covered[-1]["until"] = max(covered[-1]["until"], until.isoformat())
+        else:
+            covered.append({"since": since.isoformat(), "until": until.isoformat()})
+
+    def keep(self, findings: Iterable[Finding], *, is_whole: bool = True) -> Iterator[Kept]:
+        """The same findings, stored, some at a time; with what an audit found before it broke off.
+
+        Where it looked at a part of its subjects only, nothing is closed. While it goes on, this
+        writes: an audit must not hold a cursor of the database open.
+        """
+        self._is_whole = is_whole
+        source = iter(findings)
+        while True:
+            some: list[Finding] = []
+            problem: BaseException | None = None
+            try:
+                some.extend(islice(source, AT_A_TIME))
+            except BaseException as err:  # noqa: BLE001 - raised below
+                problem = err
+            yield from self._store(some)
+            if problem:
+                raise problem
+            if len(some) < AT_A_TIME:
+                return
+
+    def _store(self, findings: list[Finding]) -> list[Kept]:
+        """Two statements for all of them, in one transaction."""
+        now = timezone.now()
+        found = {self._fingerprint(each): each for each in findings}
+        with transaction.atomic():
+            before = AuditFinding.objects.select_for_update().in_bulk(
+                list(found), field_name="fingerprint"
+            )
+            rows = {each: before.get(each) or self._first(each, now) for each in found}
+            kept = [self._see(rows[each], finding, now) for each, finding in found.items()]
+            AuditFinding.objects.bulk_create(
+                rows.values(),
+                update_conflicts=True,
+                unique_fields=["fingerprint"],
+                update_fields=SEEN,
+            )
+        self._severities.update(each.finding.severity for each in kept)
+        self.row.new += sum(each.is_new for each in kept)
+        return kept
+
+    def _fingerprint(self, finding: Finding) -> str:
+        parts = (self.row.job, self.row.store_id, finding.rule, finding.subject)
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def _first(self, fingerprint: str, now: datetime) -> AuditFinding:
+        return AuditFinding(
+            fingerprint=fingerprint,
+            job=self.row.job,
+            store_id=self.row.store_id,
+            first_seen_at=now,
+            first_run=self.row,
+            times=0,
+        )
+
+    def _see(self, row: AuditFinding, finding: Finding, now: datetime) -> Kept:
+        """Bring a row up to what was found just now. What is worse than it was acknowledged for
+        has to be acknowledged again.
+        """
+        was_open = bool(row.times) and row.state(row.last_seen_at) is AuditFinding.State.OPEN
+        if row.severity == Severity.WARNING and finding.severity is Severity.ERROR:
+            row.acknowledge()
+        if not row.is_event:
+            row.closed_at = None
+        for name in AS_FOUND:
+            value = getattr(finding, name)
+            setattr(row, name, _storable(value) if isinstance(value, str) else value)
+        row.session_id = finding.session_id or None
+        row.times += row.last_run_id != self.row.pk
+        row.last_run, row.last_seen_at = self.row, now
+        is_open = row.state(now) is AuditFinding.State.OPEN
+        is_new = is_open and not was_open
+        row.is_unsent |= is_new and is_alerting(finding.severity)
+        row.pk = None  # so that the fingerprint alone says which row it is
+        return Kept(
+            finding=finding,
+            fingerprint=row.fingerprint,
+            is_new=is_new,
+            is_acknowledged=not is_open,
+        )
+
+    def close_gone(self) -> None:
+        """After a whole run: what it did not see, and events whose acknowledgement has ended."""
+        if not self._is_whole:
+            return
+        now = timezone.now()
+        left = AuditFinding.objects.of(self.row.job, self.row.store).filter(closed_at=None)
+        left.filter(is_event=False).exclude(last_run=self.row).update(closed_at=now)
+        left.filter(is_event=True, acknowledged_until__lte=now).update(closed_at=now)
+
+    def end(self, state: JobRun.State, *, problem: str = "") -> None:
+        """Send what is due, and write how the run ended, unless another one took it for killed."""
+        row, row.finished_at = self.row, timezone.now()
+        unsent = send_mail_of(row, row.finished_at)
+        row.state, row.problem = state, " ".join(filter(None, (problem, unsent)))
+        row.looked_at = dict(self._looked_at)
+        row.errors = self._severities[Severity.ERROR]
+        row.warnings = self._severities[Severity.WARNING]
+        fields = ("finished_at", "state", "problem", "looked_at", "coverage", *COUNTS)
+        still_running = JobRun.objects.filter(pk=row.pk, state=State.RUNNING)
+        still_running.update(**{name: getattr(row, name) for name in fields})
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL takes no NUL."""
+    return str(text).replace("\0", "\\0")
+
+
+# What people decide about findings.
+
+
+def acknowledge(
+    *, findings: AuditFindingQuerySet, actor: User, note: str, until: datetime, now: datetime
+) -> int:
+    """Accept findings until a time: no job fails for them, and nobody is told. How many.
+
+    Raises ValidationError. The admin's log has the note.
+    """
+    if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
+        raise ValidationError("Give an end that lies ahead, within a year.")
+    if not note.strip():
+        raise ValidationError("Say why in a note.")
+    by = actor.get_username()
+    words = f"Acknowledged until {until:%F %H:%M} UTC. Reason: {note}"
+    return _decide(findings.filter(closed_at=None), actor, words, (now, by, until, note))
+
+
+def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:
+    """Make acknowledged findings open again. How many."""
+    acknowledged = findings.filter(acknowledged_until__isnull=False)
+    return _decide(acknowledged, actor, f"Acknowledgement withdrawn. Reason: {note}", ())
+
+
+def _decide(findings: AuditFindingQuerySet, actor: User, words: str, acknowledgement: Any) -> int:
+    with transaction.atomic():
+        rows = list(findings.select_for_update())
+        for row in rows:
+            row.acknowledge(*acknowledgement)
+        AuditFinding.objects.bulk_update(rows, ACKNOWLEDGEMENT)
+        LogEntry.objects.log_actions(actor.pk, rows, CHANGE, words)
+    return len(rows)
