@@ -1,6 +1,7 @@
 """What can be done with products and builds. Each service is one short transaction."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +22,13 @@ from builds.models import Build, Product, Store
 from builds.names import ULID_LENGTH, build_root, is_product_slug, new_build_slug, short_ref
 
 SURROGATE_KEY_BYTES = 16
+# What is called with a build that was just closed, inside the transaction that closes it; not
+# where it was closed before.
+OnClosing = Callable[[Build], None]
+
+
+def tell_nobody(_build: Build) -> None:
+    """The `on_closing` of a build that nobody waits for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +166,7 @@ def finish_build(
     empty_allowed: bool,
     written_without_session: bool,
     now: datetime,
+    on_closing: OnClosing = tell_nobody,
 ) -> Build:
     """Close a build as complete. Finishing it again changes nothing.
 
@@ -179,16 +188,18 @@ def finish_build(
         build.written_without_session = written_without_session
         build.has_untyped_pages = survey.has_untyped_pages
         build.save()
+        on_closing(build)
         return build
 
 
-def delete_build(*, build_id: int, now: datetime) -> Build:
+def delete_build(*, build_id: int, now: datetime, on_closing: OnClosing = tell_nobody) -> Build:
     """Mark a build as deleted; its row and its root stay. Deleting it again changes nothing."""
     with transaction.atomic():
         build = lock_build(build_id=build_id)
         if build.deleted_at is None:
             build.deleted_at = _under_the_lock(now)
             build.save(update_fields=["deleted_at"])
+            on_closing(build)
         return build
 
 
@@ -229,13 +240,14 @@ def release_root(*, build_id: int) -> Build:
         return build
 
 
-def supersede_build(*, build_id: int, now: datetime) -> Build:
+def supersede_build(*, build_id: int, now: datetime, on_closing: OnClosing = tell_nobody) -> Build:
     """Close a build because another takes its place; one that is not open stays as it is."""
     with transaction.atomic():
         build = lock_build(build_id=build_id)
         if build.is_open(now):
             build.superseded_at = _under_the_lock(now)
             build.save(update_fields=["superseded_at"])
+            on_closing(build)
         return build
 
 

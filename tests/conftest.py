@@ -131,6 +131,7 @@ def groups(db: None) -> None:
     migrations, editor = "credentials.migrations", SimpleNamespace(connection=connection)
     import_module(f"{migrations}.0013_groups").add_groups(apps, editor)
     import_module(f"{migrations}.0021_groups_view_revocations").let_groups_view(apps, editor)
+    import_module(f"{migrations}.0023_webhooks").let_groups_see_webhooks(apps, editor)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Registering builds, each with its owner, and deleting them."""
+"""Registering builds, each with its owner, and deleting them; webhooks are told."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -12,7 +13,7 @@ from credentials.access.callers import Caller
 from credentials.access.quotas import check_build_quota
 from credentials.access.rights import closable_build
 from credentials.errors import JobFinished, ProductNotGranted
-from credentials.models import BuildOwner, JobProduct, JobToken
+from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
 
 
 def register_owned_build(
@@ -50,6 +51,7 @@ def register_owned_build(
         if place:
             place.current_build = build
             update(place, ("current_build",))
+        record_build_event(EventKind.BUILD_REGISTERED, build, now=now)
         return build
 
 
@@ -77,7 +79,11 @@ def _open_build_at(place: JobProduct, slug: str | None, now: datetime) -> Build 
 def _supersede(place: JobProduct, now: datetime) -> None:
     """Put the job's older build out of the way. Raises JobFinished."""
     if place.current_build_id:
-        older = supersede_build(build_id=place.current_build_id, now=now)
+        older = supersede_build(
+            build_id=place.current_build_id,
+            now=now,
+            on_closing=partial(record_build_event, EventKind.BUILD_SUPERSEDED, now=now),
+        )
         if older.finished_at:
             raise JobFinished
 
@@ -96,12 +102,18 @@ def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build
     """
     closable_build(caller=caller, build_id=build_id)
     if caller.job_token is None:
-        return delete_build(build_id=build_id, now=now)
+        return delete_registered_build(build_id=build_id, now=now)
     with transaction.atomic():
         build = lock_build(build_id=build_id)
         if _is_spent(caller.job_token, build.product):
             raise JobFinished
-        return delete_build(build_id=build_id, now=now)
+        return delete_registered_build(build_id=build_id, now=now)
+
+
+def delete_registered_build(*, build_id: int, now: datetime) -> Build:
+    """Mark a build as deleted, whoever owns it."""
+    told = partial(record_build_event, EventKind.BUILD_DELETED, now=now)
+    return delete_build(build_id=build_id, now=now, on_closing=told)
 
 
 def _is_spent(job_token: JobToken, product: Product) -> bool:

@@ -11,7 +11,7 @@ from django.db.models import Max, Min, Q
 
 from builds.models import Build, Store
 from credentials.errors import RevocationsFull
-from credentials.models import Delivery, IssuedSession, Revocation
+from credentials.models import Delivery, EventKind, IssuedSession, Revocation, record_event
 from credentials.models.sessions import IssuedSessionQuerySet
 from credentials.rules.account_documents import upload_policy
 from credentials.rules.revocation import (
@@ -50,7 +50,32 @@ def record_revocation(
     else:
         revocation.ends_at = revocation.sessions.aggregate(end=Max("expires_at"))["end"]
     revocation.save(update_fields=["session_count", "ends_at"])
+    _record_event(revocation)
     return revocation
+
+
+def _record_event(revocation: Revocation) -> None:
+    """Tell webhooks of a decision: in the order of its build's other events, if it is of one."""
+    kind, target = revocation.kind, revocation.target_name
+    is_of_build = kind == Revocation.Kind.BUILD
+    product_slug = target.partition("/")[0] if is_of_build else ""
+    record_event(
+        EventKind.SESSION_REVOKED,
+        subject=target if is_of_build else f"{kind} {target}",
+        payload={
+            "revocation": revocation.pk,
+            "kind": kind,
+            "target": target,
+            "store": revocation.store.name,
+            "session_count": revocation.session_count,
+            "reason": revocation.reason,
+            "requested_by": revocation.requested_by,
+            "requested_at": revocation.requested_at,
+            "ends_at": revocation.ends_at,
+        },
+        now=revocation.requested_at,
+        product_slug=target if kind == Revocation.Kind.PRODUCT else product_slug,
+    )
 
 
 def _is_covered(revocation: Revocation) -> bool:

@@ -1,11 +1,18 @@
 """The rows of `credentials`: callers, their tokens, trusted publishers, ledger, revocations, runs
-and findings, refusals.
+and findings, refusals, webhooks.
 """
 
 from credentials.models.audits import AuditFinding, JobRun
 from credentials.models.clients import Client, Grant
 from credentials.models.figures import EVERYBODY, HourlyCount
 from credentials.models.jobs import CiJob
+from credentials.models.outbox import (
+    EventKind,
+    Webhook,
+    WebhookDelivery,
+    record_build_event,
+    record_event,
+)
 from credentials.models.people import PersonIdentity
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
@@ -39,6 +46,7 @@ __all__ = [
     "CiJob",
     "Client",
     "Delivery",
+    "EventKind",
     "Grant",
     "HourlyCount",
     "IsolationRun",
@@ -53,6 +61,10 @@ __all__ = [
     "Revocation",
     "TrustedPublisher",
     "UsedIdentityToken",
+    "Webhook",
+    "WebhookDelivery",
     "last_verdicts",
     "new_ledger_id",
+    "record_build_event",
+    "record_event",
 ]

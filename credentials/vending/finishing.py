@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from heapq import nsmallest
 from typing import Any
 
@@ -33,7 +34,7 @@ from credentials.errors import (
     SessionWithheld,
     StsError,
 )
-from credentials.models import Delivery, IssuedSession
+from credentials.models import Delivery, EventKind, IssuedSession, record_build_event
 from credentials.vending.issuing import VendedSession, issue_session, s3_client
 from credentials.vending.listing import objects_on
 from credentials.vending.store_errors import CALL_FAILED, error_code, loggable
@@ -86,6 +87,7 @@ def finish_owned_build(
             empty_allowed=empty_allowed,
             written_without_session=survey.has_objects is True and not written,
             now=now,
+            on_closing=partial(record_build_event, EventKind.BUILD_FINISHED, now=now),
         )
         if settings.LTD_REVOKE_ON_FINISH:
             revoke_finished_build(build=finished, now=now)

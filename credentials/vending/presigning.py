@@ -11,9 +11,8 @@ from django.conf import settings
 from builds.errors import DomainError
 from builds.models import Build, Product, Store
 from builds.names import ULID_LENGTH, build_root
-from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
-from credentials.access.registrations import register_owned_build
+from credentials.access.registrations import delete_registered_build, register_owned_build
 from credentials.access.rights import owned_build
 from credentials.models import Delivery
 from credentials.rules.object_names import check_directories, check_files
@@ -106,7 +105,7 @@ def register_build_with_posts(
     waits = caller.job_token is not None and slug is not None
     with ExitStack() as undo:
         if not waits:
-            undo.callback(delete_build, build_id=build.pk, now=now)
+            undo.callback(delete_registered_build, build_id=build.pk, now=now)
         try:
             posts = _sign(caller, build, directories, origin, now, signer)
         except DomainError as err:

@@ -22,8 +22,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Build, Product, Store
-from builds.services import delete_build
 from credentials.access.clients import revoke_api_key, revoke_job_token
+from credentials.access.registrations import delete_registered_build
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import Target, target_of
 from credentials.operations.revoking import preview, revoke
@@ -82,7 +82,7 @@ def _revoke_job_token(request: HttpRequest, token: JobToken, reason: str) -> Non
 
 def _delete(request: HttpRequest, build: Build, reason: str) -> None:
     if build.deleted_at is None:
-        delete_build(build_id=build.pk, now=timezone.now())
+        delete_registered_build(build_id=build.pk, now=timezone.now())
         _log(request, build, f"Marked as deleted. Reason: {reason}")
 
 

@@ -9,7 +9,7 @@ import pytest
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_access_token
-from credentials.models import Grant, IssuedSession
+from credentials.models import Grant, IssuedSession, Webhook, WebhookDelivery
 from tests.http.conftest import Send
 from tests.http.endpoints import ENDPOINTS
 from tests.http.fake_s3 import FakeS3
@@ -17,16 +17,17 @@ from tests.http.fake_s3 import FakeS3
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # Authentication is one statement of each; noting the use of the key, once a minute, another.
+# Telling webhooks of a build is one, whether there are any or not.
 STATEMENTS = {
     "token": 6,
     "list products": 3,
     "create product": 9,
     "read product": 4,
     "list builds": 5,
-    "register build": 12,
+    "register build": 13,
     "read build": 3,
-    "finish build": 16,
-    "delete build": 7,
+    "finish build": 17,
+    "delete build": 8,
     "issue credentials": 11,
     "refresh credentials": 10,
     "refresh open build": 11,
@@ -85,3 +86,12 @@ def test_finishing_again_costs_no_writing(
     with django_assert_num_queries(2):
         assert send(ENDPOINTS["finish build"]).status_code == 200
     assert IssuedSession.objects.count() == 1
+
+
+def test_call_tells_webhooks_what_it_changed(send: Send, s3: FakeS3) -> None:
+    Webhook.objects.create(name="editions", url="https://editions.example.org/")
+    s3.sizes = [1]
+    for name in ("register build", "finish build", "finish build", "delete build", "delete build"):
+        send(ENDPOINTS[name])
+    told = WebhookDelivery.objects.order_by("pk").values_list("kind", flat=True)
+    assert list(told) == ["build.registered", "build.finished", "build.deleted"]

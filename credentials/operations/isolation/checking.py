@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from builds.errors import DomainError
 from builds.models import Build, Product, Store
-from builds.services import create_product, delete_build
+from builds.services import create_product
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import CANARY_PREFIX
-from credentials.access.registrations import register_owned_build
+from credentials.access.registrations import delete_registered_build, register_owned_build
 from credentials.errors import CanaryElsewhere, CanaryHasKeys
 from credentials.models import Client, Delivery, Grant
 from credentials.models.runs import IsolationRun
@@ -66,7 +66,7 @@ def register_probe_builds(*, store: Store, now: datetime) -> ProbeBuilds:
 def delete_probe_builds(*, probes: ProbeBuilds, now: datetime) -> None:
     """Close the builds; their rows stay, as every build's do."""
     for build in probes.builds:
-        delete_build(build_id=build.pk, now=now)
+        delete_registered_build(build_id=build.pk, now=now)
 
 
 def _probe_product(store: Store, slug: str) -> Product:

@@ -27,7 +27,7 @@ from credentials.errors import (
     SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
-from credentials.models import Grant, JobProduct, JobToken
+from credentials.models import Grant, JobProduct, JobToken, Webhook, WebhookDelivery
 from tests.credentials.access.conftest import MakeJob
 
 Register = Callable[..., Build]
@@ -234,3 +234,14 @@ def test_retry_of_a_job_frees_the_place_that_it_takes(
     with pytest.raises(TooManyOpenBuilds):
         register(caller=make_job())
     assert states() == [State.SUPERSEDED, State.OPEN]
+
+
+def test_webhooks_are_told_of_the_superseded_build_first(register: Register, job: Caller) -> None:
+    Webhook.objects.create(name="editions", url="https://editions.example.org/")
+    older, newer = register(caller=job), register(caller=job)
+    told = WebhookDelivery.objects.order_by("pk").values_list("kind", "subject")
+    assert list(told) == [
+        ("build.registered", older.root),
+        ("build.superseded", older.root),
+        ("build.registered", newer.root),
+    ]

@@ -1,5 +1,6 @@
 """What a decision to revoke ends, and what it leaves alone."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, start_job_token
 from credentials.access.revocations import recorded_document, store_capacity
 from credentials.errors import ReasonMissing, StoreNeedsTime, UnknownTarget
-from credentials.models import IssuedSession, JobToken, Revocation
+from credentials.models import IssuedSession, JobToken, Revocation, Webhook, WebhookDelivery
 from credentials.operations.revocation_targets import find_target, target_of
 from credentials.operations.revoking import preview, revoke
 from tests.credentials.ledger_rows import issued_row, requested_row
@@ -273,3 +274,17 @@ def test_session_that_is_stuck_for_days_is_no_bystander(
     live = [issued(requested_at=early, completed_at=early) for _ in range(10)]
     document = recorded_document(store=store, now=now, and_also=live)
     assert document.entries == entries
+
+
+def test_webhooks_are_told_of_a_decision_once_in_the_order_of_its_build(
+    issued: Make, build: Build, now: datetime
+) -> None:
+    issued()
+    hook = Webhook.objects.create(name="chat", url="https://chat.example.org/")
+    hook.products.add(build.product)
+    for _ in range(2):
+        decide(build, now)
+    told = WebhookDelivery.objects.get()
+    assert (told.kind, told.subject) == ("session.revoked", build.root)
+    data = json.loads(told.body)["data"]
+    assert (data["kind"], data["session_count"], data["reason"]) == ("build", 1, "leaked")
