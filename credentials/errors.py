@@ -165,6 +165,12 @@ class AlreadyRunning(DomainError):
     message = "The same is already running. Run it again later."
 
 
+class ExportUnusable(DomainError):
+    status = 409
+    code = "export_unusable"
+    message = "The file of exported sessions is missing, or is not the one that was written."
+
+
 class BuildInUse(DomainError):
     status = 409
     code = "build_in_use"

@@ -1,5 +1,5 @@
-"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger, revocations, runs
-and findings, refusals, webhooks.
+"""The rows of `credentials`: callers, their tokens, trusted publishers, ledger and its exports,
+revocations, runs and findings, refusals, webhooks.
 """
 
 from credentials.models.audits import AuditFinding, JobRun
@@ -16,6 +16,7 @@ from credentials.models.outbox import (
 from credentials.models.people import PersonIdentity
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
 from credentials.models.refusals import Refusal
+from credentials.models.retention import LedgerExport, PolicyTemplate
 from credentials.models.revocations import Revocation
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
 from credentials.models.sessions import (
@@ -23,6 +24,7 @@ from credentials.models.sessions import (
     WRITING,
     Delivery,
     IssuedSession,
+    first_ledger_id,
     new_ledger_id,
 )
 from credentials.models.tokens import (
@@ -55,14 +57,17 @@ __all__ = [
     "JobRun",
     "JobToken",
     "Lease",
+    "LedgerExport",
     "OidcIssuer",
     "PersonIdentity",
+    "PolicyTemplate",
     "Refusal",
     "Revocation",
     "TrustedPublisher",
     "UsedIdentityToken",
     "Webhook",
     "WebhookDelivery",
+    "first_ledger_id",
     "last_verdicts",
     "new_ledger_id",
     "record_build_event",

@@ -9,13 +9,21 @@ from ulid import ULID
 
 from builds.models import ROOT_LENGTH, Build, Store
 from credentials.models.clients import Client
+from credentials.models.retention import PolicyTemplate
 from credentials.models.revocations import Revocation
 from credentials.rules.durations import REFRESHING_FLOOR, STUCK_AFTER
+from credentials.rules.policy import remake_policy
 
 
 def new_ledger_id() -> str:
     """A ULID in lower case; it also begins the session's name at the store."""
     return str(ULID()).lower()
+
+
+def first_ledger_id(moment: datetime) -> str:
+    """The least that a ledger id of that moment or later can be."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return str(ULID.from_bytes(milliseconds.to_bytes(6) + bytes(10))).lower()
 
 
 class Delivery(models.TextChoices):
@@ -93,6 +101,12 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
         """Those whose outcome may still come."""
         return self.in_state(IssuedSession.State.REQUESTED, now)
 
+    def over(self, before: datetime) -> "IssuedSessionQuerySet":
+        """Those asked for, and over, before a moment, by the primary key; never a stuck one."""
+        rows = self.filter(pk__lt=first_ledger_id(before), requested_at__lt=before)
+        rows = rows.exclude(status=IssuedSession.Status.REQUESTED).order_by("pk")
+        return rows.filter(Q(expires_at=None) | Q(expires_at__lt=before))
+
     def since(self, moment: datetime) -> "IssuedSessionQuerySet":
         return self.filter(requested_at__gte=moment)
 
@@ -169,6 +183,18 @@ class IssuedSession(models.Model):
     bucket_name = models.CharField(max_length=63)
     root = models.CharField(max_length=ROOT_LENGTH)
     policy = models.TextField()
+    # What is kept in its stead once the session is over.
+    policy_sha256 = models.CharField(
+        "SHA-256 of the policy", max_length=64, blank=True, default="", db_default=""
+    )
+    policy_template = models.ForeignKey(
+        PolicyTemplate,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     duration_seconds = models.PositiveIntegerField()
     role_arn = models.CharField("role ARN", max_length=255)
     session_name = models.CharField(max_length=64)
@@ -261,7 +287,11 @@ class IssuedSession(models.Model):
                 name="session_completed_once",
             ),
             models.CheckConstraint(
-                condition=~Q(policy="") & ~Q(root="") & ~Q(bucket_name=""),
+                condition=~Q(root="")
+                & ~Q(bucket_name="")
+                & (Q(policy="") ^ Q(policy_template=None))
+                & (Q(policy="") ^ Q(policy_sha256=""))
+                & (~Q(policy="") | ~Q(status="requested")),
                 name="session_has_scope",
             ),
             models.CheckConstraint(
@@ -301,6 +331,18 @@ class IssuedSession(models.Model):
             return self.State.REVOKED
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.State.EXPIRED if is_over else self.State.ACTIVE
+
+    @property
+    def policy_text(self) -> str:
+        """The policy as STS was sent it; empty where what remakes it no longer gives that text."""
+        if self.policy_template is None:
+            return self.policy
+        return remake_policy(
+            self.policy_template.text,
+            bucket=self.bucket_name,
+            root=self.root,
+            sha256=self.policy_sha256,
+        )
 
     @property
     def existing_build(self) -> Build:

@@ -47,13 +47,14 @@ def roll_up(now: datetime) -> int:
     """Count the hours that closed since the last time, each once; how many these were.
 
     An hour is closed when none of its sessions can still be waiting for STS. Safe to repeat, and
-    to break off: each hour is written as a whole. What is older than `KEPT` is removed.
+    to break off: each hour is written as a whole. What clients asked for longer than `KEPT` ago is
+    removed; what all of them did stays, since sessions may be pruned.
     """
     first = _first_hour(now)
     hours = max(0, (hour_of(now - STUCK_AFTER) - first) // HOUR)
     for number in range(hours):
         _count_hour(first + number * HOUR)
-    HourlyCount.objects.filter(hour__lt=now - KEPT).delete()
+    HourlyCount.objects.of_clients().filter(hour__lt=now - KEPT).delete()
     return hours
 
 
@@ -72,6 +73,14 @@ def _first_hour(now: datetime) -> datetime:
     rows = IssuedSession.objects.order_by("requested_at").filter(requested_at__gte=oldest_kept)
     first = rows.values_list("requested_at", flat=True).first()
     return hour_of(first or now - STUCK_AFTER - HOUR)
+
+
+def count_missing_hours(moments: Iterable[datetime]) -> None:
+    """Count the hours of moments that no roll-up counted in time, before their sessions go."""
+    hours = set(map(hour_of, moments))
+    counted = HourlyCount.objects.of_everybody().filter(hour__in=hours)
+    for hour in sorted(hours.difference(counted.values_list("hour", flat=True))):
+        _count_hour(hour)
 
 
 def _count_hour(hour: datetime) -> None:

@@ -4,6 +4,7 @@ Every look-up in a long table is an equality or a range on an indexed column, ne
 Names of products, clients and people are looked for within: there are few of these.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,6 +20,7 @@ from credentials.models import (
     Client,
     IssuedSession,
     JobToken,
+    LedgerExport,
     Refusal,
 )
 from credentials.rules.identifiers import Identifier, Kind
@@ -54,6 +56,25 @@ def sessions_of(rows: Iterable[Row]) -> list[IssuedSession]:
     for row in rows:
         found.update((session.pk, session) for session in _belonging_to(row)[:LIMIT])
     return list(found.values())
+
+
+# What the ledger alone knew of a session.
+OF_SESSIONS = {
+    *(Kind.ACCESS_KEY_ID, Kind.SESSION_NAME, Kind.LEDGER_ID, Kind.ASSUMED_ROLE_ARN),
+    *(Kind.ASSUMED_ROLE_ID, Kind.REQUEST_ID),
+}
+LEDGER_ID = re.compile(rf"(?<![0-9a-z])[0-9a-z]{{{ULID_LENGTH}}}(?=-|$)")
+
+
+def exports_with(identifiers: Iterable[Identifier]) -> list[LedgerExport]:
+    """The exports in which sessions may be that are not in the ledger any more, by their time where
+    the ledger id is known.
+    """
+    asked = [each.text for each in identifiers if each.kind in OF_SESSIONS]
+    exports = LedgerExport.objects.exclude(sha256="")
+    if keys := [found[0] for text in asked if (found := LEDGER_ID.search(text))]:
+        exports = exports.filter(first_id__lte=max(keys), last_id__gte=min(keys))
+    return list(exports[:LIMIT]) if asked else []
 
 
 def _belonging_to(row: Row) -> QuerySet[IssuedSession]:

@@ -9,6 +9,7 @@ the whole role (AWS STS API reference, AssumeRole). Multipart create, upload and
 `s3:PutObject` (AWS S3 user guide, multipart permissions).
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from builds.names import is_bucket_name, is_build_root, is_kms_key_arn, is_parti
 from credentials.errors import PolicyTooLarge
 
 MAX_POLICY_LENGTH = 2048
+# What stands for the names in a template: no name of a bucket or root has these characters, or is
+# so short that it could be a part of a mark.
+BUCKET_MARK, ROOT_MARK = "<b>", "<r>"
 POLICY_VERSION = "2012-10-17"
 
 WRITE_ACTIONS = ("s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
@@ -138,3 +142,9 @@ def _document(scope: Scope, statements: list[Statement]) -> str:
             f"The longest name in it is the {scope.longest_name}."
         )
     return text
+
+
+def remake_policy(template: str, *, bucket: str, root: str, sha256: str) -> str:
+    """The policy that a template was made from; empty where that is another text."""
+    text = template.replace(BUCKET_MARK, bucket).replace(ROOT_MARK, root)
+    return text if hashlib.sha256(text.encode()).hexdigest() == sha256 else ""

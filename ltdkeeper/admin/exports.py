@@ -20,7 +20,7 @@ from django.utils.http import urlencode
 
 ROWS_AT_A_TIME = 500
 # What is derived from secrets stays here, though nothing can be done with it.
-HIDDEN = ("sha256", "password")
+HIDDEN = ("secret_sha256", "password")
 # A spreadsheet takes a cell that begins so for a formula (OWASP, "CSV Injection").
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 

@@ -17,8 +17,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from builds.models import Product
-from credentials.models import AccessToken, Refusal
-from credentials.operations.lookup import LIMIT, Row, look_up
+from credentials.models import AccessToken, IssuedSession, Refusal
+from credentials.operations.lookup import LIMIT, Row, exports_with, look_up
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
@@ -59,7 +59,9 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
             return HttpResponseRedirect(_address_of(row))
     hits = [_hits(identifier, rows) for identifier, rows in found.items()]
     tried = [identifier.kind for identifier in identifiers]
-    return _page(request, site, tried=tried, hits=hits, is_answer=True)
+    may_view = site.get_model_admin(IssuedSession).has_view_permission(request)
+    exports = exports_with(identifiers) if may_view and not hits else []
+    return _page(request, site, tried=tried, hits=hits, exports=exports, is_answer=True)
 
 
 def _may_view(request: HttpRequest, site: AdminSite, row: Row) -> bool:

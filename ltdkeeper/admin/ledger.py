@@ -95,7 +95,7 @@ def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
 class SessionPage(Page):
     """Reads only: it is evidence."""
 
-    page_select_related = ("build__product", "client", "store", "revocation")
+    page_select_related = ("build__product", "client", "store", "revocation", "policy_template")
     seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "revoked_by": Revocation}
     questions = (
         ("Who", ("state_now", "client_link", "token", "job", "caller")),
@@ -151,12 +151,15 @@ class SessionPage(Page):
 
     @admin.display(description="permissions")
     def may(self, session: IssuedSession) -> SafeString:
+        if not (text := session.policy_text):
+            return format_html("The policy cannot be remade. SHA-256: {}", session.policy_sha256)
         rows = (
             (each.effect, whole_lines(each.actions), lines(each.resources), lines(each.conditions))
-            for each in permissions(session.policy)
+            for each in permissions(text)
         )
         shown = table(("Effect", "Actions", "Resources", "Conditions"), rows)
-        return format_html("{}{}", shown, folded("The policy as it was sent", session.policy))
+        remade = ", remade: its SHA-256 is as recorded" if session.policy_sha256 else ""
+        return format_html("{}{}", shown, folded(f"The policy as it was sent{remade}", text))
 
     @admin.display(description="events")
     def life(self, session: IssuedSession) -> str:

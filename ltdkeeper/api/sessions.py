@@ -71,6 +71,10 @@ class SessionSerializer(serializers.ModelSerializer[IssuedSession]):
 
     status = serializers.CharField(help_text="requested, issued, withheld or failed.")
     delivery = serializers.CharField(help_text="Why or how it left, such as container.")
+    policy = serializers.CharField(
+        source="policy_text",
+        help_text="As it was sent. Empty if it was compacted and is not remade exactly.",
+    )
     revocation = RevocationSerializer(allow_null=True)
 
     class Meta:
@@ -133,7 +137,7 @@ class SessionView(OperatorView):
     @extend_schema(operation_id="read_session", responses=SessionSerializer)
     def get(self, request: Request, ledger_id: str) -> Response:
         refuse_unknown(request.query_params, ())
-        rows = IssuedSession.objects.select_related("revocation__store")
+        rows = IssuedSession.objects.select_related("revocation__store", "policy_template")
         if (session := rows.filter(pk=ledger_id).first()) is None:
             raise NotFound
         return Response(SessionSerializer(session).data)

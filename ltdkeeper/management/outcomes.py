@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ from credentials.vending.store_errors import loggable
 from ltdkeeper.databases import trouble_with
 
 MOST_DIGITS = 12
+MOST_DAYS = 36_500
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -67,6 +69,12 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}.")
 
     return read
+
+
+def days(least: int) -> Callable[[str], timedelta]:
+    """For `add_argument(type=...)`: an age in days, written as `400d`."""
+    read = whole_number(least, MOST_DAYS)
+    return lambda text: timedelta(days=read(text.removesuffix("d")))
 
 
 def add_profile_argument(parser: argparse.ArgumentParser) -> None:

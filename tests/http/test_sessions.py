@@ -1,6 +1,7 @@
 """The operators' part of the API: the admin's login with its CSRF token counts, nothing else."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.utils import timezone
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
 from credentials.models import ApiKey, Delivery, IssuedSession, Revocation
+from credentials.operations.retention import compact_policies
 from credentials.vending.issuing import issue_session
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
@@ -63,6 +65,13 @@ def test_record_of_a_session_has_its_revocation_and_no_secret(
     )
     assert answer["Cache-Control"] == "no-store"
     assert not any(secret in answer.content.decode() for secret in sts.secrets)
+
+
+def test_record_has_the_policy_that_was_compacted(session: IssuedSession) -> None:
+    list(compact_policies(before=timezone.now() + timedelta(days=1)))
+    assert not IssuedSession.objects.get().policy
+    record = log_in("view_issuedsession").get(f"/sessions/{session.pk}").json()
+    assert record["policy"] == session.policy
 
 
 @pytest.mark.parametrize("number", [0, 1], ids=["one session", "a client's"])

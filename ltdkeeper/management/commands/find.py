@@ -7,12 +7,13 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from credentials.operations.lookup import LIMIT, look_up, sessions_of
+from credentials.operations.lookup import LIMIT, exports_with, look_up, sessions_of
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Kind, recognise
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 KINDS = ", ".join(Kind)
+EXPORT = {"file": "file_name", "begins_at": "begins_at", "until": "until", "sha256": "sha256"}
 
 
 class Command(ServiceCommand):
@@ -32,12 +33,16 @@ class Command(ServiceCommand):
         tried = [identifier.kind for identifier in identifiers]
         rows = [row for rows in look_up(identifiers).values() for row in rows]
         records = describe(dict.fromkeys([*rows, *sessions_of(rows)]), timezone.now())
+        pruned = [] if records else exports_with(identifiers)
         if options["format"] == "json":
             found = [record.members() for record in records]
-            document = {"tried": tried, "limit": LIMIT, "records": found}
+            exports = [{name: getattr(each, at) for name, at in EXPORT.items()} for each in pruned]
+            document = {"tried": tried, "limit": LIMIT, "exports": exports, "records": found}
             self.write_json(orjson.dumps(document).decode())
         else:
             self._print(records, tried)
+            for each in pruned:
+                self.stdout.write(f"It may be in {each}, of {each.period}.")
         end(ExitCode.NOTHING_FOUND if records else ExitCode.FINDINGS)  # as grep ends
 
     def _print(self, records: list[Record], tried: list[Kind]) -> None:

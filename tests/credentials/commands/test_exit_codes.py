@@ -13,6 +13,7 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
+    *("compact_policies", "prune_sessions"),
     *(
         "doctor",
         "find",
@@ -28,6 +29,7 @@ NEEDED: dict[str, list[str]] = {
     "create_client": ["ci"],
     "find": ["guide/builds/v1"],
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
+    "prune_sessions": ["--older-than", "400d", "--dry-run"],
     "purge_builds": ["--deleted-before", "30"],
     "reset_second_factor": ["operator", "--reason", "lost"],
     "revoke": ["client", "ci", "--reason", "leaked", "--yes"],
@@ -51,7 +53,10 @@ WRONG = [
     *(["audit_sessions", f"--grace={text}"] for text in NONSENSE),
     *([name, "--format", "xml"] for name in FORMATS),
     ["audit_sessions", "--no-such-option"],
+    ["compact_policies", "--older-than", "0d"],
     ["find", ""],
+    ["prune_sessions", "--older-than", "29d"],
+    ["prune_sessions", "--older-than", "400d", "--export", "/no/such/directory"],
     ["reset_second_factor", "nobody", "--reason", "lost"],
     ["revoke_key", "000000000000"],
     ["revoke", "client", "nobody", "--reason", "leaked", "--yes"],

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Product
 from credentials.access.callers import Caller
+from credentials.models import LedgerExport
 from credentials.operations.lookup import LIMIT
 from tests.conftest import raw_key
 from tests.credentials.ledger_rows import NOW, issued_row
@@ -54,6 +55,38 @@ def test_document_has_every_member(db: None) -> None:
     assert [record["build"] for record in document["records"]] == [row.root]
 
 
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        ("ASIA5YGZIDLCJQ2VM7PX", ["A", "B"]),
+        ("01kc5zdjqbn7dy9bt33wk8h4xa-guide", ["A"]),
+        ("arn:aws:sts::123456789012:assumed-role/upload/01kd0zdjqbn7dy9bt33wk8h4xa-guide", ["B"]),
+        ("01ka0zdjqbn7dy9bt33wk8h4xa", []),
+        ("guide/builds/v1", []),
+    ],
+)
+def test_miss_names_the_exports_it_may_be_in(text: str, files: list[str], db: None) -> None:
+    for first, last, name in (
+        ("01kc", "01kcz", "A"),
+        ("01kd", "01kdz", "B"),
+        ("01kc", "01kdz", ""),
+    ):
+        LedgerExport.objects.create(
+            file_name=name,
+            first_id=first.ljust(26, "0"),
+            last_id=last.ljust(26, "0"),
+            until=NOW,
+            begun_at=NOW,
+            finished_at=NOW if name else None,
+            sha256=name,
+        )
+    code, written = find(text, "--format", "json")
+    found = [export["file"] for export in json.loads(written)["exports"]]
+    assert (code, found) == (1, files)
+    _, said = find(text)
+    assert all(f"It may be in {name}, of 2025-12-" in said for name in files[:1])
+
+
 def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
     tried = "build slug, branch or tag, workflow, product, client, person"
     assert find("v1") == (1, f"Nothing found. Looked up as: {tried}.\n")
@@ -62,7 +95,8 @@ def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
 def test_miss_is_a_document_too(db: None) -> None:
     code, written = find("ASIA5YGZIDLCJQ2VM7PX", "--format", "json")
     assert code == 1
-    assert json.loads(written) == {"tried": ["access key id"], "limit": LIMIT, "records": []}
+    missed = {"tried": ["access key id"], "limit": LIMIT, "exports": [], "records": []}
+    assert json.loads(written) == missed
 
 
 def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:

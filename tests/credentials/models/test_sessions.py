@@ -34,6 +34,10 @@ VIOLATIONS: dict[str, list[tuple[Make, dict[str, Any]]]] = {
     ],
     "session_has_scope": [
         (issued_row, {"policy": ""}),
+        (issued_row, {"policy": "", "policy_sha256": "0" * 64}),
+        (issued_row, {"policy": "", "policy_template": 1}),
+        (issued_row, {"policy_sha256": "0" * 64}),
+        (requested_row, {"policy": "", "policy_sha256": "0" * 64, "policy_template": 1}),
         (issued_row, {"root": ""}),
         (issued_row, {"bucket_name": ""}),
     ],

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from credentials.models import Client, HourlyCount, IssuedSession, Refusal
+from credentials.models import EVERYBODY, Client, HourlyCount, IssuedSession, Refusal
 from credentials.operations import figures
 from credentials.operations.figures import (
     HOUR,
@@ -96,13 +96,14 @@ def test_hour_that_is_counted_twice_has_one_count() -> None:
     assert [issued for *_, issued, _, _ in counts()] == [1, 1]
 
 
-def test_old_counts_are_removed_and_older_sessions_are_not_counted() -> None:
-    HourlyCount.objects.create(hour=NOW - KEPT - HOUR)
+def test_old_counts_of_clients_are_removed_and_older_sessions_are_not_counted() -> None:
+    for name in (EVERYBODY, "ci"):
+        HourlyCount.objects.create(hour=NOW - KEPT - HOUR, client_name=name)
     session(KEPT + timedelta(days=1))
     session(timedelta(hours=1))
     roll_up(NOW)
-    assert not HourlyCount.objects.filter(hour__lt=NOW - KEPT).exists()
-    assert HourlyCount.objects.of_everybody().count() < 24 * KEPT.days + 1
+    assert HourlyCount.objects.get(hour__lt=NOW - KEPT).client_name == EVERYBODY
+    assert HourlyCount.objects.of_everybody().count() <= 24 * KEPT.days + 1
 
 
 def test_empty_ledger_is_rolled_up() -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_access_token
-from credentials.models import AccessToken, IssuedSession, Refusal
+from credentials.models import AccessToken, IssuedSession, LedgerExport, Refusal, new_ledger_id
 from tests.conftest import raw_key
 from tests.credentials.ledger_rows import issued_row
 
@@ -94,6 +94,19 @@ def test_miss_names_the_kinds_and_not_the_text(browser: Browser) -> None:
     page = shown(find(browser, "no-such-thing"))
     assert "It was looked up as: build slug, branch or tag, workflow, product, client" in page
     assert "no-such-thing" not in page
+
+
+@pytest.mark.parametrize("text", ["ASIA5YGZIDLCJQ2VM7PX", "no-such-thing"])
+def test_miss_of_a_session_names_exports(text: str, browser: Browser) -> None:
+    now, key = timezone.now(), new_ledger_id()
+    LedgerExport.objects.create(
+        file_name="old.gz",
+        first_id=key,
+        last_id=key,
+        sha256="0" * 64,
+        **dict.fromkeys(("begun_at", "until", "finished_at"), now),
+    )
+    assert ("old.gz, " in shown(find(browser, text))) is text.startswith("ASIA")
 
 
 @pytest.mark.parametrize("text", ["", SECRET, "?", "\0"])
@@ -195,7 +208,7 @@ def test_address_that_was_only_refused_opens_its_refused_calls(browser: Browser)
     assert browser.get(answer["Location"]).status_code == 200
 
 
-MOST_QUERIES = 12
+MOST_QUERIES = 13
 
 
 @pytest.mark.parametrize("text", ["a" * 40, "guide-and-some-more", "guide", "1234567"])

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.db.models import Model
 from django.test import Client as Browser
+from django.utils import timezone
 
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
@@ -25,6 +26,7 @@ from credentials.models import (
     JobToken,
     TrustedPublisher,
 )
+from credentials.operations.retention import compact_policies
 from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
 from ltdkeeper.admin.ledger import events, permissions
@@ -266,6 +268,27 @@ def test_booleans_are_words(browser: Browser, client_row: Client) -> None:
     for address in (*lists, page_address(client_row)):
         shown = browser.get(address).content.decode()
         assert not re.search("icon-(yes|no)", shown)
+
+
+@db
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        (SCOPE.root, "The policy as it was sent, remade: its SHA-256 is as recorded"),
+        ("guide/builds/other", "The policy cannot be remade. SHA-256: "),
+    ],
+    ids=["exactly", "not exactly"],
+)
+def test_page_says_whether_a_compacted_policy_was_remade(
+    root: str, said: str, browser: Browser
+) -> None:
+    row = issued_row(
+        root=SCOPE.root, bucket_name=SCOPE.bucket, policy=(policy := session_policy(SCOPE))
+    )
+    list(compact_policies(before=timezone.now() + timedelta(days=1)))
+    IssuedSession.objects.update(root=root)
+    shown = unescape(browser.get(page_address(row)).content.decode())
+    assert (said in shown, policy in shown) == (True, root == SCOPE.root)
 
 
 @db

@@ -1,0 +1,43 @@
+"""`manage.py compact_policies`: keep less of the policies of sessions that are over."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from django.utils import timezone
+from tqdm import tqdm
+
+from credentials.operations.retention import compact_policies
+from credentials.operations.runs import recorded_run
+from ltdkeeper.management.outcomes import ServiceCommand, days
+
+
+class Command(ServiceCommand):
+    help = (
+        "Replace the policies of sessions that are over by their SHA-256 and a template that many "
+        "share, where that gives exactly the same text again. Safe to repeat and beside traffic."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than",
+            type=days(1),
+            default=timedelta(days=1),
+            metavar="DAYS",
+            help="only of sessions that were over by then; default: 1d",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        before = timezone.now() - options["older_than"]
+        replaced = kept = 0
+        with recorded_run("compact_policies") as run, tqdm(unit="row", disable=None) as bar:
+            for done, left in compact_policies(before=before):
+                replaced, kept = replaced + done, kept + left
+                run.looked_at(replaced=done, kept=left)
+                bar.update(done + left)
+        if options["format"] == "json":
+            self.write_json(orjson.dumps({"replaced": replaced, "kept": kept}).decode())
+        else:
+            self.stdout.write(f"Policies replaced: {replaced}. Kept as they are: {kept}.")
