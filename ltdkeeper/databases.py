@@ -1,7 +1,7 @@
 """Database settings tuned for short transactions around a network call.
 
 SQLite: write-ahead log, IMMEDIATE transactions (a reader never has to upgrade its lock and fail),
-`synchronous=FULL` (a committed ledger row survives a power cut), a lock wait of 1.5 s, writers that
+`synchronous=FULL` (an issued ledger row survives a power cut), a lock wait of 1.5 s, writers that
 take turns (`ltdkeeper/sqlite`).
 PostgreSQL: a lock time-out everywhere; in web processes psycopg's pool and a statement time-out
 too, so that a stuck database is an answer and not a hang. Commands may take their time. BEGIN

@@ -18,6 +18,9 @@ from credentials.rules.secret import Secret
 Service = Literal["s3", "sts", "iam", "kms"]
 
 SIGNATURE_VERSIONS = {"s3": "s3v4"}  # botocore would presign in an older one
+# As a text: botocore's own, with its version of Python and so on, is made anew twice a call. It
+# still adds its own version.
+USER_AGENT = f"ltdkeeper Boto3/{boto3.__version__}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,9 @@ def store_client(
         "max_pool_connections": max(10, settings.LTD_WEB_THREADS),
         "signature_version": SIGNATURE_VERSIONS.get(service),
         "s3": {"addressing_style": store.addressing},
+        "user_agent": USER_AGENT,
+        # What STS is sent was checked when it came in, and STS checks it again.
+        "parameter_validation": service != "sts",
     }
     return make_client(
         service,

@@ -93,6 +93,31 @@ def test_row_that_is_committed_alone_is_one_statement(unsaved: Callable[..., Bui
     assert values(Build.objects.get()) == values(build)
 
 
+def waits_for_the_disk(sql: str = "") -> bool:
+    """Whether a commit of this connection does, or on PostgreSQL that of a statement alone."""
+    if connection.vendor == "sqlite":
+        return bool(connection.connection.execute("PRAGMA synchronous").fetchone()[0] == 2)
+    if sql:
+        return "FROM set_config('synchronous_commit', 'off', true)" not in sql
+    return bool(connection.connection.execute("SHOW synchronous_commit").fetchone()[0] == "on")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_the_commit_of_a_row_alone_does_not_wait_for_the_disk(
+    unsaved: Callable[..., Build],
+) -> None:
+    seen: list[bool] = []
+
+    def look(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        seen.append(waits_for_the_disk(sql))
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(look):
+        insert(unsaved("v1"))
+        insert_and_commit(unsaved("v2"))
+    assert [*seen, waits_for_the_disk()] == [True, False, True]
+
+
 @pytest.mark.parametrize("model", ["store", "product", "build"])
 def test_instance_equals_the_one_of_the_orm(model: str, unsaved: Callable[..., Build]) -> None:
     build = unsaved(deleted_at=None)
