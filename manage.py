@@ -14,6 +14,10 @@ from ltdkeeper.environment import SettingsError, end_with
 def main(arguments: list[str]) -> None:
     """Run a command. Wrong settings, or a database that is away, are lines and not tracebacks."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
+    # Only web processes count together: a file for each run of each command would be too many.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    import prometheus_client  # noqa: F401, PLC0415 - decides by it, before .env may set it again
+
     try:
         execute_from_command_line(arguments)
     except SettingsError as err:

@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from ltdkeeper.api.health import LiveView, MetricsView, ReadyView
+from ltdkeeper.api.health import LiveView, ReadyView
+from ltdkeeper.api.metrics import MetricsView
 from ltdkeeper.api.root import ApiPage, NotFoundView, RootView
 from ltdkeeper.api.schema import OpenApiView
 

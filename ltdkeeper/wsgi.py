@@ -41,9 +41,11 @@ def _start() -> WSGIHandler:
     # Before Django opens its first connection.
     settings.DATABASES["default"] = for_requests(database, threads=settings.LTD_WEB_THREADS)
     handler = get_wsgi_application()
-    from ltdkeeper.middleware import GuardedRequest  # noqa: PLC0415 - models load with the above
+    from ltdkeeper.api.metrics import remove_old_counters  # noqa: PLC0415 - models load with the above
+    from ltdkeeper.middleware import GuardedRequest  # noqa: PLC0415
 
     handler.request_class = GuardedRequest
+    remove_old_counters()
     call_command("check", fail_level="ERROR", stdout=io.StringIO())
     if (trouble := why_unreachable(database) or _warm_up()) is not None:
         log.warning("stores_not_warmed_up", error=trouble_with(trouble) or str(trouble))

@@ -15,6 +15,7 @@ from typing import NamedTuple, TypeVar
 import structlog
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
+from prometheus_client import Counter
 
 from builds.models import Build, Product
 from builds.names import is_product_slug
@@ -35,6 +36,10 @@ FAILED_CODE = "failed_second_factor"
 LARGEST_ID = 2**63 - 1
 
 log = structlog.get_logger(__name__)
+
+refused_calls = Counter(
+    "ltdkeeper_refused_calls", "Calls that were refused, and failed logins, by reason.", ["reason"]
+)
 
 
 class RefusedCall(NamedTuple):
@@ -71,13 +76,17 @@ class RefusalCounter:
         self._lock = threading.Lock()
         self._counts: dict[RefusedCall, Count] = {}
 
-    def add(self, call: RefusedCall, *, now: datetime, calls: int = 1) -> None:
+    def add(self, call: RefusedCall, *, now: datetime) -> None:
         """Costs a refused call some microseconds."""
+        refused_calls.labels(reason=call.reason).inc()
+        self._add(call, Count(1, now))
+
+    def _add(self, call: RefusedCall, count: Count) -> None:
         with self._lock:
             is_first = not self._counts
             if call not in self._counts:
                 call = self._within_bounds(call)
-            _add_up(self._counts, call, calls, now)
+            _add_up(self._counts, call, *count)
         if is_first:
             _write_soon(self.write)
 
@@ -104,7 +113,7 @@ class RefusalCounter:
         except (OperationalError, InterfaceError) as err:
             log.warning("refusals_not_written", refusals=len(counts), error=type(err).__name__)
             for call, count in counts.items():
-                self.add(call, now=count.last_at, calls=count.calls)
+                self._add(call, count)
 
     def write_last(self) -> None:
         """At the end of the process: what is left, if the database takes it at once."""

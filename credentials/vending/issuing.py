@@ -15,6 +15,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
+from prometheus_client import Counter, Histogram
 
 from builds.errors import BuildClosed, DomainError
 from builds.fixed_sql import insert_and_commit, relate, update
@@ -47,6 +48,17 @@ FROM_STS = (
 )
 
 log = structlog.get_logger(__name__)
+
+sessions = Counter(
+    "ltdkeeper_sessions",
+    "Sessions that were asked for. outcome: issued, withheld, or the code of the failure.",
+    ["outcome"],
+)
+packed_size = Histogram(
+    "ltdkeeper_packed_policy_percent",
+    "How much of the room for session policies each session took, where STS says so.",
+    buckets=(20, 40, 60, 70, 80, 90, 100),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,6 +241,7 @@ def _assume(row: IssuedSession, patience: Patience) -> AssumedSession:
 
 def _record_failure(row: IssuedSession, err: DomainError) -> None:
     """Best effort: a row that cannot be updated stays `requested`, which the audit reports."""
+    sessions.labels(outcome=err.code).inc()
     try:
         unfinished = IssuedSession.objects.filter(pk=row.pk, status=IssuedSession.Status.REQUESTED)
         unfinished.update(
@@ -256,5 +269,9 @@ def _complete(
         names = ("status", "completed_at", *FROM_STS)
         requested = IssuedSession.Status.REQUESTED.value
         completed = update(row, names, is_last=True, status=requested)
-    if not stands or not completed:
+    is_issued = stands and completed
+    sessions.labels(outcome="issued" if is_issued else "withheld").inc()
+    if assumed.packed_policy_percent is not None:
+        packed_size.observe(assumed.packed_policy_percent)
+    if not is_issued:
         raise SessionWithheld

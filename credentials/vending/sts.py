@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import botocore.session
 import structlog
 from botocore.exceptions import BotoCoreError
 from botocore.utils import parse_timestamp
+from prometheus_client import Histogram
 
 from builds.models import Store
 from builds.names import has_controls
@@ -43,6 +45,13 @@ USUAL = Patience(connect_seconds=1.0, read_seconds=1.5, attempts=2)
 ONE_LONG_ATTEMPT = Patience(connect_seconds=1.0, read_seconds=5.0, attempts=1)
 
 log = structlog.get_logger(__name__)
+
+sts_seconds = Histogram(
+    "ltdkeeper_sts_seconds",
+    "How long AssumeRole took, by store. outcome: ok, or the code of the error.",
+    ["store", "outcome"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,22 +93,31 @@ def assume_role(
     }
     if cooldown.is_on(_endpoint(store)):
         raise StsUnreachable
+    session = _read(_ask(store, request, patience))
+    _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
+    return session
+
+
+def _ask(store: Store, request: dict[str, Any], patience: Patience) -> Any:
+    """STS's answer, timed."""
+    began, outcome = time.perf_counter(), "ok"
     try:
-        answer = client_for(store, patience).assume_role(**request)
+        return client_for(store, patience).assume_role(**request)
     except CALL_FAILED as err:
         if isinstance(err, TIMED_OUT):
             cooldown.begin(_endpoint(store))
-        log.warning(
-            "assume_role_failed", store=store.name, session=session_name, error=loggable(err)
-        )
+        session, error = request["RoleSessionName"], typed_error(err)
+        log.warning("assume_role_failed", store=store.name, session=session, error=loggable(err))
+        outcome = error.code
         # `from None`: the cause may carry the store's answer, and tracebacks are logged.
-        raise typed_error(err) from None
+        raise error from None
     except UNREADABLE as err:
         log.warning("assume_role_unreadable", store=store.name, error=type(err).__name__)
+        outcome = StsBadAnswer.code
         raise StsBadAnswer from None
-    session = _read(answer)
-    _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
-    return session
+    finally:
+        seconds = time.perf_counter() - began
+        sts_seconds.labels(store=store.name, outcome=outcome).observe(seconds)
 
 
 def _read(answer: Any) -> AssumedSession:

@@ -3,28 +3,41 @@
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
+from prometheus_client import REGISTRY
+from rest_framework.test import APIClient
 
+from builds.models import Build, Store
+from credentials.access import refusals
+from credentials.access.refusals import RefusedCall
 from credentials.vending.serving import refreshes
+from ltdkeeper.api.metrics import remove_old_counters
+from tests.credentials.ledger_rows import requested_row
+from tests.fake_sts import FakeSts
 
 TOKEN = "only-for-tests-of-metrics"
+DEAD, ALIVE = 2**22 + 1, os.getppid()  # Linux gives no number as large as the first
 COUNTED = """
 import django, sys
 django.setup()
 from credentials.vending.serving import refreshes
 refreshes.labels(source="memory").inc(2)
 if sys.argv[1:]:
-    from ltdkeeper.api.health import _registry, generate_latest
-    print(generate_latest(_registry()).decode())
+    from ltdkeeper.api.metrics import process_counters
+    print(process_counters().decode())
 """
 
 
 @pytest.fixture
-def ask(client: Client, settings: Any) -> Any:
+def ask(db: None, client: Client, settings: Any) -> Any:
     settings.LTD_METRICS_TOKEN = TOKEN
     return lambda shown: client.get("/metrics", headers={"Authorization": shown})
 
@@ -50,6 +63,76 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(ask: Any, setting
     settings.LTD_METRICS_TOKEN = ""
     for shown in ("", "Bearer ", "Bearer anything"):
         assert ask(shown).status_code == 404
+
+
+def sample(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+COUNTED_AT_ISSUE = [
+    ("ltdkeeper_sessions_total", {"outcome": "issued"}),
+    ("ltdkeeper_sts_seconds_count", {"store": "main", "outcome": "ok"}),
+    ("ltdkeeper_packed_policy_percent_count", {}),
+]
+COUNTED_AT_FAILURE = [
+    ("ltdkeeper_sessions_total", {"outcome": "sts_throttled"}),
+    ("ltdkeeper_sts_seconds_count", {"store": "main", "outcome": "sts_throttled"}),
+    ("ltdkeeper_refused_calls_total", {"reason": "not_found"}),
+]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_session_each_failure_and_each_refusal_is_counted_once(
+    api: APIClient, build: Build, sts: FakeSts
+) -> None:
+    counted = [*COUNTED_AT_ISSUE, *COUNTED_AT_FAILURE]
+    before = [sample(name, **labels) for name, labels in counted]
+    assert api.post(f"/builds/{build.pk}/credentials").status_code == 200
+    sts.fail_with("Throttling")
+    assert api.post(f"/builds/{build.pk}/credentials").status_code == 503
+    refusals.refusals.add(RefusedCall("192.0.2.1", "not_found"), now=timezone.now())
+    after = [sample(name, **labels) for name, labels in counted]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [1.0] * len(counted)
+
+
+@pytest.mark.django_db
+def test_rows_are_figures(ask: Any, store: Store, now: datetime) -> None:
+    requested_row(requested_at=now - timedelta(minutes=3))
+    text = ask(f"Bearer {TOKEN}").content.decode()
+    assert "ltdkeeper_database_up 1.0" in text
+    assert "ltdkeeper_stuck_sessions 1.0" in text
+    assert 'ltdkeeper_revocations{state="failed"} 0.0' in text
+    assert 'ltdkeeper_isolation_passed{store="main"} 0.0' in text
+
+
+@pytest.mark.django_db
+def test_counters_stay_while_the_database_is_away(ask: Any) -> None:
+    with connection.execute_wrapper(MagicMock(side_effect=OperationalError)):
+        text = ask(f"Bearer {TOKEN}").content.decode()
+    assert "ltdkeeper_database_up 0.0" in text
+    assert "ltdkeeper_refreshes" in text
+    assert "ltdkeeper_stuck_sessions" not in text
+
+
+# The processes that have counted -> those whose counts are still there once this one has started.
+STARTS = {
+    "first start": ([], []),
+    "earlier start": ([DEAD], []),
+    "one of several died": ([DEAD, ALIVE], [DEAD, ALIVE]),
+    "same number as before": ([DEAD, os.getpid()], [os.getpid()]),
+}
+
+
+@pytest.mark.parametrize("case", STARTS)
+def test_a_new_start_counts_from_nothing_and_one_more_process_does_not(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = STARTS[case]
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    for pid in before:
+        (tmp_path / f"counter_{pid}.db").touch()
+    remove_old_counters()
+    assert {path.name for path in tmp_path.iterdir()} == {f"counter_{pid}.db" for pid in after}
 
 
 @pytest.mark.slow

@@ -23,8 +23,8 @@ ORDER_BUGS = bugs_in(
     minted_before_the_row=(RECORD, f"    _assume(row, patience)\n{RECORD}"),
     row_not_committed_before_STS=(RECORD, ""),
     recheck_dropped=("stands = still_stands(now=now)", "stands = True"),
-    withheld_credentials_handed_out=("if not stands or not completed:", "if False:"),
-    row_no_longer_requested_is_issued=("if not stands or not completed:", "if not stands:"),
+    withheld_credentials_handed_out=("is_issued = stands and completed", "is_issued = True"),
+    row_no_longer_requested_is_issued=("is_issued = stands and completed", "is_issued = stands"),
     closed_build_gets_credentials=(
         "    if caller and not build.is_open(now):\n",
         "    if False:\n",
@@ -105,12 +105,11 @@ STS_BUGS = bugs_in(
         " or boto3.session.Session().get_credentials().access_key)\n",
     ),
     own_key_where_STS_refuses=(
-        "        raise typed_error(err) from None\n",
+        "        raise error from None\n",
         "        own = boto3.session.Session().get_credentials()\n"
-        "        return AssumedSession(access_key_id=own.access_key,\n"
-        "            secret_access_key=Secret(own.secret_key), session_token=Secret(''),\n"
-        "            expires_at=now + timedelta(seconds=duration_seconds), assumed_role_id='',\n"
-        "            packed_policy_percent=None, request_id='')\n",
+        "        end = datetime.now(UTC) + timedelta(seconds=request['DurationSeconds'])\n"
+        "        return {'Credentials': {'AccessKeyId': own.access_key, 'Expiration': end,\n"
+        "            'SecretAccessKey': own.secret_key, 'SessionToken': 'none'}}\n",
     ),
 )
 

@@ -42,7 +42,8 @@ LEFT_BEHIND_BUGS = (
         "credentials/vending/sts.py",
         "tests/credentials/vending/test_issuing_details.py",
         answer_of_STS_logged=(
-            "    session = _read(answer)\n",
+            "    session = _read(_ask(store, request, patience))\n",
+            "    answer = _ask(store, request, patience)\n"
             '    session = _read(answer)\n    log.info("assumed", answer=str(answer))\n',
         ),
     )
