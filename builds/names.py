@@ -82,6 +82,12 @@ def is_build_root(text: str) -> bool:
     return is_product_slug(product_slug) and is_build_slug(build_slug)
 
 
+def root_of(key: str) -> str | None:
+    """The root that a key would be, or lie below, whether there is such a build or not."""
+    root = "/".join(key.split("/", 3)[:3])
+    return root if is_build_root(root) else None
+
+
 GIT_REF_LENGTH = 255
 
 

@@ -15,6 +15,7 @@ from builds.validators import (
     validate_region,
     validate_role_arn,
 )
+from credentials.rules.bucket_layout import allowed_prefixes
 from ltdkeeper import caches, databases, mail
 from ltdkeeper.environment import (
     DEBUG_SECRET_KEY,
@@ -186,6 +187,14 @@ LTD_POST_MAX_BYTES = env.number(
 # --- the auditor, the revoker, and files that libraries read ------------------------------------
 LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
 LTD_REVOKER_PROFILE = env.text("LTD_REVOKER_PROFILE", rule=one_word(255), example="revoker")
+LTD_ALLOWED_PREFIXES = env.read(
+    "LTD_ALLOWED_PREFIXES",
+    allowed_prefixes,
+    default=allowed_prefixes(""),
+    example="*/v/,*/builds/index.html",
+)
+LTD_PURGED_WITHIN_DAYS = env.number("LTD_PURGED_WITHIN_DAYS", 45, least=1, most=3660)
+LTD_UNUSUAL_FACTOR = env.number("LTD_UNUSUAL_FACTOR", 4, least=2, most=1000)
 env.pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 env.text(
     "AWS_CA_BUNDLE",

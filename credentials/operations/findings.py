@@ -1,7 +1,8 @@
 """What a check or an audit finds, when the ledger breaks a rule, and how that is reported. Pure."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +16,7 @@ WHOLE = ("manage.py ", "+ ", "- ")
 # A store's clock may be a little ahead of ours.
 EXPIRY_TOLERANCE = timedelta(minutes=1)
 UNUSED_AFTER = timedelta(days=90)
+NEARLY_FULL_PERCENT = 80
 
 
 class Severity(StrEnum):
@@ -25,7 +27,7 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """The stable names of the rules of the ledger."""
+    """The stable names of the rules: of the ledger, then of the bucket."""
 
     STUCK = "session_stuck"
     TOO_LONG = "session_too_long"
@@ -35,6 +37,20 @@ class Rule(StrEnum):
     KEY_UNUSED = "key_unused"
     CLIENT_AT_LIMIT = "client_at_limit"
     FOREIGN_WRITE = "build_written_without_session"
+    POLICY_NEARLY_FULL = "session_policy_nearly_full"
+    MANY_SESSIONS = "build_with_many_sessions"
+    MANY_ADDRESSES = "build_with_many_addresses"
+    NOT_GRANTED = "session_without_grant"
+    BUILD_EXPIRED = "build_expired"
+
+    OBJECT_OUTSIDE = "object_outside_builds"
+    OBJECT_OF_UNKNOWN_BUILD = "object_of_unknown_build"
+    OBJECT_OF_DELETED_BUILD = "object_of_deleted_build"
+    OBJECT_OF_PURGED_BUILD = "object_of_purged_build"
+    OBJECT_WITHOUT_SESSION = "object_without_session"
+    OBJECT_AFTER_SESSIONS = "object_after_sessions"
+    OBJECT_AFTER_CLOSE = "object_after_close"
+    UPLOAD_UNFINISHED = "upload_unfinished"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,3 +118,19 @@ def outlives_its_build(*, closed_at: datetime | None, now: datetime, grace: time
 def is_unused(*, created_at: datetime, last_used_at: datetime | None, now: datetime) -> bool:
     """Whether a key was not used for 90 days; one that never was, since it was made."""
     return now - (last_used_at or created_at) > UNUSED_AFTER
+
+
+def is_unusual(count: int, counts: Mapping[int, int], *, factor: int, least: int) -> bool:
+    """Whether a build has far more of something than the others of its product.
+
+    `counts` says how many builds of the product, this one among them, have how many. Usual is what
+    95 of 100 of the others do not exceed; one, where there are no others.
+    """
+    others = Counter(counts) - Counter([count])
+    left = -(-others.total() * 95 // 100)
+    usual = 1
+    for each in sorted(others):
+        if left <= 0:
+            break
+        usual, left = each, left - others[each]
+    return count >= least and count > factor * usual

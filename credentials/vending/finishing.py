@@ -170,7 +170,7 @@ def look_at_types(
 def _read(page: Any, build: Build) -> Survey:
     if "IsTruncated" not in page:
         return Survey(failure=UNREADABLE)
-    objects = objects_on(page, build)
+    objects = objects_on(page, f"{build.root}/")
     if page["IsTruncated"]:
         return Survey(failure="more_than_one_page", has_objects=True)
     return Survey(

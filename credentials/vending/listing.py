@@ -1,4 +1,4 @@
-"""What a store lists below a build's root, believed only where it can be true.
+"""What a store lists, believed only where it can be true.
 
 S3 lists every key once, page after page in the order of their UTF-8 bytes, which is Python's order
 of text (AWS, `ListObjectsV2`). Some stores ignore the prefix, repeat a page or never come to an
@@ -7,9 +7,9 @@ end: what such a listing names is neither counted nor deleted.
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote_plus
 
 from builds.models import Build
-from builds.names import is_in_root
 from credentials.errors import ListingOutsideBuild, ListingUnusable
 
 # Beyond both, a listing has no end. A session that lists lives for 900 s, which is not enough for
@@ -17,6 +17,9 @@ from credentials.errors import ListingOutsideBuild, ListingUnusable
 MOST_OBJECTS = 10_000_000
 MOST_EMPTY_PAGES = 1000
 LARGEST_OBJECT = 2**50
+# The auditor lists all builds of a product, for as long as it takes.
+MOST_OF_A_PRODUCT = 1_000_000_000
+MOST_UPLOADS = 1_000_000
 
 
 def listed_objects(s3: Any, build: Build) -> Iterator[Any]:
@@ -24,20 +27,51 @@ def listed_objects(s3: Any, build: Build) -> Iterator[Any]:
 
     Raises ListingOutsideBuild, ListingUnusable, and botocore's errors.
     """
-    pages = s3.get_paginator("list_objects_v2")
-    last, count, empty = "", 0, 0
-    for page in pages.paginate(Bucket=build.bucket_name, Prefix=f"{build.root}/"):
-        entries = objects_on(page, build, after=last)
-        if page["IsTruncated"] and not page.get("NextContinuationToken"):
+    for page in listed_pages(s3, bucket=build.bucket_name, prefix=f"{build.root}/"):
+        yield from page
+
+
+def listed_pages(
+    s3: Any, *, bucket: str, prefix: str, most: int | None = None
+) -> Iterator[list[Any]]:
+    """The same below any prefix, page by page."""
+    last, count = "", 0
+    for page in _pages(s3, Bucket=bucket, Prefix=prefix):
+        entries = objects_on(page, prefix, after=last)
+        count += len(entries)
+        if count > (most or MOST_OBJECTS):
             raise ListingUnusable
-        count, empty = count + len(entries), 0 if entries else empty + 1
-        if count > MOST_OBJECTS or empty > MOST_EMPTY_PAGES:
-            raise ListingUnusable
-        yield from entries
+        yield entries
         last = max((entry["Key"] for entry in entries), default=last)
 
 
-def objects_on(page: Any, build: Build, *, after: str = "") -> list[Any]:
+def listed_folders(s3: Any, *, bucket: str) -> Iterator[tuple[list[Any], list[str]]]:
+    """The objects that lie in no folder, and the folders at the top, page by page."""
+    last = ""
+    for page in _pages(s3, Bucket=bucket, Prefix="", Delimiter="/"):
+        entries = objects_on(page, "", after=last)
+        folders = [each.get("Prefix", "") for each in page.get("CommonPrefixes", [])]
+        if any("/" in entry["Key"] for entry in entries):
+            raise ListingUnusable
+        if any(folder.find("/") != len(folder) - 1 for folder in folders):
+            raise ListingUnusable
+        _require_order(folders, after=last)
+        yield entries, folders
+        last = max([*(entry["Key"] for entry in entries), *folders], default=last)
+
+
+def _pages(s3: Any, **request: str) -> Iterator[Any]:
+    empty = 0
+    for page in s3.get_paginator("list_objects_v2").paginate(**request):
+        if page.get("IsTruncated") and not page.get("NextContinuationToken"):
+            raise ListingUnusable
+        empty = 0 if page.get("Contents") or page.get("CommonPrefixes") else empty + 1
+        if empty > MOST_EMPTY_PAGES:
+            raise ListingUnusable
+        yield page
+
+
+def objects_on(page: Any, prefix: str, *, after: str = "") -> list[Any]:
     """The objects on one page, whose keys come after another. Raises as `listed_objects` does."""
     if not isinstance(page.get("IsTruncated"), bool):
         raise ListingUnusable  # no listing at all: botocore makes an empty one of any answer
@@ -45,12 +79,44 @@ def objects_on(page: Any, build: Build, *, after: str = "") -> list[Any]:
     if any(not entry.get("Key") or not _is_size(entry.get("Size")) for entry in entries):
         raise ListingUnusable
     keys = [entry["Key"] for entry in entries]
-    if not all(is_in_root(key, build.root) for key in keys):
+    if not all(key.startswith(prefix) for key in keys):
         raise ListingOutsideBuild
-    if len(set(keys)) < len(keys) or min(keys, default=after) < after or after in keys:
-        raise ListingUnusable
+    _require_order(keys, after=after)
     return entries
+
+
+def _require_order(names: list[str], *, after: str) -> None:
+    if len(set(names)) < len(names) or min(names, default=after) < after or after in names:
+        raise ListingUnusable
 
 
 def _is_size(value: Any) -> bool:
     return isinstance(value, int) and 0 <= value <= LARGEST_OBJECT
+
+
+def listed_uploads(s3: Any, *, bucket: str, prefix: str = "") -> Iterator[Any]:
+    """The multipart uploads that were neither completed nor aborted, in whatever order.
+
+    Keys are asked for in the form of URLs, as botocore does it for objects: XML cannot carry all
+    of them. Raises ListingOutsideBuild, ListingUnusable, and botocore's errors.
+    """
+    marker: dict[str, str] = {}
+    for _ in range(MOST_UPLOADS):
+        page = s3.list_multipart_uploads(Bucket=bucket, Prefix=prefix, EncodingType="url", **marker)
+        decode = unquote_plus if page.get("EncodingType") == "url" else str
+        for upload in page.get("Uploads", []):
+            if not (key := decode(upload.get("Key", ""))).startswith(prefix):
+                raise ListingOutsideBuild
+            if not key or not upload.get("UploadId") or not upload.get("Initiated"):
+                raise ListingUnusable
+            yield upload | {"Key": key}
+        if not page.get("IsTruncated"):
+            return
+        before = marker
+        marker = {
+            "KeyMarker": decode(page.get("NextKeyMarker", "")),
+            "UploadIdMarker": page.get("NextUploadIdMarker", ""),
+        }
+        if marker == before or not marker["KeyMarker"]:
+            raise ListingUnusable
+    raise ListingUnusable

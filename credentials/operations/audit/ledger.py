@@ -6,23 +6,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
+from ulid import ULID
 
-from builds.models import Build
+from builds.models import Build, Product
+from builds.services import delete_build
 from credentials.access.quotas import HOUR, NAME_OF_A_JOB, sessions_by_token
-from credentials.models import INTERNAL, ApiKey, IssuedSession
+from credentials.models import INTERNAL, ApiKey, Grant, IssuedSession
 from credentials.operations.findings import (
     EXPIRY_TOLERANCE,
+    NEARLY_FULL_PERCENT,
     Finding,
     Rule,
+    Severity,
     is_too_long,
     is_unused,
+    is_unusual,
     outlives_its_build,
 )
 from credentials.vending.scope import duration_limits
 
 # How many rows are read at a time.
 CHUNK = 500
+DAY, MONTH = timedelta(days=1), timedelta(days=30)
+# What of a build may be unusual -> its rule, how many are never unusual, and what to do.
+UNUSUAL = {
+    "sessions": (
+        Rule.MANY_SESSIONS,
+        20,
+        "Look for a job that asks at every request, or for a second uploader.",
+    ),
+    "addresses": (
+        Rule.MANY_ADDRESSES,
+        5,
+        "Compare the addresses of its sessions with those of the job: its token may have leaked.",
+    ),
+}
 
 
 def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[Finding]:
@@ -32,6 +51,9 @@ def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[
     """
     yield from _stuck_rows(now)
     yield from _live_sessions(now, grace)
+    yield from _nearly_full_policies(now)
+    yield from _unusual_builds(now)
+    yield from _expired_builds(now)
     yield from audit_keys(now)
     yield from audit_limits(now)
     yield from _foreign_writes()
@@ -69,12 +91,15 @@ def _stuck_rows(now: datetime) -> Iterator[Finding]:
 
 
 def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
+    grants = Grant.objects.filter(client=OuterRef("client"), product=OuterRef("build__product"))
     live = IssuedSession.objects.active(now).select_related("build__product__store", "client")
-    for row in _one_by_one(live):
+    rows: Any = live.annotate(has_grant=Exists(grants))
+    for row in _one_by_one(rows):
         yield from _about_length(row)
         if row.delivery not in INTERNAL:  # those never left this service
             yield from _about_build(row, now, grace)
             yield from _about_client(row)
+            yield from _about_grant(row, has_grant=row.has_grant)
 
 
 def _about_length(row: IssuedSession) -> Iterator[Finding]:
@@ -113,6 +138,15 @@ def _about_client(row: IssuedSession) -> Iterator[Finding]:
         yield _of_session(row, Rule.CLIENT_DISABLED, what)
 
 
+def _about_grant(row: IssuedSession, *, has_grant: bool) -> Iterator[Finding]:
+    if row.client is not None and row.build is not None and not has_grant:
+        what = (
+            f"Client {row.client_name} is no longer granted {row.product_slug}; the session for "
+            f"{row.root} works until {row.expires_at:%F %T} UTC."
+        )
+        yield _of_session(row, Rule.NOT_GRANTED, what)
+
+
 def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
     return Finding(
         rule=rule,
@@ -122,6 +156,92 @@ def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
         session_id=row.pk,
         build_id=row.build_id,
     )
+
+
+def _nearly_full_policies(now: datetime) -> Iterator[Finding]:
+    """Products whose sessions of the last day took most of what STS has room for."""
+    recent = IssuedSession.objects.since(now - DAY).order_by()
+    full = recent.filter(packed_policy_percent__gt=NEARLY_FULL_PERCENT).values("product_slug")
+    worst = full.annotate(percent=Max("packed_policy_percent")).order_by("product_slug")
+    for row in list(worst):
+        yield Finding(
+            rule=Rule.POLICY_NEARLY_FULL,
+            severity=Severity.WARNING,
+            subject=row["product_slug"],
+            what=f"The policy of its sessions takes up to {row['percent']} % of what STS has room "
+            "for; past 100 %, STS refuses.",
+            change="Use shorter names for builds and products, or a shorter bucket name.",
+        )
+
+
+def _unusual_builds(now: datetime) -> Iterator[Finding]:
+    """Builds with a session within the last day, against those of their product within a month.
+
+    Product by product, so that no statement reads more than a month of one.
+    """
+    for product in _one_by_one(Product.objects.only("slug")):
+        yield from _unusual_builds_of(product.slug, now)
+
+
+def _unusual_builds_of(product_slug: str, now: datetime) -> Iterator[Finding]:
+    month_ago = str(ULID.from_datetime(now - MONTH)).lower()  # the index ends in the ids
+    rows = IssuedSession.objects.for_builds().since(now - MONTH)
+    rows = rows.filter(product_slug=product_slug, pk__gte=month_ago).order_by()
+    builds: Any = rows.values("root").annotate(
+        sessions=Count("pk"),
+        addresses=Count("caller_address", distinct=True),
+        last_at=Max("requested_at"),
+    )
+    usual: dict[str, Counter[int]] = {name: Counter() for name in UNUSUAL}
+    candidates: list[tuple[str, Any]] = []
+    for build in builds.order_by("root").iterator(CHUNK):
+        for name, (_, least, _) in UNUSUAL.items():
+            usual[name][build[name]] += 1
+            if build[name] >= least and build["last_at"] > now - DAY:
+                candidates.append((name, build))
+    for name, build in candidates:
+        rule, least, change = UNUSUAL[name]
+        factor = settings.LTD_UNUSUAL_FACTOR
+        if is_unusual(build[name], usual[name], factor=factor, least=least):
+            yield Finding(
+                rule=rule,
+                severity=Severity.WARNING,
+                subject=build["root"],
+                what=f"Has {build[name]} {name}, more than {factor} times what builds of "
+                f"{product_slug} usually have.",
+                change=change,
+            )
+
+
+def _expired_builds(now: datetime) -> Iterator[Finding]:
+    """Products with builds that ran out of time over a day ago and are neither finished nor
+    deleted.
+    """
+    expired = Build.objects.expired(now - DAY).order_by().values("product__slug")
+    counted = expired.annotate(count=Count("pk"), newest=Max("open_until"))
+    for row in list(counted.order_by("product__slug")):
+        yield Finding(
+            rule=Rule.BUILD_EXPIRED,
+            severity=Severity.WARNING,
+            subject=row["product__slug"],
+            what=f"{row['count']} builds ran out of time and were neither finished nor deleted, "
+            f"the newest {row['newest']:%F %T} UTC.",
+            change="Look for jobs that end before they finish their build. Delete such builds with "
+            "manage.py audit_sessions --close.",
+        )
+
+
+def close_expired_builds(now: datetime) -> int:
+    """Delete the builds that `_expired_builds` counts, one by one, so that purging takes what they
+    hold. How many.
+    """
+    expired = Build.objects.expired(now - DAY).order_by("pk").values_list("pk", flat=True)
+    closed = 0
+    while page := list(expired[:CHUNK]):
+        for build_id in page:
+            delete_build(build_id=build_id, now=now)
+        closed += len(page)
+    return closed
 
 
 def _foreign_writes() -> Iterator[Finding]:
