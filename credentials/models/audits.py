@@ -32,7 +32,8 @@ class JobRun(models.Model):
 
     A row that is still `running` though its lease was taken over was killed: `interrupted`.
     `looked_at` counts what the run read, by name. `coverage` is a list of stretches of time
-    (`since`, `until`) that its findings are complete for, where the job has such.
+    (`since`, `until`) that its findings are complete for, where the job has such; `usage` is what
+    a bucket held.
     """
 
     class State(models.TextChoices):
@@ -54,6 +55,9 @@ class JobRun(models.Model):
     holder = models.CharField("host and process", max_length=255)
     looked_at = models.JSONField(default=dict)
     coverage = models.JSONField(default=list)
+    usage = models.JSONField(
+        null=True, help_text="What a bucket holds: folder of a product -> objects and bytes."
+    )
     errors = models.PositiveIntegerField(default=0)
     warnings = models.PositiveIntegerField(default=0)
     new = models.PositiveIntegerField(

@@ -225,7 +225,7 @@ class RecordedRun:
         row.looked_at = dict(self._looked_at)
         row.errors = self._severities[Severity.ERROR]
         row.warnings = self._severities[Severity.WARNING]
-        fields = ("finished_at", "state", "problem", "looked_at", "coverage", *COUNTS)
+        fields = ("finished_at", "state", "problem", "looked_at", "coverage", "usage", *COUNTS)
         still_running = JobRun.objects.filter(pk=row.pk, state=State.RUNNING)
         still_running.update(**{name: getattr(row, name) for name in fields})
 

@@ -21,6 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
+from builds.models import Store
 from builds.names import escape_controls
 from credentials.errors import AlreadyRunning
 from credentials.operations.closed_builds import Outcome
@@ -101,6 +102,14 @@ def profile_session(profile: str) -> boto3.session.Session | None:
         return boto3.session.Session(profile_name=profile) if profile else None
     except BotoCoreError as err:
         raise wrong_argument(str(err)) from err
+
+
+def stores_named(name: str | None) -> list[Store]:
+    """The store of that name, or every one. Raises when there is none."""
+    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
+    if found := list(stores):
+        return found
+    raise wrong_argument("There is no such store. The admin lists them.")
 
 
 class BrokenOff(KeyboardInterrupt):

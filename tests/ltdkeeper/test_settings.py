@@ -141,6 +141,9 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
         ],
         ["smtp://127.0.0.1:25", "smtp+tls://u:p%40@mail.example.org:587", "smtp+ssl://h"],
     ),
+    "LTD_ALLOWED_PREFIXES": (["/v/", "*/", "*/builds/", "a*/"], ["", "*/v/,*/builds/index.html"]),
+    "LTD_PURGED_WITHIN_DAYS": ([*NUMBER, "0"], ["1", "3660"]),
+    "LTD_UNUSUAL_FACTOR": ([*NUMBER, "1"], ["2", "1000"]),
     "AWS_CA_BUNDLE": (["/nowhere/ca.pem", "/"], ["", __file__]),
     "PROMETHEUS_MULTIPROC_DIR": (["/nowhere", __file__], ["", str(ROOT)]),
     "LTD_ALLOWED_HOSTS": (

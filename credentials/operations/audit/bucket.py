@@ -5,7 +5,7 @@ is joined with the builds that it names in one statement, by their roots. What a
 depends on its locale, and the keys of `a` lie around those of `a-b`: no order is relied on there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +14,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+import boto3
 from botocore.exceptions import ClientError
 from django.conf import settings
 from django.db.models import Max, OuterRef, Subquery
@@ -29,6 +30,7 @@ from credentials.vending.listing import (
     listed_pages,
     listed_uploads,
 )
+from credentials.vending.store_clients import UNATTENDED, store_client
 from credentials.vending.store_errors import error_code
 
 # Clocks differ, and a store may date an object at the end of its upload. What a multipart upload
@@ -93,10 +95,29 @@ class Usage:
     bytes: int = 0
 
 
+def usage_since(
+    usage: Mapping[str, Usage], before: Mapping[str, list[int]] | None
+) -> list[dict[str, Any]]:
+    """What each folder holds and how much more that is than `before`; folders that are gone too.
+
+    Without a look before, nothing is said about growth.
+    """
+    rows = []
+    for folder in sorted({*usage, *(before or {})}):
+        now = usage.get(folder, Usage())
+        row = {"folder": folder or "/", "objects": now.objects, "bytes": now.bytes}
+        if before is not None:
+            objects, size = before.get(folder, [0, 0])
+            row |= {"more_objects": now.objects - objects, "more_bytes": now.bytes - size}
+        rows.append(row)
+    return rows
+
+
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
     """What may lie in a build. `always` is broken by any object; a time that is None, by none."""
 
+    build_id: int
     always: Rule | None = None
     sessions_end_at: datetime | None = None
     closed_at: datetime | None = None
@@ -125,14 +146,15 @@ class Tally:
         if len(self.examples) < EXAMPLES:
             self.examples.append(key)
 
-    def finding(self, rule: Rule, place: str) -> Finding:
+    def finding(self, rule: Rule, place: str, build_id: int | None = None) -> Finding:
         what, change, severity = TEXTS[rule]
         examples = ", ".join(f'"{shown_key(key)}"' for key in self.examples)
         return Finding(
             rule=rule,
             subject=shown_place(place),
+            build_id=build_id,
             severity=severity,
-            what=f"{self.count} {what}, the newest {self.newest_at:%F %T} UTC: {examples}.",
+            what=f"{self.count} {what}; the newest {self.newest_at:%F %T} UTC: {examples}.",
             change=change,
         )
 
@@ -158,41 +180,52 @@ class Place:
         return Rule.OBJECT_OUTSIDE if is_folder else Rule.OBJECT_OF_UNKNOWN_BUILD
 
     def findings(self) -> Iterator[Finding]:
+        build_id = self.expectation.build_id if self.expectation else None
         for rule, tally in sorted(self.tallies.items()):
-            yield tally.finding(rule, self.name)
+            yield tally.finding(rule, self.name, build_id)
 
 
 @dataclass(kw_only=True)
 class BucketAudit:
-    """One look at a bucket with the auditor's client. `usage` is filled by folder."""
+    """One look at a bucket with the auditor's credentials. `usage` is filled by folder."""
 
     store: Store
-    s3: Any
+    auditor: boto3.session.Session
     now: datetime
+    product: str = ""
     jobs: int = 4
     usage: dict[str, Usage] = field(default_factory=dict)
 
-    def findings(self, product: str = "") -> Iterator[Finding]:
-        """Every finding, of one product or of all; those of a product in the order of its keys.
+    @cached_property
+    def s3(self) -> Any:
+        return store_client(self.store, "s3", self.auditor, UNATTENDED)
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.product}/" if self.product else ""
+
+    def findings(self) -> Iterator[Finding]:
+        """Every finding, of the product or of all; those of each in the order of its keys.
 
         Raises ListingOutsideBuild, ListingUnusable, and botocore's errors.
         """
         top: list[Place] = []
         open_places: dict[str, list[Place]] = {}
-        folders = iter([f"{product}/"]) if product else self._folders(top)
+        folders = iter([self._prefix]) if self.product else self._folders(top)
         for folder, page in listed_at_once(self.s3, self.store.bucket, folders, self.jobs):
             places = open_places.setdefault(folder, [])
             if page is None:
                 yield from _close(open_places.pop(folder))
-            else:
+            elif page:
                 yield from self._read(folder, page, places)
         yield from _close(top)
-        yield from self._uploads(f"{product}/" if product else "")
+        yield from self._uploads()
 
     def _folders(self, top: list[Place]) -> Iterator[str]:
         """The folders of products, after what lies beside them was added to `top`."""
         for entries, folders in listed_folders(self.s3, bucket=self.store.bucket):
-            list(self._read("", entries, top))  # the one place ends with the listing
+            if entries:
+                list(self._read("", entries, top))  # the one place ends with the listing
             yield from folders
 
     def _read(self, folder: str, page: list[Any], places: list[Place]) -> Iterator[Finding]:
@@ -224,18 +257,19 @@ class BucketAudit:
 
     def _expectation(self, build: Build, last_session_ends_at: datetime | None) -> Expectation:
         if build.root_is_shared:
-            return Expectation()
+            return Expectation(build_id=build.pk)
         if build.purged_at and build.purged_at <= self.now:
-            return Expectation(always=Rule.OBJECT_OF_PURGED_BUILD)
+            return Expectation(build_id=build.pk, always=Rule.OBJECT_OF_PURGED_BUILD)
         due = self.now - timedelta(days=settings.LTD_PURGED_WITHIN_DAYS)
         if build.deleted_at and build.deleted_at < due:
-            return Expectation(always=Rule.OBJECT_OF_DELETED_BUILD)
+            return Expectation(build_id=build.pk, always=Rule.OBJECT_OF_DELETED_BUILD)
         if not hasattr(build, "registration"):  # taken over with its objects
-            return Expectation()
+            return Expectation(build_id=build.pk)
         if not last_session_ends_at and self._is_in_the_ledger(build):
-            return Expectation(always=Rule.OBJECT_WITHOUT_SESSION)
+            return Expectation(build_id=build.pk, always=Rule.OBJECT_WITHOUT_SESSION)
         closed = [build.finished_at, build.superseded_at, build.deleted_at]
         return Expectation(
+            build_id=build.pk,
             sessions_end_at=last_session_ends_at or build.open_until + LONGEST_SESSION,
             closed_at=min((moment for moment in closed if moment), default=None),
         )
@@ -249,26 +283,26 @@ class BucketAudit:
         rows = IssuedSession.objects.order_by("pk").values_list("requested_at", flat=True)
         return rows.first()
 
-    def _uploads(self, prefix: str) -> Iterator[Finding]:
+    def _uploads(self) -> Iterator[Finding]:
         tallies: dict[str, Tally] = {}
-        for upload in self._old_uploads(prefix):
+        for upload in self._old_uploads():
             tally = tallies.setdefault(place_of(upload["Key"]), Tally())
             tally.add(upload["Key"], upload["Initiated"])
         for place, tally in sorted(tallies.items()):
             yield tally.finding(Rule.UPLOAD_UNFINISHED, place)
 
-    def _old_uploads(self, prefix: str) -> Iterator[Any]:
-        for upload in listed_uploads(self.s3, bucket=self.store.bucket, prefix=prefix):
+    def _old_uploads(self) -> Iterator[Any]:
+        for upload in listed_uploads(self.s3, bucket=self.store.bucket, prefix=self._prefix):
             if upload["Initiated"] < self.now - UNFINISHED_FOR:
                 yield upload
 
-    def abort_uploads(self, product: str = "") -> int:
+    def abort_uploads(self) -> int:
         """Abort the multipart uploads that would be findings; how many. Raises as `findings`.
 
         One that ended meanwhile is none.
         """
         aborted = 0
-        for upload in self._old_uploads(f"{product}/" if product else ""):
+        for upload in self._old_uploads():
             try:
                 self.s3.abort_multipart_upload(
                     Bucket=self.store.bucket, Key=upload["Key"], UploadId=upload["UploadId"]

@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 from ulid import ULID
 
 from builds.models import Build, Product
-from builds.services import delete_build
 from credentials.access.quotas import HOUR, NAME_OF_A_JOB, sessions_by_token
+from credentials.access.registrations import delete_registered_build
 from credentials.models import INTERNAL, ApiKey, Grant, IssuedSession
 from credentials.operations.findings import (
     EXPIRY_TOLERANCE,
@@ -187,7 +187,7 @@ def _unusual_builds_of(product_slug: str, now: datetime) -> Iterator[Finding]:
     month_ago = str(ULID.from_datetime(now - MONTH)).lower()  # the index ends in the ids
     rows = IssuedSession.objects.for_builds().since(now - MONTH)
     rows = rows.filter(product_slug=product_slug, pk__gte=month_ago).order_by()
-    builds: Any = rows.values("root").annotate(
+    builds: Any = rows.values("root", "build_id").annotate(
         sessions=Count("pk"),
         addresses=Count("caller_address", distinct=True),
         last_at=Max("requested_at"),
@@ -207,6 +207,7 @@ def _unusual_builds_of(product_slug: str, now: datetime) -> Iterator[Finding]:
                 rule=rule,
                 severity=Severity.WARNING,
                 subject=build["root"],
+                build_id=build["build_id"],
                 what=f"Has {build[name]} {name}, more than {factor} times what builds of "
                 f"{product_slug} usually have.",
                 change=change,
@@ -239,7 +240,7 @@ def close_expired_builds(now: datetime) -> int:
     closed = 0
     while page := list(expired[:CHUNK]):
         for build_id in page:
-            delete_build(build_id=build_id, now=now)
+            delete_registered_build(build_id=build_id, now=now)
         closed += len(page)
     return closed
 

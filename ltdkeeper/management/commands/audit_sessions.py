@@ -6,7 +6,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from credentials.operations.audit.ledger import audit_ledger, longest_in_use
+from credentials.operations.audit.ledger import (
+    audit_ledger,
+    close_expired_builds,
+    longest_in_use,
+)
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management.findings import report_findings
 from ltdkeeper.management.outcomes import ServiceCommand, end, whole_number
@@ -29,11 +33,20 @@ class Command(ServiceCommand):
             help="do not report live sessions of builds that closed less than this ago; default: "
             "the longest session in use, so that sessions of finished uploads are none",
         )
+        parser.add_argument(
+            "--close",
+            action="store_true",
+            help="first delete the builds that ran out of time over a day ago",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         now, seconds = timezone.now(), options["grace"]
         grace = longest_in_use(now) if seconds is None else timedelta(seconds=seconds)
+        is_json = options["format"] == "json"
         with recorded_run("audit_sessions") as run:
+            closed = {"closed": close_expired_builds(now)} if options["close"] else {}
             kept = run.keep(audit_ledger(now=now, grace=grace))
-            code = report_findings(self, kept, is_json=options["format"] == "json")
+            code = report_findings(self, kept, is_json=is_json, **closed)
+        if closed and not is_json:
+            self.stdout.write(f"Deleted {closed['closed']} builds that had run out of time.")
         end(code)

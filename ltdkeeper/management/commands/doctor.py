@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 
-from builds.models import Store
 from credentials.operations.account.doctor import (
     Result,
     document,
@@ -22,7 +21,7 @@ from ltdkeeper.management.outcomes import (
     add_profile_argument,
     end,
     profile_session,
-    wrong_argument,
+    stores_named,
 )
 
 
@@ -41,7 +40,7 @@ class Command(ServiceCommand):
         is_text = options["format"] == "text"
         auditor = profile_session(options["profile"])
         revoker = profile_session(settings.LTD_REVOKER_PROFILE)
-        stores = _stores(options["store"])
+        stores = stores_named(options["store"])
         found: dict[str, list[Result]] = {}
         with nullcontext() if is_text else self.json_at_end(partial(document, found)):
             for store in stores:
@@ -58,10 +57,3 @@ class Command(ServiceCommand):
     def _print(self, results: list[Result], result: Result) -> None:
         results.append(result)
         self.stdout.write("\n".join(result.lines()))
-
-
-def _stores(name: str | None) -> list[Store]:
-    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
-    if found := list(stores):
-        return found
-    raise wrong_argument("There is no such store. The admin lists them.")

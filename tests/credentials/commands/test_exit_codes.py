@@ -13,7 +13,7 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("compact_policies", "prune_sessions"),
+    *("audit_bucket", "compact_policies", "prune_sessions"),
     *(
         "doctor",
         "find",

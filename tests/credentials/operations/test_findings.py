@@ -14,6 +14,7 @@ from credentials.operations.findings import (
     indented,
     is_too_long,
     is_unused,
+    is_unusual,
     outlives_its_build,
 )
 
@@ -132,4 +133,38 @@ def test_names_of_the_rules_are_stable() -> None:
         "key_unused",
         "client_at_limit",
         "build_written_without_session",
+        "session_policy_nearly_full",
+        "build_with_many_sessions",
+        "build_with_many_addresses",
+        "session_without_grant",
+        "build_expired",
+        "object_outside_builds",
+        "object_of_unknown_build",
+        "object_of_deleted_build",
+        "object_of_purged_build",
+        "object_without_session",
+        "object_after_sessions",
+        "object_after_close",
+        "upload_unfinished",
     }
+
+
+# Of how many builds each count is, the one that is looked at, and whether it is unusual where
+# usual times three, and at least ten, is.
+UNUSUAL: dict[str, tuple[dict[int, int], int, bool]] = {
+    "no others": ({10: 1}, 10, True),
+    "no others, too few": ({9: 1}, 9, False),
+    "three times the other": ({5: 1, 15: 1}, 15, False),
+    "more than three times the other": ({5: 1, 16: 1}, 16, True),
+    "another like it": ({1: 19, 16: 2}, 16, True),
+    "others like it": ({1: 18, 16: 3}, 16, False),
+    "one of twenty exceeds": ({1: 19, 5: 1, 15: 1}, 15, True),
+    "two of twenty exceed": ({1: 18, 5: 2, 15: 1}, 15, False),
+    "most of them are many": ({1: 1, 20: 9, 30: 1}, 30, False),
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_build_is_unusual_beside_the_others_of_its_product(case: str) -> None:
+    counts, number, expected = UNUSUAL[case]
+    assert is_unusual(number, counts, factor=3, least=10) is expected

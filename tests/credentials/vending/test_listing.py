@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from builds.models import Build
-from credentials.errors import ListingUnusable
-from credentials.vending.listing import listed_objects
+from credentials.errors import ListingOutsideBuild, ListingUnusable
+from credentials.vending.listing import listed_folders, listed_objects, listed_uploads
 
 OBJECT = {"Key": "guide/builds/v1/page", "Size": 1}
 WRONG: dict[str, list[dict[str, Any]]] = {
@@ -29,6 +29,9 @@ class FakeS3:
     def get_paginator(self, _name: str) -> "FakeS3":
         return self
 
+    def list_multipart_uploads(self, **_: str) -> dict[str, Any]:
+        return self._pages[0]
+
     def paginate(self, **_: str) -> Iterator[dict[str, Any]]:
         yield from self._pages
 
@@ -47,3 +50,43 @@ def test_whole_listing_is_believed() -> None:
         {"IsTruncated": False},
     ]
     assert list(listed_objects(FakeS3(pages), build)) == [OBJECT]
+
+
+FOLDERS: dict[str, list[dict[str, Any]]] = {
+    "delimiter ignored": [{"IsTruncated": False, "Contents": [OBJECT]}],
+    "folder of a folder": [{"IsTruncated": False, "CommonPrefixes": [{"Prefix": "a/b/"}]}],
+    "folder that is none": [{"IsTruncated": False, "CommonPrefixes": [{"Prefix": "a"}]}],
+    "folder without a name": [{"IsTruncated": False, "CommonPrefixes": [{}]}],
+    "folder twice": [{"IsTruncated": False, "CommonPrefixes": [{"Prefix": "a/"}]}] * 2,
+}
+
+
+@pytest.mark.parametrize("case", FOLDERS)
+def test_folders_that_cannot_be_are_refused(case: str) -> None:
+    with pytest.raises(ListingUnusable):
+        list(listed_folders(FakeS3(FOLDERS[case]), bucket="docs-bucket"))
+
+
+UPLOAD = {"Key": "a b+%2B", "UploadId": "1", "Initiated": "then"}
+UPLOADS: dict[str, tuple[dict[str, Any], type[Exception]]] = {
+    "outside": ({"Uploads": [UPLOAD | {"Key": "b"}]}, ListingOutsideBuild),
+    "without an id": ({"Uploads": [UPLOAD | {"UploadId": ""}]}, ListingUnusable),
+    "without a time": ({"Uploads": [UPLOAD | {"Initiated": None}]}, ListingUnusable),
+    "no way on": ({"IsTruncated": True}, ListingUnusable),
+    "no end": ({"IsTruncated": True, "NextKeyMarker": "a"}, ListingUnusable),
+}
+
+
+@pytest.mark.parametrize("case", UPLOADS)
+def test_uploads_that_cannot_be_are_refused(case: str) -> None:
+    page, error = UPLOADS[case]
+    with pytest.raises(error):
+        list(listed_uploads(FakeS3([page]), bucket="docs-bucket", prefix="a"))
+
+
+@pytest.mark.parametrize(("encoding", "key"), [({"EncodingType": "url"}, "a b +"), ({}, "a b+%2B")])
+def test_keys_of_uploads_are_decoded_where_the_store_encoded_them(
+    encoding: dict[str, str], key: str
+) -> None:
+    pages = [{"Uploads": [UPLOAD]} | encoding]
+    assert [each["Key"] for each in listed_uploads(FakeS3(pages), bucket="docs-bucket")] == [key]

@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 
 from builds.models import Build, Product
-from credentials.models import ApiKey, Client, IssuedSession
+from credentials.models import ApiKey, Client, Grant, IssuedSession
 from credentials.operations.findings import Rule
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-QUARTER = timedelta(days=90)
+DAY, QUARTER = timedelta(days=1), timedelta(days=90)
 
 Situation = Callable[[Build, Client], object]
 
@@ -66,6 +66,31 @@ def with_limits(*, open_builds: int = 1000, sessions: int = 600, **changes: obje
     return arrange
 
 
+def with_many(**changes: object) -> Situation:
+    """Twenty sessions of the build within a day, where other builds of the product had four."""
+
+    def arrange(build: Build, client: Client) -> None:
+        for root in ("guide/builds/a", "guide/builds/b"):
+            _sessions(4, build, client, root=root)
+        Grant.objects.get_or_create(client=client, product=build.product)
+        _sessions(20, build, client, **changes)
+
+    return arrange
+
+
+def _sessions(count: int, build: Build, client: Client, **changes: object) -> None:
+    over = {"requested_at": NOW - 23 * HOUR, "expires_at": NOW - 22 * HOUR, "root": build.root}
+    for number in range(count):
+        address = f"192.0.2.{number}" if changes.get("caller_address") else "192.0.2.1"
+        fields = over | changes | {"caller_address": address}
+        issued_row(build=build, client=client, **fields)
+
+
+def without_grant(build: Build, client: Client) -> None:
+    Grant.objects.all().delete()
+    session(build, client)
+
+
 FINDINGS: dict[str, tuple[Rule, Situation]] = {
     "row without outcome": (
         Rule.STUCK,
@@ -104,6 +129,22 @@ FINDINGS: dict[str, tuple[Rule, Situation]] = {
     "job with as many sessions as may be": (
         Rule.CLIENT_AT_LIMIT,
         with_limits(sessions=2, token_name="ltdk_0123456789ab/ltdj_0123456789ab"),
+    ),
+    "policy nearly full": (
+        Rule.POLICY_NEARLY_FULL,
+        lambda build, client: session(build, client, packed_policy_percent=81),
+    ),
+    "many sessions": (Rule.MANY_SESSIONS, with_many()),
+    "many addresses": (
+        Rule.MANY_ADDRESSES,
+        lambda build, client: _sessions(5, build, client, caller_address="several"),
+    ),
+    "grant removed": (Rule.NOT_GRANTED, without_grant),
+    "out of time for a day": (
+        Rule.BUILD_EXPIRED,
+        lambda build, client: Build.objects.update(
+            registered_at=NOW - 2 * DAY, open_until=NOW - DAY
+        ),
     ),
     "build written without session": (
         Rule.FOREIGN_WRITE,
@@ -158,6 +199,29 @@ QUIET: dict[str, Situation] = {
         with_limits(open_builds=1, sessions=2, requested_at=NOW, expires_at=NOW)(build, client),
         Client.objects.filter(pk=client.pk).update(is_active=False),
     ],
+    "policy of 80 %": lambda build, client: session(build, client, packed_policy_percent=80),
+    "full policy of the day before": lambda build, client: session(
+        build, client, packed_policy_percent=99, requested_at=NOW - DAY - SECOND, expires_at=NOW
+    ),
+    "nineteen sessions": lambda build, client: _sessions(19, build, client),
+    "many sessions, of the day before": with_many(
+        requested_at=NOW - DAY, expires_at=NOW - 23 * HOUR
+    ),
+    "four addresses": lambda build, client: _sessions(4, build, client, caller_address="several"),
+    "grant removed, listing session": lambda build, client: [
+        Grant.objects.all().delete(),
+        session(build, client, delivery="list"),
+    ],
+    "grant removed, session over": lambda build, client: [
+        Grant.objects.all().delete(),
+        session(build, client, expires_at=NOW),
+    ],
+    "out of time for less than a day": lambda build, client: Build.objects.update(
+        registered_at=NOW - 2 * DAY, open_until=NOW - DAY + SECOND
+    ),
+    "out of time, deleted": lambda build, client: Build.objects.update(
+        registered_at=NOW - 3 * DAY, open_until=NOW - 2 * DAY, deleted_at=NOW
+    ),
     "marked build, deleted": lambda build, client: Build.objects.update(
         written_without_session=True, deleted_at=NOW - HOUR
     ),

@@ -1,5 +1,7 @@
 """The audit finds what each rule is for, nothing else, and asks as many queries for many rows."""
 
+import inspect
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,10 +11,12 @@ from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build
 from credentials.models import ApiKey, Client, IssuedSession
-from credentials.operations.audit.ledger import audit_ledger
+from credentials.operations.audit import ledger
+from credentials.operations.audit.ledger import audit_ledger, close_expired_builds
 from credentials.operations.findings import Finding, Rule
 from tests.credentials.ledger_rows import NOW, requested_row
 from tests.credentials.operations.audit.situations import (
+    DAY,
     FINDINGS,
     HOUR,
     QUIET,
@@ -39,7 +43,8 @@ def test_finding_of_a_session_names_its_access_key(build: Build, client: Client)
 
 
 def test_every_rule_has_a_finding_here() -> None:
-    assert {rule for rule, _ in FINDINGS.values()} == set(Rule)
+    named = re.findall(r"Rule\.(\w+)", inspect.getsource(ledger))
+    assert {rule.name for rule, _ in FINDINGS.values()} == set(named)
 
 
 TOLD: dict[str, Callable[[Build], list[str]]] = {
@@ -52,6 +57,11 @@ TOLD: dict[str, Callable[[Build], list[str]]] = {
     "key used long ago": lambda build: ["key of ci was last used 2026-08-25 11:59:59 UTC"],
     "as many open builds as may be": lambda build: ["Has 1 open builds", "LTD_OPEN_BUILDS is 1"],
     "as many sessions as may be": lambda build: ["for 2 sessions", "LTD_SESSIONS_AN_HOUR is 2"],
+    "policy nearly full": lambda build: ["up to 81 %"],
+    "many sessions": lambda build: ["Has 20 sessions, more than 4 times", "second uploader"],
+    "many addresses": lambda build: ["Has 5 addresses", "leaked"],
+    "grant removed": lambda build: ["Client ci is no longer granted guide", build.root],
+    "out of time for a day": lambda build: ["1 builds", "2026-11-22 12:00:00", "--close"],
     "build written without session": lambda build: ["static AWS keys", "Delete the build"],
 }
 
@@ -62,7 +72,10 @@ def subject_of(rule: Rule, build: Build) -> str:
     if rule is Rule.CLIENT_AT_LIMIT:
         token = IssuedSession.objects.latest("pk").token_name
         return f"ci/{token}" if "ltdj" in token else "ci"
-    return build.root if rule is Rule.FOREIGN_WRITE else IssuedSession.objects.get().pk
+    if rule in {Rule.POLICY_NEARLY_FULL, Rule.BUILD_EXPIRED}:
+        return build.product.slug
+    of_build = {Rule.FOREIGN_WRITE, Rule.MANY_SESSIONS, Rule.MANY_ADDRESSES}
+    return build.root if rule in of_build else IssuedSession.objects.get().pk
 
 
 @pytest.mark.parametrize("case", FINDINGS)
@@ -107,7 +120,7 @@ def test_queries_do_not_grow_with_the_ledger(count: int, build: Build, client: C
     with CaptureQueriesContext(connection) as captured:
         findings = audit()
     assert len(findings) == 3 * count
-    assert len(captured) == 6
+    assert len(captured) == 10  # one of them for each product
 
 
 def test_audit_writes_nothing(build: Build, client: Client) -> None:
@@ -123,3 +136,13 @@ def test_audit_reads_only_when_asked_on(build: Build, client: Client) -> None:
     with CaptureQueriesContext(connection) as captured:
         next(findings)
     assert len(captured) == 1
+
+
+@pytest.mark.parametrize(("over", "closed"), [(DAY, 1), (DAY - SECOND, 0)])
+def test_builds_out_of_time_for_a_day_are_deleted_on_request(
+    over: timedelta, closed: int, build: Build
+) -> None:
+    Build.objects.update(registered_at=NOW - 2 * DAY, open_until=NOW - over)
+    assert close_expired_builds(NOW) == closed
+    assert Build.objects.filter(deleted_at=None).count() == 1 - closed
+    assert audit() == []
