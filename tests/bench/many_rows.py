@@ -16,8 +16,9 @@ from credentials.access.clients import (
     start_job_token,
 )
 from credentials.access.registrations import register_owned_build
-from credentials.models import BuildOwner, Client, IssuedSession, JobProduct, JobToken
+from credentials.models import BuildOwner, Client, Delivery, IssuedSession, JobProduct, JobToken
 from credentials.operations.isolation.checking import request_check
+from credentials.vending.scope import policy_for
 
 CLIENTS, PRODUCTS = 40, 200
 SPAN = timedelta(days=90)
@@ -192,7 +193,7 @@ def _session(build: Build, client: Client, now: datetime) -> IssuedSession:
         token_name="ltdk_0123456789ab",
         bucket_name="docs-bucket",
         root=build.root,
-        policy="statement " * 80,
+        policy=policy_for(build, Delivery.JSON),
         duration_seconds=1800,
         role_arn="arn:aws:iam::123456789012:role/upload",
         access_key_id="ASIAFIRST",
@@ -248,6 +249,7 @@ def _copy_sessions(filler: Filler, row: IssuedSession, count: int, **columns: st
     """Every third lists; of a hundred, two failed; some were withheld, or never finished."""
     requested = filler.ago(count)
     moment, key = filler.moment(requested), filler.ulid(requested)
+    root = f"'p' || (n / 2 % {PRODUCTS}) || '/builds/b' || (n / 2)"
     lost, failed = "n % 100003 = 7", "n % 50 = 0"
     status = (
         f"CASE WHEN {lost} THEN 'requested' WHEN {failed} THEN 'failed' "
@@ -263,7 +265,8 @@ def _copy_sessions(filler: Filler, row: IssuedSession, count: int, **columns: st
         delivery="CASE WHEN n % 3 = 0 THEN 'list' ELSE 'json' END",
         product_slug=f"'p' || (n / 2 % {PRODUCTS})",
         build_slug="'b' || (n / 2)",
-        root=f"'p' || (n / 2 % {PRODUCTS}) || '/builds/b' || (n / 2)",
+        root=root,
+        policy=f"replace(t.policy, t.root, {root})",
         token_name="'ltdk_' || " + filler.padded(f"n / 2 % {CLIENTS}", 12),
         access_key_id=f"CASE WHEN {failed} OR {lost} THEN '' ELSE 'ASIA' || n END",
         assumed_role_id=f"'AROAEXAMPLE:' || {key}",

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from credentials.vending.store_clients import AccessKey
 from demo.processes import ROOT
 from demo.service import Service
 from tests.store.answers import ACCEPTED, REFUSED, Answer, answer_to, answers_to, http_answer
-from tests.store.posting import send_put
+from tests.store.posting import send_post, send_put
 from tests.store.stage import DATABASE, Account, edit, prepared_account, service_for
 from tests.store.test_bootstrap_command import profile
 from tests.store.test_presigned_puts import BODY, announced
@@ -51,6 +52,9 @@ class Job:
 
     def put(self) -> Answer:
         return answer_to(lambda: self.s3.put_object(**self.page, Body=b"x"))
+
+    def sign(self, what: str, **body: Any) -> Any:
+        return self.uploader.call("POST", f"{self.build.url}/{what}", body).json()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,13 +156,14 @@ def test_job_that_may_go_on_is_given_another(room: Room, store: StoreUnderTest) 
 
 
 def test_what_a_revoked_session_signed_is_refused(room: Room) -> None:
+    edit(room.folder, "UPDATE builds_store SET post_support = ?", "works")
     job = room.job()
-    files = {"files": [announced("signed")]}
-    answer = job.uploader.call("POST", f"{job.build.url}/presigned-urls", files).json()
-    put = answer["urls"]["signed"]
-    assert send_put(put, BODY) == ACCEPTED
+    put = job.sign("presigned-urls", files=[announced("signed")])["urls"]["signed"]
+    post = job.sign("presigned-posts", directories=["/"])["post_prefix_urls"]["/"]
+    send = (partial(send_put, put, BODY), partial(send_post, post, "page", BODY))
+    assert [each() for each in send] == [ACCEPTED, Answer(204)]
     room.revoke("build", job.build.root)
-    assert send_put(put, BODY) == REFUSED
+    assert [each() for each in send] == [REFUSED, REFUSED]
 
 
 def test_session_of_a_client_is_refused_with_the_client(room: Room) -> None:
