@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """The stable names of the rules: of the ledger, then of the bucket."""
+    """The stable names of the rules: of the ledger, of the bucket, of CloudTrail."""
 
     STUCK = "session_stuck"
     TOO_LONG = "session_too_long"
@@ -51,6 +51,17 @@ class Rule(StrEnum):
     OBJECT_AFTER_SESSIONS = "object_after_sessions"
     OBJECT_AFTER_CLOSE = "object_after_close"
     UPLOAD_UNFINISHED = "upload_unfinished"
+
+    UNKNOWN_SESSION = "assume_role_unknown"
+    USED_AFTER_REVOCATION = "used_after_revocation"
+    USED_AFTER_EXPIRY = "used_after_expiry"
+    USED_OUTSIDE_ROOT = "used_outside_root"
+    DENIED_CALL = "denied_call"
+    OTHER_ADDRESS = "other_address"
+    ACCOUNT_CHANGED = "account_changed"
+    ROLE_CHAINED = "role_chained"
+    NOT_IN_TRAIL = "session_not_in_trail"
+    BAD_FILE = "bad_file"
 
 
 @dataclass(frozen=True, kw_only=True)
