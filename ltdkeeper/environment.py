@@ -20,6 +20,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 
 from builds.names import has_controls
 from builds.validators import validate_endpoint
+from credentials.rules.networks import is_network
 
 T = TypeVar("T")
 
@@ -278,6 +279,14 @@ def _is_ipv6(host: str) -> bool:
         return host[:1] + host[-1:] == "[]" and bool(ipaddress.IPv6Address(host[1:-1]))
     except ValueError:
         return False
+
+
+def networks(text: str) -> list[str]:
+    """Networks in CIDR notation, or single addresses, separated by commas."""
+    found = [each.strip() for each in text.split(",") if each.strip()]
+    if not all(map(is_network, found)):
+        raise ValueError("not networks such as 10.20.0.0/16, separated by commas")
+    return found
 
 
 def store_name(text: str) -> None:

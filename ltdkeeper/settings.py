@@ -26,6 +26,7 @@ from ltdkeeper.environment import (
     host_names,
     https_url,
     is_loopback,
+    networks,
     one_word,
     public_url,
     secret_key,
@@ -220,6 +221,14 @@ MAIL_SERVER: dict[str, object] = env.read(
     "LTD_MAIL_URL", mail.mail_server, default={}, example=mail.EXAMPLE, is_secret=True
 )
 globals().update(MAIL_SERVER)
+
+# --- webhooks -----------------------------------------------------------------------------------
+LTD_WEBHOOK_ALLOWED_NETWORKS = env.read(
+    "LTD_WEBHOOK_ALLOWED_NETWORKS",
+    networks,
+    default=["127.0.0.0/8", "::1/128"] if DEBUG else [],
+    example="10.20.0.0/16,2001:db8:20::/48",
+)
 
 # --- Django -----------------------------------------------------------------------------------
 ROOT_URLCONF = "ltdkeeper.urls"

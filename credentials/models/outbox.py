@@ -182,7 +182,6 @@ def record_event(
     One statement, which writes nothing where there is none. An event that is not about a product
     goes to webhooks of all products only.
     """
-    body = {"type": kind.value, "timestamp": now, "data": payload}
     at = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
         cursor.execute(
@@ -191,13 +190,19 @@ def record_event(
                 "event_id": str(ULID()),
                 "kind": kind.value,
                 "subject": subject[:SUBJECT_LENGTH],
-                "body": orjson.dumps(body, option=orjson.OPT_UTC_Z).decode(),
+                "body": event_body(kind, payload, now),
                 "now": at(now),
                 "give_up_at": at(now + GIVE_UP_AFTER),
                 "quoted_kind": f'%"{kind.value}"%',
                 "product": product_slug,
             },
         )
+
+
+def event_body(kind: EventKind, payload: Mapping[str, Any], now: datetime) -> str:
+    """The text that is sent and signed, the same at every attempt."""
+    body = {"type": kind.value, "timestamp": now, "data": payload}
+    return orjson.dumps(body, option=orjson.OPT_UTC_Z).decode()
 
 
 _RECORD = """

@@ -24,6 +24,7 @@ COMMANDS = {
     "compact_policies": "",
     "count_builds": "",
     "create_client": "ci",
+    "deliver_webhooks": "",
     "doctor": "",
     "ensure_store": "",
     "find": "guide/builds/v1",

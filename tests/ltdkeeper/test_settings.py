@@ -127,6 +127,10 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
     "LTD_AUDITOR_PROFILE": (["two words"], ["", "auditor"]),
     "LTD_REVOKER_PROFILE": (["two words"], ["", "revoker"]),
+    "LTD_WEBHOOK_ALLOWED_NETWORKS": (
+        ["10.1.2.3/8", "internal", "10.0.0.0/8;::1", "10.0.0.0/33"],
+        ["", "10.0.0.0/8", "10.1.2.3, 2001:db8::/32"],
+    ),
     "LTD_MAIL_FINDINGS": (["", "ada", "a@example.org,,"], ["a@example.org, b@example.org"]),
     "LTD_ALERT_SEVERITY": (["", "info", "Error"], ["error", "warning"]),
     "LTD_MAIL_FROM": (["", "ada"], ["ada@example.org"]),

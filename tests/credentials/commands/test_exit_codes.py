@@ -15,6 +15,7 @@ FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
     *("audit_bucket", "compact_policies", "prune_sessions"),
     *(
+        "deliver_webhooks",
         "doctor",
         "find",
         "needs_attention",

@@ -1,0 +1,43 @@
+"""`manage.py deliver_webhooks`: send what webhooks are to be told; meant for cron, every minute."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+import orjson
+from tqdm import tqdm
+
+from credentials.models import WebhookDelivery
+from credentials.operations.outbox import deliver_webhooks
+from credentials.operations.runs import recorded_run
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end
+
+State = WebhookDelivery.State
+
+
+class Command(ServiceCommand):
+    help = (
+        "Send the events that are due to their webhooks. What fails is tried again by later runs, "
+        "for three days. Exit code 3 when something failed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        counts = dict.fromkeys(State, 0)
+        with recorded_run("deliver_webhooks") as run:
+            for row in tqdm(deliver_webhooks(), unit="event", disable=None):
+                counts[State(row.state)] += 1
+                run.looked_at(**{row.state: 1})
+        delivered, failed, dead = (
+            counts[state] for state in (State.DELIVERED, State.WAITING, State.DEAD)
+        )
+        if options["format"] == "json":
+            document = {"delivered": delivered, "failed": failed, "dead_letters": dead}
+            self.write_json(orjson.dumps(document).decode())
+        else:
+            self.stdout.write(
+                f"Delivered {delivered} events. Failed: {failed}, tried again later; "
+                f"{dead} more became dead letters."
+            )
+        end(ExitCode.NOT_MADE if failed or dead else ExitCode.NOTHING_FOUND)
