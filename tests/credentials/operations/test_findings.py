@@ -146,6 +146,16 @@ def test_names_of_the_rules_are_stable() -> None:
         "object_after_sessions",
         "object_after_close",
         "upload_unfinished",
+        "assume_role_unknown",
+        "used_after_revocation",
+        "used_after_expiry",
+        "used_outside_root",
+        "denied_call",
+        "other_address",
+        "account_changed",
+        "role_chained",
+        "session_not_in_trail",
+        "bad_file",
     }
 
 
