@@ -5,7 +5,10 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
 
-PAGES = ("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations")
+PAGES = (
+    *("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations"),
+    "audits",
+)
 
 
 class KeeperConfig(AppConfig):

@@ -168,7 +168,7 @@ class AuditFinding(models.Model):
         max_length=150, blank=True, help_text="A user's name, as it was then."
     )
     acknowledged_until = models.DateTimeField(
-        null=True, help_text="Until then it is known and accepted: no job fails for it."
+        null=True, blank=True, help_text="Until then it is known and accepted: no job fails for it."
     )
     acknowledged_note = models.CharField("note", max_length=NOTE_LENGTH, blank=True)
     is_unsent = models.BooleanField(default=False, help_text="A mail about it is due.")
@@ -184,6 +184,7 @@ class AuditFinding(models.Model):
                 condition=Q(closed_at=None),
                 name="finding_open_of_job",
             ),
+            models.Index(fields=["-id"], condition=Q(closed_at=None), name="finding_open"),
             models.Index(fields=["job"], condition=Q(is_unsent=True), name="finding_unsent"),
             models.Index(
                 fields=["store"], condition=Q(store__isnull=False), name="finding_of_store"

@@ -1,4 +1,6 @@
-"""One mail for each run that found something new, to whoever LTD_MAIL_FINDINGS names."""
+"""Who is told of new findings: webhooks of each, and of all of a run, by one mail, whoever
+LTD_MAIL_FINDINGS names.
+"""
 
 from datetime import datetime
 from smtplib import SMTPException
@@ -8,7 +10,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 
 from builds.names import escape_controls
-from credentials.models import AuditFinding, JobRun
+from credentials.models import AuditFinding, EventKind, JobRun, record_event
 from credentials.operations.findings import Severity
 
 MOST_NAMED = 20
@@ -16,10 +18,17 @@ MOST_NAMED = 20
 log = structlog.get_logger(__name__)
 
 
-def is_alerting(severity: Severity) -> bool:
-    """Whether a mail is due for a new finding of that severity."""
-    is_enough = severity is Severity.ERROR or settings.LTD_ALERT_SEVERITY == Severity.WARNING
-    return is_enough and bool(settings.LTD_MAIL_FINDINGS)
+def is_alerting(severity: str) -> bool:
+    """Whether a new finding of that severity is told."""
+    return severity == Severity.ERROR or settings.LTD_ALERT_SEVERITY == Severity.WARNING
+
+
+def record_opened(finding: AuditFinding, now: datetime) -> None:
+    """Write the event of a finding that was not open before, in the caller's transaction."""
+    names = ("fingerprint", "job", "rule", "subject", "severity", "what", "change", "access_key_id")
+    payload = {name: getattr(finding, name) for name in names}
+    payload["store"] = finding.store.name if finding.store else ""
+    record_event(EventKind.FINDING_OPENED, subject=finding.fingerprint, payload=payload, now=now)
 
 
 def send_mail_of(run: JobRun, now: datetime) -> str:

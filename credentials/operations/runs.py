@@ -12,9 +12,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -24,9 +26,9 @@ from django.utils import timezone
 
 from builds.errors import DomainError
 from builds.models import Store
-from credentials.models import AuditFinding, JobRun
+from credentials.models import AuditFinding, JobRun, Webhook
 from credentials.models.audits import ACKNOWLEDGEMENT, AuditFindingQuerySet
-from credentials.operations.alerts import is_alerting, send_mail_of
+from credentials.operations.alerts import is_alerting, record_opened, send_mail_of
 from credentials.operations.findings import Finding, Severity
 from credentials.operations.leases import only_run, this_process
 
@@ -35,6 +37,8 @@ AT_A_TIME = 500
 KEPT, KEPT_OF_MINUTES = timedelta(days=100), timedelta(days=2)
 EVERY_MINUTE = {"write_revocations", "deliver_webhooks"}
 MOST_REMOVED = 5_000
+# Of one run so many findings are events: the rest is in the list, and in the count of the mail.
+MOST_EVENTS = 1_000
 LONGEST_ACKNOWLEDGEMENT = timedelta(days=366)
 # What a run writes: as it was found, and of the row.
 AS_FOUND = (
@@ -114,6 +118,7 @@ class RecordedRun:
         self._looked_at: Counter[str] = Counter()
         self._severities: Counter[str] = Counter()
         self._is_whole = False
+        self._told = 0
 
     def looked_at(self, **counts: int) -> None:
         """Add to what was read, by name."""
@@ -164,9 +169,22 @@ class RecordedRun:
                 unique_fields=["fingerprint"],
                 update_fields=SEEN,
             )
+            for each in kept:
+                self._tell(each, rows[each.fingerprint], now)
         self._severities.update(each.finding.severity for each in kept)
         self.row.new += sum(each.is_new for each in kept)
         return kept
+
+    def _tell(self, kept: Kept, row: AuditFinding, now: datetime) -> None:
+        if not kept.is_new or not is_alerting(row.severity):
+            return
+        if self._told < MOST_EVENTS and self._has_webhooks:
+            record_opened(row, now)
+            self._told += 1
+
+    @cached_property
+    def _has_webhooks(self) -> bool:
+        return Webhook.objects.filter(is_active=True).exists()
 
     def _fingerprint(self, finding: Finding) -> str:
         parts = (self.row.job, self.row.store_id, finding.rule, finding.subject)
@@ -176,7 +194,7 @@ class RecordedRun:
         return AuditFinding(
             fingerprint=fingerprint,
             job=self.row.job,
-            store_id=self.row.store_id,
+            store=self.row.store,
             first_seen_at=now,
             first_run=self.row,
             times=0,
@@ -199,7 +217,7 @@ class RecordedRun:
         row.last_run, row.last_seen_at = self.row, now
         is_open = row.state(now) is AuditFinding.State.OPEN
         is_new = is_open and not was_open
-        row.is_unsent |= is_new and is_alerting(finding.severity)
+        row.is_unsent |= is_new and bool(settings.LTD_MAIL_FINDINGS) and is_alerting(row.severity)
         row.pk = None  # so that the fingerprint alone says which row it is
         return Kept(
             finding=finding,
@@ -245,13 +263,18 @@ def acknowledge(
 
     Raises ValidationError. The admin's log has the note.
     """
-    if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
-        raise ValidationError("Give an end that lies ahead, within a year.")
+    require_possible_end(until=until, now=now)
     if not note.strip():
         raise ValidationError("Say why in a note.")
     by = actor.get_username()
     words = f"Acknowledged until {until:%F %H:%M} UTC. Reason: {note}"
-    return _decide(findings.filter(closed_at=None), actor, words, (now, by, until, note))
+    return _decide(findings, actor, words, (now, by, until, note))
+
+
+def require_possible_end(*, until: datetime, now: datetime) -> None:
+    """Raises ValidationError."""
+    if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
+        raise ValidationError("Give an end that lies ahead, within a year.")
 
 
 def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:
@@ -262,7 +285,8 @@ def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, not
 
 def _decide(findings: AuditFindingQuerySet, actor: User, words: str, acknowledgement: Any) -> int:
     with transaction.atomic():
-        rows = list(findings.select_for_update())
+        chosen = AuditFinding.objects.filter(pk__in=findings.values("pk"))
+        rows = list(chosen.select_for_update())
         for row in rows:
             row.acknowledge(*acknowledgement)
         AuditFinding.objects.bulk_update(rows, ACKNOWLEDGEMENT)

@@ -13,8 +13,17 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, IsolationRun, IssuedSession, Refusal, Revocation
+from credentials.models import (
+    ApiKey,
+    AuditFinding,
+    Client,
+    IsolationRun,
+    IssuedSession,
+    Refusal,
+    Revocation,
+)
 from credentials.operations.figures import History
+from ltdkeeper.admin.findings import open_findings
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
 
@@ -24,7 +33,6 @@ EXPIRES_SOON = timedelta(days=14)
 # After that long, a check of isolation, or the roll-up, is old.
 OLD_CHECK = timedelta(days=30)
 OLD_FIGURES = timedelta(hours=3)
-MOST_ROWS = 5
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
 # The longest that a session lives, and a margin.
@@ -84,15 +92,9 @@ def waiting_revocations(now: datetime) -> QuerySet[Any]:
     return waiting.filter(requested_at__lt=now - CLOCK_IS_LATE)
 
 
-def disabled_clients_with_live_sessions(now: datetime) -> Iterator[Attention]:
+def disabled_clients_with_live_sessions(now: datetime) -> QuerySet[Any]:
     recent = IssuedSession.objects.active(now).since(now - LONGEST_SESSION)
-    clients = Client.objects.filter(Exists(recent.filter(client=OuterRef("pk"))), is_active=False)
-    for client in clients.order_by("name")[:MOST_ROWS]:
-        yield Attention(
-            what=f"Client {client} is disabled and has live sessions",
-            why="What was handed out before works until it expires or is revoked.",
-            address=page_address(client),
-        )
+    return Client.objects.filter(Exists(recent.filter(client=OuterRef("pk"))), is_active=False)
 
 
 def refused_addresses(now: datetime) -> Iterator[Attention]:
@@ -100,6 +102,12 @@ def refused_addresses(now: datetime) -> Iterator[Attention]:
         why = (
             "Someone may be probing, or a job is misconfigured. The page shows reasons and tokens."
         )
+        yield Attention(what=sentence, why=why, address=address)
+
+
+def findings_by_rule(now: datetime) -> Iterator[Attention]:
+    for sentence, address in open_findings(now):
+        why = "An audit found these. Each page says what to do; acknowledge what is known."
         yield Attention(what=sentence, why=why, address=address)
 
 
@@ -118,6 +126,7 @@ CHECKS: list[Counted | Asked] = [
         rows=waiting_revocations,
         query={"state__exact": "requested"},
     ),
+    Asked(model=AuditFinding, ask=findings_by_rule),
     Asked(model=Refusal, ask=refused_addresses),
     Counted(
         model=IssuedSession,
@@ -126,7 +135,13 @@ CHECKS: list[Counted | Asked] = [
         rows=stuck_sessions,
         query={"state": "stuck"},
     ),
-    Asked(model=Client, ask=disabled_clients_with_live_sessions),
+    Counted(
+        model=Client,
+        what="Clients that are disabled and have live sessions",
+        why="What was handed out before works until it expires or is revoked.",
+        rows=disabled_clients_with_live_sessions,
+        query={"is_active__exact": "0"},
+    ),
     Counted(
         model=Build,
         what="Builds that ran out of time unfinished, in the last 7 days",

@@ -15,9 +15,10 @@ from django.utils.safestring import SafeString
 
 from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key, release_root
-from credentials.models import IssuedSession, JobToken
+from credentials.models import AuditFinding, IssuedSession, JobToken
 from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
+from ltdkeeper.admin.findings import findings_of
 from ltdkeeper.admin.links import NEWEST, NOTHING, link, list_address, moment, table
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, ReasonActionForm
@@ -53,12 +54,17 @@ class BuildPage(Page):
         "registration__job_token__publisher__issuer",
         "registration__job_token__ci_job",
     )
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "life": IssuedSession}
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+        "job": JobToken,
+        "life": IssuedSession,
+        "its_findings": AuditFinding,
+    }
     otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
     questions = (
         ("How it is", ("state_now", "registered_at", "open_until", "warnings")),
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
         ("What happened, in order", ("life",)),
+        ("What audits found", ("its_findings",)),
         ("What lies in the store", ("counted", "store_link", "root", "imported")),
         ("What it is of", ("product_link", "surrogate_key")),
     )
@@ -113,6 +119,10 @@ class BuildPage(Page):
     def own_life(self, build: Build) -> str:
         """For whoever may not view sessions."""
         return _time_line(sorted(events(build, timezone.now()), key=lambda event: event[0]))
+
+    @admin.display(description="findings")
+    def its_findings(self, build: Build) -> str:
+        return findings_of(build)
 
     @admin.display(description="objects")
     def counted(self, build: Build) -> str:

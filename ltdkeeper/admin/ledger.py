@@ -15,10 +15,11 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-from credentials.models import IssuedSession, JobToken, Revocation
+from credentials.models import AuditFinding, IssuedSession, JobToken, Revocation
 from credentials.models.runs import IsolationRun
 from credentials.rules.log_searches import log_searches
 from ltdkeeper.admin.filters import ByClient, ByStore
+from ltdkeeper.admin.findings import findings_of
 from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table, whole_lines
 from ltdkeeper.admin.pages import Page, is_page
 from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
@@ -96,11 +97,16 @@ class SessionPage(Page):
     """Reads only: it is evidence."""
 
     page_select_related = ("build__product", "client", "store", "revocation", "policy_template")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"job": JobToken, "revoked_by": Revocation}
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+        "job": JobToken,
+        "revoked_by": Revocation,
+        "its_findings": AuditFinding,
+    }
     questions = (
         ("Who", ("state_now", "client_link", "token", "job", "caller")),
         ("What it may do", ("build_link", "product_link", "store_link", "purpose", "may")),
         ("Its life", ("life", "revoked_by")),
+        ("What audits found", ("its_findings",)),
         (
             "What the store calls it",
             (
@@ -173,6 +179,10 @@ class SessionPage(Page):
             return "none"
         about = f"by {decision.requested_by}: {decision.reason}"
         return lines((link(decision), about, describe_state(decision, timezone.now())))
+
+    @admin.display(description="findings")
+    def its_findings(self, session: IssuedSession) -> str:
+        return findings_of(session)
 
     @admin.display(description="search terms")
     def searches(self, session: IssuedSession) -> str:

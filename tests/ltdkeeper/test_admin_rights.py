@@ -23,8 +23,10 @@ from builds.models import Build, Store
 from credentials.access.clients import start_job_token
 from credentials.models import (
     ApiKey,
+    AuditFinding,
     Client,
     IssuedSession,
+    JobRun,
     OidcIssuer,
     Refusal,
     Revocation,
@@ -78,6 +80,8 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "credentials/issuedsession": (READ, NOBODY, NOBODY),
     "credentials/refusal": (READ, NOBODY, NOBODY),
     "credentials/revocation": ((*READ, *REVOKERS), NOBODY, NOBODY),
+    "credentials/jobrun": (READ, NOBODY, NOBODY),
+    "credentials/auditfinding": (READ, NOBODY, NOBODY),
     "credentials/oidcissuer": (READ, ("add",), ("delete",)),
     "credentials/trustedpublisher": (READ, ("add",), NOBODY),
     "auth/user": (READ, SUPERUSERS, NOBODY),  # Django asks for two permissions to add one
@@ -105,6 +109,8 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "credentials/issuedsession": {"revoke": ("revoke",)},
     "credentials/refusal": {},
     "credentials/revocation": {},
+    "credentials/jobrun": {},
+    "credentials/auditfinding": {"acknowledge": ("change",), "withdraw": ("change",)},
     "credentials/oidcissuer": {
         **SWITCH,
         "fetch_keys": ("change",),
@@ -179,8 +185,20 @@ def rows(build: Build, now: datetime, client_row: Client) -> dict[str, Model]:
         requested_at=now,
         ends_at=now + timedelta(hours=1),
     )
+    run = JobRun.objects.create(job="audit_sessions", started_at=now, holder="here")
+    finding = AuditFinding.objects.create(
+        job=run.job,
+        rule="session_stuck",
+        subject="one",
+        severity="error",
+        what="wrong",
+        first_seen_at=now,
+        last_seen_at=now,
+        first_run=run,
+        last_run=run,
+    )
     found: list[Model] = [
-        decision,
+        *(decision, run, finding),
         *(build.product.store, build.product, build, client_row, ApiKey.objects.all()[0]),
         *(token, request_check(store=build.product.store, now=now), session, issuer, rule),
         Refusal.objects.create(hour=now, network="192.0.2.7", reason="x", calls=1, last_at=now),

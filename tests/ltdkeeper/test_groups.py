@@ -53,6 +53,8 @@ OPENS: dict[str, tuple[str, str, str]] = {
     "credentials/issuedsession": ("see", "see", "see"),
     "credentials/refusal": ("see", "see", "see"),
     "credentials/revocation": ("see", "see", "see"),
+    "credentials/jobrun": ("see", "see", "see"),
+    "credentials/auditfinding": ("see", "see", "see"),
     "credentials/oidcissuer": ("see", "see", "see add delete"),
     "credentials/trustedpublisher": ("see", "see", "see add"),
     "auth/user": ("", "", "see add"),
@@ -64,6 +66,7 @@ OPERATES: dict[str, set[str]] = {
     "credentials/apikey": {"revoke"},
     "credentials/jobtoken": {"revoke"},
     "credentials/issuedsession": {"revoke"},
+    "credentials/auditfinding": {"acknowledge", "withdraw"},
 }
 # Confirmations that are not for everybody.
 CONFIRMATIONS = {
@@ -156,6 +159,7 @@ AT_ONCE = {
     "credentials/oidcissuer": ["disable", "enable"],
     "credentials/trustedpublisher": ["disable", "enable"],
     "auth/user": ["disable", "enable"],
+    "credentials/auditfinding": ["acknowledge", "withdraw"],
 }
 
 

@@ -1,11 +1,12 @@
 """`manage.py count_builds`: what lies in the builds that were finished; meant for cron."""
 
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 from builds.models import Build, Store
 from credentials.operations.closed_builds import count_builds
-from credentials.operations.leases import only_run
+from credentials.operations.runs import recorded_run
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     add_profile_argument,
@@ -35,9 +36,10 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         is_json = options["format"] == "json"
         auditor = profile_session(options["profile"])
-        with only_run("count_builds"):
+        with recorded_run("count_builds") as run:
             outcomes = with_progress(count_builds(auditor), Build.objects.uncounted().count())
             totals = report_builds(self, outcomes, is_json=is_json)
+            run.looked_at(**asdict(totals))
         if not is_json:
             self.stdout.write(
                 f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "

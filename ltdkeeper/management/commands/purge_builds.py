@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser, ArgumentTypeError
 from contextlib import nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.operations.closed_builds import left_builds, purge_builds, purgeable_builds
-from credentials.operations.leases import only_run
+from credentials.operations.runs import recorded_run
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     end,
@@ -43,10 +44,12 @@ class Command(ServiceCommand):
         store = _store(options["store"])
         chosen = {"deleted_before": options["deleted_before"], "store": store}
         builds = purgeable_builds(**chosen)
-        with only_run("purge_builds") if apply else nullcontext():
+        with recorded_run("purge_builds") if apply else nullcontext() as run:
             purged = with_progress(purge_builds(builds, apply=apply), builds.count())
             found = chain(left_builds(**chosen), purged)
             totals = report_builds(self, found, is_json=is_json)
+            if run:
+                run.looked_at(**asdict(totals))
         if not is_json:
             done = "Removed" if apply else "Nothing was changed; --apply removes"
             self.stdout.write(

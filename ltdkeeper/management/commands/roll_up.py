@@ -7,7 +7,7 @@ import orjson
 from django.utils import timezone
 
 from credentials.operations.figures import roll_up, rolled_up_until
-from credentials.operations.leases import only_run
+from credentials.operations.runs import recorded_run
 from ltdkeeper.management.outcomes import ServiceCommand
 
 
@@ -21,8 +21,9 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        with only_run("roll_up"):
+        with recorded_run("roll_up") as run:
             hours = roll_up(timezone.now())
+            run.looked_at(hours=hours)
         until = rolled_up_until()
         if options["format"] == "json":
             document = {"hours": hours, "until": until and until.isoformat()}

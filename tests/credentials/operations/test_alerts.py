@@ -1,5 +1,6 @@
 """One mail for each run, about what is new and bad enough; a run survives the loss of the mail."""
 
+import json
 from collections.abc import Callable
 from smtplib import SMTPException
 from typing import Any
@@ -10,7 +11,8 @@ from django.core import mail
 from pytest_django import Settings
 
 from builds.models import Store
-from credentials.models import JobRun
+from credentials.models import AuditFinding, JobRun, Webhook, WebhookDelivery
+from credentials.operations import runs
 from credentials.operations.findings import Severity
 from tests.credentials.operations.test_runs import accept, actor, found, run_on
 
@@ -22,6 +24,23 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _addresses(settings: Settings) -> None:
     settings.LTD_MAIL_FINDINGS = ["on-call@example.org"]
+
+
+def test_new_findings_are_events_for_webhooks(store: Store) -> None:
+    Webhook.objects.create(name="on call", url="https://hooks.example.org/x")
+    run_on(0, found(), found("mild", severity=Severity.WARNING), store=store)
+    run_on(1, found(), store=store)
+    [event] = WebhookDelivery.objects.all()
+    data = json.loads(event.body)["data"]
+    assert event.kind == "finding.opened"
+    assert (data["rule"], data["subject"], data["store"]) == ("a_rule", "one", "main")
+
+
+def test_one_run_writes_a_limited_number_of_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "MOST_EVENTS", 2)
+    Webhook.objects.create(name="on call", url="https://hooks.example.org/x")
+    run_on(0, *(found(str(number)) for number in range(5)))
+    assert (WebhookDelivery.objects.count(), AuditFinding.objects.count()) == (2, 5)
 
 
 def subjects() -> list[str]:

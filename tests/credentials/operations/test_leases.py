@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.errors import AlreadyRunning
-from credentials.models import IsolationRun, Lease
+from credentials.models import IsolationRun, JobRun, Lease
 from credentials.operations import leases
 from credentials.operations.leases import LEASE_LIFE, only_run, renew
 from ltdkeeper.management.outcomes import ExitCode
@@ -66,6 +66,8 @@ def test_holder_that_lost_its_lease_is_interrupted(monkeypatch: pytest.MonkeyPat
 
 COMMANDS = {
     "audit_sessions": ("audit_sessions", []),
+    "roll_up": ("roll_up", []),
+    "write_revocations": ("write_revocations", []),
     "count_builds": ("count_builds", []),
     "purge_builds": ("purge_builds", ["--deleted-before", "30", "--apply"]),
     "import_ltd": ("import_ltd", ["--from", "http://127.0.0.1:9", "--store", "main"]),
@@ -86,3 +88,4 @@ def test_command_that_is_running_already_is_exit_code_4(
         call_command(command, *arguments)
     assert caught.value.returncode == ExitCode.ALREADY_RUNNING
     assert not IsolationRun.objects.exists()
+    assert not JobRun.objects.exists()

@@ -16,8 +16,10 @@ from django.urls import reverse
 from builds.models import Build, Store
 from credentials.models import ApiKey, Client, HourlyCount, IssuedSession, Refusal, Revocation
 from credentials.operations.figures import hour_of, roll_up
+from credentials.operations.findings import Finding
 from credentials.operations.isolation.checking import request_check
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
+from tests.credentials.operations.test_runs import run_on
 
 pytestmark = pytest.mark.django_db
 
@@ -74,8 +76,8 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     ),
     "disabled client": (
         disabled_client,
-        "Client ci is disabled and has live sessions",
-        "credentials/client/",
+        "Clients that are disabled and have live sessions: 1",
+        "credentials/client/?is_active__exact=0",
     ),
     "failed revocation": (
         lambda now, store, **_: decision(now, store, state="failed", failed_at=now, problem="x"),
@@ -86,6 +88,11 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         lambda now, store, **_: decision(now, store),
         "Revocations not written for more than 5 minutes: 1",
         "credentials/revocation/?state__exact=requested",
+    ),
+    "open finding": (
+        lambda now, **_: run_on(0, Finding(rule="session_stuck", subject="one", what="wrong")),
+        "Error session_stuck: 1 open",
+        "credentials/auditfinding/?rule=session_stuck&severity=error",
     ),
     "expired build": (
         lambda now, **_: Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE),

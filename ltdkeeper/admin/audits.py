@@ -1,0 +1,310 @@
+"""Runs of jobs and findings of audits in the admin. A finding is acknowledged on its page."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, time
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+
+from builds.models import Build
+from credentials.models import AuditFinding, IssuedSession, JobRun
+from credentials.models.audits import SEVERITIES
+from credentials.operations.findings import Rule
+from credentials.operations.runs import (
+    acknowledge,
+    require_possible_end,
+    withdraw_acknowledgement,
+)
+from ltdkeeper.admin.filters import ByStore, ChoiceFilter, KeysetFilter, Rows
+from ltdkeeper.admin.findings import describe_finding
+from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment
+from ltdkeeper.admin.lists import is_key
+from ltdkeeper.admin.pages import Page
+from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
+
+
+class RunState(ChoiceFilter):
+    title = parameter_name = "state"
+
+    def lookups(self) -> dict[str, str]:
+        return {state.value: state.label.lower() for state in JobRun.State}
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(state=self.value)
+
+
+class RunJob(ChoiceFilter):
+    title = parameter_name = "job"
+
+    def lookups(self) -> dict[str, str]:
+        return self.names
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Runs are removed after their time: there are some thousand rows, and an index."""
+        jobs = JobRun.objects.order_by("job").values_list("job", flat=True).distinct()
+        return {job: job for job in jobs}
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(job=self.value)
+
+
+class StoreOf(ByStore):
+    """Rows of a store, which no index has in the list's order."""
+
+    is_ordered = False
+
+
+def state_of(run: JobRun, now: datetime) -> str:
+    """The state in a sentence, with its age."""
+    if run.finished_at is None:
+        return f"running for {timesince(run.started_at, now)}"
+    return f"{run.get_state_display().lower()} {timesince(run.finished_at, now)} ago"
+
+
+@admin.register(JobRun)
+class JobRunAdmin(Page, BigListAdmin):
+    """Runs, read-only: what cron did, and when."""
+
+    list_display = ("started_at", "job", "of_store", "state_now", "length", "found", "started_by")
+    list_filter = (RunJob, RunState, StoreOf)
+    list_select_related = ("store", "started_by")
+    page_select_related = ("store", "started_by")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_findings": AuditFinding}
+    questions = (
+        ("How it went", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
+        ("What it looked at", ("job", "of_store", "read", "covered")),
+        ("What it found", ("found", "new", "its_findings")),
+    )
+
+    @admin.display(description="state")
+    def state_now(self, run: JobRun) -> str:
+        return state_of(run, timezone.now())
+
+    @admin.display(description="store")
+    def of_store(self, run: JobRun) -> str:
+        return link(run.store) if run.store else "all"
+
+    @admin.display(description="took")
+    def length(self, run: JobRun) -> str:
+        if run.finished_at is None:
+            return NOTHING
+        return f"{(run.finished_at - run.started_at).total_seconds():,.1f} s"
+
+    @admin.display(description="findings")
+    def found(self, run: JobRun) -> str:
+        counts = ((run.errors, "error"), (run.warnings, "warning"))
+        return ", ".join(_count(number, word) for number, word in counts if number) or "none"
+
+    @admin.display(description="looked at")
+    def read(self, run: JobRun) -> str:
+        return lines(f"{number:,} {what}" for what, number in run.looked_at.items())
+
+    @admin.display(description="complete for")
+    def covered(self, run: JobRun) -> str:
+        stretches = run.coverage[-NEWEST:]
+        return lines(f"{each['since']} to {each['until']}" for each in stretches)
+
+    @admin.display(description="findings of the job")
+    def its_findings(self, run: JobRun) -> str:
+        address = list_address(AuditFinding, job=run.job)
+        return format_html('<a href="{}">Those that are open</a>', address)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+class FindingState(ChoiceFilter):
+    """What is to be looked at, unless another state is chosen."""
+
+    title = parameter_name = "state"
+    without = "open"
+
+    def lookups(self) -> dict[str, str]:
+        return {"all": "all", "acknowledged": "acknowledged", "closed": "closed"}
+
+    @property
+    def is_used(self) -> bool:
+        return self.value != "all"
+
+    @property
+    def is_ordered(self) -> bool:  # type: ignore[override]
+        return self.value != AuditFinding.State.CLOSED
+
+    def find(self, rows: Any) -> Rows:
+        found: Rows = getattr(rows, self.value or AuditFinding.State.OPEN)(self.now)
+        return found
+
+    def ordered(self, rows: Rows) -> Rows:
+        return rows.filter(closed_at=None) if self.is_ordered else rows
+
+
+class FindingRule(ChoiceFilter):
+    title = parameter_name = "rule"
+
+    def lookups(self) -> dict[str, str]:
+        return {rule.value: rule.value for rule in Rule}
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(rule=self.value)
+
+
+class FindingSeverity(ChoiceFilter):
+    title = parameter_name = "severity"
+
+    def lookups(self) -> dict[str, str]:
+        return dict(SEVERITIES)
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(severity=self.value)
+
+
+class FindingJob(KeysetFilter):
+    """What links of other pages bring; the list only shows it, to take it away."""
+
+    title = parameter_name = "job"
+
+    def is_known(self, value: str) -> bool:
+        return "\0" not in value
+
+    def has_output(self) -> bool:
+        return self.is_used
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        yield self.choice(changelist, "", "any")
+        yield self.choice(changelist, self.value, self.value)
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(**{self.parameter_name: self.value})
+
+
+class FindingBuild(FindingJob):
+    title = parameter_name = "build"
+
+    def is_known(self, value: str) -> bool:
+        return is_key(Build._meta.pk, value)
+
+
+class AcknowledgeActionForm(ReasonActionForm):
+    """What accepting findings needs."""
+
+    # Whether it is a day, the action says: see `ReasonActionForm`.
+    until = forms.CharField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+
+class FindingForm(EditForm):
+    """The end of an acknowledgement. Its reason is the note."""
+
+    def clean_acknowledged_until(self) -> datetime | None:
+        until: datetime | None = self.cleaned_data["acknowledged_until"]
+        if until and "acknowledged_until" in self.changed_data:
+            require_possible_end(until=until, now=timezone.now())
+        return until
+
+
+@admin.register(AuditFinding)
+class AuditFindingAdmin(Page, BigListAdmin):
+    """Findings. People decide one thing about them: until when one is known and accepted."""
+
+    form = FindingForm
+    list_display = ("subject", "rule", "severity", "state_now", "first_seen_at", "last_seen_at")
+    list_filter = (FindingState, FindingSeverity, FindingRule, StoreOf, FindingJob, FindingBuild)
+    actions = ("acknowledge", "withdraw")
+    action_form = AcknowledgeActionForm
+    page_select_related = ("store", "build", "session")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+        "its_session": IssuedSession,
+        "its_build": Build,
+        "its_run": JobRun,
+    }
+    questions = (
+        ("What was found", ("state_now", "severity", "rule", "subject", "what", "why", "change")),
+        ("What it is about", ("its_session", "access_key_id", "its_build", "of_store")),
+        ("When", ("first_seen_at", "last_seen_at", "seen", "its_run", "closed_at")),
+        ("Known and accepted", ("acknowledged_until", "accepted")),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return KeeperAdmin.has_change_permission(self, request, obj)
+
+    def editable_fields(self, request: HttpRequest) -> Sequence[str]:
+        return ("acknowledged_until",) if self.has_change_permission(request) else ()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        if form.changed_data:
+            self._decide(request, obj.acknowledged_until, [obj.pk], form.given_reason)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Whoever decides writes the log."""
+
+    def _decide(self, request: HttpRequest, until: datetime | None, keys: Any, note: str) -> int:
+        """Acknowledge findings until a time, or withdraw that. Raises ValidationError."""
+        what: dict[str, Any] = {
+            "findings": AuditFinding.objects.filter(pk__in=keys),
+            "actor": request.user,
+            "note": note,
+        }
+        if until is None:
+            return withdraw_acknowledgement(**what)
+        return acknowledge(**what, until=until, now=timezone.now())
+
+    @admin.action(description="Acknowledge selected findings", permissions=["change"])
+    def acknowledge(self, request: HttpRequest, queryset: QuerySet[AuditFinding]) -> None:
+        if not (note := self.given_reason(request)):
+            return
+        try:
+            day = forms.DateField(label="until").clean(request.POST.get("until", ""))
+            until = datetime.combine(day, time(), UTC)
+            count = self._decide(request, until, queryset.values("pk"), note)
+        except ValidationError as err:
+            words = f"Nothing was changed. Until, beside the action: {' '.join(err.messages)}"
+            self.message_user(request, words, messages.ERROR)
+        else:
+            self.message_user(request, f"Acknowledged: {count}.")
+
+    @admin.action(description="Withdraw acknowledgement", permissions=["change"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[AuditFinding]) -> None:
+        if note := self.given_reason(request):
+            count = self._decide(request, None, queryset.values("pk"), note)
+            self.message_user(request, f"Withdrawn: {count}.")
+
+    @admin.display(description="state")
+    def state_now(self, finding: AuditFinding) -> str:
+        return describe_finding(finding, timezone.now())
+
+    @admin.display(description="session")
+    def its_session(self, finding: AuditFinding) -> str:
+        return link(finding.session, finding.session_id or NOTHING)
+
+    @admin.display(description="build")
+    def its_build(self, finding: AuditFinding) -> str:
+        return link(finding.build)
+
+    @admin.display(description="store")
+    def of_store(self, finding: AuditFinding) -> str:
+        return link(finding.store)
+
+    @admin.display(description="seen by")
+    def seen(self, finding: AuditFinding) -> str:
+        return f"{_count(finding.times, 'run')} of {finding.job}"
+
+    @admin.display(description="last run that saw it")
+    def its_run(self, finding: AuditFinding) -> str:
+        return link(JobRun.objects.filter(pk=finding.last_run_id).first(), "the run")
+
+    @admin.display(description="by")
+    def accepted(self, finding: AuditFinding) -> str:
+        if finding.acknowledged_at is None:
+            return "nobody"
+        at = moment(finding.acknowledged_at)
+        return f"{finding.acknowledged_by}, {at}: {finding.acknowledged_note}"
