@@ -9,13 +9,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import actions
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import connection, models, transaction
@@ -24,7 +25,13 @@ from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.forms import Media
 from django.forms.fields import InvalidJSONInput
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.urls import path
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
@@ -147,6 +154,8 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of every page: rows are locked while they are saved, lookups are those on offer."""
 
     is_exported = False
+    delete_confirmation_template = "admin/delete.html"
+    delete_selected_confirmation_template = "admin/delete.html"
     show_facets = admin.ShowFacets.NEVER  # they count every row
     form = EditForm
     formfield_overrides = {models.JSONField: {"form_class": JSONField}}
@@ -186,6 +195,19 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return changed
         words = LogEntry(change_message=json.dumps(changed)).get_change_message()
         return f"{words} Reason: {reason}"
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        is_sent = request.method == "POST" and self.has_delete_permission(request)
+        if is_sent and not self.given_reason(request):
+            return HttpResponseRedirect(request.path)
+        return super().delete_view(request, object_id, extra_context)
+
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """What is deleted, and why."""
+        words = f"Deleted. Reason: {self.given_reason(request)}"
+        return LogEntry.objects.log_actions(int(request.user.pk or 0), queryset, DELETION, words)
 
     def _rows(self) -> QuerySet[Any]:
         rows: QuerySet[Any] = self.model._base_manager.all()  # noqa: SLF001 - a documented name
@@ -256,7 +278,7 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         try:
             return str(ReasonField().clean(request.POST.get("reason", "")))
         except ValidationError as err:
-            words = f"Nothing was changed. Reason, beside the action: {' '.join(err.messages)}"
+            words = f"Nothing was changed. Reason: {' '.join(err.messages)}"
             self.message_user(request, words, messages.ERROR)
             return ""
 
@@ -278,6 +300,20 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if changed:
                 self.log_change(request, row, f"{word}.")
         return changed
+
+
+@admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
+def delete_selected(
+    page: KeeperAdmin, request: HttpRequest, queryset: QuerySet[Any]
+) -> HttpResponse | None:
+    """Django's own, with a reason on the page that confirms it."""
+    if request.POST.get("post") and not page.given_reason(request):
+        return None
+    answer: HttpResponse | None = actions.delete_selected(page, request, queryset)
+    return answer
+
+
+admin.site.add_action(delete_selected)
 
 
 class SwitchedAdmin(KeeperAdmin):
@@ -373,11 +409,17 @@ class AccountForm(EditForm, UserChangeForm):  # type: ignore[type-arg]
     """Django's form of an account."""
 
 
+class PasswordForm(ReasonForm, AdminPasswordChangeForm):  # type: ignore[type-arg]
+    """Django's form of somebody else's password, with a reason."""
+
+
 @admin.register(User)
 class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Who may change them changes neither rights nor who has more rights than they."""
 
     form = AccountForm
+    change_password_form = PasswordForm
+    change_user_password_template = "admin/change_password.html"  # noqa: S105 - a file's name
     list_display = ("username", "email", "first_name", "last_name", IS_STAFF)
     filter_horizontal = ()
     formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}

@@ -438,7 +438,8 @@ def test_who_holds_no_more_is_given_a_password(change_account: Callable[..., Use
     account = User.objects.create_user("ada")
     new = {"password1": "correct horse battery", "password2": "correct horse battery"}
     address = reverse("admin:auth_user_password_change", args=[account.pk])
-    change_account.browser.post(address, {**new, "set-password": "1", "usable_password": "true"})  # type: ignore[attr-defined]
+    sent = {**new, "set-password": "1", "usable_password": "true", "reason": "forgotten"}
+    change_account.browser.post(address, sent)  # type: ignore[attr-defined]
     assert User.objects.get(pk=account.pk).check_password("correct horse battery")
 
 

@@ -175,7 +175,7 @@ def test_action_without_a_reason_changes_nothing(
     for action in AT_ONCE[model]:
         data = {"action": action, "_selected_action": rows[model].pk, "reason": reason}
         shown = admin_client.post(f"/admin/{model}/", data, follow=True).content.decode()
-        assert "Nothing was changed. Reason, beside the action:" in shown
+        assert "Nothing was changed. Reason:" in shown
     assert (list(table.values()), LogEntry.objects.count()) == before
 
 
@@ -185,6 +185,35 @@ def test_reason_of_an_action_is_in_the_log(rows: dict[str, Model], admin_client:
     admin_client.post("/admin/credentials/oidcissuer/", data)
     entry = LogEntry.objects.filter(object_id=str(issuer.pk)).latest("pk")
     assert entry.change_message == "Disabled. Reason: its keys leaked."
+
+
+@pytest.mark.parametrize("way", ["", "{key}/delete/"], ids=["action", "page"])
+def test_deleting_needs_a_reason_which_is_in_the_log(way: str, admin_client: Browser) -> None:
+    group = Group.objects.create(name="keepers")
+    address = f"/admin/auth/group/{way.format(key=group.pk)}"
+    data = {"action": "delete_selected", "_selected_action": group.pk}
+    asked = admin_client.get(address) if way else admin_client.post(address, data)
+    assert "This will be deleted" in asked.content.decode()
+    sent = {**data, "post": "yes", "reason": ""}
+    assert "Nothing was changed." in admin_client.post(address, sent, follow=True).content.decode()
+    assert Group.objects.filter(pk=group.pk).exists()
+    admin_client.post(address, sent | {"reason": "nobody is in it"})
+    assert not Group.objects.filter(pk=group.pk).exists()
+    assert LogEntry.objects.get().change_message == "Deleted. Reason: nobody is in it"
+
+
+def test_setting_a_password_needs_a_reason_which_is_in_the_log(
+    member: Callable[[str], User], admin_client: Browser
+) -> None:
+    account = member("viewer")
+    address = f"/admin/auth/user/{account.pk}/password/"
+    assert 'name="reason"' in admin_client.get(address).content.decode()
+    sent = dict.fromkeys(("password1", "password2"), "correct horse battery")
+    assert "Say why." in admin_client.post(address, sent | {"reason": ""}).content.decode()
+    admin_client.post(address, sent | {"reason": "forgotten", "usable_password": "true"})
+    account.refresh_from_db()
+    assert account.check_password("correct horse battery")
+    assert LogEntry.objects.get().change_message == "Changed password. Reason: forgotten"
 
 
 def test_operator_revokes_keys_and_job_tokens(
