@@ -16,6 +16,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
+from pytest_django import DjangoDbBlocker
 from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
 
@@ -29,6 +30,7 @@ from credentials.vending import serving
 from credentials.vending.memory import SingleFlight
 from credentials.vending.sts import cooldown
 from tests.fake_sts import FakeSts
+from tests.migrated import create_test_database
 from tests.settings import DATABASE_URL
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
@@ -59,6 +61,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _touches_the_database(item: pytest.Item) -> bool:
     fixtures = getattr(item, "fixturenames", ())
     return bool(item.get_closest_marker("django_db")) or "db" in fixtures
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> Iterator[None]:
+    """In place of pytest-django's, which migrates each time."""
+    with django_db_blocker.unblock():
+        name = create_test_database()
+    yield
+    with django_db_blocker.unblock():
+        connection.creation.destroy_test_db(name, verbosity=0)
 
 
 @pytest.fixture(scope="session", autouse=True)

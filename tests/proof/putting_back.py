@@ -1,14 +1,17 @@
 """Puts named bugs back, each in a copy of the tree, and asks its judges; two at a time."""
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from compileall import compile_dir
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
+from py_compile import PycInvalidationMode
 from queue import SimpleQueue
+from typing import Self
 
 from tests.proof.bugs.bug import Bug
 from tests.proof.tree import copied_tree
@@ -18,7 +21,10 @@ TESTS_FAILED = 1
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 # Loading schemathesis takes longer than most judges do.
 LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:schemathesis")
-JUDGING = ("-q", "-x", *LEFT_OUT, "--no-header", "--tb=no")
+# What the judge has loaded before pytest is no test, and need not be rewritten.
+LOADED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+JUDGING = ("-q", "-x", *LEFT_OUT, *LOADED, "--no-header", "--tb=no", "-rf")
+PACKAGES = ("builds", "credentials", "demo", "ltdkeeper")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,50 +42,75 @@ class Verdict:
 
 def failures_without_bugs(bugs: Mapping[str, Bug]) -> Verdict:
     """The judges of all bugs on the tree as it is: nothing may fail."""
-    judges = sorted({judge for bug in bugs.values() for judge in bug.judges})
-    with copied_tree() as tree:
-        return _verdict("no bug", tree, judges)
+    with Judge() as judge:
+        return judge.verdict(
+            "no bug", sorted({each for bug in bugs.values() for each in bug.judges})
+        )
 
 
 def put_back(bugs: Mapping[str, Bug]) -> Iterator[Verdict]:
     """Every bug's verdict, as they are reached."""
-    trees: SimpleQueue[Path] = SimpleQueue()
+    free: SimpleQueue[Judge] = SimpleQueue()
 
-    def judge(name: str) -> Verdict:
-        tree = trees.get()
+    def verdict(name: str) -> Verdict:
+        judge = free.get()
         try:
-            return _try(name, bugs[name], tree)
+            return judge.verdict_on(name, bugs[name])
         finally:
-            trees.put(tree)
+            free.put(judge)
 
     with ExitStack() as stack:
         for _ in range(AT_ONCE):
-            trees.put(stack.enter_context(copied_tree()))
+            free.put(stack.enter_context(Judge()))
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
         # Left early, nothing more is begun.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        for found in as_completed([pool.submit(judge, name) for name in bugs]):
+        for found in as_completed([pool.submit(verdict, name) for name in bugs]):
             yield found.result()
 
 
-def _try(name: str, bug: Bug, tree: Path) -> Verdict:
-    path = tree / bug.path
-    text = path.read_text(encoding="utf-8")
-    if text.count(bug.old) != 1:
-        return Verdict(name=name, outcome="not found")
-    path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
-    try:
-        return _verdict(name, tree, bug.judges)
-    finally:
-        path.write_text(text, encoding="utf-8")
+class Judge:
+    """A copy of the tree, and a process that runs tests in it (`judge.py`)."""
 
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            self.tree = stack.enter_context(copied_tree())
+            for package in PACKAGES:
+                # Such a file is used while its source has the content that it was made from; by
+                # default size and second of change would do, which a bug may share.
+                compile_dir(
+                    self.tree / package, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH
+                )
+            self._process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", "tests.proof.judge"],
+                    cwd=self.tree, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                )
+            )  # fmt: skip
+            self._stack = stack.pop_all()
+        return self
 
-def _verdict(name: str, tree: Path, judges: Sequence[str]) -> Verdict:
-    """Killed means that a test failed: one that could not even begin has judged nothing."""
-    command = [sys.executable, "-B", "-m", "pytest", *JUDGING, "-rf", *judges]
-    ran = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
-    failed = FAILED.search(ran.stdout)
-    if ran.returncode == TESTS_FAILED and failed:
-        return Verdict(name=name, outcome="killed", test=failed[1].removeprefix("tests/"))
-    outcome = "SURVIVED" if ran.returncode == 0 else f"broke ({ran.returncode})"
-    return Verdict(name=name, outcome=outcome)
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def verdict_on(self, name: str, bug: Bug) -> Verdict:
+        path = self.tree / bug.path
+        text = path.read_text(encoding="utf-8")
+        if text.count(bug.old) != 1:
+            return Verdict(name=name, outcome="not found")
+        path.write_text(text.replace(bug.old, bug.new), encoding="utf-8")
+        try:
+            return self.verdict(name, bug.judges)
+        finally:
+            path.write_text(text, encoding="utf-8")
+
+    def verdict(self, name: str, judges: Sequence[str]) -> Verdict:
+        """Killed means that a test failed: one that could not even begin has judged nothing."""
+        assert self._process.stdin
+        assert self._process.stdout
+        print(json.dumps([*JUDGING, *judges]), file=self._process.stdin, flush=True)
+        code, output = json.loads(self._process.stdout.readline())
+        failed = FAILED.search(output)
+        if code == TESTS_FAILED and failed:
+            return Verdict(name=name, outcome="killed", test=failed[1].removeprefix("tests/"))
+        return Verdict(name=name, outcome="SURVIVED" if code == 0 else f"broke ({code})")

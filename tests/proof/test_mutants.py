@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.proof.bugs.bug import Bug
 from tests.proof.named_bugs import FAMILIES, NAMED_BUGS, THREATS
 from tests.proof.pure import (
@@ -16,6 +18,7 @@ from tests.proof.pure import (
     path_of,
     pure_modules,
 )
+from tests.proof.putting_back import Judge
 from tests.proof.survivors import SURVIVORS
 from tests.proof.tree import ROOT
 
@@ -64,6 +67,18 @@ def can_be_put_back(bug: Bug) -> bool:
 def test_named_bugs_can_be_put_back() -> None:
     """Their text is found exactly once: after a change here, tests/proof/bugs has to follow."""
     assert [name for name, bug in NAMED_BUGS.items() if not can_be_put_back(bug)] == []
+
+
+@pytest.mark.slow
+def test_judge_reads_each_edit_and_its_end_as_they_are() -> None:
+    bug = NAMED_BUGS["shorter than STS takes"]
+    assert len(bug.old) == len(bug.new)
+    with Judge() as judge:
+        outcomes = [
+            (judge.verdict("none", bug.judges).outcome, judge.verdict_on("it", bug).outcome)
+            for _ in range(2)
+        ]
+    assert outcomes == [("SURVIVED", "killed")] * 2
 
 
 def test_no_two_bugs_share_a_name() -> None:
