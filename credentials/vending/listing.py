@@ -5,6 +5,7 @@ of text (AWS, `ListObjectsV2`). Some stores ignore the prefix, repeat a page or 
 end: what such a listing names is neither counted nor deleted.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote_plus
@@ -20,6 +21,7 @@ LARGEST_OBJECT = 2**50
 # The auditor lists all builds of a product, for as long as it takes.
 MOST_OF_A_PRODUCT = 1_000_000_000
 MOST_UPLOADS = 1_000_000
+ENCODED = re.compile(r"[A-Za-z0-9%/._~+*-]*")
 
 
 def listed_objects(s3: Any, build: Build) -> Iterator[Any]:
@@ -103,9 +105,11 @@ def listed_uploads(s3: Any, *, bucket: str, prefix: str = "") -> Iterator[Any]:
     marker: dict[str, str] = {}
     for _ in range(MOST_UPLOADS):
         page = s3.list_multipart_uploads(Bucket=bucket, Prefix=prefix, EncodingType="url", **marker)
-        decode = unquote_plus if page.get("EncodingType") == "url" else str
+        is_encoded = page.get("EncodingType") == "url"
         for upload in page.get("Uploads", []):
-            if not (key := decode(upload.get("Key", ""))).startswith(prefix):
+            if not (key := _decoded(upload.get("Key", ""), is_encoded=is_encoded)).startswith(
+                prefix
+            ):
                 raise ListingOutsideBuild
             if not key or not upload.get("UploadId") or not upload.get("Initiated"):
                 raise ListingUnusable
@@ -114,9 +118,14 @@ def listed_uploads(s3: Any, *, bucket: str, prefix: str = "") -> Iterator[Any]:
             return
         before = marker
         marker = {
-            "KeyMarker": decode(page.get("NextKeyMarker", "")),
+            "KeyMarker": _decoded(page.get("NextKeyMarker", ""), is_encoded=is_encoded),
             "UploadIdMarker": page.get("NextUploadIdMarker", ""),
         }
         if marker == before or not marker["KeyMarker"]:
             raise ListingUnusable
     raise ListingUnusable
+
+
+def _decoded(key: str, *, is_encoded: bool) -> str:
+    """Ceph 16.2.15 encodes and does not say so; what other stores leave as it is often shows it."""
+    return unquote_plus(key) if is_encoded or ENCODED.fullmatch(key) else key

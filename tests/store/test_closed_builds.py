@@ -12,7 +12,7 @@ from tests.store.differences import Expectations
 from tests.store.stage import prepared_account, service_for
 from tests.store.under_test import StoreUnderTest
 from tests.store.uploader import RegisteredBuild, Uploader
-from tests.store.users import user_key
+from tests.store.users import auditor_environment, user_key
 
 BODY = b"<p>Page.</p>"
 # More than one page of a listing.
@@ -70,13 +70,7 @@ def test_auditor_sees_pages_without_a_type_where_no_session_may_read(
     store: StoreUnderTest, expect: Expectations, tmp_path: Path
 ) -> None:
     with prepared_account(store, with_sync=False) as account:
-        profile = tmp_path / "credentials"
-        key = user_key(account, "auditor", expect)
-        profile.write_text(
-            f"[auditor]\naws_access_key_id = {key.access_key_id}\n"
-            f"aws_secret_access_key = {key.secret_access_key.reveal()}\n"
-        )
-        named = {"AWS_SHARED_CREDENTIALS_FILE": str(profile), "LTD_AUDITOR_PROFILE": "auditor"}
+        named = auditor_environment(user_key(account, "auditor", expect), tmp_path)
         with (
             service_for(account, tmp_path) as service,
             uploader_of(service, account, tmp_path) as uploader,

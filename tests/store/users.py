@@ -1,6 +1,7 @@
 """Users that were set up on the store: their keys, made by its own tools where IAM makes none."""
 
 import json
+from pathlib import Path
 
 from credentials.vending.store_clients import AccessKey
 from tests.store.differences import Expectations
@@ -16,6 +17,16 @@ def user_key(account: Account, kind: str, expect: Expectations) -> AccessKey:
     document = without(account.plan.documents[kind], expect.of("unknown actions", set()))
     account.iam.put_user_policy(UserName=user.name, PolicyName=kind, PolicyDocument=document)
     return user.key
+
+
+def auditor_environment(key: AccessKey, folder: Path) -> dict[str, str]:
+    """The variables that name a profile with the auditor's key, for commands."""
+    file = folder / "auditor-credentials"
+    file.write_text(
+        f"[auditor]\naws_access_key_id = {key.access_key_id}\n"
+        f"aws_secret_access_key = {key.secret_access_key.reveal()}\n"
+    )
+    return {"AWS_SHARED_CREDENTIALS_FILE": str(file), "LTD_AUDITOR_PROFILE": "auditor"}
 
 
 def without(document: str, actions: set[str]) -> str:

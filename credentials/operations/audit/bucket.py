@@ -21,7 +21,7 @@ from django.db.models import Max, OuterRef, Subquery
 
 from builds.models import Build, Store
 from credentials.errors import ListingUnusable
-from credentials.models import IssuedSession
+from credentials.models import IssuedSession, LedgerExport
 from credentials.operations.findings import Finding, Rule, Severity
 from credentials.rules.bucket_layout import is_allowed, may_lie_in, place_of, shown_key, shown_place
 from credentials.vending.listing import (
@@ -276,12 +276,12 @@ class BucketAudit:
 
     def _is_in_the_ledger(self, build: Build) -> bool:
         """Whether the rows of its sessions, if it had any, were not pruned yet."""
-        return self._oldest_row_at is not None and build.registered_at >= self._oldest_row_at
+        return not self._pruned_until or build.registered_at >= self._pruned_until
 
     @cached_property
-    def _oldest_row_at(self) -> datetime | None:
-        rows = IssuedSession.objects.order_by("pk").values_list("requested_at", flat=True)
-        return rows.first()
+    def _pruned_until(self) -> datetime | None:
+        pruned: datetime | None = LedgerExport.objects.aggregate(last=Max("until"))["last"]
+        return pruned
 
     def _uploads(self) -> Iterator[Finding]:
         tallies: dict[str, Tally] = {}

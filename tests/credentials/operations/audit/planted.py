@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from builds.models import Build, Product
-from credentials.models import BuildOwner, Client
+from credentials.models import BuildOwner, Client, LedgerExport
 from credentials.operations.audit.bucket import MARGIN
 from credentials.operations.findings import Rule
 from tests.credentials.ledger_rows import NOW, issued_row
@@ -58,7 +58,7 @@ class World:
 
 def orderly(world: World) -> None:
     """Nothing of this is a finding."""
-    issued_row(id="0" * 26, requested_at=NOW - 40 * DAY, expires_at=NOW - 40 * DAY)
+    LedgerExport.objects.create(until=NOW - 40 * DAY, begun_at=NOW)
     for slug in ("a", "a-b", "a.b", "a0", "ab"):
         world.put(world.build(slug).root)  # what old uploaders put at the root itself
     world.build("margin-of-sessions", at=SESSION_END + MARGIN)
