@@ -11,6 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from builds.errors import DomainError
+from credentials.operations.findings import Rule
 from ltdkeeper.api.problems import CODES
 
 ROOT = Path(__file__).parent.parent
@@ -99,6 +100,12 @@ def test_every_command_is_in_the_commands_reference() -> None:
     headings = set(re.findall(r"^(\w+)\n-+$", text, re.MULTILINE))
     assert commands()
     assert commands() - headings == set()
+
+
+def test_every_rule_is_in_the_findings_reference_and_no_other() -> None:
+    text = (REFERENCE / "findings.rst").read_text(encoding="utf-8")
+    sections = re.findall(r"^(\w+)\n~+\n\n.+\n(?:.+\n)*\n:Check: .+\n(?:.+\n)*:Do: ", text, re.M)
+    assert sorted(sections) == sorted(Rule)
 
 
 def test_every_make_target_is_in_the_commands_reference() -> None:

@@ -26,8 +26,9 @@ from django.utils import timezone
 
 from builds.errors import DomainError
 from builds.models import Store
+from builds.names import has_controls
 from credentials.models import AuditFinding, JobRun, Webhook
-from credentials.models.audits import ACKNOWLEDGEMENT, AuditFindingQuerySet
+from credentials.models.audits import ACKNOWLEDGEMENT, NOTE_LENGTH, AuditFindingQuerySet
 from credentials.operations.alerts import is_alerting, record_opened, send_mail_of
 from credentials.operations.findings import Finding, Severity
 from credentials.operations.leases import only_run, this_process
@@ -264,11 +265,16 @@ def acknowledge(
     Raises ValidationError. The admin's log has the note.
     """
     require_possible_end(until=until, now=now)
-    if not note.strip():
-        raise ValidationError("Say why in a note.")
+    require_note(note)
     by = actor.get_username()
     words = f"Acknowledged until {until:%F %H:%M} UTC. Reason: {note}"
     return _decide(findings, actor, words, (now, by, until, note))
+
+
+def require_note(note: str) -> None:
+    """One line, as the admin asks for it. Raises ValidationError."""
+    if not note.strip() or len(note) > NOTE_LENGTH or has_controls(note):
+        raise ValidationError(f"Say why, in one line of at most {NOTE_LENGTH} characters.")
 
 
 def require_possible_end(*, until: datetime, now: datetime) -> None:
@@ -278,7 +284,8 @@ def require_possible_end(*, until: datetime, now: datetime) -> None:
 
 
 def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:
-    """Make acknowledged findings open again. How many."""
+    """Make acknowledged findings open again. How many. Raises ValidationError."""
+    require_note(note)
     acknowledged = findings.filter(acknowledged_until__isnull=False)
     return _decide(acknowledged, actor, f"Acknowledgement withdrawn. Reason: {note}", ())
 

@@ -22,6 +22,7 @@ from builds.models import Build, Product, Store
 from credentials.models import (
     AccessToken,
     ApiKey,
+    AuditFinding,
     BuildOwner,
     CiJob,
     Client,
@@ -29,20 +30,25 @@ from credentials.models import (
     IsolationRun,
     IssuedSession,
     JobProduct,
+    JobRun,
     JobToken,
     OidcIssuer,
     Refusal,
     Revocation,
     TrustedPublisher,
 )
+from credentials.operations.findings import Finding, Severity
+from credentials.operations.runs import acknowledge, recorded_run
 from credentials.rules.policy import Scope, session_policy
 from tests.browser import PASSWORD, USERNAME
 
 # So many rows of a model are looked at: all that differ in kind, where pages differ by it.
 ROWS = {
     "builds_build": 6,
+    "credentials_auditfinding": 4,
     "credentials_client": 2,
     "credentials_issuedsession": 6,
+    "credentials_jobrun": 3,
     "credentials_revocation": 4,
     "credentials_trustedpublisher": 2,
 }
@@ -80,6 +86,7 @@ class Seed:
             self.checks,
             self.refusals,
             self.revocations,
+            self.audits,
         ):
             make()
 
@@ -376,6 +383,42 @@ class Seed:
                 state=state,
                 **times,
             )
+
+    def audits(self) -> None:
+        """A finding in each state, and runs that ended in each way."""
+        session = IssuedSession.objects.latest("pk")
+        about = {"session_id": session.pk, "access_key_id": session.access_key_id}
+        gone, known, warning = (
+            Finding(rule=rule, subject=subject, what=what, change="Look at it.", severity=severity)
+            for rule, subject, what, severity in (
+                ("client_at_limit", "docs-ci", "Has 1000 open builds.", Severity.ERROR),
+                ("key_without_expiry", "ltdk_j2uhvp4goe8l", "Never expires.", Severity.ERROR),
+                ("upload_unfinished", "handbook/builds/", "2 uploads.", Severity.WARNING),
+            )
+        )
+        stuck = Finding(
+            rule="session_of_closed_build",
+            subject=session.pk,
+            what="Its build is closed.",
+            build_id=session.build_id,
+            **about,
+        )
+        for findings in ([gone, known, warning, stuck], [known, warning, stuck]):
+            with recorded_run("audit_bucket", store=self.store) as run:
+                run.looked_at(objects=18_734, builds=214)
+                run.covers(since=self.ago(days=1), until=self.now)
+                list(run.keep(findings))
+        acknowledge(
+            findings=AuditFinding.objects.filter(rule=known.rule),
+            actor=self.ada,
+            note="the proxy's key, replaced in spring",
+            until=self.ago(days=-30),
+            now=self.now,
+        )
+        times = {"started_at": self.ago(hours=1), "holder": "clock-1, process 17"}
+        JobRun.objects.create(job="roll_up", **times)
+        failed = {"state": "failed", "finished_at": self.now, "problem": "The database failed."}
+        JobRun.objects.create(job="count_builds", **times, **failed)
 
 
 def rows_to_look_at() -> dict[str, list[str]]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "",
     "ensure_store": "",
     "find": "guide/builds/v1",
+    "findings": "",
     "import_ltd": "--from https://127.0.0.1:1 --store default",
     "needs_attention": "",
     "prune_sessions": "--older-than 400d --dry-run",

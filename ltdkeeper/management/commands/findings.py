@@ -1,0 +1,96 @@
+"""`manage.py findings`: what audits found and is open, and until when some of it is accepted."""
+
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from credentials.access.clients import command_line_user
+from credentials.models import AuditFinding
+from credentials.models.audits import ACKNOWLEDGEMENT
+from credentials.operations.runs import acknowledge, withdraw_acknowledgement
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
+
+# As much of a fingerprint as a line shows, and as names one finding.
+SHOWN = 12
+MEMBERS = (
+    *("fingerprint", "job", "rule", "subject", "severity", "what", "change", "why", "is_event"),
+    *("access_key_id", "session_id", "build_id", "first_seen_at", "last_seen_at", "times"),
+    *("closed_at", *ACKNOWLEDGEMENT),
+)
+
+
+class Command(ServiceCommand):
+    help = (
+        "List the findings of audits that are open, newest first, or with --acknowledge accept one "
+        "until a day. Exit code 1 when there is one in the list."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--all", action="store_true", help="acknowledged and closed ones too")
+        parser.add_argument(
+            "--acknowledge", metavar="FINGERPRINT", help=f"its first {SHOWN} characters will do"
+        )
+        parser.add_argument("--withdraw", metavar="FINGERPRINT", help="make it open again")
+        parser.add_argument("--until", type=_day, metavar="DAY", help="2026-12-31, within a year")
+        parser.add_argument("--note", default="", help="why; kept in the admin's log. No secrets")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        now = timezone.now()
+        if name := options["acknowledge"] or options["withdraw"]:
+            rows = _named(name)
+            _decide(rows, options, now)
+        else:
+            rows = AuditFinding.objects.all() if options["all"] else AuditFinding.objects.open(now)
+        count = self._write(rows, now, is_json=options["format"] == "json")
+        end(ExitCode.FINDINGS if count and not name else ExitCode.NOTHING_FOUND)
+
+    def _write(self, rows: Any, now: datetime, *, is_json: bool) -> int:
+        count = 0
+        found = rows.select_related("store").iterator(500)
+        if is_json:
+            with self.json_list("findings", lambda: {"count": count}) as add:
+                for count, row in enumerate(found, start=1):  # noqa: B007 - is told at the end
+                    add(_members(row, now))
+            return count
+        for count, row in enumerate(found, start=1):  # noqa: B007
+            words = f"{row.state(now)}, {row.severity} {row.rule}"
+            self.stdout.write(f"{row.fingerprint[:SHOWN]} {words}: {row.subject}: {row.what}")
+        self.stdout.write(f"Findings: {count}")
+        return count
+
+
+def _day(text: str) -> datetime:
+    """Raises ArgumentTypeError."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as err:
+        raise ArgumentTypeError(f"{text!r} is no day: write 2026-12-31.") from err
+
+
+def _named(name: str) -> Any:
+    rows = AuditFinding.objects.filter(fingerprint__startswith=name)
+    if len(name) < SHOWN or len(rows[:2]) != 1:
+        raise wrong_argument("No finding has this fingerprint. `manage.py findings` lists them.")
+    return rows
+
+
+def _decide(rows: Any, options: dict[str, Any], now: datetime) -> None:
+    what = {"findings": rows, "actor": command_line_user(), "note": options["note"]}
+    try:
+        if options["withdraw"]:
+            withdraw_acknowledgement(**what)
+        elif options["until"] is None:
+            raise wrong_argument("Say until when: --until DAY.")
+        else:
+            acknowledge(**what, until=options["until"], now=now)
+    except ValidationError as err:
+        raise wrong_argument(" ".join(err.messages)) from err
+
+
+def _members(row: AuditFinding, now: datetime) -> dict[str, Any]:
+    found = {name: getattr(row, name) for name in MEMBERS}
+    return found | {"store": row.store.name if row.store else "", "state": row.state(now)}
