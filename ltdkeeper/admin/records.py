@@ -304,7 +304,7 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
 def delete_selected(
-    page: KeeperAdmin, request: HttpRequest, queryset: QuerySet[Any]
+    page: Any, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
     """Django's own, with a reason on the page that confirms it."""
     if request.POST.get("post") and not page.given_reason(request):
