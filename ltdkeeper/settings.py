@@ -5,6 +5,7 @@ needed, is a SettingsError: no command runs and no server starts on it. Insecure
 only under `LTD_DEBUG`, and that only on this machine.
 """
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -16,6 +17,7 @@ from builds.validators import (
     validate_role_arn,
 )
 from credentials.rules.bucket_layout import allowed_prefixes
+from credentials.rules.schedule import parse_schedule
 from ltdkeeper import caches, databases, mail
 from ltdkeeper.environment import (
     DEBUG_SECRET_KEY,
@@ -196,6 +198,8 @@ LTD_ALLOWED_PREFIXES = env.read(
 )
 LTD_PURGED_WITHIN_DAYS = env.number("LTD_PURGED_WITHIN_DAYS", 45, least=1, most=3660)
 LTD_UNUSUAL_FACTOR = env.number("LTD_UNUSUAL_FACTOR", 4, least=2, most=1000)
+schedule = partial(parse_schedule, without=() if LTD_AUDITOR_PROFILE else ("audit_bucket",))
+LTD_SCHEDULE = env.read("LTD_SCHEDULE", schedule, default=schedule(""), example="roll_up=2h")
 env.pair("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 env.text(
     "AWS_CA_BUNDLE",

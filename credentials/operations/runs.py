@@ -64,6 +64,11 @@ class Kept:
     is_acknowledged: bool
 
 
+def lease_name(job: str, store: Store | None = None) -> str:
+    """The lease that is held by whoever runs a job."""
+    return f"{job} of the store {store.name}" if store else job
+
+
 @contextmanager
 def recorded_run(
     job: str, *, store: Store | None = None, started_by: User | None = None
@@ -72,7 +77,7 @@ def recorded_run(
 
     At a clean end, what `keep` was not given again is closed. Raises AlreadyRunning.
     """
-    with only_run(f"{job} of the store {store.name}" if store else job):
+    with only_run(lease_name(job, store)):
         now = timezone.now()
         _interrupt(JobRun.objects.of(job, store), now)
         row = JobRun.objects.create(

@@ -37,6 +37,7 @@ COMMANDS = {
     "revoke": "client ci --reason leaked --yes",
     "revoke_key": "abcdefghijkl",
     "roll_up": "",
+    "run_clock": "",
     "withdraw_key": "abcdefghijkl",
     "write_revocations": "",
     "changepassword": "admin",

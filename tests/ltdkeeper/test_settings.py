@@ -126,6 +126,10 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_URL_LIFETIME": (SESSION, ["900", "43200"]),
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
     "LTD_AUDITOR_PROFILE": (["two words"], ["", "auditor"]),
+    "LTD_SCHEDULE": (
+        ["roll_up", "rollup=1h", "roll_up=1w", "roll_up=1h,roll_up=2h"],
+        ["", "roll_up=off", "purge_builds --deleted-before 30 --apply=1d, roll_up=2h"],
+    ),
     "LTD_REVOKER_PROFILE": (["two words"], ["", "revoker"]),
     "LTD_WEBHOOK_ALLOWED_NETWORKS": (
         ["10.1.2.3/8", "internal", "10.0.0.0/8;::1", "10.0.0.0/33"],
