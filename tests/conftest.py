@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
@@ -30,7 +31,7 @@ from credentials.vending import serving
 from credentials.vending.memory import SingleFlight
 from credentials.vending.sts import cooldown
 from tests.fake_sts import FakeSts
-from tests.migrated import create_test_database
+from tests.migrated import create_test_database, restore_test_database
 from tests.settings import DATABASE_URL
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
@@ -69,10 +70,14 @@ def django_db_setup(
     django_db_modify_db_settings: None,
     django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[None]:
-    """In place of pytest-django's, which migrates each time."""
+    """In place of pytest-django's, which migrates each time, and of flushing every table."""
     with django_db_blocker.unblock():
         name = create_test_database()
-    yield
+    with pytest.MonkeyPatch.context() as patched:
+        if connection.vendor == "sqlite":
+            restore = lambda _case: restore_test_database()  # noqa: E731
+            patched.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        yield
     with django_db_blocker.unblock():
         connection.creation.destroy_test_db(name, verbosity=0)
 

@@ -163,8 +163,10 @@ AT_ONCE = {
 }
 
 
-@pytest.mark.parametrize("reason", ["", " ", "two\nlines"])
-@pytest.mark.parametrize("model", AT_ONCE)
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [*((model, "") for model in AT_ONCE), ("auth/user", " "), ("auth/user", "two\nlines")],
+)
 def test_action_without_a_reason_changes_nothing(
     model: str, reason: str, rows: dict[str, Model], admin_client: Browser
 ) -> None:
