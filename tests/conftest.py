@@ -30,6 +30,7 @@ from credentials.models import ApiKey, Client
 from credentials.vending import serving
 from credentials.vending.memory import SingleFlight
 from credentials.vending.sts import cooldown
+from tests.documents import documents_held_against_schemas
 from tests.fake_sts import FakeSts
 from tests.migrated import create_test_database, restore_test_database
 from tests.settings import DATABASE_URL
@@ -87,6 +88,12 @@ def _botocore_models() -> Iterator[None]:
     """botocore's models are read once: each new session would read them again, for seconds."""
     loader = Loader()
     with patch("botocore.session.create_loader", lambda *_paths: loader):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _documents() -> Iterator[None]:
+    with documents_held_against_schemas():
         yield
 
 
