@@ -15,6 +15,7 @@ from credentials.models import Delivery, EventKind, IssuedSession, Revocation, r
 from credentials.models.sessions import IssuedSessionQuerySet
 from credentials.rules.account_documents import upload_policy
 from credentials.rules.revocation import (
+    CLOCK_TOLERANCE,
     RevocationDocument,
     RevokedSession,
     capacity,
@@ -116,7 +117,7 @@ def recorded_document(
     *,
     store: Store,
     now: datetime,
-    and_also: Sequence[IssuedSession] = (),
+    and_also: IssuedSessionQuerySet | None = None,
     cut_off: datetime | None = None,
 ) -> RevocationDocument:
     """The policy that all decisions in force make today, and with them further sessions, or all
@@ -136,13 +137,18 @@ def document_of(
     store: Store,
     decisions: Sequence[Revocation],
     now: datetime,
-    and_also: Sequence[IssuedSession] = (),
+    and_also: IssuedSessionQuerySet | None = None,
     cut_off: datetime | None = None,
 ) -> RevocationDocument:
-    """The policy that some decisions of a store make."""
+    """The policy that some decisions of a store make.
+
+    Of the further sessions those are not read that were issued long before the cut-off.
+    """
+    further = (IssuedSession.objects.none() if and_also is None else and_also).filter(store=store)
+    near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
     rows = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
-    read = rows.only("product_slug", "completed_at", "requested_at", "revocation_id")
+    read = ("product_slug", "completed_at", "requested_at", "revocation_id")
     sessions = [
         RevokedSession(
             ledger_id=row.pk,
@@ -150,21 +156,21 @@ def document_of(
             issued_by=row.completed_at or row.requested_at,
             unproven=row.revocation_id if row.revocation_id in unproven else None,
         )
-        for row in [*read.order_by("pk"), *and_also]
+        for row in [*rows.only(*read).order_by("pk"), *near.only(*read)]
     ]
     of_stores = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
     cut_offs = [each for each in (*of_stores, cut_off) if each]
     slugs = {each.product_slug for each in sessions}
     return revocation_document(
         sessions=sessions,
-        bystanders=_bystanders(store, slugs, now, except_for=and_also),
+        bystanders=_bystanders(store, slugs, now, except_for=further),
         cut_off=max(cut_offs, default=None),
         now=now,
     )
 
 
 def _bystanders(
-    store: Store, slugs: set[str], now: datetime, *, except_for: Sequence[IssuedSession]
+    store: Store, slugs: set[str], now: datetime, *, except_for: IssuedSessionQuerySet
 ) -> dict[str, datetime]:
     """When the first session of each product that lives on, or is under way, was asked for."""
     alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now)
@@ -172,7 +178,7 @@ def _bystanders(
     alive |= Q(status=IssuedSession.Status.REQUESTED, requested_at__gte=now - LONGEST_SESSION)
     rows = IssuedSession.objects.filter(
         alive, store=store, product_slug__in=slugs, revoked_at=None, signed_by_identity=False
-    ).exclude(pk__in=[row.pk for row in except_for])
+    ).exclude(pk__in=except_for.order_by().values("pk"))
     # Who tries whether a decision is obeyed is no bystander.
     rows = rows.exclude(delivery=Delivery.VERIFY)
     first = rows.order_by().values("product_slug").annotate(first=Min("requested_at"))

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Window
 
 from builds.models import Build, Store
 from builds.services import close_to_uploads
@@ -67,19 +68,20 @@ def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False
     The number of queries does not depend on how many targets there are.
     """
     live = reduce(or_, (target.sessions for target in targets)).active(now)
-    sessions = list(live.defer("policy", "caller_agent"))
+    whole = {"count": Window(Count("pk")), "last_end": Window(Max("expires_at"))}
+    sessions: list[Any] = list(live.defer("policy", "caller_agent").annotate(**whole)[:SHOWN])
     signatures = reduce(or_, (target.signatures for target in targets)).unexpired(now)
     unrevocable = sorted(set(signatures.order_by().values_list("access_key_id", flat=True)))
     builds = _open_builds(targets, live, now)
     shown = list(builds.order_by("-pk")[: SHOWN + 1])
     cut_offs = {each.row: each.before or now for each in targets if each.kind is Kind.STORE}
-    stores = [_use(store, sessions, cut_offs.get(store), now) for store in _stores(targets, live)]
+    stores = [_use(store, live, cut_offs.get(store), now) for store in _stores(targets, live)]
     ended = _ended_tokens(targets, live, now) if not may_go_on else Tokens()
     return Preview(
         targets=targets,
-        session_count=len(sessions),
-        sessions=sessions[:SHOWN],
-        last_end=max((each.expires_at for each in sessions if each.expires_at), default=None),
+        session_count=sessions[0].count if sessions else 0,
+        sessions=sessions,
+        last_end=sessions[0].last_end if sessions else None,
         build_count=builds.count() if len(shown) > SHOWN else len(shown),
         builds=shown[:SHOWN],
         tokens=ended.names,
@@ -120,10 +122,9 @@ def _stores(targets: Sequence[Target], live: IssuedSessionQuerySet) -> list[Stor
 
 
 def _use(
-    store: Store, sessions: Sequence[IssuedSession], cut_off: datetime | None, now: datetime
+    store: Store, sessions: IssuedSessionQuerySet, cut_off: datetime | None, now: datetime
 ) -> StoreUse:
-    own = [each for each in sessions if each.store_id == store.pk]
-    document = recorded_document(store=store, now=now, and_also=own, cut_off=cut_off)
+    document = recorded_document(store=store, now=now, and_also=sessions, cut_off=cut_off)
     return StoreUse(
         store=store,
         entries=document.entries,

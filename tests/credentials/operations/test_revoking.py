@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -16,7 +17,7 @@ from credentials.access.revocations import recorded_document, store_capacity
 from credentials.errors import ReasonMissing, StoreNeedsTime, UnknownTarget
 from credentials.models import IssuedSession, JobToken, Revocation, Webhook, WebhookDelivery
 from credentials.operations.revocation_targets import find_target, target_of
-from credentials.operations.revoking import preview, revoke
+from credentials.operations.revoking import SHOWN, preview, revoke
 from tests.credentials.ledger_rows import issued_row, requested_row
 
 pytestmark = pytest.mark.django_db
@@ -261,8 +262,22 @@ def test_everything_of_a_store_takes_one_entry(issued: Make, store: Store, now: 
     early = now - timedelta(minutes=20)
     for slug in ("alpha", "beta", "gamma"):
         issued(product_slug=slug, requested_at=early, completed_at=early)
-    [use] = preview(targets=[target_of(store, before=now)], now=now).stores
-    assert use.entries == 1
+    seen = preview(targets=[target_of(store, before=now)], now=now)
+    assert (seen.session_count, seen.stores[0].entries) == (3, 1)
+
+
+def test_preview_of_a_store_reads_the_sessions_that_it_shows_and_those_near_its_time(
+    issued: Make, store: Store, now: datetime
+) -> None:
+    late = issued(completed_at=now)
+    early = now - timedelta(minutes=20)
+    for _ in range(SHOWN + 10):
+        issued(requested_at=early, completed_at=early)
+    with patch.object(IssuedSession, "from_db", wraps=IssuedSession.from_db) as read:
+        seen = preview(targets=[target_of(store, before=now)], now=now)
+    assert (read.call_count, seen.session_count) == (SHOWN + 1, SHOWN + 11)
+    assert (seen.stores[0].entries, len(seen.sessions)) == (2, SHOWN)
+    assert late.expires_at == seen.last_end
 
 
 @pytest.mark.parametrize(("age", "entries"), [(timedelta(days=2), 1), (timedelta(hours=1), 10)])
@@ -271,7 +286,9 @@ def test_session_that_is_stuck_for_days_is_no_bystander(
 ) -> None:
     issued(requested_row, requested_at=now - age)
     early = now - timedelta(minutes=20)
-    live = [issued(requested_at=early, completed_at=early) for _ in range(10)]
+    for _ in range(10):
+        issued(requested_at=early, completed_at=early)
+    live = IssuedSession.objects.active(now)
     document = recorded_document(store=store, now=now, and_also=live)
     assert document.entries == entries
 
