@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='store',
             name='with_sync',
-            field=models.BooleanField(default=False, help_text='Whether its products may have sync access: only then does the upload role need to read objects. `manage.py bootstrap_store --with-sync --apply` gives the role that right and ticks this.', verbose_name='sync products'),
+            field=models.BooleanField(db_default=False, default=False, help_text='Whether its products may have sync access: only then does the upload role need to read objects. `manage.py bootstrap_store --with-sync --apply` gives the role that right and ticks this.', verbose_name='sync products'),
         ),
         migrations.RunPython(keep_what_works, migrations.RunPython.noop),
     ]

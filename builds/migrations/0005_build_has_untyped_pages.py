@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='build',
             name='has_untyped_pages',
-            field=models.BooleanField(default=False, help_text='A page (.html) was seen that is stored as application/octet-stream: browsers download it.'),
+            field=models.BooleanField(db_default=False, default=False, help_text='A page (.html) was seen that is stored as application/octet-stream: browsers download it.'),
         ),
     ]

@@ -126,6 +126,7 @@ class Build(models.Model):
 
     has_untyped_pages = models.BooleanField(
         default=False,
+        db_default=False,
         help_text="A page (.html) was seen that is stored as application/octet-stream: browsers "
         "download it.",
     )

@@ -71,6 +71,7 @@ class Store(models.Model):
     with_sync = models.BooleanField(
         "sync products",
         default=False,
+        db_default=False,
         help_text="Whether its products may have sync access: only then does the upload role need "
         "to read objects. `manage.py bootstrap_store --with-sync --apply` gives the role that "
         "right and ticks this.",
