@@ -66,7 +66,8 @@ class ScheduledJob:
 
 def scheduled_jobs() -> list[ScheduledJob]:
     """What `LTD_SCHEDULE` and its defaults say, with the newest runs: two statements."""
-    stores = list(Store.objects.order_by("name"))
+    per_store = any(job.is_per_store for job in settings.LTD_SCHEDULE)
+    stores = list(Store.objects.order_by("name")) if per_store else []
     pairs = [
         (job, store)
         for job in settings.LTD_SCHEDULE
@@ -112,6 +113,13 @@ def beat(now: datetime) -> None:
     if not Lease.objects.filter(name=CLOCK, expires_at__gt=now).update(**alive):
         anew = {"token": "", "acquired_at": now}
         Lease.objects.update_or_create(name=CLOCK, defaults=alive | anew)
+
+
+def overdue_jobs(now: datetime) -> list[ScheduledJob]:
+    """Those that should have finished long ago: three statements."""
+    alive = heartbeat()
+    since = alive and alive.since
+    return [each for each in scheduled_jobs() if each.is_overdue(now, since)]
 
 
 @dataclass(frozen=True, kw_only=True)

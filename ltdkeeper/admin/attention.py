@@ -1,7 +1,7 @@
 """What needs attention: questions whose answer should be nothing, each with a link to its rows.
 
 `CHECKS` is the list. A question that counts rows is a `Counted`: all of these are one statement.
-Any other is an `Asked`, with at most one query of its own. Who may not view the model is not shown
+Any other is an `Asked`, with few queries of its own. Who may not view the model is not shown
 it.
 """
 
@@ -19,10 +19,12 @@ from credentials.models import (
     Client,
     IsolationRun,
     IssuedSession,
+    JobRun,
     Refusal,
     Revocation,
 )
 from credentials.operations.figures import History
+from credentials.operations.schedule import overdue_jobs
 from ltdkeeper.admin.findings import open_findings
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
@@ -33,6 +35,8 @@ EXPIRES_SOON = timedelta(days=14)
 # After that long, a check of isolation, or the roll-up, is old.
 OLD_CHECK = timedelta(days=30)
 OLD_FIGURES = timedelta(hours=3)
+# How many overdue jobs are named.
+MOST_JOBS = 5
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
 # The longest that a session lives, and a margin.
@@ -111,6 +115,16 @@ def findings_by_rule(now: datetime) -> Iterator[Attention]:
         yield Attention(what=sentence, why=why, address=address)
 
 
+def late_jobs(now: datetime) -> Iterator[Attention]:
+    for job in overdue_jobs(now)[:MOST_JOBS]:
+        last = f"since {job.finished.started_at:%F %H:%M} UTC" if job.finished else "ever"
+        yield Attention(
+            what=f"{job.name} is overdue: no run has finished {last}",
+            why="Look whether the clock, or cron, runs it, and at the problem of its last runs.",
+            address=list_address(JobRun, job=job.job.command),
+        )
+
+
 CHECKS: list[Counted | Asked] = [
     Counted(
         model=Revocation,
@@ -127,6 +141,7 @@ CHECKS: list[Counted | Asked] = [
         query={"state__exact": "requested"},
     ),
     Asked(model=AuditFinding, ask=findings_by_rule),
+    Asked(model=JobRun, ask=late_jobs),
     Asked(model=Refusal, ask=refused_addresses),
     Counted(
         model=IssuedSession,

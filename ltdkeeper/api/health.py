@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from credentials.models.runs import IsolationRun, last_verdicts
+from credentials.operations.schedule import heartbeat
 
 
 class HealthView(APIView):
@@ -36,17 +37,19 @@ class LiveView(HealthView):
 class ReadyView(HealthView):
     """`GET /readyz`: 200 when the database answers, else 503.
 
-    Tells the last isolation verdict of each store and its age in seconds. The store itself is not
-    asked: it being away does not make this process unfit.
+    Tells the last isolation verdict of each store and its age in seconds, and how long ago a clock
+    was alive (`null`: never). Neither a store nor a clock that is away makes this process unfit.
     """
 
     @extend_schema(operation_id="ready", responses={200: dict[str, Any]})
     def get(self, _request: Request) -> Response:
         try:
             stores = {store.name: _verdict(run) for store, run in last_verdicts()}
+            alive = heartbeat()
         except Error:
             return Response({"status": "database_unavailable"}, status=503)
-        return Response({"status": "ready", "stores": stores})
+        age = alive.age_seconds(timezone.now()) if alive else None
+        return Response({"status": "ready", "stores": stores, "clock": {"age_seconds": age}})
 
 
 def _verdict(run: IsolationRun | None) -> dict[str, str | int | None]:

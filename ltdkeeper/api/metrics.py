@@ -32,9 +32,17 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from credentials.models import IssuedSession, Revocation
+from credentials.models import (
+    AuditFinding,
+    IssuedSession,
+    JobRun,
+    Revocation,
+    WebhookDelivery,
+)
 from credentials.models.runs import last_verdicts
 from credentials.operations.figures import count_up_to
+from credentials.operations.findings import Severity
+from credentials.operations.schedule import heartbeat, scheduled_jobs
 
 TOGETHER = "PROMETHEUS_MULTIPROC_DIR"
 Labels = tuple[str, ...]
@@ -123,6 +131,56 @@ def figures(now: datetime) -> Iterator[Metric]:
     yield _gauge("ltdkeeper_revocations", "Revocations in force.", states, "state")
     checks = [((store.name,), bool(run and run.passed)) for store, run in last_verdicts()]
     yield _gauge("ltdkeeper_isolation_passed", "Whether the last check passed.", checks, "store")
+    yield from _findings_and_webhooks(now)
+    yield from _jobs(now)
+
+
+def _findings_and_webhooks(now: datetime) -> Iterator[Metric]:
+    found, sent = AuditFinding.objects, WebhookDelivery.objects
+    by_state = {"open": found.open(now), "acknowledged": found.acknowledged(now)}
+    findings = {
+        (state, severity.value): rows.filter(severity=severity)
+        for state, rows in by_state.items()
+        for severity in Severity
+    }
+    deliveries = {("waiting",): sent.waiting(), ("dead",): sent.dead()}
+    counted = count_up_to({" ".join(key): rows for key, rows in (findings | deliveries).items()})
+    for name, what, keys, labels in (
+        ("ltdkeeper_findings", "What audits found.", findings, ("state", "severity")),
+        ("ltdkeeper_webhook_deliveries", "Events not delivered.", deliveries, ("state",)),
+    ):
+        yield _gauge(name, what, [(key, counted[" ".join(key)]) for key in keys], *labels)
+
+
+def _jobs(now: datetime) -> Iterator[Metric]:
+    alive = heartbeat()
+    beats = [((), alive.at.timestamp())] if alive else []
+    yield _gauge("ltdkeeper_clock_heartbeat_timestamp_seconds", "When a clock was alive.", beats)
+    jobs = scheduled_jobs()
+    keys = [(each.job.command, each.store.name if each.store else "") for each in jobs]
+    since = alive and alive.since
+    for name, what, values in (
+        ("interval_seconds", "How often it runs.", [x.job.interval.total_seconds() for x in jobs]),
+        ("last_start_timestamp_seconds", "Of the newest run.", [_start(x.last) for x in jobs]),
+        (
+            "last_success_timestamp_seconds",
+            "Of one that ended.",
+            [_start(x.finished) for x in jobs],
+        ),
+        ("failing", "Whether the newest run failed.", [_has_failed(x.last) for x in jobs]),
+        ("overdue", "Whether it is late.", [x.is_overdue(now, since) for x in jobs]),
+    ):
+        pairs = zip(keys, values, strict=True)
+        yield _gauge(f"ltdkeeper_job_{name}", what, pairs, "command", "store")
+
+
+def _start(run: JobRun | None) -> float:
+    """0: never."""
+    return run.started_at.timestamp() if run else 0
+
+
+def _has_failed(run: JobRun | None) -> bool:
+    return run is not None and run.state == JobRun.State.FAILED
 
 
 def _gauge(name: str, what: str, values: Iterable[tuple[Labels, float]], *labels: str) -> Metric:

@@ -1,5 +1,6 @@
 """`/livez` asks nobody; `/readyz` is 503 while the database is away."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from builds.models import Store
+from credentials.operations.schedule import beat
 from ltdkeeper.api.health import HealthView, LiveView, ReadyView
 
 
@@ -37,6 +39,14 @@ def test_service_is_ready_with_its_database(store: Store) -> None:
     answer = ask(ReadyView)
     assert (answer.status_code, answer.data["status"]) == (200, "ready")
     assert list(answer.data["stores"]) == ["main"]
+    assert answer.data["clock"] == {"age_seconds": None}
+
+
+def test_service_tells_how_long_ago_a_clock_was_alive(db: None, now: datetime) -> None:
+    beat(now - timedelta(hours=1))
+    answer = ask(ReadyView)
+    assert answer.status_code == 200
+    assert answer.data["clock"]["age_seconds"] >= 3600
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

@@ -18,6 +18,8 @@ from rest_framework.test import APIClient
 from builds.models import Build, Store
 from credentials.access import refusals
 from credentials.access.refusals import RefusedCall
+from credentials.models import JobRun
+from credentials.operations.schedule import beat
 from credentials.vending.serving import refreshes
 from ltdkeeper.api.metrics import remove_old_counters
 from tests.credentials.ledger_rows import requested_row
@@ -103,6 +105,26 @@ def test_rows_are_figures(ask: Any, store: Store, now: datetime) -> None:
     assert "ltdkeeper_stuck_sessions 1.0" in text
     assert 'ltdkeeper_revocations{state="failed"} 0.0' in text
     assert 'ltdkeeper_isolation_passed{store="main"} 0.0' in text
+    assert 'ltdkeeper_findings{severity="error",state="open"} 0.0' in text
+    assert 'ltdkeeper_webhook_deliveries{state="dead"} 0.0' in text
+
+
+@pytest.mark.django_db
+def test_jobs_and_clocks_are_figures(ask: Any, now: datetime) -> None:
+    beat(now)
+    begun = {"job": "roll_up", "started_at": now - timedelta(days=1), "finished_at": now}
+    JobRun.objects.create(**begun, state="finished")
+    JobRun.objects.create(**begun, state="failed", problem="x")
+    text = ask(f"Bearer {TOKEN}").content.decode()
+    for line in (
+        "clock_heartbeat_timestamp_seconds ",
+        'job_interval_seconds{command="roll_up",store=""} 3600.0',
+        'job_last_success_timestamp_seconds{command="count_builds",store=""} 0.0',
+        'job_failing{command="roll_up",store=""} 1.0',
+        'job_overdue{command="roll_up",store=""} 1.0',
+        'job_overdue{command="count_builds",store=""} 0.0',
+    ):
+        assert f"\nltdkeeper_{line}" in text
 
 
 @pytest.mark.django_db

@@ -14,7 +14,15 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, Client, HourlyCount, IssuedSession, Refusal, Revocation
+from credentials.models import (
+    ApiKey,
+    Client,
+    HourlyCount,
+    IssuedSession,
+    JobRun,
+    Refusal,
+    Revocation,
+)
 from credentials.operations.figures import hour_of, roll_up
 from credentials.operations.findings import Finding
 from credentials.operations.isolation.checking import request_check
@@ -116,6 +124,13 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         ),
         "21 refused calls from 192.0.2.7",
         "credentials/refusal/?address=192.0.2.7",
+    ),
+    "overdue job": (
+        lambda now, **_: JobRun.objects.create(
+            job="audit_sessions", started_at=now - DAY, finished_at=now - DAY, state="finished"
+        ),
+        "audit_sessions is overdue: no run has finished since",
+        "credentials/jobrun/?job=audit_sessions",
     ),
     "no roll-up any more": (
         lambda now, **_: HourlyCount.objects.create(hour=hour_of(now - 5 * HOUR)),
@@ -246,6 +261,6 @@ def test_front_page_costs_the_same_for_many_rows(
         requested_row(requested_at=now - 5 * MINUTE)
         register()
     front_page(browser)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(15):
         front_page(browser)
     assert IssuedSession.objects.count() == 60
