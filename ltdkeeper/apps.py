@@ -7,7 +7,7 @@ from django.contrib.admin.apps import AdminConfig
 
 PAGES = (
     *("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations"),
-    "audits",
+    *("audits", "webhooks"),
 )
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from ulid import ULID
 
 from credentials.models import EventKind, Webhook, WebhookDelivery
-from credentials.models.outbox import WebhookDeliveryQuerySet, event_body
+from credentials.models.outbox import WebhookDeliveryQuerySet, event_body, new_seed
 from credentials.operations.webhook_calls import GONE, Answer, Call, send
 from credentials.rules.webhooks import GIVE_UP_AFTER, gap_after
 
@@ -164,6 +164,13 @@ def send_again(*, deliveries: WebhookDeliveryQuerySet, now: datetime) -> int:
     return deliveries.dead().update(
         state=State.WAITING, attempts=0, next_attempt_at=now, give_up_at=now + GIVE_UP_AFTER
     )
+
+
+def change_secret(*, webhook: Webhook, now: datetime) -> Webhook:
+    """Give a webhook another secret. For a day its calls are signed with the former one too."""
+    webhook.former_seed, webhook.seed, webhook.secret_changed_at = webhook.seed, new_seed(), now
+    webhook.save(update_fields=["former_seed", "seed", "secret_changed_at"])
+    return webhook
 
 
 def record_test_event(*, webhook: Webhook, now: datetime) -> None:

@@ -22,6 +22,8 @@ from credentials.models import (
     JobRun,
     Refusal,
     Revocation,
+    Webhook,
+    WebhookDelivery,
 )
 from credentials.operations.figures import History
 from credentials.operations.schedule import overdue_jobs
@@ -39,6 +41,7 @@ OLD_FIGURES = timedelta(hours=3)
 MOST_JOBS = 5
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
+DELIVERY_IS_LATE = timedelta(minutes=15)
 # The longest that a session lives, and a margin.
 LONGEST_SESSION = timedelta(hours=13)
 
@@ -94,6 +97,18 @@ def failed_revocations(now: datetime) -> QuerySet[Any]:
 def waiting_revocations(now: datetime) -> QuerySet[Any]:
     waiting = Revocation.objects.in_force(now).filter(state=Revocation.State.REQUESTED)
     return waiting.filter(requested_at__lt=now - CLOCK_IS_LATE)
+
+
+def overdue_deliveries(now: datetime) -> QuerySet[Any]:
+    return WebhookDelivery.objects.due(now - DELIVERY_IS_LATE).filter(webhook__is_active=True)
+
+
+def dead_letters(now: datetime) -> QuerySet[Any]:
+    return WebhookDelivery.objects.dead().filter(give_up_at__gt=now - RECENT)
+
+
+def gone_webhooks(now: datetime) -> QuerySet[Any]:
+    return Webhook.objects.filter(gone_at__gt=now - RECENT)
 
 
 def disabled_clients_with_live_sessions(now: datetime) -> QuerySet[Any]:
@@ -155,6 +170,28 @@ CHECKS: list[Counted | Asked] = [
         what="Clients that are disabled and have live sessions",
         why="What was handed out before works until it expires or is revoked.",
         rows=disabled_clients_with_live_sessions,
+        query={"is_active__exact": "0"},
+    ),
+    Counted(
+        model=WebhookDelivery,
+        what="Webhook deliveries overdue for more than 15 minutes",
+        why="manage.py deliver_webhooks should run every minute: look at cron. Or their webhook "
+        "fails: each delivery says how.",
+        rows=overdue_deliveries,
+        query={"state": "waiting"},
+    ),
+    Counted(
+        model=WebhookDelivery,
+        what="Webhook deliveries that became dead letters, in the last 7 days",
+        why="Their webhook did not take them for three days. Mend it, then send them again.",
+        rows=dead_letters,
+        query={"state": "dead"},
+    ),
+    Counted(
+        model=Webhook,
+        what="Webhooks that were disabled in the last 7 days, since they answered 410 Gone",
+        why="Their receivers are told of nothing any more. If that is wrong, enable them.",
+        rows=gone_webhooks,
         query={"is_active__exact": "0"},
     ),
     Counted(

@@ -14,7 +14,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission, User
@@ -181,6 +181,15 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if obj is None or not change or not self.has_change_permission(request, obj):
             return form
         return type(form.__name__, (ReasonForm, form), {})
+
+    def formfield_for_manytomany(self, *args: Any, **kwargs: Any) -> Any:
+        """Without the button that clears several choices at once: Select2 puts it into their list,
+        where screen readers take it for one.
+        """
+        field = super().formfield_for_manytomany(*args, **kwargs)
+        if field and isinstance(field.widget, AutocompleteSelectMultiple):
+            field.widget.is_required = True
+        return field
 
     def construct_change_message(
         self,

@@ -27,6 +27,7 @@ from credentials.models import (
     CiJob,
     Client,
     Delivery,
+    EventKind,
     IsolationRun,
     IssuedSession,
     JobProduct,
@@ -36,6 +37,9 @@ from credentials.models import (
     Refusal,
     Revocation,
     TrustedPublisher,
+    Webhook,
+    WebhookDelivery,
+    record_event,
 )
 from credentials.operations.findings import Finding, Severity
 from credentials.operations.runs import acknowledge, recorded_run
@@ -51,6 +55,8 @@ ROWS = {
     "credentials_jobrun": 3,
     "credentials_revocation": 4,
     "credentials_trustedpublisher": 2,
+    "credentials_webhook": 2,
+    "credentials_webhookdelivery": 4,
 }
 OTHER_ROWS = 1
 SESSIONS = 12
@@ -87,6 +93,7 @@ class Seed:
             self.refusals,
             self.revocations,
             self.audits,
+            self.webhooks,
         ):
             make()
 
@@ -419,6 +426,34 @@ class Seed:
         JobRun.objects.create(job="roll_up", **times)
         failed = {"state": "failed", "finished_at": self.now, "problem": "The database failed."}
         JobRun.objects.create(job="count_builds", **times, **failed)
+
+    def webhooks(self) -> None:
+        """One is told of everything, another of what a CDN needs, and went away."""
+        editions = Webhook.objects.create(
+            name="editions", url="https://editions.example.org/hooks/ltdkeeper?of=docs"
+        )
+        cdn = Webhook.objects.create(
+            name="cdn",
+            url="https://purge.example.net/9f3a1c",
+            kinds=[EventKind.BUILD_FINISHED, EventKind.BUILD_DELETED],
+            former_seed="01",
+            secret_changed_at=self.ago(hours=3),
+        )
+        cdn.products.add(self.product["handbook"])
+        root, payload = self.build["superseded"].root, {"root": self.build["superseded"].root}
+        for kind in (EventKind.BUILD_DELETED, EventKind.BUILD_FINISHED):
+            record_event(
+                kind, subject=root, payload=payload, now=self.ago(hours=2), product_slug="handbook"
+            )
+        sent = {"attempts": 1, "last_attempt_at": self.ago(hours=1)}
+        for webhook, states in (
+            (editions, ({"state": "delivered", "last_status": 204}, {"last_status": 503})),
+            (cdn, ({"state": "dead", "last_problem": "internal_address"}, None)),
+        ):
+            for row, changes in zip(webhook.deliveries.order_by("pk"), states, strict=True):
+                if changes:
+                    WebhookDelivery.objects.filter(pk=row.pk).update(**sent, **changes)
+        Webhook.objects.filter(pk=cdn.pk).update(is_active=False, gone_at=self.ago(hours=1))
 
 
 def rows_to_look_at() -> dict[str, list[str]]:

@@ -31,8 +31,11 @@ from credentials.models import (
     Refusal,
     Revocation,
     TrustedPublisher,
+    Webhook,
+    WebhookDelivery,
 )
 from credentials.operations.isolation.checking import request_check
+from credentials.operations.outbox import record_test_event
 
 pytestmark = pytest.mark.django_db
 
@@ -84,10 +87,12 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "credentials/auditfinding": (READ, NOBODY, NOBODY),
     "credentials/oidcissuer": (READ, ("add",), ("delete",)),
     "credentials/trustedpublisher": (READ, ("add",), NOBODY),
+    "credentials/webhook": (READ, ("add",), NOBODY),
+    "credentials/webhookdelivery": (READ, NOBODY, NOBODY),
     "auth/user": (READ, SUPERUSERS, NOBODY),  # Django asks for two permissions to add one
     "auth/group": (READ, SUPERUSERS, SUPERUSERS),
 }
-NOT_EXPORTED = {"auth/user", "auth/group", "credentials/refusal"}
+NOT_EXPORTED = {"auth/user", "auth/group", "credentials/refusal", "credentials/webhook"}
 EXTRA: dict[str, tuple[str, ...]] = {"auth/user/<id>/password/": ("auth.change_user",)}
 CHECK = "credentials.add_isolationrun"
 SWITCH = {"disable": ("change",), "enable": ("change",)}
@@ -117,6 +122,8 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
         "delete_selected": ("delete",),
     },
     "credentials/trustedpublisher": SWITCH,
+    "credentials/webhook": {**SWITCH, "send_test": ("change",), "make_secret": ("change",)},
+    "credentials/webhookdelivery": {"send_again": ("resend",)},
     "auth/user": SWITCH,
     "auth/group": {"delete_selected": SUPERUSERS},
 }
@@ -197,8 +204,12 @@ def rows(build: Build, now: datetime, client_row: Client) -> dict[str, Model]:
         first_run=run,
         last_run=run,
     )
+    webhook = Webhook.objects.create(name="editions", url="https://hooks.example.org/s3cret")
+    record_test_event(webhook=webhook, now=now)
+    letter = WebhookDelivery.objects.get()
+    WebhookDelivery.objects.update(state="dead")
     found: list[Model] = [
-        *(decision, run, finding),
+        *(decision, run, finding, webhook, letter),
         *(build.product.store, build.product, build, client_row, ApiKey.objects.all()[0]),
         *(token, request_check(store=build.product.store, now=now), session, issuer, rule),
         Refusal.objects.create(hour=now, network="192.0.2.7", reason="x", calls=1, last_at=now),

@@ -57,6 +57,8 @@ OPENS: dict[str, tuple[str, str, str]] = {
     "credentials/auditfinding": ("see", "see", "see"),
     "credentials/oidcissuer": ("see", "see", "see add delete"),
     "credentials/trustedpublisher": ("see", "see", "see add"),
+    "credentials/webhook": ("see", "see", "see add"),
+    "credentials/webhookdelivery": ("see", "see", "see"),
     "auth/user": ("", "", "see add"),
     "auth/group": ("", "", "see"),
 }
@@ -67,6 +69,7 @@ OPERATES: dict[str, set[str]] = {
     "credentials/jobtoken": {"revoke"},
     "credentials/issuedsession": {"revoke"},
     "credentials/auditfinding": {"acknowledge", "withdraw"},
+    "credentials/webhookdelivery": {"send_again"},
 }
 # Confirmations that are not for everybody.
 CONFIRMATIONS = {
@@ -158,6 +161,8 @@ AT_ONCE = {
     "credentials/client": ["enable"],
     "credentials/oidcissuer": ["disable", "enable"],
     "credentials/trustedpublisher": ["disable", "enable"],
+    "credentials/webhook": ["disable", "enable", "send_test", "make_secret"],
+    "credentials/webhookdelivery": ["send_again"],
     "auth/user": ["disable", "enable"],
     "credentials/auditfinding": ["acknowledge", "withdraw"],
 }
