@@ -37,7 +37,9 @@ def world(
     product: Product, client_row: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> World:
     """A bucket in good order, which is what every store's client finds."""
-    settings.LTD_ALLOWED_PREFIXES = allowed_prefixes("*/v/, */builds/index.html")
+    settings.LTD_ALLOWED_PREFIXES = allowed_prefixes(
+        "*/v/, */builds/index.html, */builds/late/index.html"
+    )
     world = World(product, client_row)
     monkeypatch.setattr(bucket, "store_client", lambda *_: world.bucket)
     orderly(world)

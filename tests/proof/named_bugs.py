@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tests.proof.bugs.access import ACCESS_BUGS
+from tests.proof.bugs.audits import AUDIT_BUGS
 from tests.proof.bugs.bug import Bug
 from tests.proof.bugs.handout import HANDOUT_BUGS
 from tests.proof.bugs.identities import IDENTITY_BUGS
@@ -21,7 +22,7 @@ from tests.proof.bugs.times import TIME_BUGS
 
 FAMILIES = (
     POLICY_BUGS, NAME_BUGS, IDENTITY_BUGS, ISSUING_BUGS, ACCESS_BUGS, SECRET_BUGS, TIME_BUGS,
-    HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS, REVOCATION_BUGS,
+    HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS, REVOCATION_BUGS, AUDIT_BUGS,
 )  # fmt: skip
 NAMED_BUGS: Mapping[str, Bug] = MappingProxyType(
     {name: bug for family in FAMILIES for name, bug in family.items()}

@@ -2,9 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict
 from io import StringIO
 from pathlib import Path
@@ -185,7 +187,7 @@ def test_error_does_not_drive_the_terminal_either(store: Store) -> None:
 # A real process, whose audit finds one thing, says so, and waits; or finds without end.
 # Whoever runs the tests in the background may have them ignore signals.
 RUN = """
-import itertools, signal, sys, time
+import dataclasses, itertools, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 import manage
@@ -208,6 +210,13 @@ def nothing(**_):
 
 def endless(**_):
     return itertools.repeat(FOUND)
+
+def several(**_):
+    return (dataclasses.replace(FOUND, subject=str(number)) for number in range(1200))
+
+def several_until_killed(**_):
+    yield from itertools.islice(several(), 800)
+    yield from waiting()
 
 audit_sessions.audit_ledger = globals()[sys.argv[1]]
 manage.main(["manage.py", "audit_sessions", *sys.argv[2:]])
@@ -256,6 +265,27 @@ def test_signal_leaves_one_document_and_no_lease(number: signal.Signals, start: 
     assert err == f"CommandError: {document['error']}\n"
     again = start(RUN, "nothing")
     assert again.communicate()[0] == "Findings: 0\n"  # nobody holds the lease any more
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_killed_and_run_again_keeps_each_finding_once(
+    start: Start, environment: dict[str, str]
+) -> None:
+    run = start(RUN, "several_until_killed", stdout=subprocess.DEVNULL)
+    while run.stderr.readline() != "ready\n":  # type: ignore[union-attr]
+        assert run.poll() is None
+    run.kill()
+    run.wait()
+    with closing(sqlite3.connect(environment["DATABASE_URL"].removeprefix("sqlite:///"))) as rows:
+        stored = "SELECT count(*), count(closed_at) FROM credentials_auditfinding"
+        assert rows.execute(stored).fetchone()[0] == 500  # a batch; the rest was not stored yet
+        rows.execute("DELETE FROM credentials_lease")
+        rows.commit()
+        assert start(RUN, "several", stdout=subprocess.DEVNULL).wait() == 1
+        assert rows.execute(stored).fetchone() == (1200, 0)
+        states = rows.execute("SELECT state FROM credentials_jobrun ORDER BY id DESC LIMIT 2")
+        assert states.fetchall() == [("finished",), ("interrupted",)]
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ from typing import Any
 
 from builds.models import Build, Product
 from credentials.models import BuildOwner, Client, LedgerExport
-from credentials.operations.audit.bucket import MARGIN
 from credentials.operations.findings import Rule
 from tests.credentials.ledger_rows import NOW, issued_row
 from tests.credentials.operations.audit.fake_bucket import FakeBucket
@@ -18,6 +17,7 @@ from tests.credentials.operations.audit.fake_bucket import FakeBucket
 SECOND, MINUTE, HOUR, DAY = (
     timedelta(**{name: 1}) for name in ("seconds", "minutes", "hours", "days")
 )
+MARGIN = 5 * MINUTE
 # When a build of an hour ago was uploaded: its session lived until then.
 UPLOADED, SESSION_END, CLOSED = NOW - 3 * HOUR, NOW - 2 * HOUR, NOW - HOUR
 
@@ -84,6 +84,19 @@ def _late(world: World, how: str) -> str:
     return build.root
 
 
+def _unknown(world: World) -> str:
+    """With an object at its root, and a build between that and its other objects."""
+    world.build("nobody-else")
+    world.put("guide/builds/nobody/page")
+    return world.put("guide/builds/nobody")
+
+
+def _foreign(world: World) -> str:
+    build = world.build("foreign", sessions=0)
+    issued_row(build=build, delivery="list")
+    return build.root
+
+
 def _upload(world: World) -> str:
     root = world.build("stalled").root
     world.bucket.uploads[f"{root}/large\x01 file.bin"] = NOW - DAY - SECOND
@@ -108,7 +121,7 @@ PLANTED: dict[str, tuple[Rule, Callable[[World], str]]] = {
     ),
     "unknown build": (
         Rule.OBJECT_OF_UNKNOWN_BUILD,
-        lambda w: w.put("guide/builds/nobody/page").rpartition("/")[0],
+        _unknown,
     ),
     "unknown build, at its root": (
         Rule.OBJECT_OF_UNKNOWN_BUILD,
@@ -132,7 +145,7 @@ PLANTED: dict[str, tuple[Rule, Callable[[World], str]]] = {
     ),
     "no session at all": (
         Rule.OBJECT_WITHOUT_SESSION,
-        lambda w: w.build("foreign", sessions=0).root,
+        _foreign,
     ),
     "after the last session": (
         Rule.OBJECT_AFTER_SESSIONS,

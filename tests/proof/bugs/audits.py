@@ -1,0 +1,43 @@
+"""Bugs of audits: what would go unseen."""
+
+from tests.proof.bugs.bug import bugs_in
+
+AUDIT_BUGS = bugs_in(
+    "credentials/operations/audit/bucket.py",
+    "tests/credentials/operations/audit/test_bucket.py",
+    builds_of_another_bucket_count=(
+        "            bucket_name=self.store.bucket,\n",
+        "",
+    ),
+    listing_sessions_count_as_writing=(".issued().writing()", ".issued()"),
+    purges_of_this_moment_count=("build.purged_at <= self.now", "build.purged_at"),
+    late_objects_go_unseen=("MARGIN = timedelta(minutes=5)", "MARGIN = timedelta(hours=5)"),
+    only_deletion_closes_a_build=(
+        "closed = [build.finished_at, build.superseded_at, build.deleted_at]",
+        "closed = [build.deleted_at]",
+    ),
+    allowed_prefix_hides_builds=(
+        "if self.expectation:\n",
+        "if self.expectation and not is_allowed(key, settings.LTD_ALLOWED_PREFIXES):\n",
+    ),
+    pruned_sessions_were_never_issued=(
+        "not self._pruned_until or build.registered_at >= self._pruned_until",
+        "True",
+    ),
+    first_example_only=("if len(self.examples) < EXAMPLES:", "if not self.examples:"),
+    builds_split_by_their_neighbours=(
+        "while places and not may_lie_in(key, places[-1].name):",
+        "while places and places[-1].name != name:",
+    ),
+) | bugs_in(
+    "credentials/operations/audit/ledger.py",
+    "tests/credentials/operations/audit/test_ledger.py",
+    grants_of_other_products_count=(
+        'Grant.objects.filter(client=OuterRef("client"), product=OuterRef("build__product"))',
+        'Grant.objects.filter(client=OuterRef("client"))',
+    ),
+    builds_of_the_day_are_deleted=(
+        'Build.objects.expired(now - DAY).order_by("pk")',
+        'Build.objects.expired(now).order_by("pk")',
+    ),
+)
