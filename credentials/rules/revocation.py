@@ -17,7 +17,7 @@ stops nobody else: the time must lie before every session of the product that is
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -36,6 +36,9 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 # An absent policy must not be deleted, so there is always an entry. No session's user id is this.
 NOBODY = "nobody"
+# Worth more than any number of characters: a document that names no session needs no statement
+# for these, so it may be shorter than what saves most beside such a statement.
+COVER_ALL = 1_000_000
 # Of a statement about a product, with its comma and without its entries.
 STATEMENT_LENGTH = len(
     ',{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringLike":{"aws:userid":[]},'
@@ -83,22 +86,33 @@ def capacity(other_characters: int) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class _Product:
-    """Sessions of a product that one entry may stand for, with any time within these two."""
+    """Sessions of a product that one entry may stand for, with any time up to the latest."""
 
     slug: str
     sessions: Sequence[RevokedSession]
-    earliest: datetime
     latest: datetime
 
     @property
     def pattern(self) -> str:
         return f"*:{'?' * ULID_LENGTH}-{self.slug}"
 
-    @property
-    def saving(self) -> int:
-        """Characters that the entry saves, its statement aside."""
-        singly = sum(_entry_length(session.pattern) for session in self.sessions)
+    def issued_before(self, time: datetime) -> list[RevokedSession]:
+        """Those that an entry with this time stands for."""
+        return [each for each in self.sessions if _surely_issued(each) <= time]
+
+    def saving(self, time: datetime, bonus: int) -> int:
+        """Characters that the entry saves, its statement aside, with a bonus for each session."""
+        its = self.issued_before(time)
+        singly = sum(_entry_length(session.pattern) + bonus for session in its)
         return singly - _entry_length(self.pattern)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Products that share a statement, and the sessions that it refuses."""
+
+    products: Sequence[_Product]
+    sessions: Sequence[RevokedSession]
 
 
 def revocation_document(
@@ -118,11 +132,26 @@ def revocation_document(
     rest = [each for each in sessions if each not in kept]
     if cut_off:
         rest = [each for each in rest if _surely_issued(each) > _whole_second(cut_off)]
-    groups = list(_groups(_products(rest, bystanders, now)))
-    together = {each for group in groups for product in group for each in product.sessions}
+    products = list(_products(rest, bystanders, now))
+    documents = (
+        _document_of(_groups(products, bonus), rest, kept, cut_off) for bonus in (0, COVER_ALL)
+    )
+    return min(documents, key=lambda document: len(document.text))
+
+
+def _document_of(
+    groups: Sequence[_Group],
+    rest: Iterable[RevokedSession],
+    kept: Set[RevokedSession],
+    cut_off: datetime | None,
+) -> RevocationDocument:
+    together = {each for group in groups for each in group.sessions}
     named = kept | {each for each in rest if each not in together}
     statements = [
-        _denial(users=[each.pattern for each in group], before=max(each.earliest for each in group))
+        _denial(
+            users=[each.pattern for each in group.products],
+            before=max(map(_surely_issued, group.sessions)),
+        )
         for group in groups
     ]
     if cut_off:
@@ -131,7 +160,7 @@ def revocation_document(
         statements.append(_denial(users=sorted(each.pattern for each in named) or [NOBODY]))
     return RevocationDocument(
         text=_document(statements),
-        entries=len(named) + sum(map(len, groups)) + bool(cut_off),
+        entries=len(named) + sum(len(group.products) for group in groups) + bool(cut_off),
         named=frozenset(each.ledger_id for each in named),
     )
 
@@ -146,24 +175,36 @@ def _products(
             by_slug[each.product_slug].append(each)
     for slug, of_product in sorted(by_slug.items()):
         latest = _whole_second(min(bystanders.get(slug, now), now) - CLOCK_TOLERANCE)
-        older = [each for each in of_product if _surely_issued(each) <= latest]
-        if older:
-            earliest = max(map(_surely_issued, older))
-            yield _Product(slug=slug, sessions=older, earliest=earliest, latest=latest)
+        yield _Product(slug=slug, sessions=of_product, latest=latest)
 
 
-def _groups(products: Iterable[_Product]) -> Iterator[list[_Product]]:
-    """Products that share a statement, as few statements as possible, where that is shorter.
+def _groups(products: Iterable[_Product], bonus: int) -> list[_Group]:
+    """The statements that together save most.
 
-    Taking whoever must end first, with all that may have the same time, gives the fewest times.
+    A statement's time may as well be the latest of one of its products. It serves the products
+    whose latest comes before the next statement's time: for those that follow, the next is better.
     """
-    left = sorted((each for each in products if each.saving > 0), key=lambda each: each.latest)
-    while left:
-        end = left[0].latest
-        group = [each for each in left if each.earliest <= end]
-        left = [each for each in left if each.earliest > end]
-        if sum(each.saving for each in group) > STATEMENT_LENGTH:
-            yield group
+    by_time: defaultdict[datetime, list[_Product]] = defaultdict(list)
+    for each in products:
+        by_time[each.latest].append(each)
+    times = sorted(by_time)
+    # What the statements from a time on save, and which time is the next one's.
+    best = {len(times): (0, len(times))}
+    for first in reversed(range(len(times))):
+        saving, best[first] = 1 - STATEMENT_LENGTH, (-STATEMENT_LENGTH, len(times))
+        for last in range(first, len(times)):
+            found = (each.saving(times[first], bonus) for each in by_time[times[last]])
+            saving += sum(each for each in found if each > 0)
+            best[first] = max(best[first], (saving + best[last + 1][0], last + 1))
+    groups, first = [], max(best, key=lambda place: best[place][0])
+    while first < len(times):
+        following = best[first][1]
+        served = (each for time in times[first:following] for each in by_time[time])
+        worth = [each for each in served if each.saving(times[first], bonus) > 0]
+        sessions = [row for each in worth for row in each.issued_before(times[first])]
+        groups.append(_Group(products=worth, sessions=sessions))
+        first = following
+    return groups
 
 
 def _surely_issued(session: RevokedSession) -> datetime:

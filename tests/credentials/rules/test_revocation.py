@@ -1,7 +1,9 @@
 """The policy of revoked sessions, held against what a store makes of it."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from credentials.rules.revocation import (
     MOST_CHARACTERS,
     RevocationDocument,
     RevokedSession,
+    _denial,
+    _document,
     capacity,
     revocation_document,
 )
@@ -40,6 +44,9 @@ def name_of(ledger_id: str, slug: str) -> str:
     return f"{ledger_id}-{slug}"[:64]
 
 
+# So long that names of sessions do not hold it whole.
+UNGROUPED = "g" * 38
+MINUTE = timedelta(minutes=1)
 SLUGS = ["guide", "a-guide", "guide-2", "g" * 36, "g" * 37, "g" * 38]
 SECOND = timedelta(seconds=1)
 MOMENTS = st.integers(0, 7200).map(lambda seconds: NOW - SECOND * seconds / 2)
@@ -88,7 +95,7 @@ def test_exactly_the_revoked_sessions_are_refused(
 
 def test_the_document_is_what_iam_reads() -> None:
     together = [session(number, issued_by=NOW - timedelta(minutes=10)) for number in range(10)]
-    made = document(*together, session(10, "alone"), cut_off=NOW - 2 * HOUR)
+    made = document(*together, session(10, UNGROUPED), cut_off=NOW - 2 * HOUR)
     condition = {"StringLike": {"aws:userid": ["*:??????????????????????????-guide"]}}
     conditions = (
         condition | {"DateLessThan": {"aws:TokenIssueTime": "2026-11-26T11:51:01Z"}},
@@ -117,17 +124,69 @@ def test_whoever_lives_on_bounds_the_time_of_no_other_product() -> None:
     assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 1)
 
 
-@pytest.mark.parametrize(("length", "entries"), [(34, 3), (33, 2)])
+@pytest.mark.parametrize(("length", "entries"), [(34, 4), (33, 3)])
 def test_product_joins_a_statement_where_that_is_shorter(length: int, entries: int) -> None:
     """Two sessions are as long as the entry of a product with 34 characters."""
     rows = [*(session(n) for n in range(10)), *(session(n, "g" * length) for n in (10, 11))]
-    assert document(*rows).entries == entries
+    assert document(*rows, session(12, UNGROUPED)).entries == entries
 
 
-@pytest.mark.parametrize(("length", "entries"), [(14, 6), (13, 1)])
+@pytest.mark.parametrize(("length", "entries"), [(15, 7), (14, 2)])
 def test_statement_is_made_where_it_is_shorter(length: int, entries: int) -> None:
-    """Six sessions are as long as the statement of a product with 14 characters."""
-    assert document(*(session(n, "g" * length) for n in range(6))).entries == entries
+    """Six sessions are as long as the statement of a product with 15 characters."""
+    rows = [session(n, "g" * length) for n in range(6)]
+    assert document(*rows, session(6, UNGROUPED)).entries == entries
+
+
+def test_statement_that_spares_the_one_of_single_sessions_is_shorter_sooner() -> None:
+    assert [document(*(session(n) for n in range(count))).entries for count in (2, 3)] == [2, 1]
+
+
+# Products with some sessions of the same age each, and how long after the last the first comes
+# that lives on: in steps that leave room for clocks.
+STEP = timedelta(minutes=5)
+SMALL = st.lists(
+    st.tuples(
+        st.lists(st.tuples(st.integers(1, 7), st.integers(1, 6)), min_size=1, max_size=2),
+        st.integers(1, 7),
+    ),
+    max_size=3,
+)
+
+
+@given(SMALL, st.booleans())
+def test_no_document_of_the_same_kinds_of_entries_is_shorter(small: Any, is_one_left: bool) -> None:  # noqa: FBT001
+    rows, first = [], {}
+    for (batches, lives_on), slug in zip(small, SLUGS[:3], strict=False):
+        for steps, count in batches:
+            at = NOW - HOUR + steps * STEP
+            rows += [session(len(rows) + n, slug, issued_by=at) for n in range(count)]
+        first[slug] = NOW - HOUR + lives_on * STEP
+    if is_one_left:
+        rows.append(session(len(rows), UNGROUPED))
+    made = document(*rows, bystanders=first)
+    assert len(made.text) == min(map(len, all_documents(rows, first)))
+
+
+def all_documents(rows: list[RevokedSession], first: dict[str, datetime]) -> Iterator[str]:
+    """Every document that stops no bystander: each product with every time, or none."""
+    times = [NOW - HOUR + steps * STEP - 2 * MINUTE for steps in range(1, 14)]
+    choices = [[None, *(time for time in times if time < first[slug] - MINUTE)] for slug in first]
+    for chosen in product(*choices):
+        groups: dict[datetime, list[str]] = {}
+        for slug, time in zip(first, chosen, strict=True):
+            if time is not None:
+                groups.setdefault(time, []).append(f"*:{'?' * 26}-{slug}")
+        time_of = dict(zip(first, chosen, strict=True))
+        left = [
+            row.pattern
+            for row in rows
+            if not (time := time_of.get(row.product_slug)) or row.issued_by + MINUTE >= time
+        ]
+        statements = [_denial(users=users, before=time) for time, users in groups.items()]
+        if left or not statements:
+            statements.append(_denial(users=left or ["nobody"]))
+        yield _document(statements)
 
 
 @given(SESSIONS)
