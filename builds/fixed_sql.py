@@ -200,19 +200,26 @@ def _insertion(
     return text, fields
 
 
+def commit_with_next() -> None:
+    """The next statement is the last of its transaction: after it the database need not be asked
+    again to commit, where it can do both at once (`ltdkeeper/postgresql`).
+    """
+    if hasattr(connection, "commit_with_next"):
+        connection.commit_with_next()
+
+
 def update(
     instance: models.Model, names: tuple[str, ...], *, is_last: bool = False, **only_if: Any
 ) -> bool:
     """Write some fields of an instance to its row, if the row still has these values.
 
-    False where it has not, or is gone. Values in `only_if` are as the column holds them. After the
-    last statement of a transaction the database need not be asked again to commit, where it can
-    do both at once (`ltdkeeper/postgresql`).
+    False where it has not, or is gone. Values in `only_if` are as the column holds them.
+    `is_last` as in `commit_with_next`.
     """
     text, fields = _update(type(instance), names, tuple(only_if))
     values = [_prepared(field, getattr(instance, field.attname)) for field in fields]
-    if is_last and hasattr(connection, "commit_with_next"):
-        connection.commit_with_next()
+    if is_last:
+        commit_with_next()
     with connection.cursor() as cursor:
         cursor.execute(text, [*values, instance.pk, *only_if.values()])
         return bool(cursor.rowcount)

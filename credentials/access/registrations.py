@@ -6,7 +6,7 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 
-from builds.fixed_sql import insert, update
+from builds.fixed_sql import commit_with_next, insert, update
 from builds.models import Build, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
@@ -51,6 +51,7 @@ def register_owned_build(
         if place:
             place.current_build = build
             update(place, ("current_build",))
+        commit_with_next()
         record_build_event(EventKind.BUILD_REGISTERED, build, now=now)
         return build
 
