@@ -17,18 +17,16 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.core.management import CommandError
 from django.db import Error, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from builds.errors import DomainError
 from builds.models import Store
-from builds.names import has_controls
 from credentials.models import AuditFinding, JobRun, Webhook
-from credentials.models.audits import ACKNOWLEDGEMENT, NOTE_LENGTH, AuditFindingQuerySet
+from credentials.models.audits import ACKNOWLEDGEMENT
 from credentials.operations.alerts import is_alerting, record_opened, send_mail_of
 from credentials.operations.findings import Finding, Severity
 from credentials.operations.leases import only_run, this_process
@@ -40,7 +38,6 @@ EVERY_MINUTE = {"write_revocations", "deliver_webhooks"}
 MOST_REMOVED = 5_000
 # Of one run so many findings are events: the rest is in the list, and in the count of the mail.
 MOST_EVENTS = 1_000
-LONGEST_ACKNOWLEDGEMENT = timedelta(days=366)
 # What a run writes: as it was found, and of the row.
 AS_FOUND = (
     *("rule", "subject", "severity", "what", "change", "why"),
@@ -50,6 +47,7 @@ SEEN = (
     *("severity", "what", "change", "why", "access_key_id", "build", "session", "is_event"),
     *("last_seen_at", "times", "last_run", "closed_at", "is_unsent", *ACKNOWLEDGEMENT),
 )
+CONTENT = (*AS_FOUND, "session_id", "closed_at", "is_unsent", "acknowledged_at")
 COUNTS = ("errors", "warnings", "new")
 State = JobRun.State
 
@@ -160,7 +158,7 @@ class RecordedRun:
                 return
 
     def _store(self, findings: list[Finding]) -> list[Kept]:
-        """Two statements for all of them, in one transaction."""
+        """Three statements for all of them, in one transaction."""
         now = timezone.now()
         found = {self._fingerprint(each): each for each in findings}
         with transaction.atomic():
@@ -168,18 +166,28 @@ class RecordedRun:
                 list(found), field_name="fingerprint"
             )
             rows = {each: before.get(each) or self._first(each, now) for each in found}
+            was = {each: _content(row) for each, row in rows.items()}
             kept = [self._see(rows[each], finding, now) for each, finding in found.items()]
-            AuditFinding.objects.bulk_create(
-                rows.values(),
-                update_conflicts=True,
-                unique_fields=["fingerprint"],
-                update_fields=SEEN,
+            self._write(
+                same=[row.pk for each, row in before.items() if _content(row) == was[each]],
+                other=[row for each, row in rows.items() if _content(row) != was[each]],
+                now=now,
             )
             for each in kept:
                 self._tell(each, rows[each.fingerprint], now)
         self._severities.update(each.finding.severity for each in kept)
         self.row.new += sum(each.is_new for each in kept)
         return kept
+
+    def _write(self, *, same: list[int], other: list[AuditFinding], now: datetime) -> None:
+        """Of those that are as they were, only that they were seen, a third of the work."""
+        rows = AuditFinding.objects.filter(pk__in=same).exclude(last_run=self.row)
+        rows.update(last_seen_at=now, last_run=self.row, times=F("times") + 1)
+        for row in other:
+            row.pk = None  # so that the fingerprint alone says which row it is
+        AuditFinding.objects.bulk_create(
+            other, update_conflicts=True, unique_fields=["fingerprint"], update_fields=SEEN
+        )
 
     def _tell(self, kept: Kept, row: AuditFinding, now: datetime) -> None:
         if not kept.is_new or not is_alerting(row.severity):
@@ -224,7 +232,6 @@ class RecordedRun:
         is_open = row.state(now) is AuditFinding.State.OPEN
         is_new = is_open and not was_open
         row.is_unsent |= is_new and bool(settings.LTD_MAIL_FINDINGS) and is_alerting(row.severity)
-        row.pk = None  # so that the fingerprint alone says which row it is
         return Kept(
             finding=finding,
             fingerprint=row.fingerprint,
@@ -254,53 +261,11 @@ class RecordedRun:
         still_running.update(**{name: getattr(row, name) for name in fields})
 
 
+def _content(row: AuditFinding) -> tuple[Any, ...]:
+    """What may differ from one run to the next, but for when it was seen."""
+    return tuple(getattr(row, name) for name in CONTENT)
+
+
 def _storable(text: str) -> str:
     """PostgreSQL takes no NUL."""
     return str(text).replace("\0", "\\0")
-
-
-# What people decide about findings.
-
-
-def acknowledge(
-    *, findings: AuditFindingQuerySet, actor: User, note: str, until: datetime, now: datetime
-) -> int:
-    """Accept findings until a time: no job fails for them, and nobody is told. How many.
-
-    Raises ValidationError. The admin's log has the note.
-    """
-    require_possible_end(until=until, now=now)
-    require_note(note)
-    by = actor.get_username()
-    words = f"Acknowledged until {until:%F %H:%M} UTC. Reason: {note}"
-    return _decide(findings, actor, words, (now, by, until, note))
-
-
-def require_note(note: str) -> None:
-    """One line, as the admin asks for it. Raises ValidationError."""
-    if not note.strip() or len(note) > NOTE_LENGTH or has_controls(note):
-        raise ValidationError(f"Say why, in one line of at most {NOTE_LENGTH} characters.")
-
-
-def require_possible_end(*, until: datetime, now: datetime) -> None:
-    """Raises ValidationError."""
-    if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
-        raise ValidationError("Give an end that lies ahead, within a year.")
-
-
-def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:
-    """Make acknowledged findings open again. How many. Raises ValidationError."""
-    require_note(note)
-    acknowledged = findings.filter(acknowledged_until__isnull=False)
-    return _decide(acknowledged, actor, f"Acknowledgement withdrawn. Reason: {note}", ())
-
-
-def _decide(findings: AuditFindingQuerySet, actor: User, words: str, acknowledgement: Any) -> int:
-    with transaction.atomic():
-        chosen = AuditFinding.objects.filter(pk__in=findings.values("pk"))
-        rows = list(chosen.select_for_update())
-        for row in rows:
-            row.acknowledge(*acknowledgement)
-        AuditFinding.objects.bulk_update(rows, ACKNOWLEDGEMENT)
-        LogEntry.objects.log_actions(actor.pk, rows, CHANGE, words)
-    return len(rows)

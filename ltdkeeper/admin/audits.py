@@ -18,12 +18,12 @@ from django.utils.timesince import timesince
 from builds.models import Build
 from credentials.models import AuditFinding, IssuedSession, JobRun
 from credentials.models.audits import SEVERITIES
-from credentials.operations.findings import Rule
-from credentials.operations.runs import (
+from credentials.operations.acknowledgements import (
     acknowledge,
     require_possible_end,
     withdraw_acknowledgement,
 )
+from credentials.operations.findings import Rule
 from ltdkeeper.admin.filters import ByStore, ChoiceFilter, KeysetFilter, Rows
 from ltdkeeper.admin.findings import describe_finding
 from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment

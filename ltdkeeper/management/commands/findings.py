@@ -10,7 +10,7 @@ from django.utils import timezone
 from credentials.access.clients import command_line_user
 from credentials.models import AuditFinding
 from credentials.models.audits import ACKNOWLEDGEMENT
-from credentials.operations.runs import acknowledge, withdraw_acknowledgement
+from credentials.operations.acknowledgements import acknowledge, withdraw_acknowledgement
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 # As much of a fingerprint as a line shows, and as names one finding.
