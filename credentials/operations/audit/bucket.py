@@ -5,7 +5,7 @@ is joined with the builds that it names in one statement, by their roots. What a
 depends on its locale, and the keys of `a` lie around those of `a-b`: no order is relied on there.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -187,7 +187,9 @@ class Place:
 
 @dataclass(kw_only=True)
 class BucketAudit:
-    """One look at a bucket with the auditor's credentials. `usage` is filled by folder."""
+    """One look at a bucket with the auditor's credentials. `usage` is filled by folder;
+    `on_objects` is called with how many objects were read.
+    """
 
     store: Store
     auditor: boto3.session.Session
@@ -195,6 +197,7 @@ class BucketAudit:
     product: str = ""
     jobs: int = 4
     usage: dict[str, Usage] = field(default_factory=dict)
+    on_objects: Callable[[int], object] = int
 
     @cached_property
     def s3(self) -> Any:
@@ -231,6 +234,7 @@ class BucketAudit:
     def _read(self, folder: str, page: list[Any], places: list[Place]) -> Iterator[Finding]:
         """The findings of the places that the page went past."""
         usage = self.usage.setdefault(folder, Usage())
+        self.on_objects(len(page))
         builds = self._expectations({place_of(entry["Key"]) for entry in page})
         for entry in sorted(page, key=itemgetter("Key")):
             if not (written_at := entry.get("LastModified")):

@@ -8,6 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 from django.core.management import CommandError
 from django.utils import timezone
+from tqdm import tqdm
 
 from builds.errors import DomainError
 from builds.names import is_product_slug
@@ -93,7 +94,12 @@ class Command(ServiceCommand):
         """What is found in one store; when that fails, the next one's turn comes all the same."""
         figures = stores[audit.store.name] = {"aborted": 0, "usage": []}
         try:
-            with recorded_run("audit_bucket", store=audit.store) as run, _in_words():
+            with (
+                recorded_run("audit_bucket", store=audit.store) as run,
+                _in_words(),
+                tqdm(unit="object", desc=audit.store.name, disable=None) as bar,
+            ):
+                audit.on_objects = bar.update
                 if abort:
                     figures["aborted"] = audit.abort_uploads()
                 yield from run.keep(audit.findings(), is_whole=not audit.product)
