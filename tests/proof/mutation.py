@@ -19,8 +19,10 @@ from tests.proof.pure import has_functions, judges, mutated_paths
 from tests.proof.tree import ROOT
 
 PYTHON = ROOT / ".venv-proof" / "bin" / "python"
+# Plugins that cost every mutant time and judge nothing; the last one collects garbage twice.
+UNUSED = ("randomly", "cacheprovider", "schemathesis", "xdist", "pytest_cov", "unraisableexception")
 # The same examples for every mutant, and none written down.
-JUDGING = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "--hypothesis-seed=0")
+JUDGING = ("-q", "-x", "--hypothesis-seed=0", *(f"-pno:{name}" for name in UNUSED))
 
 # As mutmut has them (mutmut/stats.py). A crash or a mutant without a test is none.
 KILLED = {1, 3}

@@ -19,8 +19,9 @@ from tests.proof.tree import copied_tree
 AT_ONCE = 2
 TESTS_FAILED = 1
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
-# Loading schemathesis takes longer than most judges do.
-LEFT_OUT = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:schemathesis")
+# Loading schemathesis takes longer than most judges do; the last one collects garbage twice.
+UNUSED = ("cacheprovider", "randomly", "schemathesis", "xdist", "pytest_cov", "unraisableexception")
+LEFT_OUT = [f"-pno:{name}" for name in UNUSED]
 # What the judge has loaded before pytest is no test, and need not be rewritten.
 LOADED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 JUDGING = ("-q", "-x", *LEFT_OUT, *LOADED, "--no-header", "--tb=no", "-rf")
