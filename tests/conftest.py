@@ -75,9 +75,8 @@ def django_db_setup(
     with django_db_blocker.unblock():
         name = create_test_database()
     with pytest.MonkeyPatch.context() as patched:
-        if connection.vendor == "sqlite":
-            restore = lambda _case: restore_test_database()  # noqa: E731
-            patched.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        restore = lambda _case: restore_test_database()  # noqa: E731
+        patched.setattr(TransactionTestCase, "_fixture_teardown", restore)
         yield
     with django_db_blocker.unblock():
         connection.creation.destroy_test_db(name, verbosity=0)

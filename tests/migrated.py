@@ -12,12 +12,14 @@ from hashlib import sha256
 from pathlib import Path
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 
 KEPT = Path(__file__).resolve().parent.parent / ".build"  # until `make clean`
 # What a schema and the rows of migrations come from, in the folder of each app.
 SOURCES = ("*.py", "models/**/*.py", "migrations/*.py")
 MOST_KEPT = 5
+# What Django would make again.
+MADE_ANEW = {"auth_permission", "django_content_type"}
 
 
 def create_test_database() -> str:
@@ -38,10 +40,23 @@ def create_test_database() -> str:
 
 
 def restore_test_database() -> None:
-    """Everything is as migrations left it, on SQLite; flushing takes many times as long."""
+    """Let no row stay that a test has committed.
+
+    Django's way, to empty every table and make the permissions anew, takes more than ten times as
+    long: 26 ms on SQLite, 190 ms on PostgreSQL. Groups are there afterwards on SQLite alone.
+    """
     connection.ensure_connection()
-    with closing(sqlite3.connect(_migrated())) as migrated:
-        migrated.backup(connection.connection)
+    if connection.vendor == "sqlite":
+        with closing(sqlite3.connect(_migrated())) as migrated:
+            migrated.backup(connection.connection)
+        return
+    tables = set(connection.introspection.django_table_names(only_existing=True)) - MADE_ANEW
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL session_replication_role = replica"
+        )  # foreign keys are not checked
+        for table in sorted(tables):
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
 
 
 def _migrate() -> None:

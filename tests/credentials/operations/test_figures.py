@@ -10,7 +10,6 @@ from credentials.models import EVERYBODY, Client, HourlyCount, IssuedSession, Re
 from credentials.operations import figures
 from credentials.operations.figures import (
     HOUR,
-    KEPT,
     History,
     count_up_to,
     history,
@@ -96,14 +95,18 @@ def test_hour_that_is_counted_twice_has_one_count() -> None:
     assert [issued for *_, issued, _, _ in counts()] == [1, 1]
 
 
-def test_old_counts_of_clients_are_removed_and_older_sessions_are_not_counted() -> None:
+def test_old_counts_of_clients_are_removed_and_older_sessions_are_not_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = timedelta(days=2)
+    monkeypatch.setattr(figures, "KEPT", kept)
     for name in (EVERYBODY, "ci"):
-        HourlyCount.objects.create(hour=NOW - KEPT - HOUR, client_name=name)
-    session(KEPT + timedelta(days=1))
+        HourlyCount.objects.create(hour=NOW - kept - HOUR, client_name=name)
+    session(kept + timedelta(days=1))
     session(timedelta(hours=1))
     roll_up(NOW)
-    assert HourlyCount.objects.get(hour__lt=NOW - KEPT).client_name == EVERYBODY
-    assert HourlyCount.objects.of_everybody().count() <= 24 * KEPT.days + 1
+    assert HourlyCount.objects.get(hour__lt=NOW - kept).client_name == EVERYBODY
+    assert HourlyCount.objects.of_everybody().count() <= 24 * kept.days + 1
 
 
 def test_empty_ledger_is_rolled_up() -> None:
