@@ -138,7 +138,7 @@ def is_unusual(count: int, counts: Mapping[int, int], *, factor: int, least: int
     95 of 100 of the others do not exceed; one, where there are no others.
     """
     others = Counter(counts) - Counter([count])
-    left = -(-others.total() * 95 // 100)
+    left = others.total() * 95 / 100
     usual = 1
     for each in sorted(others):
         if left <= 0:

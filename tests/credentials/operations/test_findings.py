@@ -170,6 +170,8 @@ UNUSUAL: dict[str, tuple[dict[int, int], int, bool]] = {
     "others like it": ({1: 18, 16: 3}, 16, False),
     "one of twenty exceeds": ({1: 19, 5: 1, 15: 1}, 15, True),
     "two of twenty exceed": ({1: 18, 5: 2, 15: 1}, 15, False),
+    "eleven of two hundred have more": ({1: 189, 5: 11, 15: 1}, 15, False),
+    "ten of two hundred have more": ({1: 190, 5: 10, 15: 1}, 15, True),
     "most of them are many": ({1: 1, 20: 9, 30: 1}, 30, False),
 }
 
@@ -178,3 +180,8 @@ UNUSUAL: dict[str, tuple[dict[int, int], int, bool]] = {
 def test_build_is_unusual_beside_the_others_of_its_product(case: str) -> None:
     counts, number, expected = UNUSUAL[case]
     assert is_unusual(number, counts, factor=3, least=10) is expected
+
+
+def test_one_is_usual_where_there_are_no_others() -> None:
+    assert is_unusual(4, {4: 1}, factor=3, least=4)
+    assert not is_unusual(3, {3: 1}, factor=3, least=3)
