@@ -128,13 +128,17 @@ class RecordedRun:
         """Add to what was read, by name."""
         self._looked_at.update(counts)
 
-    def covers(self, *, since: datetime, until: datetime) -> None:
-        """Note a stretch of time that the findings are complete for; neighbours become one."""
-        covered = self.row.coverage
-        if covered and since <= datetime.fromisoformat(covered[-1]["until"]):
-            covered[-1]["until"] = max(covered[-1]["until"], until.isoformat())
+    def covers(self, *, since: datetime, until: datetime, **of: str) -> None:
+        """Note a stretch of time that the findings are complete for, and of what, if of a part;
+        neighbours become one.
+        """
+        covered, stretch = self.row.coverage, {"since": since.isoformat(), **of}
+        last = covered[-1] if covered else {}
+        is_same = last.keys() - {"since", "until"} == of.keys() and of.items() <= last.items()
+        if last and is_same and since <= datetime.fromisoformat(last["until"]):
+            last["until"] = max(last["until"], until.isoformat())
         else:
-            covered.append({"since": since.isoformat(), "until": until.isoformat()})
+            covered.append(stretch | {"until": until.isoformat()})
 
     def keep(self, findings: Iterable[Finding], *, is_whole: bool = True) -> Iterator[Kept]:
         """The same findings, stored, some at a time; with what an audit found before it broke off.

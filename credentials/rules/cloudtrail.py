@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -96,7 +97,7 @@ class Watched:
         accounts = {"", account_id}
         return {name_of(arn) for arn in self.roles.values() if arn.split(":")[4] in accounts}
 
-    @property
+    @cached_property
     def needles(self) -> frozenset[bytes]:
         """One of these is in every record about us, however its JSON escapes what is no word."""
         names = {name_of(arn) for arn in self.roles.values()} | self.buckets

@@ -46,6 +46,7 @@ JOBS = {
         Job(command="audit_sessions", every=HOUR, limit=30 * MINUTE),
         Job(command="count_builds", every=HOUR, limit=2 * HOUR),
         Job(command="audit_bucket", every=DAY, limit=12 * HOUR, is_per_store=True),
+        Job(command="audit_cloudtrail", limit=6 * HOUR),
         Job(command="compact_policies", every=DAY, limit=6 * HOUR),
         Job(command="purge_builds", limit=6 * HOUR),
         Job(command="prune_sessions", limit=6 * HOUR),

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import Any, NoReturn
 
@@ -76,6 +76,16 @@ def days(least: int) -> Callable[[str], timedelta]:
     """For `add_argument(type=...)`: an age in days, written as `400d`."""
     read = whole_number(least, MOST_DAYS)
     return lambda text: timedelta(days=read(text.removesuffix("d")))
+
+
+def utc_time(text: str) -> datetime:
+    """For `add_argument(type=...)`: a time, in UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as err:
+        message = f"{text!r} is no time: write 2026-10-31T12:00Z."
+        raise argparse.ArgumentTypeError(message) from err
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def add_profile_argument(parser: argparse.ArgumentParser) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "check_isolation": "",
     "compact_policies": "",
     "count_builds": "",
+    "audit_cloudtrail": "docs",
     "create_client": "ci",
     "deliver_webhooks": "",
     "doctor": "",

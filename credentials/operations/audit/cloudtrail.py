@@ -1,36 +1,54 @@
 """Hold CloudTrail's records against the ledger, in memory that grows with neither.
 
-Calls of one session that break the same rule are one finding, with their number and a few of them.
-The copies of an event, in several files or accounts, count once among the `MOST_HELD` events that
-are held at a time; whatever follows after that belongs to the same finding again.
+A file's pieces, the calls that wait for the ledger's rows, the rows that are remembered and the
+events that findings are made of: each is bounded. When `MOST_HELD` events are held, their findings
+are given; what follows belongs to the same findings again.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
+import boto3
+
 from builds.models import Store
-from builds.names import escape_controls, partition_of
-from credentials.models import Delivery, IssuedSession
+from builds.names import partition_of
+from credentials.models import Delivery, IssuedSession, JobRun
 from credentials.operations.account.requirements import wanted_account
-from credentials.operations.findings import EXPIRY_TOLERANCE, Finding, Severity
+from credentials.operations.audit.trail_coverage import LATE, Coverage, PublicKeys, bad_file
+from credentials.operations.audit.trail_files import (
+    DELIVERED,
+    Bucket,
+    Read,
+    Source,
+    TrailFile,
+    read_files,
+)
+from credentials.operations.audit.trail_findings import Groups
+from credentials.operations.findings import EXPIRY_TOLERANCE, Finding
+from credentials.operations.runs import RecordedRun
 from credentials.rules.cloudtrail import (
     Breach,
     Call,
     LedgerSession,
     Record,
     Watched,
-    is_outside,
     judge,
     moment,
     recognise,
 )
 from credentials.rules.durations import STUCK_AFTER
+from credentials.vending.store_clients import UNATTENDED, store_client
 
+# How far a run reads back: a digest lists the logs of an hour and comes after it, and logs may be
+# late by another.
+WINDOW = 3 * LATE
+MOST_RUNS = 200
 # Calls that are joined at a time, ids of one query, sessions that are remembered.
 BATCH, IDS, MOST_KNOWN = 5_000, 500, 20_000
-MOST_HELD, EXAMPLES, LONGEST = 50_000, 3, 160
+MOST_HELD = 50_000
 PROBES = (Delivery.PROBE, Delivery.VERIFY)
 COLUMNS = (
     "pk",
@@ -49,46 +67,6 @@ COLUMNS = (
     "revoked_at",
 )
 
-# What broke the rule, and what to do.
-TEXTS: dict[Breach, tuple[str, str]] = {
-    Breach.UNKNOWN: (
-        "The ledger handed out no such session of an upload role.",
-        "Somebody else holds the vendor's key, or may assume the role: revoke the store's sessions "
-        "(manage.py revoke store NAME --before TIME), replace the key, and run manage.py doctor.",
-    ),
-    Breach.AFTER_REVOCATION: (
-        "The session was used after it was revoked.",
-        "Look when the store took the revocation (manage.py find), and check what was written.",
-    ),
-    Breach.AFTER_EXPIRY: (
-        "The session was used after it had expired.",
-        "Compare the clocks of this service and of the store; else the row's expiry is wrong.",
-    ),
-    Breach.OUTSIDE_ROOT: (
-        "The session reached more than its build.",
-        "Run manage.py check_isolation and manage.py doctor; restore what was changed.",
-    ),
-    Breach.DENIED: (
-        "The store refused what was tried.",
-        "Inside its build, the uploader asks for a right it does not have. Elsewhere, find out "
-        "whose job it was (manage.py find) and revoke what it holds.",
-    ),
-    Breach.OTHER_ADDRESS: (
-        "The session was used from another address than it was asked for from.",
-        "Unless the CI system's machines share a pool of addresses, revoke the session.",
-    ),
-    Breach.ACCOUNT_CHANGED: (
-        "The upload role, a policy of it or the bucket was changed.",
-        "If it was not you, undo it and look who holds that identity; manage.py doctor says what "
-        "differs.",
-    ),
-    Breach.CHAINED: (
-        "The session assumed a role.",
-        "Run manage.py check_isolation: the role's policy must deny that. Look what the new "
-        "session did.",
-    ),
-}
-
 
 def watched_stores() -> Watched:
     """The roles, managed policies and buckets of all stores."""
@@ -103,29 +81,133 @@ def watched_stores() -> Watched:
     return Watched(roles=roles, policy_arns=frozenset(policies - {""}), buckets=frozenset(buckets))
 
 
+def bucket_of_trail(auditor: boto3.session.Session, bucket: str, prefix: str) -> Bucket:
+    """A trail's bucket, where AWS answers the first store; or else where the first store does.
+
+    Raises BotoCoreError.
+    """
+    store = Store.objects.order_by("endpoint_url", "pk").first() or Store()
+    return Bucket(store_client(store, "s3", auditor, UNATTENDED), bucket, prefix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailAudit:
+    """One look at the logs of a source.
+
+    Without `since` it reads on where the last finished run ended, less the time in which logs may
+    come late and digests prove what is missing. `until` is a time of events.
+    """
+
+    source: Source
+    run: RecordedRun
+    since: datetime | None = None
+    until: datetime | None = None
+    addresses: bool = False
+    jobs: int = 1
+    keys: PublicKeys = field(default=lambda _region: {})
+
+    def files(self) -> list[TrailFile]:
+        """In the order of their delivery; of a file its names alone are in memory."""
+        begin = self.since or self._begin()
+        first = f"{begin:{DELIVERED}}" if begin else ""
+        last = f"{self.until + LATE:{DELIVERED}}" if self.until else "9"
+        return sorted(file for file in self.source.files(first) if file.delivered <= last)
+
+    def findings(self, files: Sequence[TrailFile], read: Iterable[TrailFile]) -> Iterator[Finding]:
+        """Every finding about the files; `read` are the same, as they are asked for."""
+        watched, evaluation = watched_stores(), Evaluation(addresses=self.addresses)
+        coverage = Coverage(
+            digested={(file.account, file.region) for file in files if file.trail},
+            since=next((file.delivered_at for file in files if file.delivered), None),
+            keys=self.keys,
+        )
+        for found in read_files(self.source, read, watched=watched, jobs=self.jobs):
+            yield from self._findings_of(found, coverage, evaluation)
+        yield from evaluation.end()
+        self._note(files, coverage)
+
+    def _findings_of(
+        self, read: Read, coverage: Coverage, evaluation: "Evaluation"
+    ) -> Iterator[Finding]:
+        file, sha256 = read.fetched.file, ""
+        for part in read.parts:
+            calls = [call for call in part.calls if self._is_asked_for(call)]
+            self.run.looked_at(records=part.records, calls=len(calls))
+            coverage.add_calls(calls)
+            yield from evaluation.add(calls)
+            if part.problem:
+                yield bad_file(file.short_name, part.problem, file.name)
+            sha256 = part.sha256
+        self.run.looked_at(files=1)
+        if file.trail:
+            yield from coverage.add_digest(read.fetched)
+        else:
+            yield from coverage.add_log(file, sha256)
+
+    def _is_asked_for(self, call: Call) -> bool:
+        is_early = self.since and call.at < moment(self.since)
+        return not is_early and not (self.until and call.at >= moment(self.until))
+
+    def _begin(self) -> datetime | None:
+        """Runs that were asked for a time may have left something out before it."""
+        runs = JobRun.objects.of(self.run.row.job).finished()
+        for coverage in runs.values_list("coverage", flat=True)[:MOST_RUNS]:
+            for each in coverage:
+                if each.get("source") == self.source.name:
+                    return datetime.fromisoformat(each["until"]) - WINDOW
+        return None
+
+    def _note(self, files: Sequence[TrailFile], coverage: Coverage) -> None:
+        """What has been read, and for which time that is everything."""
+        if (named := [file.delivered_at for file in files if file.delivered]) and not (
+            self.since or self.until
+        ):
+            self.run.covers(since=named[0], until=named[-1], source=self.source.name)
+        for proof, since, until in coverage.proven():
+            self.run.covers(since=since, until=until, proof=proof)
+        self.run.looked_at(signatures=coverage.verified)
+
+
 def evaluate(records: Iterable[Record], *, addresses: bool = False) -> Iterator[Finding]:
     """The findings about records, wherever they come from; whole files of them or chosen rows.
 
     `addresses` also reports sessions that are used from other addresses than they were asked for.
     """
-    watched = watched_stores()
-    calls = (recognise(record, watched) for record in records)
-    yield from evaluate_calls(filter(None, calls), addresses=addresses)
+    watched, evaluation = watched_stores(), Evaluation(addresses=addresses)
+    for record in records:
+        if call := recognise(record, watched):
+            yield from evaluation.add([call])
+    yield from evaluation.end()
 
 
-def evaluate_calls(calls: Iterable[Call], *, addresses: bool = False) -> Iterator[Finding]:
-    """The findings about calls that were recognised already."""
-    calls, sessions, groups = iter(calls), _Sessions(), _Groups()
-    while batch := list(islice(calls, BATCH)):
-        sessions.load(batch)
-        for call in batch:
-            session = sessions.of(call)
+class Evaluation:
+    """Calls that were recognised are added as they are read; findings come when many are held."""
+
+    def __init__(self, *, addresses: bool) -> None:
+        self._addresses = addresses
+        self._waiting: list[Call] = []
+        self._sessions = _Sessions()
+        self._groups = Groups()
+
+    def add(self, calls: Iterable[Call]) -> Iterator[Finding]:
+        self._waiting.extend(calls)
+        if len(self._waiting) >= BATCH:
+            self._judge()
+        if self._groups.held > MOST_HELD:
+            yield from self._groups.take()
+
+    def end(self) -> Iterator[Finding]:
+        self._judge()
+        yield from self._groups.take()
+
+    def _judge(self) -> None:
+        self._sessions.load(self._waiting)
+        for call in self._waiting:
+            session = self._sessions.of(call)
             for breach in judge(call, session):
-                if addresses or breach is not Breach.OTHER_ADDRESS:
-                    groups.add(breach, call, session)
-        if groups.held > MOST_HELD:
-            yield from groups.take()
-    yield from groups.take()
+                if self._addresses or breach is not Breach.OTHER_ADDRESS:
+                    self._groups.add(breach, call, session)
+        self._waiting.clear()
 
 
 class _Sessions:
@@ -172,100 +254,3 @@ def _session_of(row: Any) -> LedgerSession:
         expires_at=moment(row.expires_at + EXPIRY_TOLERANCE) if row.expires_at else "",
         revoked_at=moment(row.revoked_at) if row.revoked_at else "",
     )
-
-
-@dataclass(kw_only=True)
-class _Group:
-    """Calls that are one finding."""
-
-    breach: Breach
-    subject: str
-    session: LedgerSession | None
-    access_key_id: str
-    first: str
-    last: str
-    severity: Severity = Severity.WARNING
-    events: set[str] = field(default_factory=set)
-    examples: dict[str, None] = field(default_factory=dict)
-
-    def add(self, call: Call) -> None:
-        self.events.add(call.event_id)
-        self.first, self.last = min(self.first, call.at), max(self.last, call.at)
-        if len(self.examples) < EXAMPLES:
-            self.examples[_describe(call)] = None
-        is_harmless = self.breach is Breach.OTHER_ADDRESS or (
-            self.breach is Breach.DENIED and self.session and not is_outside(call, self.session)
-        )
-        if not is_harmless:
-            self.severity = Severity.ERROR
-
-    def finding(self) -> Finding:
-        what, change = TEXTS[self.breach]
-        number = len(self.events)
-        times = _plain(self.first) if number == 1 else f"{_plain(self.first)} to {self.last[11:-1]}"
-        calls = "1 call" if number == 1 else f"{number} calls"
-        return Finding(
-            rule=self.breach,
-            subject=self.subject,
-            what=f"{what} {calls}, {times} UTC: {'; '.join(self.examples)}.",
-            change=change,
-            severity=self.severity,
-            access_key_id=self.access_key_id,
-            session_id=self.session.ledger_id if self.session else "",
-            build_id=self.session.build_id if self.session else None,
-            is_event=True,
-        )
-
-
-class _Groups:
-    """Groups by rule and subject, and how many events they hold."""
-
-    def __init__(self) -> None:
-        self.groups: dict[tuple[Breach, str], _Group] = {}
-        self.held = 0
-
-    def add(self, breach: Breach, call: Call, session: LedgerSession | None) -> None:
-        if breach is Breach.UNKNOWN:
-            session = None
-        subject = _subject(breach, call, session)
-        group = self.groups.setdefault(
-            (breach, subject),
-            _Group(
-                breach=breach,
-                subject=subject,
-                session=session,
-                access_key_id=call.access_key_id or (session.access_key_id if session else ""),
-                first=call.at,
-                last=call.at,
-            ),
-        )
-        group.add(call)
-        self.held += 1
-
-    def take(self) -> Iterator[Finding]:
-        yield from (group.finding() for group in self.groups.values())
-        self.groups, self.held = {}, 0
-
-
-def _subject(breach: Breach, call: Call, session: LedgerSession | None) -> str:
-    """What a finding is about, the same whenever the same records are read."""
-    if breach is Breach.ACCOUNT_CHANGED:
-        return _short(f"{call.target} {call.action} {_plain(call.at)}")
-    return session.ledger_id if session else _short(call.access_key_id or call.caller)
-
-
-def _describe(call: Call) -> str:
-    """One call. Keys, names and messages are texts of whoever called."""
-    by = "" if call.session_name and not call.error else f" by {call.caller}"
-    error = f" ({call.error})" if call.error else ""
-    source = f" from {call.source}" if call.source else ""
-    return _short(f"{call.action} {call.target}{source}{error}{by}, {call.address}")
-
-
-def _short(text: str) -> str:
-    text = escape_controls(text)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
-
-
-def _plain(at: str) -> str:
-    return at.replace("T", " ").rstrip("Z")

@@ -2,8 +2,7 @@
 
 import sys
 import time
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, datetime
+from argparse import ArgumentParser
 from typing import Any
 
 import boto3
@@ -22,6 +21,7 @@ from ltdkeeper.management.outcomes import (
     add_revoker_argument,
     end,
     profile_session,
+    utc_time,
     wrong_argument,
 )
 
@@ -41,7 +41,7 @@ class Command(ServiceCommand):
         parser.add_argument("--reason", required=True, help="for those who look at it later")
         parser.add_argument(
             "--before",
-            type=_moment,
+            type=utc_time,
             metavar="TIME",
             help="sessions asked for up to then: 2026-10-31T12:00Z",
         )
@@ -92,15 +92,6 @@ class Command(ServiceCommand):
             raise wrong_argument("Nobody can be asked here: give --yes, or --dry-run.")
         if input("Revoke? Type yes: ") != "yes":
             raise wrong_argument("Nothing was revoked.")
-
-
-def _moment(text: str) -> datetime:
-    """Raises ArgumentTypeError."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as err:
-        raise ArgumentTypeError(f"{text!r} is no time: write 2026-10-31T12:00Z.") from err
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _write(decision: Revocation, session: boto3.session.Session | None) -> None:

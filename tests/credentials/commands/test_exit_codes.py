@@ -13,7 +13,7 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("audit_bucket", "compact_policies", "prune_sessions"),
+    *("audit_bucket", "audit_cloudtrail", "compact_policies", "prune_sessions"),
     *(
         "deliver_webhooks",
         "doctor",
@@ -28,6 +28,7 @@ FORMATS = [
 ]
 # What each command needs to be given at least.
 NEEDED: dict[str, list[str]] = {
+    "audit_cloudtrail": ["docs"],
     "create_client": ["ci"],
     "find": ["guide/builds/v1"],
     "import_ltd": ["--from", "https://keeper.example.org", "--store", "main"],
