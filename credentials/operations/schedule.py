@@ -118,7 +118,7 @@ def beat(now: datetime) -> None:
 def overdue_jobs(now: datetime) -> list[ScheduledJob]:
     """Those that should have finished long ago: three statements."""
     alive = heartbeat()
-    since = alive and alive.since
+    since = alive.since if alive else None
     return [each for each in scheduled_jobs() if each.is_overdue(now, since)]
 
 

@@ -158,7 +158,7 @@ def _jobs(now: datetime) -> Iterator[Metric]:
     yield _gauge("ltdkeeper_clock_heartbeat_timestamp_seconds", "When a clock was alive.", beats)
     jobs = scheduled_jobs()
     keys = [(each.job.command, each.store.name if each.store else "") for each in jobs]
-    since = alive and alive.since
+    since = alive.since if alive else None
     for name, what, values in (
         ("interval_seconds", "How often it runs.", [x.job.interval.total_seconds() for x in jobs]),
         ("last_start_timestamp_seconds", "Of the newest run.", [_start(x.last) for x in jobs]),

@@ -239,6 +239,8 @@ def test_operator_revokes_keys_and_job_tokens(
 
 # Of every page, with the two by which Django reads somebody's permissions.
 MOST_STATEMENTS = 12 + 2
+# The front page also asks which jobs are overdue.
+MOST_OF_FRONT_PAGE = 15 + 2
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -251,7 +253,8 @@ def test_pages_cost_every_group_few_statements(
         browser.get(address)  # content types are remembered
         with CaptureQueriesContext(connection) as queries:
             browser.get(address)
-        assert len(queries) <= MOST_STATEMENTS, address
+        most = MOST_OF_FRONT_PAGE if address == "/admin/" else MOST_STATEMENTS
+        assert len(queries) <= most, address
 
 
 # How the groups are made.
