@@ -52,9 +52,7 @@ def restore_test_database() -> None:
         return
     tables = set(connection.introspection.django_table_names(only_existing=True)) - MADE_ANEW
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL session_replication_role = replica"
-        )  # foreign keys are not checked
+        cursor.execute("SET LOCAL session_replication_role = replica")  # in any order of tables
         for table in sorted(tables):
             cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")  # noqa: S608
 
