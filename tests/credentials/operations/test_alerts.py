@@ -103,6 +103,18 @@ def test_mail_that_fails_is_a_problem_of_the_run_and_sent_by_the_next(
     assert len(mail.outbox) == 1
 
 
+def test_what_was_acknowledged_before_the_mail_went_out_is_not_in_it(
+    actor: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("credentials.operations.alerts.EmailMessage.send", fail(OSError()))
+        run_on(0, found())
+    accept(actor, 0, until=5)
+    run_on(1, found())
+    run_on(6, found(), found("two"))
+    assert [message.body.count("a_rule") for message in mail.outbox] == [2]
+
+
 def test_nothing_is_due_later_where_nobody_is_named(settings: Settings) -> None:
     settings.LTD_MAIL_FINDINGS = []
     run_on(0, found())
