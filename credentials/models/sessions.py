@@ -12,7 +12,7 @@ from credentials.models.clients import Client
 from credentials.models.retention import PolicyTemplate
 from credentials.models.revocations import Revocation
 from credentials.rules.durations import REFRESHING_FLOOR, STUCK_AFTER
-from credentials.rules.policy import remake_policy
+from credentials.rules.policy import fill_template
 
 
 def new_ledger_id() -> str:
@@ -337,7 +337,7 @@ class IssuedSession(models.Model):
         """The policy as STS was sent it; empty where what remakes it no longer gives that text."""
         if self.policy_template is None:
             return self.policy
-        return remake_policy(
+        return fill_template(
             self.policy_template.text,
             bucket=self.bucket_name,
             root=self.root,

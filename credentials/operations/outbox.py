@@ -156,7 +156,7 @@ def _remove_old(now: datetime) -> None:
     """Of the oldest rows, those that are over and kept for long enough."""
     oldest = WebhookDelivery.objects.order_by("pk").values_list("pk", flat=True)[:MOST_REMOVED]
     over = WebhookDelivery.objects.filter(pk__in=list(oldest), created_at__lt=now - KEPT)
-    over.delete()
+    over.exclude(state=State.WAITING).delete()
 
 
 def send_again(*, deliveries: WebhookDeliveryQuerySet, now: datetime) -> int:

@@ -21,7 +21,7 @@ from credentials.errors import ExportUnusable
 from credentials.models import IssuedSession, LedgerExport, PolicyTemplate
 from credentials.models.sessions import IssuedSessionQuerySet
 from credentials.operations.figures import count_missing_hours, hour_of, rolled_up_until
-from credentials.rules.policy import BUCKET_MARK, ROOT_MARK, remake_policy
+from credentials.rules.policy import BUCKET_MARK, ROOT_MARK, fill_template
 
 # Rows are read, changed and deleted so many at a time.
 BATCH = 1000
@@ -135,7 +135,7 @@ def _line(row: dict[str, Any]) -> bytes:
     """The row, with the text of its policy: whoever reads it may have neither code nor database."""
     if template := row.pop("template"):
         names = {"bucket": row["bucket_name"], "root": row["root"]}
-        row["policy"] = remake_policy(template, **names, sha256=row["policy_sha256"])
+        row["policy"] = fill_template(template, **names, sha256=row["policy_sha256"])
     return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 

@@ -144,7 +144,7 @@ def _document(scope: Scope, statements: list[Statement]) -> str:
     return text
 
 
-def remake_policy(template: str, *, bucket: str, root: str, sha256: str) -> str:
+def fill_template(template: str, *, bucket: str, root: str, sha256: str) -> str:
     """The policy that a template was made from; empty where that is another text."""
     text = template.replace(BUCKET_MARK, bucket).replace(ROOT_MARK, root)
     return text if hashlib.sha256(text.encode()).hexdigest() == sha256 else ""

@@ -4,6 +4,8 @@ _ONCE = "a role's ARN holds that text once: neither account nor name may hold a 
 _EVENTS = "identifying claims tell nothing of events, which is all that is asked for here"
 _DEFAULT = "escaping is what json.dumps does unless told otherwise"
 _ASCII = "every name in it was checked to be ASCII, so nothing is left to escape"
+_NOTHING = "what is not there, and what is no ARN of ours, lead to the same"
+_ONE_CHARACTER = "differs only where naming a product saves one single character"
 
 SURVIVORS = {
     (
@@ -58,4 +60,52 @@ SURVIVORS = {
         "credentials.rules.ci_jobs.x__github",
         'return f"https://{own_host[1]}.ghe.com" if own_host else "XXXX"',
     ): "neither makes an https address",
+    (
+        "credentials.rules.cloudtrail.x_recognise",
+        'head, _, name = (identity.arn or "XXXX").rpartition("/")',
+    ): _NOTHING,
+    (
+        "credentials.rules.cloudtrail.x_recognise",
+        "role_arn = watched.roles.get(head, None)",
+    ): _NOTHING,
+    (
+        "credentials.rules.cloudtrail.x_recognise",
+        "role_arn = watched.roles.get(head, )",
+    ): _NOTHING,
+    (
+        "credentials.rules.cloudtrail.x__use",
+        'caller=identity.arn or identity.principal_id or "XXXX",',
+    ): "a call with neither is nobody's session, and is left out",
+    (
+        "credentials.rules.cloudtrail.x__foreign_use",
+        'call = _use(record, identity, (identity.principal_id or "XXXX").partition(":")[2], "")',
+    ): _NOTHING,
+    (
+        "credentials.rules.cloudtrail.x__assumption",
+        'parameters, message = _members(record.request_parameters), record.error_message or "XXXX"',
+    ): "no ARN ends so",
+    (
+        "credentials.rules.cloudtrail.x__change",
+        '"roleName": watched.role_names_in(record.recipient_account_id or "XXXX"),',
+    ): "neither is an account's number",
+    (
+        "credentials.rules.revocation.x__groups",
+        "best = {len(times): (1, len(times))}",
+    ): "every chain of statements ends there, so all of them save one more",
+    (
+        "credentials.rules.revocation.x__groups",
+        "saving += sum(each for each in found if each >= 0)",
+    ): "adds nothing more",
+    (
+        "credentials.rules.revocation.x__groups",
+        "saving += sum(each for each in found if each > 1)",
+    ): _ONE_CHARACTER,
+    (
+        "credentials.rules.revocation.x__groups",
+        "worth = [each for each in served if each.saving(times[first], bonus) > 1]",
+    ): _ONE_CHARACTER,
+    (
+        "credentials.rules.webhooks.x_gap_after",
+        "grown: timedelta = min(FIRST_GAP * GAP_FACTOR ** min(attempts - 1, 11), LONGEST_GAP)",
+    ): "both are longer than the longest gap",
 }

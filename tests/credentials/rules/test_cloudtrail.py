@@ -1,5 +1,6 @@
 """What a record says, told from everything that looks like it."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from credentials.rules.cloudtrail import (
     Watched,
     is_outside,
     judge,
+    moment,
     recognise,
 )
 from tests.credentials.operations.audit.trail_records import (
@@ -261,3 +263,60 @@ PLACES = {
 def test_inside_is_the_build_and_nothing_else(name: str) -> None:
     changes, expected = PLACES[name]
     assert outside(**changes) is expected
+
+
+def test_moment_is_as_records_have_it() -> None:
+    assert moment(datetime(2026, 11, 23, 12, 5, tzinfo=UTC)) == "2026-11-23T12:05:00Z"
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        {"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/o/n", "principalId": "A:n"},
+        {"type": "AWSAccount", "principalId": "AIDAEXAMPLE"},
+        {"type": "AWSAccount"},
+    ],
+    ids=["another role", "a user", "nobody"],
+)
+def test_whoever_is_no_session_of_ours_is_left_out(identity: Json) -> None:
+    assert call_of(used(userIdentity=identity)) is None
+
+
+def test_what_a_record_lacks_is_empty() -> None:
+    identity = {"type": "AssumedRole", "arn": f"{SESSIONS}/n"}
+    source = {"x-amz-copy-source": "/Xb/s"}
+    found = call_of(
+        used("CopyObject", userIdentity=identity, sourceIPAddress=None, parameters=source)
+    )
+    assert found is not None
+    assert (found.address, found.principal_id, found.source) == ("", "", "Xb/s")
+
+
+FROM, UNTIL, LATER = SESSION.asked_from, SESSION.asked_until, "2027-01-01T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("at", "key", "own_key", "is_known"),
+    [
+        (FROM, "ASIAOTHER", "ASIAOWN", True),
+        (UNTIL, "ASIAOTHER", "ASIAOWN", True),
+        (LATER, "ASIAOTHER", "ASIAOWN", False),
+        (LATER, "ASIAOWN", "ASIAOWN", True),
+        (LATER, "", "", False),
+    ],
+    ids=["first moment", "last moment", "later", "later with its key", "later without a key"],
+)
+def test_assumption_is_known_by_its_key_or_its_moment(
+    at: str, key: str, own_key: str, *, is_known: bool
+) -> None:
+    call = Call(
+        kind=Kind.ASSUMED,
+        event_id="e",
+        at=at,
+        action="sts:AssumeRole",
+        caller="c",
+        access_key_id=key,
+        role_arn=SESSION.role_arn,
+    )
+    session = msgspec.structs.replace(SESSION, access_key_id=own_key)
+    assert list(judge(call, session)) == ([] if is_known else [Breach.UNKNOWN])

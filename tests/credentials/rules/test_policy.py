@@ -1,5 +1,6 @@
 """The session policy, letter by letter, and that nothing but a legal scope makes one."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -202,3 +203,12 @@ def test_limit_is_met_to_the_character(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policies, "MAX_POLICY_LENGTH", len(UPLOAD) - 1)
     with pytest.raises(PolicyTooLarge):
         session_policy(scope())
+
+
+@pytest.mark.parametrize(("root", "is_same"), [("p/builds/b", True), ("p/builds/c", False)])
+def test_policy_is_remade_or_nothing_is(root: str, *, is_same: bool) -> None:
+    text = '{"docs": "p/builds/b"}'
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    template = f'{{"{policies.BUCKET_MARK}": "{policies.ROOT_MARK}"}}'
+    made = policies.fill_template(template, bucket="docs", root=root, sha256=sha256)
+    assert made == (text if is_same else "")

@@ -60,6 +60,10 @@ def test_public_is_what_no_internal_network_has(address: str) -> None:
     assert is_public(address) is (address in PUBLIC)
 
 
+def test_address_that_carries_a_public_one_is_public() -> None:
+    assert is_public("2001:0:5db8:d822:0:0:f7f7:f7f7")  # Teredo to 8.8.8.8: RFC 4380, 4
+
+
 # address, networks, over https -> may be connected to
 CONNECTIONS = {
     "public": ("93.184.216.34", [], True, True),
