@@ -272,12 +272,16 @@ def test_signal_leaves_one_document_and_no_lease(number: signal.Signals, start: 
 def test_killed_and_run_again_keeps_each_finding_once(
     start: Start, environment: dict[str, str]
 ) -> None:
+    file = environment["DATABASE_URL"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(file)) as rows:  # other tests left theirs
+        rows.execute("DELETE FROM credentials_auditfinding")
+        rows.commit()
     run = start(RUN, "several_until_killed", stdout=subprocess.DEVNULL)
     while run.stderr.readline() != "ready\n":  # type: ignore[union-attr]
         assert run.poll() is None
     run.kill()
     run.wait()
-    with closing(sqlite3.connect(environment["DATABASE_URL"].removeprefix("sqlite:///"))) as rows:
+    with closing(sqlite3.connect(file)) as rows:
         stored = "SELECT count(*), count(closed_at) FROM credentials_auditfinding"
         assert rows.execute(stored).fetchone()[0] == 500  # a batch; the rest was not stored yet
         rows.execute("DELETE FROM credentials_lease")
