@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Meta, Raw, Struct, field
 
 from builds.names import ULID_LENGTH, is_in_root
 from credentials.rules.networks import ip_hex
@@ -29,6 +29,7 @@ from credentials.rules.principals import name_of
 from credentials.rules.revocation import POLICY_NAME
 
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
 NOTHING = Raw(b"null")
 
 
@@ -49,7 +50,7 @@ class Record(Struct, rename="camel", gc=False):
 
     event_id: str = field(default="", name="eventID")
     shared_event_id: str | None = field(default=None, name="sharedEventID")
-    event_time: str = ""
+    event_time: Time = ""
     event_source: str = ""
     event_name: str = ""
     user_identity: Identity | None = None

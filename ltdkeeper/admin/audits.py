@@ -1,12 +1,11 @@
 """Runs of jobs and findings of audits in the admin. A finding is acknowledged on its page."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -24,10 +23,9 @@ from credentials.operations.acknowledgements import (
     withdraw_acknowledgement,
 )
 from credentials.operations.findings import Rule
-from ltdkeeper.admin.filters import ByStore, ChoiceFilter, KeysetFilter, Rows
+from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
 from ltdkeeper.admin.findings import describe_finding
 from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment
-from ltdkeeper.admin.lists import is_key
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
 
@@ -169,30 +167,8 @@ class FindingSeverity(ChoiceFilter):
         return rows.filter(severity=self.value)
 
 
-class FindingJob(KeysetFilter):
-    """What links of other pages bring; the list only shows it, to take it away."""
-
+class FindingJob(LinkFilter):
     title = parameter_name = "job"
-
-    def is_known(self, value: str) -> bool:
-        return "\0" not in value
-
-    def has_output(self) -> bool:
-        return self.is_used
-
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield self.choice(changelist, "", "any")
-        yield self.choice(changelist, self.value, self.value)
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(**{self.parameter_name: self.value})
-
-
-class FindingBuild(FindingJob):
-    title = parameter_name = "build"
-
-    def is_known(self, value: str) -> bool:
-        return is_key(Build._meta.pk, value)
 
 
 class AcknowledgeActionForm(ReasonActionForm):
@@ -218,7 +194,7 @@ class AuditFindingAdmin(Page, BigListAdmin):
 
     form = FindingForm
     list_display = ("subject", "rule", "severity", "state_now", "first_seen_at", "last_seen_at")
-    list_filter = (FindingState, FindingSeverity, FindingRule, StoreOf, FindingJob, FindingBuild)
+    list_filter = (FindingState, FindingSeverity, FindingRule, StoreOf, FindingJob, ByBuild)
     actions = ("acknowledge", "withdraw")
     action_form = AcknowledgeActionForm
     page_select_related = ("store", "build", "session")

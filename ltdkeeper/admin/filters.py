@@ -102,6 +102,30 @@ class ChoiceFilter(KeysetFilter):
             yield self.choice(changelist, value, display)
 
 
+class LinkFilter(KeysetFilter):
+    """A value that links of other pages bring; the list only shows it, to take it away."""
+
+    def is_known(self, value: str) -> bool:
+        return "\0" not in value
+
+    def has_output(self) -> bool:
+        return self.is_used
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        yield self.choice(changelist, "", "any")
+        yield self.choice(changelist, self.value, self.value)
+
+    def find(self, rows: Rows) -> Rows:
+        return rows.filter(**{self.parameter_name: self.value})
+
+
+class ByBuild(LinkFilter):
+    title = parameter_name = "build"
+
+    def is_known(self, value: str) -> bool:
+        return is_key(Build._meta.pk, value)
+
+
 class Autocomplete(KeysetFilter):
     """A row of another table, chosen in Django's own autocomplete field.
 

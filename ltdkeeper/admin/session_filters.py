@@ -8,9 +8,8 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q
 from ulid import ULID
 
-from builds.models import Build
 from credentials.models import Delivery, IssuedSession
-from ltdkeeper.admin.filters import ByProduct, ChoiceFilter, KeysetFilter, Rows
+from ltdkeeper.admin.filters import ByBuild, ByProduct, ChoiceFilter, KeysetFilter, LinkFilter, Rows
 from ltdkeeper.admin.lists import is_key
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -194,34 +193,8 @@ class SessionProduct(ByProduct):
         return rows.filter(product_slug=self.row.slug if self.row else "")
 
 
-class LinkFilter(KeysetFilter):
-    """A value that links of other pages bring; the list only shows it, to take it away."""
-
+class SessionBuild(ByBuild):
     is_ordered = True
-
-    def is_known(self, value: str) -> bool:
-        return is_key(self.field, value)
-
-    @property
-    def field(self) -> Any:
-        return IssuedSession._meta.get_field(self.parameter_name)
-
-    def has_output(self) -> bool:
-        return self.is_used
-
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield self.choice(changelist, "", "any")
-        yield self.choice(changelist, self.value, self.value)
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(**{self.parameter_name: self.value})
-
-
-class SessionBuild(LinkFilter):
-    title = parameter_name = "build"
-
-    def is_known(self, value: str) -> bool:
-        return is_key(Build._meta.pk, value)
 
 
 class SessionToken(LinkFilter):
@@ -229,3 +202,7 @@ class SessionToken(LinkFilter):
 
     parameter_name = "token_name"
     title = "token"
+    is_ordered = True
+
+    def is_known(self, value: str) -> bool:
+        return is_key(IssuedSession._meta.get_field("token_name"), value)

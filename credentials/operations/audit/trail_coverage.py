@@ -35,13 +35,14 @@ from credentials.operations.audit.trail_files import (
     gunzip,
 )
 from credentials.operations.findings import Finding, Rule
-from credentials.rules.cloudtrail import Call, Kind
+from credentials.rules.cloudtrail import Call, Kind, Time, moment
 from credentials.vending.store_clients import UNATTENDED, Endpoint, store_client
 from credentials.vending.store_errors import CALL_FAILED, loggable
 
 # AWS delivers an event within minutes as a rule, and promises nothing.
 LATE = timedelta(hours=1)
 LONGEST_GAP, HOUR = timedelta(minutes=15), timedelta(hours=1)
+HOUR_LENGTH = len("2026-11-23T12")
 # Sessions are remembered until a digest of the next hour has come, hashes of logs likewise.
 REMEMBERED, MOST_HASHES = timedelta(hours=6), 20_000
 LARGEST_DIGEST = 64 << 20
@@ -66,8 +67,8 @@ class Log(Struct, rename="camel"):
 class Digest(Struct, rename="camel"):
     """One hour of one trail in one region."""
 
-    digest_start_time: str
-    digest_end_time: str
+    digest_start_time: Time
+    digest_end_time: Time
     digest_s3_bucket: str = field(name="digestS3Bucket")
     digest_s3_object: str = field(name="digestS3Object")
     digest_public_key_fingerprint: str
@@ -119,7 +120,7 @@ class Coverage:
         self._gapless: dict[Place, Stretches] = {}
         self._last: dict[tuple[str, str, str], SignedDigest] = {}
         self._hashes: dict[str, str] = {}
-        self._seen: defaultdict[datetime, set[int]] = defaultdict(set)
+        self._seen: defaultdict[str, set[int]] = defaultdict(set)
         self._looked: dict[Place, datetime] = {}
         self._stores: defaultdict[Place, list[int]] = defaultdict(list)
         for store in Store.objects.order_by("pk"):
@@ -141,8 +142,7 @@ class Coverage:
     def add_calls(self, calls: Iterable[Call]) -> None:
         for call in calls:
             if call.kind is Kind.ASSUMED and not call.error:
-                hour = datetime.fromisoformat(call.at).replace(minute=0, second=0)
-                self._seen[hour].add(hash(call.access_key_id))
+                self._seen[call.at[:HOUR_LENGTH]].add(hash(call.access_key_id))
 
     def add_log(self, file: TrailFile, sha256: str) -> Iterator[Finding]:
         """Note a log that was read to its end, or was not: then it has no hash."""
@@ -156,7 +156,8 @@ class Coverage:
         start = stretches.pop()[0] if stretches and at - stretches[-1][1] <= LONGEST_GAP else at
         stretches.append((start, at))
         yield from self._missing(place)
-        for hour in [hour for hour in self._seen if hour < at - REMEMBERED]:
+        old = moment(at - REMEMBERED)[:HOUR_LENGTH]
+        for hour in [hour for hour in self._seen if hour < old]:
             del self._seen[hour]
 
     def add_digest(self, fetched: Fetched) -> Iterator[Finding]:

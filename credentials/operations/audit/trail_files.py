@@ -189,10 +189,21 @@ def trail_file(name: str) -> TrailFile | None:
     """
     short = name.rpartition("/")[2]
     if found := _NAME.fullmatch(short):
-        return TrailFile(f"{found['at']}00", "", name, found["account"], found["region"])
+        return TrailFile(_time(f"{found['at']}00"), "", name, found["account"], found["region"])
     if found := _DIGEST.fullmatch(short):
-        return TrailFile(found["at"], found["trail"], name, found["account"], found["region"])
+        return TrailFile(
+            _time(found["at"]), found["trail"], name, found["account"], found["region"]
+        )
     return None if "CloudTrail-" in short else TrailFile("", "", name)
+
+
+def _time(text: str) -> str:
+    """The same, or nothing where there is no such time."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return text
 
 
 def read_files(

@@ -81,8 +81,16 @@ def test_log_without_a_name_of_ours_is_only_counted() -> None:
     assert figures(read(log_of([]))) == (0, 0, "")
 
 
-def test_record_of_another_form_costs_itself_alone() -> None:
-    strange = used() | {"userIdentity": ["nobody"]}
+STRANGE = [
+    {"userIdentity": ["nobody"]},
+    {"eventTime": "soon"},
+    {"eventTime": "2026-11-23T12:05:00Z\n"},
+]
+
+
+@pytest.mark.parametrize("members", STRANGE, ids=["who", "when", "when, and more"])
+def test_record_of_another_form_costs_itself_alone(members: Json) -> None:
+    strange = used() | members
     assert figures(read(log_of([used(), strange, used()]))) == (
         2,
         2,
@@ -149,6 +157,7 @@ NAMES = {
         ACCOUNT,
         "eu-west-1",
     ),
+    log_name("20261399T9999"): ("", "", ACCOUNT, "us-east-1"),
     "a.json.gz": ("", "", "", ""),
 }
 
