@@ -8,14 +8,16 @@ are given; what follows belongs to the same findings again.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import boto3
+from django.db.models import Max
 
 from builds.models import Store
 from builds.names import partition_of
-from credentials.models import Delivery, IssuedSession, JobRun
+from credentials.models import Delivery, IssuedSession, JobRun, LedgerExport
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.audit.trail_coverage import LATE, Coverage, PublicKeys, bad_file
 from credentials.operations.audit.trail_files import (
@@ -205,9 +207,20 @@ class Evaluation:
         for call in self._waiting:
             session = self._sessions.of(call)
             for breach in judge(call, session):
-                if self._addresses or breach is not Breach.OTHER_ADDRESS:
+                if self._is_reported(breach, call):
                     self._groups.add(breach, call, session)
         self._waiting.clear()
+
+    @cached_property
+    def _pruned_until(self) -> str:
+        last = LedgerExport.objects.aggregate(last=Max("until"))["last"]
+        return moment(last) if last else ""
+
+    def _is_reported(self, breach: Breach, call: Call) -> bool:
+        """What the ledger does not know any more, since its rows were pruned, is no finding."""
+        if breach is Breach.UNKNOWN:
+            return call.at >= self._pruned_until
+        return self._addresses or breach is not Breach.OTHER_ADDRESS
 
 
 class _Sessions:

@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from ulid import ULID
 
 from builds.models import Store
+from credentials.models import LedgerExport
 from credentials.operations.audit import cloudtrail
 from credentials.operations.audit.cloudtrail import evaluate
 from credentials.operations.findings import Finding, Severity
@@ -100,6 +103,16 @@ def test_token_in_a_record_is_in_no_finding() -> None:
     [finding] = found([assumed(STRANGER, "mallory", token="IQoJb3JpZ2luX2VjSECRET")])
     assert "SECRET" not in repr(finding)
     assert finding.subject == STRANGER
+
+
+@pytest.mark.parametrize(("minute", "count"), [(5, 1), (6, 0)], ids=["from then on", "before"])
+def test_session_of_a_time_that_was_pruned_is_no_finding(minute: int, count: int) -> None:
+    until = datetime(2026, 11, 23, 12, minute, tzinfo=UTC)
+    first = str(ULID()).lower()
+    LedgerExport.objects.create(
+        file_name="f", first_id=first, last_id=first, until=until, begun_at=until
+    )
+    assert len(found([used()])) == count
 
 
 def test_ids_that_are_none_are_not_looked_up() -> None:
