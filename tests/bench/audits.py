@@ -9,7 +9,9 @@ Fills an empty database, and a bucket that a server on loopback lists. On Postgr
 
 import argparse
 import contextlib
+import gzip
 import io
+import json
 import os
 import resource
 import sys
@@ -18,7 +20,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import django
@@ -32,8 +36,18 @@ from django.utils import timezone  # noqa: E402
 
 from builds.models import Store  # noqa: E402
 from tests.bench.many_rows import PRODUCTS, fill  # noqa: E402
+from tests.credentials.ledger_rows import issued_row  # noqa: E402
+from tests.credentials.operations.audit.trail_records import (  # noqa: E402
+    ACCOUNT,
+    BUCKET,
+    ROLE,
+    background,
+)
 
 PAGE_KEYS, OF_A_BUILD = 1000, 10
+# Of a log of CloudTrail, half of whose records are about us.
+SESSIONS_OF_A_LOG, CALLS_OF_A_SESSION, LOGS = 40, 25, 20
+RECORDS_OF_A_LOG = SESSIONS_OF_A_LOG * (1 + 2 * CALLS_OF_A_SESSION)
 WRITTEN = "2020-01-01T00:00:00.000Z"
 
 
@@ -123,8 +137,11 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--builds", type=int, default=200_000)
     parser.add_argument("--objects", type=int, default=200_000)
+    parser.add_argument("--records", type=int, default=5_000_000, help="of CloudTrail; 0: none")
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
+    if options.records:
+        audit_cloudtrail(options.records)
     begin = timezone.now()
     fill(sessions=options.sessions, builds=options.builds, job_tokens=1000)
     say(f"{connection.vendor}: filled in {(timezone.now() - begin).total_seconds():.0f} s")
@@ -134,6 +151,32 @@ def main() -> None:
         profiles.flush()
         os.environ["AWS_SHARED_CREDENTIALS_FILE"] = profiles.name
         audit_bucket(options.objects)
+
+
+def audit_cloudtrail(records: int) -> None:
+    """Clean logs, in a database that holds their sessions alone; the same few again and again."""
+    store = Store.objects.create(name="trail", bucket=BUCKET, role_arn=ROLE)
+    with tempfile.TemporaryDirectory() as folder:
+        logs = [_log(Path(folder) / f"log{number}", number) for number in range(LOGS)]
+        for number in range(records // RECORDS_OF_A_LOG):
+            at = datetime(2026, 11, 1, tzinfo=UTC) + number * timedelta(minutes=1)
+            name = f"{ACCOUNT}_CloudTrail_eu-west-1_{at:%Y%m%dT%H%M}Z_x.json.gz"
+            (Path(folder) / name).hardlink_to(logs[number % LOGS])
+        measure(
+            f"audit_cloudtrail of {records:,} records", lambda: command("audit_cloudtrail", folder)
+        )
+    store.delete()
+
+
+def _log(path: Path, number: int) -> Path:
+    ids = [f"01kb2m5v3xq8w9e7r6{number:04}{each:04}" for each in range(SESSIONS_OF_A_LOG)]
+    for each in ids:
+        root, key = f"guide/builds/{each}", f"ASIA{each.upper()}"
+        issued_row(id=each, root=root, access_key_id=key, role_arn=ROLE, bucket_name=BUCKET)
+    found = list(background([f"{each}-guide" for each in ids], CALLS_OF_A_SESSION))
+    content = json.dumps({"Records": found}, separators=(",", ":")).encode()
+    path.write_bytes(gzip.compress(content))
+    return path
 
 
 def audit_bucket(objects: int) -> None:
