@@ -84,7 +84,7 @@ def is_build_root(text: str) -> bool:
 
 def root_of(key: str) -> str | None:
     """The root that a key would be, or lie below, whether there is such a build or not."""
-    root = "/".join(key.split("/", 3)[:3])
+    root = "/".join(key.split("/")[:3])
     return root if is_build_root(root) else None
 
 
