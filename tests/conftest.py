@@ -47,6 +47,17 @@ settings.register_profile(
 settings.load_profile("patient")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["database"] = DATABASE_URL
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker of pytest-xdist that lost the database's address would test SQLite again."""
+    named = getattr(config, "workerinput", {}).get("database", DATABASE_URL)
+    assert named == DATABASE_URL, "LTD_TEST_DATABASE_URL did not reach this worker"
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark folders whose tests start servers; on PostgreSQL, keep what touches the database."""

@@ -10,8 +10,8 @@ from pathlib import Path
 DATABASE_URL = os.environ.get("LTD_TEST_DATABASE_URL", "")
 
 for name in [name for name in os.environ if name.startswith(("LTD_", "AWS_"))]:
-    if name.startswith("LTD_TEST_STORE"):
-        continue  # which store the store suite runs against
+    if name.startswith("LTD_TEST_"):
+        continue  # which database and which store; workers of pytest-xdist inherit it
     del os.environ[name]
 
 # Commits wait for the disk, as in production: tests need not, where there is a folder in memory.
