@@ -4,6 +4,9 @@ from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.core import checks
+
+from ltdkeeper.checks import check_schedule
 
 PAGES = (
     *("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations"),
@@ -15,6 +18,9 @@ class KeeperConfig(AppConfig):
     """What belongs to no other application."""
 
     name = "ltdkeeper"
+
+    def ready(self) -> None:
+        checks.register(check_schedule)
 
 
 class KeeperAdminConfig(AdminConfig):

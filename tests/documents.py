@@ -13,6 +13,8 @@ from ltdkeeper.management.outcomes import ServiceCommand
 
 SCHEMAS = Path(__file__).parent.parent / "docs" / "reference" / "schemas"
 
+REFERRED_TO = ("finding", "findings")
+
 
 def schema_of(command: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((SCHEMAS / f"{command}.json").read_text(encoding="utf-8"))
@@ -25,8 +27,8 @@ def validator_of(command: str) -> Any:
     from jsonschema import Draft202012Validator  # noqa: PLC0415
     from referencing import Registry, Resource  # noqa: PLC0415
 
-    finding = Resource.from_contents(schema_of("finding"))
-    registry = Registry().with_resource("finding.json", finding)
+    others = [(f"{name}.json", Resource.from_contents(schema_of(name))) for name in REFERRED_TO]
+    registry = Registry().with_resources(others)
     return Draft202012Validator(schema_of(command), registry=registry)
 
 

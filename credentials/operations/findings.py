@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """The stable names of the rules: of the ledger, of the bucket, of CloudTrail."""
+    """The stable names of the rules: of the ledger, of the bucket, of CloudTrail, of jobs."""
 
     STUCK = "session_stuck"
     TOO_LONG = "session_too_long"
@@ -62,6 +62,8 @@ class Rule(StrEnum):
     ROLE_CHAINED = "role_chained"
     NOT_IN_TRAIL = "session_not_in_trail"
     BAD_FILE = "bad_file"
+
+    JOB_OVERDUE = "job_overdue"
 
 
 @dataclass(frozen=True, kw_only=True)

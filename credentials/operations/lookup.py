@@ -16,6 +16,7 @@ from builds.names import ULID_LENGTH
 from credentials.models import (
     AccessToken,
     ApiKey,
+    AuditFinding,
     CiJob,
     Client,
     IssuedSession,
@@ -75,6 +76,25 @@ def exports_with(identifiers: Iterable[Identifier]) -> list[LedgerExport]:
     if keys := [found[0] for text in asked if (found := LEDGER_ID.search(text))]:
         exports = exports.filter(first_id__lte=max(keys), last_id__gte=min(keys))
     return list(exports[:LIMIT]) if asked else []
+
+
+def findings_about(identifiers: Iterable[Identifier], rows: Iterable[Row]) -> list[AuditFinding]:
+    """What audits found of sessions and builds and is not closed; also of access keys that the
+    ledger does not know. Three statements, of which each gives at most `LIMIT`.
+    """
+    rows = list(rows)
+    about = {
+        "session_id": [row.pk for row in rows if isinstance(row, IssuedSession)],
+        "build_id": [row.pk for row in rows if isinstance(row, Build)],
+        "access_key_id": [each.text for each in identifiers if each.kind is Kind.ACCESS_KEY_ID],
+    }
+    found: dict[AuditFinding, None] = {}
+    for name, values in about.items():
+        open_ones = AuditFinding.objects.filter(**{f"{name}__in": values}, closed_at=None)
+        # In the order of the index, so that as many are read as are given.
+        findings = open_ones.select_related("store").order_by(name)[:LIMIT]
+        found |= dict.fromkeys(findings if values else ())
+    return sorted(found, key=lambda each: -each.pk)
 
 
 def _belonging_to(row: Row) -> QuerySet[IssuedSession]:

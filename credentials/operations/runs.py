@@ -32,9 +32,9 @@ from credentials.operations.findings import Finding, Severity
 from credentials.operations.leases import only_run, this_process
 
 AT_A_TIME = 500
-# Runs are kept for so long, and those of jobs that run every minute for less.
+# Runs are kept for so long, and those of jobs that run every few minutes for less.
 KEPT, KEPT_OF_MINUTES = timedelta(days=100), timedelta(days=2)
-EVERY_MINUTE = {"write_revocations", "deliver_webhooks"}
+EVERY_FEW_MINUTES = {"write_revocations", "deliver_webhooks", "audit_schedule"}
 MOST_REMOVED = 5_000
 # Of one run so many findings are events: the rest is in the list, and in the count of the mail.
 MOST_EVENTS = 1_000
@@ -109,7 +109,7 @@ def _reason(err: BaseException) -> str:
 
 
 def _remove_old(job: str, now: datetime) -> None:
-    kept = KEPT_OF_MINUTES if job in EVERY_MINUTE else KEPT
+    kept = KEPT_OF_MINUTES if job in EVERY_FEW_MINUTES else KEPT
     old = JobRun.objects.filter(job=job, started_at__lt=now - kept).order_by("pk")
     JobRun.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:MOST_REMOVED])).delete()
 

@@ -14,9 +14,10 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.models import JobRun, Lease
+from credentials.operations.findings import Finding, Rule
 from credentials.operations.leases import only_run, this_process
 from credentials.operations.runs import lease_name
-from credentials.rules.schedule import Job, LastRun, is_due, is_overdue
+from credentials.rules.schedule import LATE, Job, LastRun, is_due, is_overdue
 
 CLOCK = "clock"
 # A clock that says nothing for as long has stopped.
@@ -62,6 +63,12 @@ class ScheduledJob:
         """Whether it should have finished long ago."""
         finished = self.finished.started_at if self.finished else None
         return is_overdue(self.job, finished=finished, watched_since=watched_since, now=now)
+
+    @property
+    def lateness(self) -> str:
+        """What is wrong with one that is overdue."""
+        last = f"since {self.finished.started_at:%F %H:%M} UTC" if self.finished else "ever"
+        return f"{self.name} is overdue: no run has finished {last}"
 
 
 def scheduled_jobs() -> list[ScheduledJob]:
@@ -120,6 +127,22 @@ def overdue_jobs(now: datetime) -> list[ScheduledJob]:
     alive = heartbeat()
     since = alive.since if alive else None
     return [each for each in scheduled_jobs() if each.is_overdue(now, since)]
+
+
+WHY_OVERDUE = "Look whether the clock, or cron, runs it, and at the problem of its last runs."
+
+
+def audit_schedule(now: datetime) -> Iterator[Finding]:
+    """A finding for each overdue job; it closes when a run has finished."""
+    for job in overdue_jobs(now):
+        what = f"{job.lateness}."
+        yield Finding(rule=Rule.JOB_OVERDUE, subject=job.name, what=what, change=WHY_OVERDUE)
+
+
+def has_caught_up(now: datetime) -> bool:
+    """Whether the clock, where there is one, has had time for what was due when it started."""
+    alive = heartbeat()
+    return alive is None or now - alive.since >= LATE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ JOBS = {
     for job in (
         Job(command="write_revocations", every=MINUTE, limit=5 * MINUTE),
         Job(command="deliver_webhooks", every=15 * SECOND, limit=5 * MINUTE),
+        Job(command="audit_schedule", every=5 * MINUTE, limit=5 * MINUTE),
         Job(command="roll_up", every=HOUR, limit=30 * MINUTE),
         Job(command="audit_sessions", every=HOUR, limit=30 * MINUTE),
         Job(command="count_builds", every=HOUR, limit=2 * HOUR),

@@ -26,7 +26,7 @@ from credentials.models import (
     WebhookDelivery,
 )
 from credentials.operations.figures import History
-from credentials.operations.schedule import overdue_jobs
+from credentials.operations.schedule import WHY_OVERDUE, overdue_jobs
 from ltdkeeper.admin.findings import open_findings
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
@@ -131,13 +131,14 @@ def findings_by_rule(now: datetime) -> Iterator[Attention]:
 
 
 def late_jobs(now: datetime) -> Iterator[Attention]:
-    for job in overdue_jobs(now)[:MOST_JOBS]:
-        last = f"since {job.finished.started_at:%F %H:%M} UTC" if job.finished else "ever"
-        yield Attention(
-            what=f"{job.name} is overdue: no run has finished {last}",
-            why="Look whether the clock, or cron, runs it, and at the problem of its last runs.",
-            address=list_address(JobRun, job=job.job.command),
-        )
+    """Those that no finding reports: audit_schedule itself may be late."""
+    if not (overdue := overdue_jobs(now)):
+        return
+    findings = AuditFinding.objects.of("audit_schedule").filter(closed_at=None)
+    known = set(findings.values_list("subject", flat=True))
+    for job in [each for each in overdue if each.name not in known][:MOST_JOBS]:
+        address = list_address(JobRun, job=job.job.command)
+        yield Attention(what=job.lateness, why=WHY_OVERDUE, address=address)
 
 
 CHECKS: list[Counted | Asked] = [

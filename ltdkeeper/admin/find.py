@@ -4,24 +4,27 @@ What was pasted may be a secret. It comes by POST, its text is held as a secret 
 request, and neither the page nor an address repeats it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from django.contrib.admin import AdminSite
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from builds.models import Product
-from credentials.models import AccessToken, IssuedSession, Refusal
-from credentials.operations.lookup import LIMIT, Row, exports_with, look_up
+from credentials.models import AccessToken, AuditFinding, IssuedSession, Refusal
+from credentials.operations.lookup import LIMIT, Row, exports_with, findings_about, look_up
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
+from ltdkeeper.admin.findings import describe_finding
+from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.refusals import page_of
 
 TEMPLATE = "admin/find.html"
@@ -61,7 +64,18 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
     tried = [identifier.kind for identifier in identifiers]
     may_view = site.get_model_admin(IssuedSession).has_view_permission(request)
     exports = exports_with(identifiers) if may_view and not hits else []
-    return _page(request, site, tried=tried, hits=hits, exports=exports, is_answer=True)
+    sees_findings = site.get_model_admin(AuditFinding).has_view_permission(request)
+    findings = _findings(identifiers, chain(*found.values())) if sees_findings else []
+    what = {"tried": tried, "hits": hits, "exports": exports, "findings": findings}
+    return _page(request, site, **what, is_answer=True)
+
+
+def _findings(
+    identifiers: Iterable[Identifier], rows: Iterable[Row]
+) -> list[tuple[str, Model, str]]:
+    """Each with the address of its page and its state."""
+    now, found = timezone.now(), findings_about(identifiers, rows)
+    return [(page_address(each), each, describe_finding(each, now)) for each in found]
 
 
 def _may_view(request: HttpRequest, site: AdminSite, row: Row) -> bool:
@@ -77,9 +91,7 @@ def _shown(row: Row) -> Model:
 def _address_of(row: Row) -> str:
     if isinstance(row, Refusal):
         return page_of({"address": row.network})
-    shown = _shown(row)
-    name = f"admin:{shown._meta.app_label}_{shown._meta.model_name}_change"
-    return reverse(name, args=[shown.pk])
+    return page_address(_shown(row))
 
 
 def _lacks_build(identifier: Identifier, row: Row) -> bool:

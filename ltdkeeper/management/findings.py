@@ -1,15 +1,37 @@
-"""How audits report what they found: a line or a member of a document each, then the figures."""
+"""How commands report findings, those of a run and those that are kept: as lines and in JSON."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from credentials.models import AuditFinding
+from credentials.models.audits import ACKNOWLEDGEMENT
 from credentials.operations.runs import Kept
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 
 # As wide as the longest rule.
 WIDTH = 29
+# As much of a fingerprint as a line shows, and as names one finding.
+SHOWN = 12
+MEMBERS = (
+    *("fingerprint", "job", "rule", "subject", "severity", "what", "change", "why", "is_event"),
+    *("access_key_id", "session_id", "build_id", "first_seen_at", "last_seen_at", "times"),
+    *("closed_at", *ACKNOWLEDGEMENT),
+)
+
+
+def in_a_line(row: AuditFinding, now: datetime) -> str:
+    """A finding that is kept, with what `manage.py findings --acknowledge` calls it."""
+    words = f"{row.state(now)}, {row.severity} {row.rule}"
+    return f"{row.fingerprint[:SHOWN]} {words}: {row.subject}: {row.what}"
+
+
+def members(row: AuditFinding, now: datetime) -> dict[str, Any]:
+    """The same for machines."""
+    found = {name: getattr(row, name) for name in MEMBERS}
+    return found | {"store": row.store.name if row.store else "", "state": row.state(now)}
 
 
 def report_findings(

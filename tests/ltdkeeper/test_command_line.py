@@ -19,6 +19,7 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "audit_bucket": "",
+    "audit_schedule": "",
     "audit_sessions": "",
     "bootstrap_store": "",
     "check_isolation": "",

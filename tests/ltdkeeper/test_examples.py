@@ -25,7 +25,7 @@ SUFFIXES = r"_(?:bucket|count|sum)$"
 
 def crontab() -> Iterator[str]:
     text = (EXAMPLES / "crontab").read_text()
-    line = r'^(?:[\d*]+ +){5} *ltdkeeper +eval "\$MANAGE (.*?)"'
+    line = r'^(?:[\d*/]+ +){5} *ltdkeeper +eval "\$MANAGE (.*?)"'
     yield from re.findall(line, text, re.MULTILINE)
 
 

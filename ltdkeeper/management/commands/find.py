@@ -7,9 +7,16 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
-from credentials.operations.lookup import LIMIT, exports_with, look_up, sessions_of
+from credentials.operations.lookup import (
+    LIMIT,
+    exports_with,
+    findings_about,
+    look_up,
+    sessions_of,
+)
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Kind, recognise
+from ltdkeeper.management.findings import in_a_line, members
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 KINDS = ", ".join(Kind)
@@ -27,23 +34,28 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        now = timezone.now()
         identifiers = recognise(options["id"])
         if not identifiers:
             raise wrong_argument(f"This has the form of none of these: {KINDS}.")
         tried = [identifier.kind for identifier in identifiers]
         rows = [row for rows in look_up(identifiers).values() for row in rows]
-        records = describe(dict.fromkeys([*rows, *sessions_of(rows)]), timezone.now())
+        rows = list(dict.fromkeys([*rows, *sessions_of(rows)]))
+        records, findings = describe(rows, now), findings_about(identifiers, rows)
         pruned = [] if records else exports_with(identifiers)
         if options["format"] == "json":
             found = [record.members() for record in records]
             exports = [{name: getattr(each, at) for name, at in EXPORT.items()} for each in pruned]
             document = {"tried": tried, "limit": LIMIT, "exports": exports, "records": found}
+            document["findings"] = [members(each, now) for each in findings]
             self.write_json(orjson.dumps(document).decode())
         else:
             self._print(records, tried)
+            for finding in findings:
+                self.stdout.write(f"finding {in_a_line(finding, now)}")
             for each in pruned:
                 self.stdout.write(f"It may be in {each}, of {each.period}.")
-        end(ExitCode.NOTHING_FOUND if records else ExitCode.FINDINGS)  # as grep ends
+        end(ExitCode.NOTHING_FOUND if records or findings else ExitCode.FINDINGS)  # as grep ends
 
     def _print(self, records: list[Record], tried: list[Kind]) -> None:
         for record in records:

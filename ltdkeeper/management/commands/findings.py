@@ -9,17 +9,9 @@ from django.utils import timezone
 
 from credentials.access.clients import command_line_user
 from credentials.models import AuditFinding
-from credentials.models.audits import ACKNOWLEDGEMENT
 from credentials.operations.acknowledgements import acknowledge, withdraw_acknowledgement
+from ltdkeeper.management.findings import SHOWN, in_a_line, members
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
-
-# As much of a fingerprint as a line shows, and as names one finding.
-SHOWN = 12
-MEMBERS = (
-    *("fingerprint", "job", "rule", "subject", "severity", "what", "change", "why", "is_event"),
-    *("access_key_id", "session_id", "build_id", "first_seen_at", "last_seen_at", "times"),
-    *("closed_at", *ACKNOWLEDGEMENT),
-)
 
 
 class Command(ServiceCommand):
@@ -54,11 +46,10 @@ class Command(ServiceCommand):
         if is_json:
             with self.json_list("findings", lambda: {"count": count}) as add:
                 for count, row in enumerate(found, start=1):  # noqa: B007 - is told at the end
-                    add(_members(row, now))
+                    add(members(row, now))
             return count
         for count, row in enumerate(found, start=1):  # noqa: B007
-            words = f"{row.state(now)}, {row.severity} {row.rule}"
-            self.stdout.write(f"{row.fingerprint[:SHOWN]} {words}: {row.subject}: {row.what}")
+            self.stdout.write(in_a_line(row, now))
         self.stdout.write(f"Findings: {count}")
         return count
 
@@ -89,8 +80,3 @@ def _decide(rows: Any, options: dict[str, Any], now: datetime) -> None:
             acknowledge(**what, until=options["until"], now=now)
     except ValidationError as err:
         raise wrong_argument(" ".join(err.messages)) from err
-
-
-def _members(row: AuditFinding, now: datetime) -> dict[str, Any]:
-    found = {name: getattr(row, name) for name in MEMBERS}
-    return found | {"store": row.store.name if row.store else "", "state": row.state(now)}

@@ -13,7 +13,7 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
     *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
-    *("audit_bucket", "audit_cloudtrail", "compact_policies", "prune_sessions"),
+    *("audit_bucket", "audit_cloudtrail", "audit_schedule", "compact_policies", "prune_sessions"),
     *(
         "deliver_webhooks",
         "doctor",

@@ -7,10 +7,12 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
-from builds.models import Product
+from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.models import LedgerExport
+from credentials.operations.findings import Finding
 from credentials.operations.lookup import LIMIT
+from credentials.operations.runs import recorded_run
 from tests.conftest import raw_key
 from tests.credentials.ledger_rows import NOW, issued_row
 
@@ -44,6 +46,23 @@ session {row.session_name}
 def test_session_is_printed_line_by_line(db: None) -> None:
     row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0")
     assert find(row.access_key_id) == (0, PRINTED.format(row=row))
+
+
+@pytest.mark.parametrize("about", ["session", "build", "access key that the ledger does not know"])
+def test_findings_are_shown(about: str, build: Build) -> None:
+    row = issued_row(build=build, root=build.root)
+    names, fields = {
+        "session": ((row.pk, row.root), {"session_id": row.pk}),
+        "build": ((row.root, str(build.pk)), {"build_id": build.pk}),
+    }.get(about, (("ASIA5YGZIDLCJQ2VM7PX",), {"access_key_id": "ASIA5YGZIDLCJQ2VM7PX"}))
+    with recorded_run("audit_bucket") as run:
+        list(run.keep([Finding(rule="denied_call", subject="x", what="wrong", **fields)]))
+    for name in names:
+        code, written = find(name, "--format", "json")
+        [finding] = json.loads(written)["findings"]
+        assert (code, finding["rule"]) == (0, "denied_call")
+        line = f"finding {finding['fingerprint'][:12]} open, error denied_call: x: wrong\n"
+        assert find(name)[1].endswith(line)
 
 
 def test_document_has_every_member(db: None) -> None:
@@ -95,8 +114,8 @@ def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
 def test_miss_is_a_document_too(db: None) -> None:
     code, written = find("ASIA5YGZIDLCJQ2VM7PX", "--format", "json")
     assert code == 1
-    missed = {"tried": ["access key id"], "limit": LIMIT, "exports": [], "records": []}
-    assert json.loads(written) == missed
+    nothing: dict[str, list[object]] = {"exports": [], "records": [], "findings": []}
+    assert json.loads(written) == {"tried": ["access key id"], "limit": LIMIT} | nothing
 
 
 def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:

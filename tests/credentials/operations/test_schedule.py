@@ -1,18 +1,22 @@
 """What is due is read from stored runs, and each due run is made by one of any number of clocks."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from builds.models import Store
-from credentials.models import JobRun, Lease
+from credentials.models import AuditFinding, JobRun, Lease
 from credentials.operations.leases import LEASE_LIFE, only_run
 from credentials.operations.runs import recorded_run
 from credentials.operations.schedule import (
+    CLOCK,
     SILENCE,
     beat,
     due_jobs,
@@ -20,7 +24,7 @@ from credentials.operations.schedule import (
     scheduled_jobs,
     turn,
 )
-from credentials.rules.schedule import JOBS
+from credentials.rules.schedule import JOBS, LATE
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +108,34 @@ def test_job_is_overdue_since_it_finished_last(now: datetime) -> None:
     [job] = scheduled_jobs()
     assert job.is_overdue(now, None)
     assert not job.is_overdue(now - 2 * HOUR, None)
+
+
+def open_findings() -> list[tuple[str, str]]:
+    with suppress(SystemExit):
+        call_command("audit_schedule", stdout=StringIO())
+    rows = AuditFinding.objects.filter(closed_at=None)
+    return [(row.rule, row.subject) for row in rows]
+
+
+def test_overdue_job_is_a_finding_until_it_has_finished(store: Store) -> None:
+    now = timezone.now()
+    ran("roll_up", now - 4 * HOUR)
+    ran("count_builds", now, store=store)
+    assert open_findings() == [("job_overdue", "roll_up")]
+    ran("roll_up", now)
+    assert open_findings() == []
+
+
+def test_clock_that_has_just_started_opens_and_closes_nothing() -> None:
+    now = timezone.now()
+    late = ran("roll_up", now - 4 * HOUR)
+    beat(now)
+    assert open_findings() == []
+    Lease.objects.filter(name=CLOCK).update(acquired_at=now - LATE)
+    assert open_findings() == [("job_overdue", "roll_up")]
+    Lease.objects.filter(name=CLOCK).update(acquired_at=now)
+    JobRun.objects.filter(pk=late.pk).update(started_at=now)
+    assert open_findings() == [("job_overdue", "roll_up")]
 
 
 def test_heartbeat_tells_since_when_a_clock_is_alive_without_a_break(now: datetime) -> None:

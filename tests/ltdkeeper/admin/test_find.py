@@ -16,6 +16,8 @@ from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_access_token
 from credentials.models import AccessToken, IssuedSession, LedgerExport, Refusal, new_ledger_id
+from credentials.operations.findings import Finding
+from credentials.operations.runs import recorded_run
 from tests.conftest import raw_key
 from tests.credentials.ledger_rows import issued_row
 
@@ -222,3 +224,15 @@ def test_whatever_a_text_may_be_few_queries_are_made(
     browser = viewer("build", "product", "client", "user", "issuedsession", "jobtoken")
     with django_assert_max_num_queries(MOST_QUERIES):
         find(browser, text)
+
+
+def test_findings_about_an_unknown_access_key_are_shown(viewer: Callable[..., Browser]) -> None:
+    key = "ASIA5YGZIDLCJQ2VM7PX"
+    with recorded_run("audit_cloudtrail") as run:
+        unknown = Finding(rule="assume_role_unknown", what="strange", access_key_id=key)
+        list(run.keep([unknown]))
+    page = shown(find(viewer("auditfinding"), key))
+    assert "error assume_role_unknown</a>" in page
+    assert "Nothing that you may look at" not in page
+    User.objects.all().delete()
+    assert "assume_role_unknown" not in shown(find(viewer("issuedsession"), key))

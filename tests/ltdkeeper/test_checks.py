@@ -1,0 +1,30 @@
+"""Arguments in LTD_SCHEDULE that a command does not take let nothing start."""
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+
+from credentials.rules.schedule import parse_schedule
+
+WRONG = {
+    "audit_cloudtrail=1d": r"audit_cloudtrail: the following arguments are required: DIRECTORY",
+    "purge_builds --apply=1d": r"required: --deleted-before",
+    "purge_builds --deleted-before soon=1d": r"--deleted-before soon: .*'soon' is not a whole",
+    "roll_up --help=1h": r"roll_up --help: this does no work",
+    "audit_bucket main=1d": r"audit_bucket main: unrecognized arguments: STORE",
+}
+
+
+@pytest.mark.parametrize("schedule", WRONG)
+def test_wrong_argument_of_a_job_is_said_at_start(schedule: str, settings: Any) -> None:
+    settings.LTD_SCHEDULE = parse_schedule(schedule)
+    with pytest.raises(SystemCheckError, match=WRONG[schedule]):
+        call_command("check", fail_level="ERROR")
+
+
+def test_right_arguments_are_accepted(settings: Any) -> None:
+    calls = "audit_cloudtrail s3://logs/AWSLogs/=1h, audit_bucket --jobs 2=1d, roll_up=2h"
+    settings.LTD_SCHEDULE = parse_schedule(calls)
+    call_command("check", fail_level="ERROR")
