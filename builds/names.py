@@ -88,6 +88,26 @@ def root_of(key: str) -> str | None:
     return root if is_build_root(root) else None
 
 
+# What a template of addresses may name. The end of the host is fixed: names that clients choose
+# lead to no other site.
+_NAME = r"\{(?:product|build)\}"
+_URL_TEMPLATE = re.compile(
+    rf"https://(?:(?:(?:[A-Za-z0-9-]|{_NAME})+\.)*[A-Za-z0-9-]+\.)?[A-Za-z0-9-]+(?::[0-9]{{1,5}})?"
+    rf"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#%-]|{_NAME})*)?\Z",
+    re.ASCII,
+)
+
+
+def is_url_template(text: str) -> bool:
+    """Whether a text is an https address with `{build}` in it, and perhaps `{product}`."""
+    return "{build}" in text and _URL_TEMPLATE.match(text) is not None
+
+
+def fill_url_template(template: str, *, product_slug: str, build_slug: str) -> str:
+    """The address of a build."""
+    return template.replace("{product}", product_slug).replace("{build}", build_slug)
+
+
 GIT_REF_LENGTH = 255
 
 

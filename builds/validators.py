@@ -14,6 +14,7 @@ from builds.names import (
     is_product_slug,
     is_region,
     is_role_arn,
+    is_url_template,
 )
 
 
@@ -53,6 +54,14 @@ def validate_role_arn(value: str) -> None:
 
 def validate_kms_key_arn(value: str) -> None:
     _require(is_kms_key_arn, value, "Not a KMS key's ARN (arn:aws:kms:...:key/...); no alias.")
+
+
+def validate_url_template(value: str) -> None:
+    message = (
+        "Not an https address such as https://{product}.docs.example.org/builds/{build}/: it needs "
+        "{build}, may have {product}, and the last two parts of its host are fixed."
+    )
+    _require(is_url_template, value, message)
 
 
 def validate_endpoint(value: str) -> None:

@@ -16,6 +16,7 @@ from builds.names import (
     BUILD_SLUG_PATTERN,
     GIT_REF_LENGTH,
     PRODUCT_SLUG_LENGTH,
+    fill_url_template,
 )
 from builds.validators import validate_build_slug
 
@@ -210,6 +211,14 @@ class Build(models.Model):
             UNTYPED if self.has_untyped_pages else "",
         )
         return " ".join(sentence for sentence in told if sentence)
+
+    @property
+    def published_url(self) -> str:
+        """Where readers find it, if its product says so."""
+        product = self.product
+        if template := product.published_url_template:
+            return fill_url_template(template, product_slug=product.slug, build_slug=self.slug)
+        return f"{product.published_url}/builds/{self.slug}" if product.domain else ""
 
     def closed_at(self, now: datetime) -> datetime | None:
         """When it closed, or None while it is open."""

@@ -9,7 +9,7 @@ from django.db.models import Q
 from builds.errors import StoreWithoutSync
 from builds.models.stores import Store
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
-from builds.validators import refuse_controls, validate_product_slug
+from builds.validators import refuse_controls, validate_product_slug, validate_url_template
 
 SESSION_SECONDS_MINIMUM, SESSION_SECONDS_MAXIMUM = 900, 43_200
 
@@ -28,6 +28,17 @@ class Product(models.Model):
     title = models.CharField(max_length=255, blank=True)
     doc_repo = models.CharField("documentation repository", max_length=255, blank=True)
     root_domain = models.CharField(max_length=255, blank=True)
+    published_url_template = models.CharField(
+        "address of a build",
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_url_template],
+        help_text="Where readers find a build, such as "
+        "https://{product}.docs.example.org/builds/{build}/. Empty: /builds/{build} at the root "
+        "domain, if there is one.",
+    )
     access = models.CharField(max_length=8, choices=Access, default=Access.UPLOAD)
     session_seconds = models.PositiveIntegerField(
         "session duration",
@@ -53,6 +64,11 @@ class Product(models.Model):
             models.CheckConstraint(
                 condition=Q(session_seconds=None) | Q(session_seconds__range=(900, 43_200)),
                 name="product_session_seconds",
+            ),
+            models.CheckConstraint(
+                condition=Q(published_url_template="")
+                | Q(published_url_template__startswith="https://"),
+                name="product_published_with_tls",
             ),
         ]
 

@@ -234,6 +234,7 @@ def record_build_event(kind: EventKind, build: Build, *, now: datetime) -> None:
         "store": build.product.store.name,
         "bucket": build.bucket_name,
         "root": build.root,
+        "published_url": build.published_url,
         "surrogate_key": build.surrogate_key,
         "git_refs": build.git_refs,
         "registered_at": build.registered_at,

@@ -66,7 +66,7 @@ class BuildPage(Page):
         ("What happened, in order", ("life",)),
         ("What audits found", ("its_findings",)),
         ("What lies in the store", ("counted", "store_link", "root", "imported")),
-        ("What it is of", ("product_link", "surrogate_key")),
+        ("What it is of", ("product_link", "published", "surrogate_key")),
     )
 
     @admin.display(description="state")
@@ -147,6 +147,11 @@ class BuildPage(Page):
     def product_link(self, build: Build) -> str:
         return link(build.product)
 
+    @admin.display(description="published at")
+    def published(self, build: Build) -> str:
+        url = build.published_url
+        return format_html('<a href="{}">{}</a>', url, url) if url else NOTHING
+
 
 def _time_line(found: list[Event]) -> str:
     return table(("When", "What"), ((moment(when), what) for when, what in found))
@@ -209,7 +214,10 @@ class ProductAdmin(ProductSeeAlso, RevocableAdmin):
     list_select_related = ("store",)
     search_fields = ("slug", "title")
     ordering = ("slug",)
-    fields = ("slug", "store", "title", "doc_repo", "root_domain", "access", "session_seconds")
+    fields = (
+        *("slug", "store", "title", "doc_repo", "root_domain", "published_url_template"),
+        *("access", "session_seconds"),
+    )
     actions = ("allow_sync", "limit_to_upload")
     action_form = ReasonActionForm
     revoked_as = "product"

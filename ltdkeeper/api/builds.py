@@ -227,7 +227,7 @@ class BuildSerializer(serializers.ModelSerializer[Build]):
 
 def render_build(build: Build) -> dict[str, Any]:
     """The members of BuildSerializer, without its cost: it makes its fields anew each time."""
-    self_url, site = build_url(build), build.product.published_url
+    self_url = build_url(build)
     return {
         "self_url": self_url,
         "product_url": product_url(build.product),
@@ -240,7 +240,7 @@ def render_build(build: Build) -> dict[str, Any]:
         "bucket_root_dir": build.root,
         "git_refs": build.git_refs,
         "github_requester": build.github_requester or None,
-        "published_url": f"{site}/builds/{build.slug}" if site else "",
+        "published_url": build.published_url,
         "surrogate_key": build.surrogate_key,
         "state": build.state(timezone.now()).value,
         "open_until": _moment(build.open_until),

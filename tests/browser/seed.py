@@ -128,6 +128,7 @@ class Seed:
                 surrogate_key=digest(slug)[:32],
                 doc_repo=f"https://github.com/octo-org/{slug}",
                 root_domain="docs.example.org",
+                published_url_template="https://{product}.docs.example.org/builds/{build}/",
             )
             for slug, title, store in (
                 ("handbook", "Handbook of the observatory", self.store),

@@ -27,6 +27,7 @@ VIOLATIONS: dict[str, list[Update]] = {
         (Product, {"session_seconds": 899}),
         (Product, {"session_seconds": 43_201}),
     ],
+    "product_published_with_tls": [(Product, {"published_url_template": "http://example.org/"})],
     "build_slug_legal": [
         (Build, {"slug": slug, "root": f"guide/builds/{slug}"})
         for slug in ["", ".", "..", "a/b", "v1\n", "v*", "v?", "v$", "caf\u00e9"]

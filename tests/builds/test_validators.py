@@ -16,6 +16,7 @@ REFUSED: dict[str, tuple[Validator, str, str]] = {
     "region": (validators.validate_region, "EU", "Not the name of a region"),
     "role": (validators.validate_role_arn, "upload", "Not a role's ARN"),
     "KMS key": (validators.validate_kms_key_arn, "alias/docs", "no alias"),
+    "template": (validators.validate_url_template, "https://example.org/", "it needs {build}"),
     "endpoint": (validators.validate_endpoint, "s3.example.org", "Not an address such as"),
 }
 

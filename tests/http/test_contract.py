@@ -140,6 +140,9 @@ def test_build_is_published_below_its_product(send: Send, build: Build) -> None:
     Product.objects.update(root_domain="docs.example.org")
     expected = f"https://guide.docs.example.org/builds/{build.slug}"
     assert send(READ_BUILD).json()["published_url"] == expected
+    Product.objects.update(published_url_template="https://{product}.example.net/{build}/")
+    expected = f"https://guide.example.net/{build.slug}/"
+    assert send(READ_BUILD).json()["published_url"] == expected
 
 
 def test_deleting_answers_with_the_build(send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The forms of buckets, regions, roles and keys: no wildcard passes, no newline at the end."""
+"""Forms of buckets, regions, roles, keys and addresses: no wildcard, no newline at the end."""
 
 import re
 from collections.abc import Callable
@@ -6,7 +6,14 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 
-from builds.names import is_bucket_name, is_kms_key_arn, is_region, is_role_arn, partition_of
+from builds.names import (
+    is_bucket_name,
+    is_kms_key_arn,
+    is_region,
+    is_role_arn,
+    is_url_template,
+    partition_of,
+)
 from tests.builds.name_samples import HOSTILE, buckets
 
 ROLE = "arn:aws:iam::123456789012:role/upload"
@@ -27,6 +34,12 @@ LEGAL: dict[str, tuple[Check, str]] = {
     "role in GovCloud": (is_role_arn, "arn:aws-us-gov:iam::123456789012:role/upload"),
     "role without account": (is_role_arn, "arn:aws:iam:::role/upload"),
     "role of a tenant": (is_role_arn, "arn:aws:iam::tenant_7:role/upload"),
+    "address below a product's host": (
+        is_url_template,
+        "https://{product}.docs.example.org:8443/builds/{build}/?x=%20#top",
+    ),
+    "address with the build in its host": (is_url_template, "https://{build}--docs.example.org"),
+    "address at a host of one part": (is_url_template, "https://docs/{product}/{build}"),
     "KMS key": (is_kms_key_arn, KEY),
     "multi-region key": (is_kms_key_arn, KEY.replace("key/", "key/mrk-")),
     "KMS key in China": (is_kms_key_arn, KEY.replace("aws", "aws-cn", 1)),
@@ -61,6 +74,16 @@ ILLEGAL: dict[str, tuple[Check, str]] = {
     "role with a newline": (is_role_arn, f"{ROLE}\n"),
     "role behind a newline": (is_role_arn, f"\n{ROLE}"),
     "role of 191 characters": (is_role_arn, f"arn:aws:iam::123456789012:role/{'r' * 191}"),
+    "address of no build": (is_url_template, "https://docs.example.org/{product}/"),
+    "address without TLS": (is_url_template, "http://docs.example.org/{build}/"),
+    "address that runs something": (is_url_template, "javascript:alert('{build}')"),
+    "address with another name": (is_url_template, "https://docs.example.org/{build}/{store}/"),
+    "address with a format": (is_url_template, "https://docs.example.org/{build}/{build!r}/"),
+    "address with a password": (is_url_template, "https://user:pass@docs.example.org/{build}/"),
+    "address with a space": (is_url_template, "https://docs.example.org/{build}/ x"),
+    "address with a newline": (is_url_template, "https://docs.example.org/{build}/\n"),
+    "address at a host that builds name": (is_url_template, "https://{build}.org/"),
+    "address at an end that builds name": (is_url_template, "https://docs.{build}/"),
     "KMS alias": (is_kms_key_arn, "arn:aws:kms:eu-central-1:123456789012:alias/docs"),
     "any KMS key": (is_kms_key_arn, "arn:aws:kms:eu-central-1:123456789012:key/*"),
     "KMS key of any account": (is_kms_key_arn, KEY.replace("123456789012", "*")),

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.test import Client as Browser
 from django.utils import timezone
 
-from builds.models import Build
+from builds.models import Build, Product
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import command_line_user, make_api_key, start_job_token
 from credentials.access.registrations import register_owned_build
@@ -293,6 +293,12 @@ def test_page_says_whether_a_compacted_policy_was_remade(
     IssuedSession.objects.update(root=root)
     shown = unescape(browser.get(page_address(row)).content.decode())
     assert (said in shown, policy in shown) == (True, root == SCOPE.root)
+
+
+@db
+def test_build_leads_to_where_it_is_published(browser: Browser, build: Build) -> None:
+    Product.objects.update(published_url_template="https://{product}.example.net/{build}/")
+    assert f'<a href="https://guide.example.net/{build.slug}/">' in page(browser, build)
 
 
 @db

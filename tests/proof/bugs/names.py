@@ -33,6 +33,7 @@ NAME_BUGS = bugs_in(
     line_feed_behind_a_role=("{1,190}\\Z", "{1,190}$"),
     wildcard_in_a_key=("key/[\\w-]{1,64}", "key/[\\w*-]{1,64}"),
     line_feed_behind_a_key=("{1,64}\\Z", "{1,64}$"),
+    build_that_names_the_host=("[A-Za-z0-9-]+\\.)?[A-Za-z0-9-]+(", "[A-Za-z0-9-]+\\.)?\\S+("),
     region_with_a_slash=(
         '_REGION = re.compile(r"[a-z0-9][a-z0-9-]',
         '_REGION = re.compile(r"[a-z0-9][a-z0-9/-]',
