@@ -37,11 +37,13 @@ test-browser: $(BROWSER) ## Look at every page of the admin in a browser, and us
 test-postgres: $(DEV) ## Run the tests that touch the database on a PostgreSQL started for them
 	@$(call needs,pg_virtualenv,postgresql); \
 	LTD_TEST_DATABASE_URL=postgres:///postgres pg_virtualenv -o fsync=off $(PYTEST) $(PARALLEL) -m 'not sqlite'
+test-spark: $(DEV) .venv-spark/installed ## Have Spark and the reader find the same in CloudTrail's logs; needs Java
+	@$(call needs,java,default-jre-headless); PYTHONPATH=$$(echo .venv-spark/lib/python*/site-packages) $(PYTEST) tests/spark
 proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the session policy over all inputs; needs Node
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
 	@.venv/bin/python -m tests.proof.mutants
-test-all: test test-slow test-store test-clients test-browser test-postgres proof mutants ## Run all of these, one after the other
+test-all: test test-slow test-store test-clients test-browser test-postgres test-spark proof mutants ## Run all of these, one after the other
 
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage
@@ -69,7 +71,7 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 	$(COMPILE) pyproject.toml --group demo --constraint requirements-dev.txt --output-file requirements-demo.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
 	$(COMPILE) --group browser --constraint requirements-dev.txt --output-file requirements-browser.txt
-	for each in store proof; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+	for each in store proof spark; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 clean: ## Remove everything that make made, virtual environments included
 	rm -rf .build .venv .venv-* .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from builds.models import Store
 from credentials.rules.secret import Secret
 
-Service = Literal["s3", "sts", "iam", "kms", "cloudtrail"]
+Service = Literal["s3", "sts", "iam", "kms", "cloudtrail", "athena"]
 
 SIGNATURE_VERSIONS = {"s3": "s3v4"}  # botocore would presign in an older one
 # As a text: botocore's own, with its version of Python and so on, is made anew twice a call. It

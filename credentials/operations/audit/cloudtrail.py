@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 from django.db.models import Max
@@ -20,9 +20,9 @@ from builds.names import partition_of
 from credentials.models import Delivery, IssuedSession, JobRun, LedgerExport
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.audit.trail_coverage import LATE, Coverage, PublicKeys, bad_file
+from credentials.operations.audit.trail_engines import Engine, QueryFailed, parameters_of
 from credentials.operations.audit.trail_files import (
     DELIVERED,
-    Bucket,
     Read,
     Source,
     TrailFile,
@@ -83,13 +83,13 @@ def watched_stores() -> Watched:
     return Watched(roles=roles, policy_arns=frozenset(policies - {""}), buckets=frozenset(buckets))
 
 
-def bucket_of_trail(auditor: boto3.session.Session, bucket: str, prefix: str) -> Bucket:
-    """A trail's bucket, where AWS answers the first store; or else where the first store does.
+def trail_client(service: Literal["s3", "athena"], auditor: boto3.session.Session) -> Any:
+    """A client of where AWS answers the first store; or else of where the first store does.
 
     Raises BotoCoreError.
     """
     store = Store.objects.order_by("endpoint_url", "pk").first() or Store()
-    return Bucket(store_client(store, "s3", auditor, UNATTENDED), bucket, prefix)
+    return store_client(store, service, auditor, UNATTENDED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +110,7 @@ class TrailAudit:
 
     def files(self) -> list[TrailFile]:
         """In the order of their delivery; of a file its names alone are in memory."""
-        begin = self.since or self._begin()
+        begin = self.since or read_on(self.run, self.source.name)
         first = f"{begin:{DELIVERED}}" if begin else ""
         last = f"{self.until + LATE:{DELIVERED}}" if self.until else "9"
         return sorted(file for file in self.source.files(first) if file.delivered <= last)
@@ -150,15 +150,6 @@ class TrailAudit:
         is_early = self.since and call.at < moment(self.since)
         return not is_early and not (self.until and call.at >= moment(self.until))
 
-    def _begin(self) -> datetime | None:
-        """Runs that were asked for a time may have left something out before it."""
-        runs = JobRun.objects.of(self.run.row.job).finished()
-        for coverage in runs.values_list("coverage", flat=True)[:MOST_RUNS]:
-            for each in coverage:
-                if each.get("source") == self.source.name:
-                    return datetime.fromisoformat(each["until"]) - WINDOW
-        return None
-
     def _note(self, files: Sequence[TrailFile], coverage: Coverage) -> None:
         """What has been read, and for which time that is everything."""
         if (named := [file.delivered_at for file in files if file.delivered]) and not (
@@ -168,6 +159,50 @@ class TrailAudit:
         for proof, since, until in coverage.proven():
             self.run.covers(since=since, until=until, proof=proof)
         self.run.looked_at(signatures=coverage.verified)
+
+
+def read_on(run: RecordedRun, source: str) -> datetime | None:
+    """Where a run begins: where the last finished one of the source ended, less what may be late.
+
+    Runs that were asked for a time may have left something out before it.
+    """
+    runs = JobRun.objects.of(run.row.job).finished()
+    for coverage in runs.values_list("coverage", flat=True)[:MOST_RUNS]:
+        for each in coverage:
+            if each.get("source") == source:
+                return datetime.fromisoformat(each["until"]) - WINDOW
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryAudit:
+    """One look at what an engine finds in logs between two times of events. It sees no files:
+    neither what is wrong with one, nor whether all are there.
+
+    Without `since` it reads on where the last run ended. A run that leaves a gap moves nothing.
+    """
+
+    engine: Engine
+    run: RecordedRun
+    until: datetime
+    since: datetime | None = None
+    addresses: bool = False
+
+    def findings(self) -> Iterator[Finding]:
+        """Raises QueryFailed, and what the engine's calls raise."""
+        last = read_on(self.run, self.engine.name)
+        since = self.since or last
+        if since is None:
+            raise QueryFailed("No run has read this yet: say where to begin, with --since.")
+        asked = parameters_of(watched_stores(), since=since, until=self.until)
+        yield from evaluate(self._records(asked), addresses=self.addresses)
+        if last is None or since <= last:
+            self.run.covers(since=since, until=self.until, source=self.engine.name)
+
+    def _records(self, asked: Sequence[str]) -> Iterator[Record]:
+        for row in self.engine.rows(asked):
+            self.run.looked_at(records=1)
+            yield row.record()
 
 
 def evaluate(records: Iterable[Record], *, addresses: bool = False) -> Iterator[Finding]:

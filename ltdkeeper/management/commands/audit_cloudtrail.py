@@ -1,16 +1,21 @@
 """`manage.py audit_cloudtrail`: hold CloudTrail's logs against the ledger; meant for cron."""
 
+import re
 from argparse import ArgumentParser
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
+from django.utils import timezone
 from tqdm import tqdm
 
-from credentials.operations.audit.cloudtrail import TrailAudit, bucket_of_trail
+from credentials.operations.audit.cloudtrail import QueryAudit, TrailAudit, trail_client
 from credentials.operations.audit.trail_coverage import public_keys
-from credentials.operations.audit.trail_files import Directory, Source
-from credentials.operations.runs import recorded_run
+from credentials.operations.audit.trail_engines import Athena, QueryFailed, Spark
+from credentials.operations.audit.trail_files import Bucket, Directory, Source
+from credentials.operations.findings import Finding
+from credentials.operations.runs import RecordedRun, recorded_run
 from credentials.vending.store_errors import CALL_FAILED, loggable
 from ltdkeeper.management.findings import report_findings
 from ltdkeeper.management.outcomes import (
@@ -26,6 +31,7 @@ from ltdkeeper.management.outcomes import (
 
 MOST_JOBS = 32
 S3 = "s3://"
+TABLE = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 
 
 class Command(ServiceCommand):
@@ -37,7 +43,11 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "source", metavar="DIRECTORY|s3://BUCKET/PREFIX", help="where the logs are"
+            "source",
+            metavar="DIRECTORY|s3://BUCKET/PREFIX",
+            nargs="?",
+            default="",
+            help="where the logs are",
         )
         parser.add_argument(
             "--since", type=utc_time, metavar="TIME", help="read events from then on"
@@ -54,35 +64,115 @@ class Command(ServiceCommand):
             default=1,
             help="processes that read a file each; default 1, which needs least memory",
         )
+        engine = parser.add_mutually_exclusive_group()
+        engine.add_argument(
+            "--athena", metavar="DATABASE.TABLE", help="have Athena choose the records of a table"
+        )
+        engine.add_argument(
+            "--spark", metavar="MASTER", help="have Spark choose the records of the source"
+        )
+        parser.add_argument(
+            "--workgroup", default="primary", help="Athena's workgroup; default: primary"
+        )
+        parser.add_argument(
+            "--results",
+            metavar="s3://BUCKET/PREFIX",
+            default="",
+            help="where Athena puts results; default: where the workgroup says",
+        )
         add_profile_argument(parser)
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         auditor = profile_session(options["profile"])
-        source = _source(options["source"], auditor)
+        begin = _query if options["athena"] or options["spark"] else _reading
+        audit = begin(auditor, options)
         with recorded_run("audit_cloudtrail") as run:
-            audit = TrailAudit(
-                source=source,
-                run=run,
-                since=options["since"],
-                until=options["until"],
-                addresses=options["addresses"],
-                jobs=options["jobs"],
-                keys=public_keys(auditor) if auditor else lambda _region: {},
-            )
             try:
-                files = audit.files()
-                kept = run.keep(audit.findings(files, tqdm(files, unit="file", disable=None)))
-                code = report_findings(self, kept, is_json=options["format"] == "json")
+                code = report_findings(
+                    self, run.keep(audit(run)), is_json=options["format"] == "json"
+                )
             except CALL_FAILED as err:
-                raise not_made(f"The trail's bucket: {loggable(err)}.") from err
+                raise not_made(f"The trail: {loggable(err)}.") from err
+            except QueryFailed as err:
+                raise not_made(str(err)) from err
         end(code)
+
+
+Audit = Callable[[RecordedRun], Iterator[Finding]]
+
+
+def _reading(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Audit:
+    """What reads the files of a source here."""
+    source = _source(options["source"], auditor)
+
+    def findings(run: RecordedRun) -> Iterator[Finding]:
+        audit = TrailAudit(
+            source=source,
+            run=run,
+            since=options["since"],
+            until=options["until"],
+            addresses=options["addresses"],
+            jobs=options["jobs"],
+            keys=public_keys(auditor) if auditor else lambda _region: {},
+        )
+        files = audit.files()
+        yield from audit.findings(files, tqdm(files, unit="file", disable=None))
+
+    return findings
+
+
+def _query(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Audit:
+    """What has an engine choose records."""
+    engine = _athena(auditor, options) if options["athena"] else _spark(options)
+
+    def findings(run: RecordedRun) -> Iterator[Finding]:
+        audit = QueryAudit(
+            engine=engine,
+            run=run,
+            since=options["since"],
+            until=options["until"] or timezone.now(),
+            addresses=options["addresses"],
+        )
+        yield from audit.findings()
+
+    return findings
+
+
+def _athena(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Athena:
+    table, results = options["athena"], options["results"]
+    if options["source"] or not TABLE.fullmatch(table):
+        raise wrong_argument("Give --athena the table, as DATABASE.TABLE, and no source beside it.")
+    if auditor is None or (results and not results.startswith(S3)):
+        raise wrong_argument(
+            "For Athena, give the auditor's profile, --profile or LTD_AUDITOR_PROFILE, and "
+            "--results as s3://BUCKET/PREFIX."
+        )
+    bar = tqdm(unit="B", unit_scale=True, desc="scanned", disable=None)
+
+    def show(scanned: int) -> None:
+        bar.update(scanned - bar.n)
+
+    return Athena(
+        client=trail_client("athena", auditor),
+        table=table,
+        workgroup=options["workgroup"],
+        results=results,
+        progress=show,
+    )
+
+
+def _spark(options: dict[str, Any]) -> Spark:
+    """Hadoop reads S3 under a name of its own."""
+    if not options["source"]:
+        raise wrong_argument("Give --spark a source: a directory, or s3://BUCKET/PREFIX.")
+    return Spark(master=options["spark"], source=re.sub("^s3:", "s3a:", options["source"]))
 
 
 def _source(text: str, auditor: boto3.session.Session | None) -> Source:
     """Raises CommandError for what is no source."""
     if not text.startswith(S3):
-        if not Path(text).is_dir():
+        if not text or not Path(text).is_dir():
             raise wrong_argument(f"{text!r} is no directory.")
         return Directory(Path(text))
     bucket, _, prefix = text.removeprefix(S3).partition("/")
@@ -91,4 +181,4 @@ def _source(text: str, auditor: boto3.session.Session | None) -> Source:
             "To read a bucket, give its name and the auditor's profile: --profile, or "
             "LTD_AUDITOR_PROFILE."
         )
-    return bucket_of_trail(auditor, bucket, prefix)
+    return Bucket(trail_client("s3", auditor), bucket, prefix)
