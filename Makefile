@@ -70,8 +70,10 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 	$(COMPILE) pyproject.toml --group dev --output-file requirements-dev.txt
 	$(COMPILE) pyproject.toml --group demo --constraint requirements-dev.txt --output-file requirements-demo.txt
 	$(COMPILE) pyproject.toml --constraint requirements-dev.txt --output-file requirements.txt
-	$(COMPILE) --group browser --constraint requirements-dev.txt --output-file requirements-browser.txt
-	for each in store proof spark; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+	for each in browser spark; do \
+		$(COMPILE) --group $$each --constraint requirements-dev.txt --output-file requirements-$$each.txt || exit; \
+	done
+	for each in store proof; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 clean: ## Remove everything that make made, virtual environments included
 	rm -rf .build .venv .venv-* .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
