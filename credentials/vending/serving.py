@@ -21,7 +21,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from builds.errors import BuildClosed
-from builds.fixed_sql import Columns, fetch, relate
+from builds.fixed_sql import Columns, commit_with_next, fetch, relate
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
 from credentials.access.quotas import check_session_quota
@@ -213,6 +213,8 @@ def serve_again(
     if session_cache.get(key, now, remaining=remaining) is None:
         return None
     with transaction.atomic(durable=True) if lock else nullcontext():
+        if lock:
+            commit_with_next()
         if not right_to_session(caller, row)(now=now, lock=lock):
             raise SessionWithheld
     return _from_memory(key, row, now)

@@ -9,7 +9,10 @@ from typing import Any
 import boto3
 import pytest
 import time_machine
+from botocore.auth import S3SigV4PostAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import ReadOnlyCredentials
 
 from credentials.rules.presigned_forms import (
     Terms,
@@ -83,6 +86,14 @@ def test_post_is_what_boto3_makes_of_the_same_policy(make_form: Any, token: str)
         name: value for name, value in expected["fields"].items() if name not in unordered
     }
     assert ("x-amz-security-token" in fields) is bool(token)
+
+
+def test_signature_of_a_post_is_botocores() -> None:
+    fields, request = signer("t").sign_post(file_form(TERMS, "/")), AWSRequest()
+    request.context["timestamp"] = fields["x-amz-date"]
+    keys = ReadOnlyCredentials("ASIAEXAMPLE", "secret/key+", "t")
+    botocores = S3SigV4PostAuth(keys, "s3", "eu-central-1").signature(fields["policy"], request)
+    assert fields["x-amz-signature"] == botocores
 
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS)
