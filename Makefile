@@ -10,6 +10,8 @@ MANAGE := env -i PATH="$$PATH" LTD_ENV_FILE=tests/production.env .venv/bin/pytho
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet
 COMPILE := .build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-strip-extras --no-annotate --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+ALONE := $(PIP) --python .build/alone/bin/python install --no-compile --no-deps
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' ltdkeeper/__init__.py)
 needs = command -v $(1) >/dev/null || { echo 'Needed: sudo apt-get update && sudo apt-get install -y $(2)' >&2; exit 1; }
 
 help: ## Show this list
@@ -73,7 +75,20 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 	for each in browser spark; do \
 		$(COMPILE) --group $$each --constraint requirements-dev.txt --output-file requirements-$$each.txt || exit; \
 	done
-	for each in store proof; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+	for each in store proof release; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+release: .venv-release/installed ## Build the last commit's wheel, list its components (SBOM) and hash them
+	rm -rf .build/release .build/source .build/alone && mkdir -p .build/release .build/source
+	git archive HEAD | tar -x -C .build/source
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(PIP) --python .venv-release/bin/python wheel \
+		--no-deps --no-build-isolation --wheel-dir .build/release .build/source
+	cp .build/source/requirements.txt .build/release
+	.venv/bin/python -m venv --without-pip .build/alone
+	$(ALONE) --require-hashes -r requirements.txt
+	$(ALONE) .build/release/*.whl
+	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > .build/alone/pyproject.toml
+	.venv-release/bin/cyclonedx-py environment --pyproject .build/alone/pyproject.toml \
+		--output-reproducible --output-file .build/release/ltdkeeper-$(VERSION).cdx.json .build/alone
+	cd .build/release && sha256sum *[!S] | tee SHA256SUMS
 clean: ## Remove everything that make made, virtual environments included
 	rm -rf .build .venv .venv-* .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 

@@ -1,33 +1,7 @@
 #!/usr/bin/env python
-"""Django's command line for ltdkeeper."""
+"""Django's command line for ltdkeeper, in a clone; installed from a wheel it is `ltdkeeper`."""
 
-import os
-import sys
-
-from django.core.management import execute_from_command_line
-from django.db import Error
-
-from ltdkeeper.databases import trouble_with
-from ltdkeeper.environment import SettingsError, end_with
-
-
-def main(arguments: list[str]) -> None:
-    """Run a command. Wrong settings, or a database that is away, are lines and not tracebacks."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ltdkeeper.settings")
-    # Only web processes count together: a file for each run of each command would be too many.
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    import prometheus_client  # noqa: F401, PLC0415 - decides by it, before .env may set it again
-
-    try:
-        execute_from_command_line(arguments)
-    except SettingsError as err:
-        end_with(str(err))
-    except Error as err:
-        line = trouble_with(err)
-        if line is None or "--traceback" in arguments:
-            raise
-        end_with(line)
-
+from ltdkeeper.__main__ import main
 
 if __name__ == "__main__":
-    main(sys.argv)
+    main()

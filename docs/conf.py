@@ -1,19 +1,17 @@
 """Sphinx settings. Nothing is fetched, neither while building nor while reading."""
 
 import sys
-import tomllib
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-PYPROJECT = DOCS.parent / "pyproject.toml"
 
-sys.path.insert(0, str(DOCS))
+sys.path[:0] = [str(DOCS), str(DOCS.parent)]
+from ltdkeeper import __version__  # noqa: E402
+
 extensions = ["pictures"]
 
-_project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
-
-project = _project["name"]
-version = release = _project["version"]
+project = "ltdkeeper"
+version = release = __version__
 language = "en"
 nitpicky = True
 smartquotes = False

@@ -18,7 +18,7 @@ from builds.validators import (
 )
 from credentials.rules.bucket_layout import allowed_prefixes
 from credentials.rules.schedule import parse_schedule
-from ltdkeeper import caches, databases, mail
+from ltdkeeper import __version__, caches, databases, mail
 from ltdkeeper.environment import (
     DEBUG_SECRET_KEY,
     LOOPBACK,
@@ -36,7 +36,10 @@ from ltdkeeper.environment import (
 )
 from ltdkeeper.logs import LEVELS, logging_settings
 
+# The clone. Where a wheel is installed, the directory in which the program is started.
 BASE_DIR = Path(__file__).resolve().parent.parent
+if not (BASE_DIR / "manage.py").is_file():
+    BASE_DIR = Path.cwd()
 HOUR, DAY = 3600, 24 * 3600
 # Of one object in one request (AWS S3 user guide, PutObject).
 POST_MAXIMUM_BYTES = 5 * 1024**3
@@ -398,7 +401,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "ltdkeeper",
     "DESCRIPTION": "Short-lived S3 credentials, each for exactly one documentation build.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
