@@ -2,7 +2,7 @@
 revocations, runs and findings, refusals, webhooks.
 """
 
-from credentials.models.audits import AuditFinding, JobRun
+from credentials.models.audits import AuditFinding, JobRun, last_runs
 from credentials.models.clients import Client, Grant
 from credentials.models.figures import EVERYBODY, HourlyCount
 from credentials.models.jobs import CiJob
@@ -68,6 +68,7 @@ __all__ = [
     "Webhook",
     "WebhookDelivery",
     "first_ledger_id",
+    "last_runs",
     "last_verdicts",
     "new_ledger_id",
     "record_build_event",

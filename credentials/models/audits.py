@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 
 from builds.models import Build, Store
 from credentials.models.sessions import IssuedSession
@@ -87,6 +87,13 @@ class JobRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job}{f' of {self.store}' if self.store else ''}, {self.started_at:%F %T} UTC"
+
+
+def last_runs(job: str) -> dict[int, JobRun]:
+    """The newest run of a job for each store: one statement, and one look into an index a store."""
+    of_store = JobRun.objects.filter(job=job, store=OuterRef("pk")).order_by("-pk")
+    newest = Store.objects.order_by().values_list(Subquery(of_store.values("pk")[:1]))
+    return {run.store_id: run for run in JobRun.objects.filter(pk__in=newest) if run.store_id}
 
 
 class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):

@@ -27,7 +27,7 @@ class Severity(StrEnum):
 
 
 class Rule(StrEnum):
-    """The stable names of the rules: of the ledger, of the bucket, of CloudTrail, of jobs."""
+    """The stable names of the rules."""
 
     STUCK = "session_stuck"
     TOO_LONG = "session_too_long"
@@ -64,6 +64,9 @@ class Rule(StrEnum):
     BAD_FILE = "bad_file"
 
     JOB_OVERDUE = "job_overdue"
+
+    ACCOUNT_WRONG = "account_wrong"
+    ISOLATION_BROKEN = "isolation_broken"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,7 +24,7 @@ from credentials.operations.acknowledgements import (
 )
 from credentials.operations.findings import Rule
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
-from ltdkeeper.admin.findings import describe_finding
+from ltdkeeper.admin.findings import describe_finding, found_by
 from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
@@ -100,8 +100,7 @@ class JobRunAdmin(Page, BigListAdmin):
 
     @admin.display(description="findings")
     def found(self, run: JobRun) -> str:
-        counts = ((run.errors, "error"), (run.warnings, "warning"))
-        return ", ".join(_count(number, word) for number, word in counts if number) or "none"
+        return found_by(run)
 
     @admin.display(description="looked at")
     def read(self, run: JobRun) -> str:
@@ -116,10 +115,6 @@ class JobRunAdmin(Page, BigListAdmin):
     def its_findings(self, run: JobRun) -> str:
         address = list_address(AuditFinding, job=run.job)
         return format_html('<a href="{}">Those that are open</a>', address)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 class FindingState(ChoiceFilter):
@@ -272,7 +267,8 @@ class AuditFindingAdmin(Page, BigListAdmin):
 
     @admin.display(description="seen by")
     def seen(self, finding: AuditFinding) -> str:
-        return f"{_count(finding.times, 'run')} of {finding.job}"
+        runs = "1 run" if finding.times == 1 else f"{finding.times:,} runs"
+        return f"{runs} of {finding.job}"
 
     @admin.display(description="last run that saw it")
     def its_run(self, finding: AuditFinding) -> str:

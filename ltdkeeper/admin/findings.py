@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from builds.models import Build
-from credentials.models import AuditFinding, IssuedSession
+from credentials.models import AuditFinding, IssuedSession, JobRun
 from ltdkeeper.admin.links import NEWEST, link, list_address, moment, newest
 
 # So many open findings are counted by rule.
@@ -22,6 +22,13 @@ def describe_finding(finding: AuditFinding, now: datetime) -> str:
     if state is AuditFinding.State.CLOSED:
         return f"closed {moment(finding.closed_at or finding.acknowledged_until)}"
     return "open"
+
+
+def found_by(run: JobRun) -> str:
+    """How many findings a run had."""
+    counts = ((run.errors, "error"), (run.warnings, "warning"))
+    found = (f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
+    return ", ".join(found) or "none"
 
 
 def findings_of(row: IssuedSession | Build) -> str:

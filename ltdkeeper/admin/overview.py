@@ -15,7 +15,9 @@ from credentials.models import (
     Client,
     IsolationRun,
     IssuedSession,
+    JobRun,
     Refusal,
+    last_runs,
     last_verdicts,
 )
 from credentials.operations.figures import (
@@ -27,7 +29,8 @@ from credentials.operations.figures import (
     history,
 )
 from ltdkeeper.admin.attention import CHECKS, Attention, Counted, about_figures, about_isolation
-from ltdkeeper.admin.links import list_address
+from ltdkeeper.admin.findings import found_by
+from ltdkeeper.admin.links import list_address, page_address
 
 HEIGHT, STEP, GAP = 40, 10, 2
 # Whatever is not zero can be seen.
@@ -133,6 +136,7 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
     counts = count_up_to(rows)
     past = history(now) if sees_sessions else None
     verdicts = last_verdicts() if may_see(Store) and may_see(IsolationRun) else []
+    doctors = doctor_verdicts() if verdicts and may_see(JobRun) else {}
     return {
         "sees_checks": any(may_see(check.model) for check in CHECKS) or verdicts,
         "attention": [
@@ -149,7 +153,7 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
         "history": past,
         "busiest": past.busiest if past and may_see(Client) else [],
         "open_builds": _open_builds(now) if sees_builds else [],
-        "verdicts": verdicts,
+        "verdicts": [(store, run, doctors.get(store.pk)) for store, run in verdicts],
         "newest_counted": NEWEST,
     }
 
@@ -162,6 +166,19 @@ def _answers(now: datetime, may_see: MaySee, counts: dict[str, int]) -> Iterator
             yield from check.ask(now)
         elif counts[check.what]:
             yield check.answer(_at_most(counts[check.what]))
+
+
+def doctor_verdicts() -> dict[int, Figure]:
+    """What the last run of the doctor found at each store."""
+    return {
+        store: Figure(
+            name=f"{run.started_at:%F %H:%M} UTC",
+            number=found_by(run) if run.state == JobRun.State.FINISHED else run.state,
+            address=page_address(run),
+            is_bad=run.errors > 0,
+        )
+        for store, run in last_runs("doctor").items()
+    }
 
 
 def _at_most(count: int) -> str:

@@ -1,6 +1,6 @@
 """Examines a store's account: makes every check, and lets none stop another."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,14 @@ from credentials.operations.account import (
 )
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import NotSupported, Obstacle, Unclear
-from credentials.operations.findings import Finding, Severity, count, finding_lines, indented
+from credentials.operations.findings import (
+    Finding,
+    Rule,
+    Severity,
+    count,
+    finding_lines,
+    indented,
+)
 from credentials.rules.account_documents import UnsafeIdentityError
 from credentials.rules.policy_comparison import UnreadableDocumentError
 
@@ -57,6 +64,8 @@ CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
     "kms-key": ("The store's KMS key can be used", setting_checks.kms_key),
     "cleaning": ("Test objects are removed", attempts.cleaning),
 }
+# What keeps all checks from being made: what an earlier run found may still be so.
+BLIND = (".no-credentials", ".unreachable")
 
 
 class Verdict(StrEnum):
@@ -94,6 +103,31 @@ class Result:
 
 def findings_of(results: Sequence[Result]) -> list[Finding]:
     return [finding for result in results for finding in result.findings]
+
+
+def kept_findings(results: Sequence[Result]) -> Iterator[Finding]:
+    """Of each check one, by its name: what it says may change from one run to the next."""
+    for result in results:
+        if result.findings:
+            yield Finding(
+                rule=Rule.ACCOUNT_WRONG,
+                subject=result.check,
+                severity=Severity(result.verdict.value),
+                what=_texts(each.what for each in result.findings),
+                why=_texts(each.why for each in result.findings),
+                change=_texts(each.change for each in result.findings),
+            )
+
+
+def _texts(texts: Iterable[str]) -> str:
+    """None twice."""
+    return "\n".join(dict.fromkeys(texts))
+
+
+def has_looked(results: Sequence[Result]) -> bool:
+    """Whether every check was made, or had a reason of its own not to be."""
+    rules = {finding.rule for finding in findings_of(results)}
+    return len(results) == len(CHECKS) and not any(rule.endswith(BLIND) for rule in rules)
 
 
 def summary_line(results: Sequence[Result]) -> str:

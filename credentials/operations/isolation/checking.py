@@ -1,6 +1,6 @@
 """Check on the configured store that one build's credentials reach that build and nothing else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from credentials.access.registrations import delete_registered_build, register_o
 from credentials.errors import CanaryElsewhere, CanaryHasKeys
 from credentials.models import Client, Delivery, Grant
 from credentials.models.runs import IsolationRun
+from credentials.operations.findings import Finding, Rule
 from credentials.operations.isolation.calls import CALLS, NOT_STORED, PAGE, Call, Scene, parts_of
 from credentials.operations.isolation.posting import BODY, note_post_support
 from credentials.rules.verdicts import Line, Outcome, is_passed, summary
@@ -110,6 +111,19 @@ def run_check(*, run: IsolationRun, on_line: Callable[[Line], None]) -> Isolatio
         lines=[asdict(line) for line in lines], passed=is_passed(lines), summary=summary(lines)
     )
     return run
+
+
+def broken_isolation(run: IsolationRun) -> Iterator[Finding]:
+    """What a failed run is kept as."""
+    if run.verdict == "failed":
+        yield Finding(
+            rule=Rule.ISOLATION_BROKEN,
+            subject=run.store.name,
+            what=run.summary,
+            why="A job can change what another one publishes.",
+            change="Issue no sessions for the store until the check passes: "
+            "LTD_REQUIRE_ISOLATION_CHECK does that. `manage.py doctor` says what differs.",
+        )
 
 
 def request_check(*, store: Store, now: datetime, actor_id: int | None = None) -> IsolationRun:

@@ -2,21 +2,22 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import orjson
+from django.core.management import CommandError
 from django.utils import timezone
 
 from builds.models import Store
 from credentials.models.runs import IsolationRun
 from credentials.operations.isolation.calls import CALLS
-from credentials.operations.isolation.checking import request_check, run_check
-from credentials.operations.leases import only_run
+from credentials.operations.isolation.checking import broken_isolation, request_check, run_check
+from credentials.operations.runs import recorded_run
 from credentials.rules.verdicts import Line
-from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, not_made, stores_named
 
 # As wide as the longest call.
 WIDTH = max(len(call.title) for call in CALLS)
@@ -39,34 +40,32 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        is_text = options["format"] == "text"
-        with ExitStack() as held:
-            stores = _requested() if options["requested"] else _named(options["store"])
+        is_text, only_requested = options["format"] == "text", options["requested"]
+        stores = _requested() if only_requested else stores_named(options["store"])
+        begun: list[Begun] = []
+        with nullcontext() if is_text else self.json_at_end(partial(_document, begun)):
             for store in stores:
-                held.enter_context(only_run(f"check_isolation of the store {store.name}"))
-            if options["requested"]:
-                of_stores = IsolationRun.objects.requested().filter(store__in=stores)
-                runs = list(of_stores.select_related("store"))
-            else:
-                runs = [request_check(store=store, now=timezone.now()) for store in stores]
-            self._check(runs, is_text=is_text)
-        end(_exit_code({run.verdict for run in runs}))
+                # A check that shows nothing has failed as a run; what earlier ones found stays.
+                with suppress(CommandError), recorded_run("check_isolation", store=store) as job:
+                    for run in _runs_of(store, only_requested=only_requested):
+                        self._check(run, begun, is_text=is_text)
+                        if run.verdict == "unchecked":
+                            raise not_made(run.summary)
+                        job.looked_at(calls=len(run.lines))
+                        list(job.keep(broken_isolation(run)))
+        end(_exit_code({run.verdict for run, _ in begun}))
 
-    def _check(self, runs: list[IsolationRun], *, is_text: bool) -> None:
+    def _check(self, run: IsolationRun, begun: list[Begun], *, is_text: bool) -> None:
+        lines: list[Line] = []
+        begun.append((run, lines))
         if not is_text:
-            begun: list[Begun] = []
-            with self.json_at_end(partial(_document, begun)):
-                for run in runs:
-                    lines: list[Line] = []
-                    begun.append((run, lines))
-                    run_check(run=run, on_line=lines.append)
+            run_check(run=run, on_line=lines.append)
             return
-        for run in runs:
-            self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
-            run_check(run=run, on_line=self._print)
-            self.stdout.write(run.summary)
-            support = run.store.get_post_support_display()
-            self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
+        self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
+        run_check(run=run, on_line=self._print)
+        self.stdout.write(run.summary)
+        support = run.store.get_post_support_display()
+        self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
 
     def _print(self, line: Line) -> None:
         mark = "ok   " if line.is_right else "WRONG"
@@ -79,11 +78,11 @@ def _requested() -> list[Store]:
     return list(Store.objects.filter(pk__in=requested).order_by("name"))
 
 
-def _named(name: str | None) -> list[Store]:
-    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
-    if not stores:
-        raise wrong_argument("There is no such store. The admin lists them.")
-    return list(stores)
+def _runs_of(store: Store, *, only_requested: bool) -> list[IsolationRun]:
+    if only_requested:
+        requested = IsolationRun.objects.requested().filter(store=store)
+        return list(requested.select_related("store"))
+    return [request_check(store=store, now=timezone.now())]
 
 
 def _exit_code(verdicts: set[str]) -> ExitCode:

@@ -157,6 +157,8 @@ def test_names_of_the_rules_are_stable() -> None:
         "session_not_in_trail",
         "bad_file",
         "job_overdue",
+        "account_wrong",
+        "isolation_broken",
     }
 
 

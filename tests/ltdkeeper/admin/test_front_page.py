@@ -26,6 +26,7 @@ from credentials.models import (
 from credentials.operations.figures import hour_of, roll_up
 from credentials.operations.findings import Finding
 from credentials.operations.isolation.checking import request_check
+from credentials.operations.runs import recorded_run
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
 from tests.credentials.operations.test_runs import run_on
 
@@ -187,6 +188,15 @@ def test_command_names_the_newest_rows(db: None, now: datetime) -> None:
 
 def test_store_that_was_never_checked_needs_attention(browser: Browser, store: Store) -> None:
     assert "was never checked" in attention(browser)[0][1]
+
+
+def test_last_run_of_the_doctor_is_shown(browser: Browser, store: Store) -> None:
+    assert 'data-label="Doctor found">not known' in front_page(browser)
+    for found in ([Finding(rule="account_wrong", subject="trust", what="wrong")], []):
+        with recorded_run("doctor", store=store) as run:
+            list(run.keep(found))
+        shown = f'change/">{"1 error" if found else "none"}</a>, {run.row.started_at:%F %H:%M} UTC'
+        assert shown in front_page(browser)
 
 
 # What does not need it any more, or not yet.
