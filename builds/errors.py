@@ -1,4 +1,4 @@
-"""What can be wrong with products and builds."""
+"""Errors about products and builds."""
 
 
 # The root of every error that a caller can act on.
@@ -29,13 +29,13 @@ class UnknownProduct(DomainError):
 class UnknownBuild(DomainError):
     status = 404
     code = "unknown_build"
-    message = "There is no such build. Use the self_url that registering it gave you."
+    message = "There is no such build. Use the self_url returned when it was registered."
 
 
 class UnknownStore(DomainError):
     status = 400
     code = "unknown_store"
-    message = "There is no store of that name. Ask an operator for the names that exist."
+    message = "There is no store with that name. Ask an operator for existing names."
 
 
 class StoreWithoutSync(DomainError):
@@ -52,13 +52,15 @@ class StoreWithoutSync(DomainError):
 class SlugTaken(DomainError):
     status = 409
     code = "slug_taken"
-    message = "That slug is taken, for ever. Choose another, or leave it out to be given one."
+    message = (
+        "That slug is permanently taken. Choose another, or leave it out to get a generated one."
+    )
 
 
 class ProductExists(SlugTaken):
     message = (
-        "A product has that slug already. Use it, ask an operator to grant it to you, or choose "
-        "another slug."
+        "A product with that slug already exists. Use it, ask an operator to grant it to you, or "
+        "choose another slug."
     )
 
 
@@ -67,14 +69,14 @@ class BuildClosed(DomainError):
 
     status = 409
     code = "build_closed"
-    message = "The build is not open any more. Register a new one."
+    message = "The build is no longer open. Register a new one."
 
     def __init__(self, state: str = "") -> None:
         why = {
-            "finished": "The build is finished, and what is finished stays as it is.",
+            "finished": "The build is finished and can no longer change.",
             "deleted": "The build was deleted.",
-            "superseded": "The same job registered another build of the product since.",
-            "expired": "The build's time to upload ran out: see its open_until.",
+            "superseded": "The same job has since registered another build of the product.",
+            "expired": "The build's upload window has ended: see its open_until.",
         }.get(state)
         super().__init__(f"{why} Register a new one." if why else None)
 
@@ -82,10 +84,12 @@ class BuildClosed(DomainError):
 class EmptyBuild(DomainError):
     status = 409
     code = "empty_build"
-    message = 'Nothing was uploaded below the build\'s root. Send "empty": true if that is meant.'
+    message = (
+        'Nothing was uploaded below the build\'s root. Send "empty": true if that is intended.'
+    )
 
 
 class SlugReserved(DomainError):
     status = 400
     code = "slug_reserved"
-    message = "Product slugs that begin with isolation-check- are kept for checks of the store."
+    message = "Product slugs that start with isolation-check- are reserved for isolation checks."

@@ -1,4 +1,4 @@
-"""Why no credentials were handed out."""
+"""Reasons for issuing no credentials."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,13 @@ class InvalidCredentials(DomainError):
 
 
 class TooManyFailures(DomainError):
-    """`retry_after` of a raised one: until failures are counted anew."""
+    """`retry_after` of a raised one: seconds until the count starts again."""
 
     status = 429
     code = "too_many_failures"
     message = (
-        "Too many wrong keys or tokens came from this address within a minute. Correct yours; a "
-        "right one is always answered."
+        "This address sent too many invalid keys or tokens within a minute. Correct yours; valid "
+        "ones are always accepted."
     )
     retry_after = 60
 
@@ -30,62 +30,62 @@ class TooManyFailures(DomainError):
 class ProductNotGranted(DomainError):
     status = 403
     code = "product_not_granted"
-    message = "This client is not granted the product. Ask an operator for the grant."
+    message = "This client has no grant for the product. Ask an operator for one."
 
 
 class NotYourBuild(DomainError):
     status = 403
     code = "not_your_build"
-    message = "The build was registered by another client or by another job. Register your own."
+    message = "The build was registered by another client or job. Register your own."
 
 
 class JobFinished(DomainError):
     status = 409
     code = "job_finished"
     message = (
-        "This job has finished its build of the product, so its token is spent there. "
-        "A new job asks for a new token."
+        "This job has finished its build of the product, so its token can no longer be used for "
+        "it. A new job has to request a new token."
     )
 
 
 class NoOpenBuild(DomainError):
     status = 404
     code = "no_open_build"
-    message = "You have no open build here. POST /products/<slug>/builds/ registers one; then ask."
+    message = "You have no open build here. Register one with POST /products/<slug>/builds/ first."
 
 
 class SeveralOpenBuilds(DomainError):
     status = 409
     code = "several_open_builds"
     message = (
-        "You have several open builds here. Ask at the credentials_url of the one you mean, name "
-        "the product with ?product=SLUG, or use a job token, which has one build per product."
+        "You have several open builds here. Use the credentials_url of the one you mean, name the "
+        "product with ?product=SLUG, or use a job token, which has one build per product."
     )
 
 
 class LifeOutOfRange(DomainError):
     status = 400
     code = "life_out_of_range"
-    message = "A job token lives 300 to 43200 seconds. Ask for that, or leave it out."
+    message = "A job token can live 300 to 43200 seconds. Request a value in that range or none."
 
 
 class KeyIsNotEnded(DomainError):
     status = 400
     code = "key_is_not_ended"
-    message = "That is an API key: an operator revokes it. Only tokens are ended here."
+    message = "That is an API key, which only an operator can revoke. Only tokens end here."
 
 
 class TooManyOpenBuilds(DomainError):
     status = 429
     code = "too_many_open_builds"
-    message = "This client has as many open builds as it may. Finish or delete some."
+    message = "This client has reached its limit of open builds. Finish or delete some."
     retry_after = 60
 
 
 class TooManySessions(DomainError):
     status = 429
     code = "too_many_sessions"
-    message = "This client asked for as many sessions within an hour as it may. Come back later."
+    message = "This client has reached its limit of sessions per hour. Try again later."
     retry_after = 60
 
 
@@ -99,8 +99,8 @@ class IsolationNotProven(DomainError):
     status = 503
     code = "isolation_not_proven"
     message = (
-        "No check has shown that the store keeps builds apart, and this service requires one. "
-        "Its operators run `manage.py check_isolation`."
+        "This service requires a passed isolation check, and this store has none. "
+        "Ask an operator to run `manage.py check_isolation`."
     )
     retry_after = 60
 
@@ -108,13 +108,13 @@ class IsolationNotProven(DomainError):
 class CanaryElsewhere(DomainError):
     status = 409
     code = "canary_elsewhere"
-    message = "The product for checks of this store is in another store. Rename that product."
+    message = "The product used to check this store is in another store. Rename that product."
 
 
 class CanaryHasKeys(DomainError):
     status = 409
     code = "canary_has_keys"
-    message = "The client isolation-check belongs to the checks and must have no keys. Rename it."
+    message = "The client isolation-check is reserved for checks and must have no keys. Rename it."
 
 
 class DurationOutOfRange(DomainError):
@@ -125,27 +125,27 @@ class DurationOutOfRange(DomainError):
 class SessionWithheld(DomainError):
     status = 409
     code = "session_withheld"
-    message = "The build closed or the right to it ended meanwhile. Nothing was handed out."
+    message = "The build was closed, or the right to it ended, in the meantime. Nothing was issued."
 
 
 class UnknownTarget(DomainError):
     status = 404
     code = "unknown_target"
-    message = "There is nothing of that kind and name whose sessions could be revoked."
+    message = "Nothing of that kind and name exists whose sessions could be revoked."
 
 
 class ReasonMissing(DomainError):
     status = 400
     code = "reason_missing"
-    message = "Say why, in a sentence: whoever looks at this later has to know."
+    message = "A reason is required: people who look at this later need to know."
 
 
 class RevocationsFull(DomainError):
     status = 503
     code = "revocations_full"
     message = (
-        "The build's sessions cannot be revoked now: as many as the store has room for are revoked "
-        "already. The build is not finished; finish it again later."
+        "The build's sessions cannot be revoked now, because the store's policy is full of earlier "
+        "revocations. The build is not finished; try to finish it again later."
     )
     retry_after = 60
 
@@ -154,47 +154,47 @@ class StoreNeedsTime(DomainError):
     status = 400
     code = "store_needs_time"
     message = (
-        "Everything of a store is revoked up to a time: name one within the last 12 hours, which "
-        "is as long as a session lives."
+        "Revoking everything in a store requires a time within the last 12 hours, the longest "
+        "lifetime of a session."
     )
 
 
 class AlreadyRunning(DomainError):
     status = 409
     code = "already_running"
-    message = "The same is already running. Run it again later."
+    message = "This is already running. Try again later."
 
 
 class ExportUnusable(DomainError):
     status = 409
     code = "export_unusable"
-    message = "The file of exported sessions is missing, or is not the one that was written."
+    message = "The file of exported sessions is missing or was changed."
 
 
 class BuildInUse(DomainError):
     status = 409
     code = "build_in_use"
-    message = "The build is not closed for good, so nothing is counted or cleaned in it."
+    message = "The build is not closed permanently, so its objects are neither counted nor purged."
 
 
 class SessionsAlive(DomainError):
     status = 409
     code = "sessions_alive"
-    message = "A session of the build can still write. Purge it when that has expired."
+    message = "A session can still write to the build. Purge the build after it has expired."
 
 
 class ObjectsRemain(DomainError):
     status = 502
     code = "objects_remain"
-    message = "The store keeps listing what it said was deleted. Its operators must look."
+    message = "The store still lists objects it reported as deleted. Contact the operator."
 
 
 class ListingOutsideBuild(DomainError):
     status = 502
     code = "listing_outside_build"
     message = (
-        "The store lists keys that are not the build's, so it ignores the prefix. Nothing that it "
-        "lists is counted or removed. Its operators must look."
+        "The store ignores the prefix and lists keys outside the build. Nothing it lists is "
+        "counted or removed. Contact the operator."
     )
 
 
@@ -202,15 +202,17 @@ class ListingUnusable(DomainError):
     status = 502
     code = "listing_unusable"
     message = (
-        "The store's listing is out of order, names a key twice, has no end or lacks members. "
-        "Nothing that it lists is counted or removed. Its operators must look."
+        "The store's listing is out of order, repeats a key, never ends or lacks fields. "
+        "Nothing it lists is counted or removed. Contact the operator."
     )
 
 
 class ScopeChanged(DomainError):
     status = 409
     code = "scope_changed"
-    message = "Product or store no longer match what the build recorded. Register a new build."
+    message = (
+        "The product or store has changed since the build was registered. Register a new build."
+    )
 
 
 class PolicyTooLarge(DomainError):
@@ -219,7 +221,7 @@ class PolicyTooLarge(DomainError):
 
 
 class StsError(DomainError):
-    """AssumeRole gave no usable session. What the store said is in the log, not in here."""
+    """AssumeRole returned no usable session. The store's message is in the log, not in here."""
 
     status = 502
 
@@ -234,60 +236,60 @@ class StsThrottled(StsError):
 class StsUnreachable(StsError):
     status = 503
     code = "sts_unreachable"
-    message = "The store did not answer in time. Try again after the time in Retry-After."
+    message = "The store did not respond in time. Try again after the time in Retry-After."
     retry_after = 5
 
 
 class SessionNotReady(StsUnreachable):
-    message = "The session is not ready yet. Ask again after the time in Retry-After."
+    message = "The session is not ready yet. Try again after the time in Retry-After."
 
 
 class RoleNotAssumable(StsError):
     code = "role_not_assumable"
-    message = "The store refuses the upload role to this service. Its operators must look."
+    message = "The store does not let this service assume the upload role. Contact the operator."
 
 
 class RoleMissing(RoleNotAssumable):
-    """Ceph says so; AWS refuses as if the role were there."""
+    """Ceph reports this; AWS refuses as if the role existed."""
 
     code = "role_missing"
-    message = "The store has no such upload role. Its operators must look."
+    message = "The store has no such upload role. Contact the operator."
 
 
 class StsNotSupported(StsError):
     code = "sts_not_supported"
-    message = "The store does not issue sessions (AssumeRole). Its operators must use another."
+    message = (
+        "The store does not support AssumeRole. Contact the operator: another store is needed."
+    )
 
 
 class RegionDisabled(StsError):
     code = "region_disabled"
-    message = "STS is disabled in the store's region. Its operators must enable it."
+    message = "STS is disabled in the store's region. Contact the operator to enable it."
 
 
 class VendorCredentialsMissing(StsError):
     status = 503
     code = "vendor_credentials_missing"
-    message = "This service has no credentials of its own. Its operators must set them."
+    message = "This service has no AWS credentials. Contact the operator to set them."
     retry_after = 60
 
 
 class VendorCredentialsRefused(StsError):
     status = 503
     code = "vendor_credentials_expired"
-    message = (
-        "This service's own credentials are expired or refused. Its operators must renew them."
-    )
+    message = "This service's AWS credentials have expired or are invalid. Contact the operator."
     retry_after = 60
 
 
 class StsRefused(StsError):
     code = "sts_refused"
-    message = "The store refused the request for a session. Its operators must look."
+    message = "The store refused to issue a session. Contact the operator."
 
 
 class StsBadAnswer(StsError):
     code = "sts_bad_answer"
-    message = "The store's answer was not the session that was asked for. It was thrown away."
+    message = "The store returned something other than the requested session. It was discarded."
 
 
 # The environment of a CI step.
@@ -296,15 +298,15 @@ class StsBadAnswer(StsError):
 class NoProductNamed(DomainError):
     status = 400
     code = "no_product_named"
-    message = "A job token is for products. Name them: ?format=env&product=SLUG"
+    message = "A job token is for certain products. Name them: ?format=env&product=SLUG"
 
 
 class SeveralStores(DomainError):
     status = 400
     code = "several_stores"
     message = (
-        "The products lie in different stores, and a step's environment holds one region and "
-        "endpoint. Ask for the lines of each on its own, with the job token as the password."
+        "The products are in different stores, and a step's environment has one region and "
+        "endpoint. Request the lines for each separately, with the job token as the password."
     )
 
 
@@ -325,14 +327,14 @@ class PostNotSupported(DomainError):
     status = 422
     code = "post_not_supported"
     message = (
-        "The store does not take presigned POSTs. Use the build's credentials_url, or "
+        "The store does not accept presigned POSTs. Use the build's credentials_url, or "
         "POST /builds/<id>/presigned-urls."
     )
 
 
 class PostSupportUnknown(PostNotSupported):
     message = (
-        "Nothing has shown yet that the store takes presigned POSTs. Its operators run "
+        "It is not known yet whether the store accepts presigned POSTs. Ask an operator to run "
         "`manage.py check_isolation`; until then use the build's credentials_url, or "
         "POST /builds/<id>/presigned-urls."
     )
@@ -341,13 +343,11 @@ class PostSupportUnknown(PostNotSupported):
 class PostSignerUnusable(DomainError):
     status = 503
     code = "post_signer_unusable"
-    message = (
-        "The identity that signs POSTs for this store cannot be used. Its operators must look."
-    )
+    message = "The identity that signs POSTs for this store cannot be used. Contact the operator."
     retry_after = 60
 
 
-# Identity tokens. No sentence holds a part of one.
+# Identity tokens. No message contains a part of one.
 
 
 class InvalidIdentityToken(DomainError):
@@ -360,57 +360,58 @@ class InvalidIdentityToken(DomainError):
 class WrongAudience(DomainError):
     code = "wrong_audience"
     message = (
-        "The identity token is not for this service alone. Ask the CI provider for one whose only "
-        "audience is what GET /oidc/audience answers. If its audience cannot be chosen, use an API "
-        "key instead."
+        "This service is not the identity token's only audience. Request one whose only audience "
+        "is the one that GET /oidc/audience returns. If the CI provider does not let you choose "
+        "the audience, use an API key instead."
     )
 
 
 class IdentityTokenExpired(DomainError):
     code = "expired"
     message = (
-        "The identity token has expired. Ask the CI provider for a new one, and exchange it at "
-        "once. If each step has only one, exchange it when the step begins, or run the step again."
+        "The identity token has expired. Request a new one from the CI provider and exchange it "
+        "immediately. If each step has only one, exchange it when the step starts, or run the "
+        "step again."
     )
 
 
 class UnknownIssuer(DomainError):
     status = 403
     code = "unknown_issuer"
-    message = "Identity tokens of this issuer are not taken here. Ask an operator to add it."
+    message = "Identity tokens of this issuer are not accepted here. Ask an operator to add it."
 
 
 class NoMatchingPublisher(DomainError):
     status = 403
     code = "no_matching_publisher"
-    message = "No trusted publisher lets this job in. Ask an operator for a rule."
+    message = "No trusted publisher matches this job. Ask an operator for a rule."
 
     def __init__(self, differing: Sequence[str] = ()) -> None:
         named = ", ".join(differing)
         super().__init__(
-            f"The trusted publisher for this project does not let this job in: {named} differs. "
-            "Its operators know what it must be."
+            f"The trusted publisher for this project does not match this job: {named} differs. "
+            "Ask an operator which value is expected."
             if differing
             else None
         )
 
 
 class UnidentifiedProject(NoMatchingPublisher):
-    """The token has not the claims that rules for its issuer must name."""
+    """The token lacks the claims that rules for its issuer must name."""
 
     def __init__(self, lacking: Sequence[str] = ()) -> None:
         names = ", ".join(lacking) or "a claim"
         DomainError.__init__(
             self,
-            f"The identity token lacks {names}, which identifies a project here. Ask the CI "
-            "provider to sign it; some do only if the job or its settings name the claim.",
+            f"The identity token lacks {names}, which identifies a project here. Configure the CI "
+            "provider to sign it; some do so only if the job or its settings name the claim.",
         )
 
 
 class ProductsNotOpened(ProductNotGranted):
     message = (
-        "No one trusted publisher that lets this job in opens these products. An operator adds "
-        "them to the rule and grants them to its client."
+        "No single trusted publisher that matches this job covers these products. Ask an operator "
+        "to add them to the rule and grant them to its client."
     )
 
 
@@ -418,15 +419,15 @@ class ReusedToken(DomainError):
     status = 422
     code = "reused_token"
     message = (
-        "The identity token was used before: it is good for one job token. Go on with that job "
-        "token, which lasts for hours, or ask the CI provider for another identity token. If each "
-        "step has only one, exchange it once and keep the job token; to start over, run the step "
-        "again."
+        "The identity token was already exchanged, which works once. Keep using that job token, "
+        "which is valid for hours, or request another identity token from the CI provider. If "
+        "each step has only one, exchange it once and keep the job token; to start over, run the "
+        "step again."
     )
 
 
 class JwksUnavailable(DomainError):
     status = 503
     code = "jwks_unavailable"
-    message = "The keys of the CI provider cannot be had. Try again after the time in Retry-After."
+    message = "The CI provider's keys are unavailable. Try again after the time in Retry-After."
     retry_after = 10

@@ -81,7 +81,7 @@ def _render(exc: Exception) -> Response:
     if isinstance(exc, DomainError):
         return _response(exc.status, exc.code, exc.message, retry_after=exc.retry_after)
     if isinstance(exc, OperationalError | InterfaceError):
-        message = "The database is busy or away. Nothing was handed out; try again shortly."
+        message = "The database is busy or unavailable. Nothing was issued; try again shortly."
         return _response(503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS)
     if isinstance(exc, BadRequest | SuspiciousOperation | UnreadablePostError):
         return _response(400, "bad_request", _malformed(exc))
@@ -94,7 +94,9 @@ def _render(exc: Exception) -> Response:
         return _response(400, "invalid_request", message, errors=exc.detail)
     if isinstance(exc, exceptions.APIException):
         return _api_exception(exc)
-    return _response(500, "internal_error", "The service failed. Its operators can see why.")
+    return _response(
+        500, "internal_error", "The service failed. Its operators can find the reason in the log."
+    )
 
 
 def _api_exception(exc: exceptions.APIException) -> Response:
@@ -176,5 +178,5 @@ def server_error(_request: HttpRequest) -> HttpResponse:
     return problem_response(
         status=500,
         code="internal_error",
-        message="The service failed. Its operators can see why.",
+        message="The service failed. Its operators can find the reason in the log.",
     )

@@ -106,7 +106,7 @@ CLOSED: dict[str, tuple[Callable[[Build], None], str]] = {
     "finished": (closed("finished_at"), "is finished"),
     "deleted": (closed("deleted_at"), "was deleted"),
     "superseded": (closed("superseded_at"), "registered another build"),
-    "expired": (expire, "ran out"),
+    "expired": (expire, "upload window has ended"),
 }
 
 

@@ -82,12 +82,12 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[int, str, str]]] = {
     "GitHub's usual audience": (
         "GitHub",
         {"aud": "https://github.com/octo-org"},
-        (400, "wrong_audience", "not for this service alone"),
+        (400, "wrong_audience", "not the identity token's only audience"),
     ),
     "GitLab for two": (
         "GitLab",
         {"aud": [AUDIENCE, "https://vault.example.org"]},
-        (400, "wrong_audience", "not for this service alone"),
+        (400, "wrong_audience", "not the identity token's only audience"),
     ),
     "CircleCI's usual audience": (
         "CircleCI",
@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[int, str, str]]] = {
     "Azure DevOps, whose audience is fixed": (
         "Azure DevOps",
         {},
-        (400, "wrong_audience", "If its audience cannot be chosen, use an API key"),
+        (400, "wrong_audience", "does not let you choose the audience, use an API key"),
     ),
     "another account of AWS": (
         "AWS",

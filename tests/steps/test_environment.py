@@ -130,10 +130,10 @@ sh "$LTD_CALL" -K "$LTD_CURL" -X PATCH "$self" -d '{"uploaded": true}' > done
 LOOK_FOR = 'sh "$LTD_CALL" -K "$LTD_CURL" "$LTD_HOST/products/handbook"\n'
 # What a step calls, and the sentence of the problem that it then has in its log.
 REFUSED = {
-    "a call": (LOOK_FOR, "This client is not granted the product."),
-    "curl alone": (LOOK_FOR.replace('sh "$LTD_CALL"', "curl -q"), "This client is not"),
+    "a call": (LOOK_FOR, "This client has no grant for the product."),
+    "curl alone": (LOOK_FOR.replace('sh "$LTD_CALL"', "curl -q"), "This client has no"),
     "an SDK that has not registered": (program(), "You have no open build here."),
-    "an SDK that has finished": (REGISTER + FINISH + program(), "so its token is spent there."),
+    "an SDK that has finished": (REGISTER + FINISH + program(), "so its token can no longer be used"),
     "a token that was ended": (
         'sh "$LTD_CALL" -K "$LTD_CURL" -X DELETE "$LTD_HOST/token"\n' + program(),
         "invalid_credentials",

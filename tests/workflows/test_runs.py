@@ -113,7 +113,7 @@ def test_stranger_is_told_why_and_stops(
     tmp_path: Path,
 ) -> None:
     before = builds(service, read)
-    with pytest.raises(AssertionError, match="No trusted publisher lets this job in"):
+    with pytest.raises(AssertionError, match="No trusted publisher matches this job"):
         run(tmp_path, service, sign, **claims)
     assert builds(service, read) == before
 

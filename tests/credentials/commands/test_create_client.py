@@ -138,6 +138,6 @@ def test_wrong_argument_is_a_sentence_and_makes_nothing(case: str) -> None:
 
 
 def test_key_for_a_product_that_is_not_granted_is_refused(product: Product) -> None:
-    with pytest.raises(CommandError, match="not granted"):
+    with pytest.raises(CommandError, match="has no grant"):
         create("ci", "--only", "guide")
     assert not Client.objects.exists()

@@ -133,7 +133,7 @@ def test_failure_is_answered_and_recorded_with_one_code(
 
 def test_short_session_is_thrown_away_and_recorded(issue: Issue, sts: FakeSts) -> None:
     sts.lifetime_shift = -120
-    with pytest.raises(DomainError, match="thrown away"):
+    with pytest.raises(DomainError, match="discarded"):
         issue()
     row = IssuedSession.objects.get()
     assert (row.status, row.failure_code, row.access_key_id) == ("failed", "sts_bad_answer", "")
