@@ -163,4 +163,4 @@ def test_step_with_one_token_is_told_what_it_can_do(
     for problem in (used, assert_problem(show(expired), 400, "expired")):
         assert "If each step has only one, exchange it" in problem["message"]
         assert "run the step again" in problem["message"]
-    assert "Go on with that job token" in used["message"]
+    assert "Keep using that job token" in used["message"]

@@ -133,7 +133,10 @@ REFUSED = {
     "a call": (LOOK_FOR, "This client has no grant for the product."),
     "curl alone": (LOOK_FOR.replace('sh "$LTD_CALL"', "curl -q"), "This client has no"),
     "an SDK that has not registered": (program(), "You have no open build here."),
-    "an SDK that has finished": (REGISTER + FINISH + program(), "so its token can no longer be used"),
+    "an SDK that has finished": (
+        REGISTER + FINISH + program(),
+        "so its token can no longer be used",
+    ),
     "a token that was ended": (
         'sh "$LTD_CALL" -K "$LTD_CURL" -X DELETE "$LTD_HOST/token"\n' + program(),
         "invalid_credentials",
