@@ -17,6 +17,7 @@ from builds.names import (
     GIT_REF_LENGTH,
     PRODUCT_SLUG_LENGTH,
     fill_url_template,
+    short_ref,
 )
 from builds.validators import validate_build_slug
 
@@ -37,16 +38,40 @@ ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 class BuildQuerySet(models.QuerySet["Build"]):
     """Builds, read as adjectives."""
 
+    def in_state(self, state: "Build.State", now: datetime) -> "BuildQuerySet":
+        """The rows that `Build.state` calls so at a moment."""
+        states = Build.State
+        kept = Q(deleted_at=None)
+        unfinished = kept & Q(finished_at=None)
+        condition = {
+            states.OPEN: unfinished & Q(superseded_at=None, open_until__gt=now),
+            states.EXPIRED: unfinished & Q(superseded_at=None, open_until__lte=now),
+            states.FINISHED: kept & Q(finished_at__isnull=False),
+            states.SUPERSEDED: unfinished & Q(superseded_at__isnull=False),
+            states.DELETED: Q(deleted_at__isnull=False),
+        }[state]
+        return self.filter(condition)
+
     def open(self, now: datetime) -> "BuildQuerySet":
-        return self.filter(
-            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
-        )
+        return self.in_state(Build.State.OPEN, now)
 
     def expired(self, now: datetime) -> "BuildQuerySet":
         """Those whose time ran out before anybody finished them."""
-        return self.filter(
-            finished_at=None, deleted_at=None, superseded_at=None, open_until__lte=now
-        )
+        return self.in_state(Build.State.EXPIRED, now)
+
+    def search(
+        self,
+        *,
+        now: datetime,
+        git_ref: str = "",
+        state: str = "",
+        registered_before: datetime | None = None,
+    ) -> "BuildQuerySet":
+        """Those that match all that is given; `git_ref` with or without refs/heads/."""
+        found = self.in_state(Build.State(state), now) if state else self
+        if git_ref:
+            found = found.filter(git_ref=short_ref(git_ref))
+        return found.filter(registered_at__lt=registered_before) if registered_before else found
 
     def uncounted(self) -> "BuildQuerySet":
         """Finished, and not all of their objects were counted."""

@@ -11,7 +11,7 @@ from builds.models import Build, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
 from credentials.access.quotas import check_build_quota
-from credentials.access.rights import closable_build
+from credentials.access.rights import deletable_build
 from credentials.errors import JobFinished, ProductNotGranted
 from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
 
@@ -96,13 +96,14 @@ def _open_until(caller: Caller, now: datetime) -> datetime:
 
 
 def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build:
-    """Mark a build as deleted. Raises as `closable_build` does, and JobFinished.
+    """Mark a build as deleted. Raises as `deletable_build` does, and JobFinished.
 
-    A job that has finished its build of the product deletes none there any more: what it
-    published is for the client's keys to delete. Looked at under the lock that finishing takes.
+    A job whose token came from a key, and that has finished its build of the product, deletes none
+    there any more: what it published is for the client's keys to delete. Looked at under the lock
+    that finishing takes. With a trusted publisher, another job of the same one could delete it.
     """
-    closable_build(caller=caller, build_id=build_id)
-    if caller.job_token is None:
+    deletable_build(caller=caller, build_id=build_id)
+    if caller.job_token is None or caller.publisher:
         return delete_registered_build(build_id=build_id, now=now)
     with transaction.atomic():
         build = lock_build(build_id=build_id)

@@ -3,7 +3,8 @@
 A product is open to a caller when the client is granted it, and the key, the trusted publisher
 and the job token that were shown each open it as well. A build belongs to who registered it: to
 one job, or to the client through any of its keys. Only the owner gets credentials; a job's build
-may be finished and deleted by the client's keys too, so that a job that crashed needs no operator.
+may be finished and deleted by the client's keys too, so that a job that crashed needs no operator,
+and deleted by every job of its trusted publisher, so that removing previews needs no key.
 
 The right is checked twice: at first, where an error says what is missing, and again under locks
 before a session is completed. The second statement joins all that the right rests on. EXISTS
@@ -40,6 +41,7 @@ from credentials.errors import (
 from credentials.models import (
     AccessToken,
     ApiKey,
+    BuildOwner,
     Client,
     Grant,
     JobProduct,
@@ -170,6 +172,24 @@ def closable_build(*, caller: Caller, build_id: int) -> Build:
     if not right.may_close:
         raise NotYourBuild
     return right.build
+
+
+def deletable_build(*, caller: Caller, build_id: int) -> Build:
+    """A build the caller may delete: one that it may close, or that a job of the same trusted
+    publisher registered. Raises as `owned_build` does.
+    """
+    right = right_to_build(caller=caller, build_id=build_id)
+    if not right.may_close and not _is_of_publisher(caller, right.build):
+        raise NotYourBuild
+    return right.build
+
+
+def _is_of_publisher(caller: Caller, build: Build) -> bool:
+    """Whether a job of the caller's trusted publisher, this one or another, registered a build."""
+    if caller.publisher is None:
+        return False
+    owners = BuildOwner.objects.filter(build=build, client=caller.client)
+    return owners.filter(job_token__publisher=caller.publisher).exists()
 
 
 def right_still_stands(

@@ -249,17 +249,10 @@ class BuildState(ChoiceFilter):
         return self.value not in {"finished", "superseded", "deleted"}
 
     def find(self, rows: Any) -> Rows:
-        found: Rows = {
-            "open": lambda: rows.open(self.now),
-            "expired": lambda: rows.expired(self.now),
-            "finished": lambda: rows.filter(finished_at__isnull=False, deleted_at=None),
-            "superseded": lambda: rows.filter(
-                superseded_at__isnull=False, finished_at=None, deleted_at=None
-            ),
-            "deleted": lambda: rows.filter(deleted_at__isnull=False),
-            "uncounted": rows.uncounted,
-            "foreign": rows.foreign,
-        }[self.value]()
+        if self.value in Build.State.values:
+            found: Rows = rows.in_state(Build.State(self.value), self.now)
+        else:
+            found = {"uncounted": rows.uncounted, "foreign": rows.foreign}[self.value]()
         return found
 
 

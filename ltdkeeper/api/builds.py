@@ -34,6 +34,7 @@ from ltdkeeper.api.wire import (
     NEVER_STORED,
     KnownFieldsOnly,
     PublicCursorPagination,
+    SearchPagination,
     StrictBooleanField,
     StrictCharField,
     StrictListField,
@@ -138,10 +139,17 @@ class ProductListSerializer(_PageSerializer):
     products = serializers.ListField(child=serializers.URLField())
 
 
-class BuildListSerializer(_PageSerializer):
-    """`GET /products/<slug>/builds/`."""
+class BuildSearchSerializer(serializers.Serializer[Any]):
+    """The query of `GET /products/<slug>/builds/`."""
 
-    builds = serializers.ListField(child=serializers.URLField())
+    git_ref = StrictCharField(
+        max_length=255, required=False, help_text="The first of a build's `git_refs`."
+    )
+    state = serializers.ChoiceField(choices=Build.State.values, required=False)
+    registered_before = serializers.DateTimeField(required=False)
+    expand = serializers.BooleanField(
+        required=False, help_text="Whole builds in place of their addresses."
+    )
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
@@ -266,6 +274,19 @@ class NewBuildWithPostsSerializer(NewBuildSerializer):
     directories = NamesField(required=False, allow_null=True, default=None)
 
 
+@extend_schema_field(
+    {"anyOf": [{"type": "string", "format": "uri"}, {"$ref": "#/components/schemas/Build"}]}
+)
+class _BuildOrAddress(serializers.Field[Any, Any, Any, Any]):
+    """Whole with `expand=true`."""
+
+
+class BuildListSerializer(_PageSerializer):
+    """`GET /products/<slug>/builds/`."""
+
+    builds = serializers.ListField(child=_BuildOrAddress())
+
+
 class RegisteredBuildSerializer(BuildSerializer):
     """A build, and its presigned POSTs where directories were named."""
 
@@ -330,12 +351,25 @@ class BuildsView(APIView):
 
     permission_classes = (IsCallerOrPublicRead,)
 
-    @extend_schema(operation_id="list_builds", parameters=PAGING, responses=BuildListSerializer)
+    @extend_schema(
+        operation_id="list_builds",
+        parameters=[*PAGING, BuildSearchSerializer],
+        responses=BuildListSerializer,
+    )
     def get(self, request: Request, slug: str) -> Response:
-        product = _visible_product(request, slug)
-        pages = PublicCursorPagination()
-        page = pages.paginate_queryset(product.builds.all(), request)
-        return Response({"builds": [build_url(build) for build in page], **pages.links()})
+        builds = _visible_product(request, slug).builds.all()
+        asked = BuildSearchSerializer(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        criteria = dict(asked.validated_data)
+        render = render_build if criteria.pop("expand", False) else build_url
+        params = asked.fields.keys()
+        pages = (
+            SearchPagination(among=builds, other_params=params)
+            if criteria
+            else PublicCursorPagination(other_params=params)
+        )
+        page = pages.paginate_queryset(builds.search(now=timezone.now(), **criteria), request)
+        return Response({"builds": [render(build) for build in page], **pages.links()})
 
     @extend_schema(
         operation_id="register_build",

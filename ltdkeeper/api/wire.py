@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 
 import orjson
 from django.conf import settings
+from django.db.models import QuerySet
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
@@ -89,8 +90,11 @@ class PublicCursorPagination(CursorPagination):
     page_size_query_param = "page_size"
     ordering = "-id"
 
+    def __init__(self, *, other_params: Collection[str] = ()) -> None:
+        self.other_params = other_params
+
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
-        known = {self.cursor_query_param, self.page_size_query_param}
+        known = {self.cursor_query_param, self.page_size_query_param, *self.other_params}
         refuse_unknown(request.query_params, known)
         page: Any = super().paginate_queryset(queryset, request, view)
         self.base_url = public_url(request.get_full_path())
@@ -115,6 +119,42 @@ class PublicCursorPagination(CursorPagination):
     def links(self) -> dict[str, str | None]:
         """Addresses of the neighbouring pages, None at an end."""
         return {"next": self.get_next_link(), "previous": self.get_previous_link()}
+
+
+class SearchPagination(PublicCursorPagination):
+    """Pages of what matches among many rows, in constant time too: each looks at so many rows and
+    no more. So it may hold less than a page, or nothing, where more follows. It leads forward only.
+    """
+
+    LOOKED_AT = 10_000
+
+    def __init__(self, *, among: QuerySet[Any], other_params: Collection[str]) -> None:
+        super().__init__(other_params=other_params)
+        self.among = among
+        self.last: int | None = None
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        cursor, rows = self.decode_cursor(request), self.among.order_by(self.ordering)
+        if cursor and cursor.position is not None:
+            rows = rows.filter(pk__lt=cursor.position)
+        keys = rows.values_list("pk", flat=True)
+        self.last = keys[self.LOOKED_AT - 1 : self.LOOKED_AT].first()
+        if self.last is not None:
+            queryset = queryset.filter(pk__gte=self.last)
+        return super().paginate_queryset(queryset, request, view)
+
+    def links(self) -> dict[str, str | None]:
+        """The address of the next page, None where all rows were looked at."""
+        following = self.get_next_link()
+        if following is None and self.last is not None:
+            following = self.encode_cursor(Cursor(offset=0, reverse=False, position=self.last))
+        return {"next": following, "previous": None}
+
+    def decode_cursor(self, request: Request) -> Any:
+        cursor = super().decode_cursor(request)
+        if cursor and cursor.reverse:
+            raise NotFound(self.invalid_cursor_message)
+        return cursor
 
 
 class StrictCharField(serializers.CharField):

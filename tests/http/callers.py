@@ -20,12 +20,13 @@ from credentials.access.clients import (
     start_job_token,
 )
 from credentials.access.registrations import register_owned_build
-from credentials.models import Client
+from credentials.models import Client, OidcIssuer, TrustedPublisher
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """A product with a client, another product with another client, and the client's job."""
+    """A product with a client, another product with another client, and jobs of the client's
+    trusted publishers."""
 
     product: Product
     other_product: Product
@@ -39,10 +40,17 @@ class World:
     def caller(self, raw_token: str) -> Caller:
         return authenticate(raw_token=raw_token, name=None, now=self.now)
 
-    def job(self) -> str:
-        shown = self.caller(self.key())
+    def job(self, publisher_name: str = "docs") -> str:
+        issuer, _ = OidcIssuer.objects.get_or_create(
+            kind="github", issuer="https://ci.example", jwks_url="https://ci.example/keys"
+        )
+        publisher, _ = TrustedPublisher.objects.get_or_create(
+            name=publisher_name,
+            defaults={"client": self.client, "issuer": issuer, "conditions": {"a": ["1"]}},
+        )
+        publisher.products.add(self.product)
         _, secret = start_job_token(
-            client=self.client, api_key=shown.api_key, products=[self.product], now=self.now
+            client=self.client, publisher=publisher, products=[self.product], now=self.now
         )
         return secret.reveal()
 
@@ -101,6 +109,10 @@ def other_products_client(world: World, _job: str) -> dict[str, str]:
 
 
 def other_job(world: World, _job: str) -> dict[str, str]:
+    return bearer(world.job("previews"))
+
+
+def later_job(world: World, _job: str) -> dict[str, str]:
     return bearer(world.job())
 
 
@@ -136,6 +148,7 @@ CALLERS: dict[str, Callable[[World, str], dict[str, str]]] = {
     "ended job": ended_job,
     "other product's client": other_products_client,
     "other job": other_job,
+    "later job": later_job,
     "right job": right_job,
     "access token": access_token,
     "API key": api_key,

@@ -1,17 +1,21 @@
 """Lists: newest first, in pages that link to each other, and only what the caller may see."""
 
+import base64
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.models import Grant
+from ltdkeeper.api.wire import SearchPagination
 from tests.conftest import api_for, raw_key
 from tests.http.conftest import Send
-from tests.http.endpoints import LIST_BUILDS, LIST_PRODUCTS
+from tests.http.endpoints import LIST_BUILDS, LIST_PRODUCTS, READ_BUILD
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +128,72 @@ def test_products_are_paged(
     found = [page["products"] for page in pages(send, "/products/?page_size=2")]
     slugs = [[url.rpartition("/")[2] for url in page] for page in found]
     assert slugs == [["p3", "p2"], ["p1", "p0"], ["guide"]]
+
+
+@pytest.fixture
+def varied(eight: list[str], now: datetime) -> dict[str, str]:
+    """The newest of the eight by what they are; all of them are of main, the last ran out."""
+    kinds = {
+        "open": {},
+        "deleted": {"deleted_at": now, "finished_at": now},
+        "finished": {"finished_at": now},
+        "superseded": {"superseded_at": now},
+        "preview": {"git_ref": "refs/pull/7/merge"},
+        "expired": {"open_until": now, "registered_at": now - timedelta(hours=12)},
+        "old": {"registered_at": now - timedelta(days=30)},
+    }
+    named = dict(zip(kinds, eight, strict=False))
+    for kind, url in named.items():
+        Build.objects.filter(pk=url.rpartition("/")[2]).update(**kinds[kind])
+    return named
+
+
+SEARCHES = {
+    "state=deleted": ["deleted"],
+    "state=finished": ["finished"],
+    "state=superseded": ["superseded"],
+    "state=expired": ["expired"],
+    "git_ref=refs/pull/7/merge": ["preview"],
+    "git_ref=refs/heads/main&state=deleted": ["deleted"],
+    "git_ref=other": [],
+    "registered_before=2000-01-01T00:00:00Z": [],
+    "registered_before={long_ago}": ["old"],
+    "state=finished&registered_before={long_ago}": [],
+}
+
+
+@pytest.mark.parametrize("looked_at", [2, 10_000])
+@pytest.mark.parametrize("query", SEARCHES)
+def test_search_finds_all_that_matches_whatever_a_page_looks_at(
+    query: str, looked_at: int, send: Send, varied: dict[str, str], now: datetime, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(SearchPagination, "LOOKED_AT", looked_at)
+    long_ago = f"{now - timedelta(days=29):%Y-%m-%dT%H:%M:%SZ}"
+    address = f"/products/guide/builds/?{query.format(long_ago=long_ago)}&page_size=1"
+    with time_machine.travel(now, tick=False):
+        found = list(pages(send, address))
+    assert [url for page in found for url in page["builds"]] == [varied[k] for k in SEARCHES[query]]
+    assert {page["previous"] for page in found} == {None}
+    assert len(found) <= 1 + 8 // looked_at + len(SEARCHES[query])
+
+
+@pytest.mark.parametrize("query", ["", "&state=open"])
+def test_whole_builds_are_listed_when_asked_for(query: str, send: Send, build: Build) -> None:
+    page = send(replace(LIST_BUILDS, path=f"/products/guide/builds/?expand=true{query}")).json()
+    assert page["builds"] == [send(READ_BUILD).json()]
+
+
+BACK = base64.b64encode(b"r=1&p=3").decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        *((query, 400) for query in ("state=gone", "registered_before=x", "expand=x", "git_ref=")),
+        *((query, 400) for query in ("git_ref=a%00", "ref=main")),
+        (f"state=open&cursor={BACK}", 404),
+    ],
+)
+def test_search_that_would_not_be_heeded_is_refused(query: str, status: int, send: Send) -> None:
+    response = send(replace(LIST_BUILDS, path=f"/products/guide/builds/?{query}"))
+    assert response.status_code == status, response.content

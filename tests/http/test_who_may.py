@@ -1,4 +1,5 @@
-"""Every endpoint against every kind of caller. The build at hand was registered by "right job".
+"""Every endpoint against every kind of caller. The build at hand was registered by "right job":
+"later job" has the same trusted publisher, "other job" has another one of the same client.
 
 A cell says the status, or the code of the refusal. No refusal asks STS or changes a row.
 """
@@ -33,9 +34,13 @@ def operator(cell: str) -> tuple[str, ...]:
     return ("not_authenticated", cell, *("not_authenticated",) * (len(CALLERS) - 2))
 
 
-def row(stranger: str, other_job: str, job: str, session: str, key: str) -> tuple[str, ...]:
-    """A row of an endpoint that needs a token: anonymous and dead callers never get further."""
-    return (*ANONYMOUS, *REFUSED, stranger, other_job, job, session, key)
+def row(
+    stranger: str, other_job: str, job: str, session: str, key: str, later_job: str = ""
+) -> tuple[str, ...]:
+    """A row of an endpoint that needs a token: anonymous and dead callers never get further. A
+    later job is as good as another one unless the row says so.
+    """
+    return (*ANONYMOUS, *REFUSED, stranger, other_job, later_job or other_job, job, session, key)
 
 
 NOT_GRANTED, NOT_YOURS = "product_not_granted", "not_your_build"
@@ -76,7 +81,10 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         {"uploaded": True},
         row(NOT_GRANTED, NOT_YOURS, "200", "200", "200"),
     ),
-    ("DELETE", BUILD): (None, row(NOT_GRANTED, NOT_YOURS, "200", "200", "200")),
+    ("DELETE", BUILD): (
+        None,
+        row(NOT_GRANTED, NOT_YOURS, "200", "200", "200", later_job="200"),
+    ),
     ("POST", f"{BUILD}/credentials"): (
         {},
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),

@@ -37,7 +37,8 @@ def recipes(page: str) -> dict[str, str]:
 
 CI, UPLOADING = recipes("ci.rst"), recipes("uploading.rst")
 ASK = {name: block for name, block in CI.items() if "/token?format=" in block}
-EVERY = CI | UPLOADING | recipes("security.rst")
+PREVIEWS = recipes("trusted-publishing.rst")
+EVERY = CI | UPLOADING | PREVIEWS | recipes("security.rst")
 OF_THE_SERVICE = {name: block for name, block in EVERY.items() if "-K form.curl" not in block}
 POSTS = re.compile(r"presigned-posts|-K form\.curl")
 
@@ -121,6 +122,27 @@ def test_step_of_a_job_works_and_shows_no_secret(
     assert len(rest) == 2
     told = step.must_run(shell, ask + "".join(rest))
     assert told.endswith("\nfinished\n")
+
+
+REGISTER_PREVIEW = r"""
+call() { sh "$LTD_CALL" -K "$LTD_CURL" "$@"; }
+build=$(call "$LTD_HOST/products/handbook/builds/" -d '{"git_refs": ["refs/pull/7/merge"]}')
+call -X PATCH -d '{"uploaded": true, "empty": true}' "$(echo "$build" | jq -r .self_url)"
+"""
+FIND_PREVIEWS = """
+sh "$LTD_CALL" -K "$LTD_CURL" \
+  "$LTD_HOST/products/handbook/builds/?git_ref=refs/pull/7/merge&expand=true" > found.json
+"""
+
+
+@pytest.mark.parametrize("recipe", PREVIEWS.values(), ids=PREVIEWS)
+def test_previews_are_deleted(recipe: str, step: Step) -> None:
+    job = {"LTD_CURL": "keeper.curl", "LTD_CALL": "keeper.sh", "LTD_PRODUCT": "handbook"}
+    step.environment |= job | {"PULL_REQUEST": "7"}
+    recipe = recipe.replace("30 days ago", "tomorrow")
+    for script in (REGISTER_PREVIEW, recipe, FIND_PREVIEWS):
+        step.must_run(["sh", "-e"], script)
+    assert {build["state"] for build in step.read("found.json")["builds"]} == {"deleted"}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from builds.errors import SlugTaken
 from builds.models import Build, Product
 from builds.services import delete_build
 from credentials.access.callers import Caller
-from credentials.access.registrations import register_owned_build
+from credentials.access.registrations import delete_owned_build, register_owned_build
 from credentials.access.rights import (
     closable_build,
     granted_build,
@@ -27,7 +28,15 @@ from credentials.errors import (
     SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
-from credentials.models import Grant, JobProduct, JobToken, Webhook, WebhookDelivery
+from credentials.models import (
+    Grant,
+    JobProduct,
+    JobToken,
+    OidcIssuer,
+    TrustedPublisher,
+    Webhook,
+    WebhookDelivery,
+)
 from tests.credentials.access.conftest import MakeJob
 
 Register = Callable[..., Build]
@@ -66,6 +75,22 @@ def test_job_touches_no_build_of_the_keys(build: Build, job: Caller) -> None:
     for ask in (owned_build, closable_build):
         with pytest.raises(NotYourBuild):
             ask(caller=job, build_id=build.pk)
+
+
+def test_job_of_a_publisher_deletes_what_it_published(
+    register: Register, job: Caller, now: datetime
+) -> None:
+    issuer = OidcIssuer.objects.create(
+        kind="github", issuer="https://ci.example", jwks_url="https://ci.example/keys"
+    )
+    publisher = TrustedPublisher.objects.create(
+        name="ci", client=job.client, issuer=issuer, conditions={"repository_id": ["74"]}
+    )
+    publisher.products.set(Product.objects.all())
+    JobToken.objects.update(api_key=None, publisher=publisher)
+    published = replace(job, api_key=None, job_token=JobToken.objects.get())
+    finish(build := register(caller=published), now)
+    assert delete_owned_build(caller=published, build_id=build.pk, now=now).deleted_at
 
 
 def test_builds_of_other_products_stay_open(

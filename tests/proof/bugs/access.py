@@ -37,6 +37,15 @@ OWNERSHIP_BUGS = (
     )
     | bugs_in(
         RIGHTS,
+        "tests/http/test_who_may.py",
+        job_deletes_any_build_of_its_client=(
+            "owners.filter(job_token__publisher=caller.",
+            "owners.exists() or owners.filter(job_token__publisher=caller.",
+        ),
+        publisher_does_not_outlast_its_jobs=("not _is_of_publisher(caller, right.build)", "True"),
+    )
+    | bugs_in(
+        RIGHTS,
         SAME_RIGHTS,
         registration_of_any_build_will_do=(
             "LEFT JOIN credentials_registration r ON r.build_id = b.id",
