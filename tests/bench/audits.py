@@ -1,54 +1,62 @@
-"""`python -m tests.bench.audits`: what audits cost, in seconds and in the memory of their process.
+"""`make bench-audits`: what audits and the ledger's upkeep cost, run as cron runs them.
 
-Fills an empty database, and a bucket that a server on loopback lists. On PostgreSQL:
-
-    pg_virtualenv sh -c \
-        'LTD_TEST_DATABASE_URL=postgres://$PGUSER:$PGPASSWORD@$PGHOST:$PGPORT/postgres python -m \
-        tests.bench.audits'
+On SQLite and, where `pg_virtualenv` exists, on PostgreSQL with `fsync` on: an empty database is
+filled, a server on loopback lists a bucket, and each command has a process of its own. Prints
+seconds, seconds of processor, and the peak of memory; of what writes much, also how long others
+wait meanwhile.
 """
 
 import argparse
-import contextlib
 import gzip
-import io
 import json
 import os
+import re
 import resource
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import django
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-django.setup()
-
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from builds.models import Store  # noqa: E402
-from tests.bench.many_rows import PRODUCTS, fill  # noqa: E402
-from tests.credentials.ledger_rows import issued_row  # noqa: E402
-from tests.credentials.operations.audit.trail_records import (  # noqa: E402
+from builds.models import Store
+from credentials.models import HourlyCount
+from credentials.operations.figures import HOUR, hour_of
+from tests.bench.many_rows import PRODUCTS, fill
+from tests.bench.migrating import beside, connect
+from tests.credentials.ledger_rows import issued_row
+from tests.credentials.operations.audit.trail_records import (
     ACCOUNT,
     BUCKET,
     ROLE,
     background,
 )
 
+DATABASE = "LTD_TEST_DATABASE_URL"
+SESSIONS, BUILDS, OBJECTS, RECORDS = 1_000_000, 200_000, 200_000, 5_000_000
 PAGE_KEYS, OF_A_BUILD = 1000, 10
 # Of a log of CloudTrail, half of whose records are about us.
 SESSIONS_OF_A_LOG, CALLS_OF_A_SESSION, LOGS = 40, 25, 20
 RECORDS_OF_A_LOG = SESSIONS_OF_A_LOG * (1 + 2 * CALLS_OF_A_SESSION)
 WRITTEN = "2020-01-01T00:00:00.000Z"
+PROFILE = "[auditor]\naws_access_key_id = AKIA\naws_secret_access_key = none\n"
+TABLE, MEGABYTE = "credentials_issuedsession", 1024 * 1024
+WRITING = {"compact_policies", "prune_sessions"}
+# What a web process does to the newest row, and what it reads.
+WRITE = f"UPDATE {TABLE} SET last_served_at = now() WHERE id = (SELECT max(id) FROM {TABLE})"  # noqa: S608
+READ = f"SELECT id FROM {TABLE} ORDER BY id DESC LIMIT 20"  # noqa: S608
+SIZE = f"""SELECT pg_relation_size('{TABLE}'), pg_indexes_size('{TABLE}'),
+ (SELECT coalesce(sum(avail), 0) FROM pg_freespace('{TABLE}'))"""  # noqa: S608
 
 
 class Bucket(BaseHTTPRequestHandler):
@@ -108,23 +116,61 @@ def bucket(objects: int) -> Iterator[str]:
         server.shutdown()
 
 
-def measure(name: str, run: Callable[[], None]) -> None:
-    begin, used = time.perf_counter(), time.process_time()
-    run()
-    seconds, processor = time.perf_counter() - begin, time.process_time() - used
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def measure(what: str, folder: Path, *command: str) -> None:
+    """Findings are no failure here."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LTD_ENV_FILE": "tests/production.env",
+        "DATABASE_URL": os.environ[DATABASE],
+        "LTD_AUDITOR_PROFILE": "auditor",
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "profiles"),
+    } | {name: value for name, value in os.environ.items() if name.startswith("PG")}
+    waits: list[float] = []
+    is_timed = connection.vendor == "postgresql" and command[0] in WRITING
+    begin, used, peak = time.perf_counter(), processor(), 0
+    with beside(lambda ended: work(ended, waits)) if is_timed else nullcontext():
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", *command], env=environment, stdout=subprocess.DEVNULL
+        )
+        while process.poll() is None:
+            peak = max(peak, peak_of(process.pid))
+            time.sleep(0.02)
+    assert process.returncode in {0, 1}
+    waited = f"; others waited {max(waits) * 1000:.0f} ms at most; {size()}" if waits else ""
     say(
-        f"{connection.vendor}, {name}: {seconds:.1f} s, of it {processor:.1f} s of this process; "
-        f"at most {memory:.0f} MB until now"
+        f"{command[0]}{what}: {time.perf_counter() - begin:.1f} s, "
+        f"{processor() - used:.1f} s of processor, {peak / 1024:.0f} MB{waited}"
     )
 
 
-def command(*arguments: str) -> None:
-    """Run it as cron does; findings are no failure here."""
-    output = io.StringIO()
-    with contextlib.suppress(SystemExit):
-        call_command(*arguments, stdout=output)
-    say("\n".join(output.getvalue().splitlines()[-1:]))
+def processor() -> float:
+    """Of the children that ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def peak_of(pid: int) -> int:
+    """In kB. What the system keeps of a child that ended begins with the memory of its parent."""
+    found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) if found else 0
+
+
+def work(ended: threading.Event, waits: list[float]) -> None:
+    """Read and write again and again; note how long each took."""
+    with connect() as other:
+        while not ended.wait(0.005):
+            for statement in (READ, WRITE):
+                begin = time.perf_counter()
+                other.execute(statement)
+                waits.append(time.perf_counter() - begin)
+
+
+def size() -> str:
+    with connect() as other:
+        other.execute("CREATE EXTENSION IF NOT EXISTS pg_freespacemap")
+        other.execute(f"VACUUM ANALYZE {TABLE}")
+        heap, indexes, free = (each / MEGABYTE for each in other.execute(SIZE).fetchone() or ())
+    return f"heap {heap:.0f} MB, of it free {free:.0f} MB; indexes {indexes:.0f} MB"
 
 
 def say(line: str) -> None:
@@ -134,60 +180,77 @@ def say(line: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=1_000_000)
-    parser.add_argument("--builds", type=int, default=200_000)
-    parser.add_argument("--objects", type=int, default=200_000)
-    parser.add_argument("--records", type=int, default=5_000_000, help="of CloudTrail; 0: none")
+    parser.add_argument("--scale", type=float, default=1, help="of all sizes: 0.1 is a tenth")
+    parser.add_argument("--only", default="", help="commands whose name contains this")
+    parser.add_argument("--database", default="", help="sqlite or postgres; else both")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        if DATABASE in os.environ:
+            measure_all(Path(name), options)
+            return
+        again = [sys.executable, "-m", "tests.bench.audits", *sys.argv[1:]]
+        databases = {f"sqlite:///{name}/db.sqlite3": again}
+        if shutil.which("pg_virtualenv"):
+            databases["postgres:///postgres"] = ["pg_virtualenv", "-o", "fsync=on", *again]
+        for address, program in databases.items():
+            if not address.startswith(options.database):
+                continue
+            subprocess.run(program, env=os.environ | {DATABASE: address}, check=True)
+
+
+def measure_all(folder: Path, options: argparse.Namespace) -> None:
+    """Each of the commands that are asked for."""
+    sizes = (SESSIONS, BUILDS, OBJECTS, RECORDS)
+    sessions, builds, objects, records = (int(size * options.scale) for size in sizes)
+    (folder / "profiles").write_text(PROFILE)
+    (folder / "logs").mkdir()
+    (folder / "exports").mkdir()
     call_command("migrate", verbosity=0)
-    if options.records:
-        audit_cloudtrail(options.records)
-    begin = timezone.now()
-    fill(sessions=options.sessions, builds=options.builds, job_tokens=1000)
-    say(f"{connection.vendor}: filled in {(timezone.now() - begin).total_seconds():.0f} s")
-    measure(f"audit_sessions of {options.sessions:,} rows", lambda: command("audit_sessions"))
-    with tempfile.NamedTemporaryFile("w") as profiles:
-        profiles.write("[auditor]\naws_access_key_id = AKIA\naws_secret_access_key = none\n")
-        profiles.flush()
-        os.environ["AWS_SHARED_CREDENTIALS_FILE"] = profiles.name
-        audit_bucket(options.objects)
-
-
-def audit_cloudtrail(records: int) -> None:
-    """Clean logs, in a database that holds their sessions alone; the same few again and again."""
-    store = Store.objects.create(name="trail", bucket=BUCKET, role_arn=ROLE)
-    with tempfile.TemporaryDirectory() as folder:
-        logs = [_log(Path(folder) / f"log{number}", number) for number in range(LOGS)]
-        for number in range(records // RECORDS_OF_A_LOG):
-            at = datetime(2026, 11, 1, tzinfo=UTC) + number * timedelta(minutes=1)
-            name = f"{ACCOUNT}_CloudTrail_eu-west-1_{at:%Y%m%dT%H%M}Z_x.json.gz"
-            (Path(folder) / name).hardlink_to(logs[number % LOGS])
-        measure(
-            f"audit_cloudtrail of {records:,} records", lambda: command("audit_cloudtrail", folder)
+    say(f"\n{connection.vendor}")
+    if options.only in "audit_cloudtrail":
+        write_logs(folder / "logs", records)
+        measure(f", {records:,} records", folder, "audit_cloudtrail", str(folder / "logs"))
+        Store.objects.all().delete()
+    of_all, of_objects = f", {sessions:,} sessions", f", {objects:,} objects"
+    prune = ("prune_sessions", "--older-than", "30d", "--export", str(folder / "exports"))
+    commands = {
+        ("clearsessions",): "",  # what any command takes
+        ("audit_sessions",): of_all,
+        ("audit_bucket",): of_objects,
+        ("compact_policies",): of_all,
+        prune: of_all,
+    }
+    asked = {each: what for each, what in commands.items() if options.only in each[0]}
+    if not asked:
+        return
+    with bucket(objects) as address:
+        fill(sessions=sessions, builds=builds, job_tokens=1000)
+        Store.objects.update(endpoint_url=address, addressing="path")
+        now = hour_of(timezone.now())
+        HourlyCount.objects.bulk_create(
+            HourlyCount(hour=now - number * HOUR) for number in range(1, 100 * 24)
         )
-    store.delete()
+        for command, what in asked.items():
+            measure(what, folder, *command)
 
 
-def _log(path: Path, number: int) -> Path:
+def write_logs(folder: Path, records: int) -> None:
+    """A few clean logs again and again, and their sessions in an empty ledger."""
+    Store.objects.create(name="trail", bucket=BUCKET, role_arn=ROLE)
+    logs = [_log(number) for number in range(LOGS)]
+    for number in range(records // RECORDS_OF_A_LOG):
+        at = datetime(2026, 11, 1, tzinfo=UTC) + number * timedelta(minutes=1)
+        name = f"{ACCOUNT}_CloudTrail_eu-west-1_{at:%Y%m%dT%H%M}Z_x.json.gz"
+        (folder / name).write_bytes(logs[number % LOGS])
+
+
+def _log(number: int) -> bytes:
     ids = [f"01kb2m5v3xq8w9e7r6{number:04}{each:04}" for each in range(SESSIONS_OF_A_LOG)]
     for each in ids:
         root, key = f"guide/builds/{each}", f"ASIA{each.upper()}"
         issued_row(id=each, root=root, access_key_id=key, role_arn=ROLE, bucket_name=BUCKET)
     found = list(background([f"{each}-guide" for each in ids], CALLS_OF_A_SESSION))
-    content = json.dumps({"Records": found}, separators=(",", ":")).encode()
-    path.write_bytes(gzip.compress(content))
-    return path
-
-
-def audit_bucket(objects: int) -> None:
-    """Twice: the second time finds the same."""
-    with bucket(objects) as address:
-        Store.objects.update(endpoint_url=address, addressing="path")
-        for name in ("first", "second"):
-            measure(
-                f"{name} audit_bucket of {objects:,} objects",
-                lambda: command("audit_bucket", "--profile", "auditor"),
-            )
+    return gzip.compress(json.dumps({"Records": found}, separators=(",", ":")).encode())
 
 
 if __name__ == "__main__":

@@ -43,10 +43,17 @@ _DIGEST = re.compile(
 _FOLDER = re.compile(r"AWSLogs|o-[a-z0-9]+|\d{12}|CloudTrail(-Digest)?")
 _BEGIN = re.compile(rb"\s*\{\s*\"Records\"\s*:\s*\[")
 _END = re.compile(rb"\]\s*\}\s*\Z")
-# Every record begins with its version. Within a text, its quotes would have backslashes.
+# AWS begins every record with its version. Within a text, its quotes would have backslashes.
 _FIRST_MEMBER = b'"eventVersion"'
 _BETWEEN = re.compile(rb"\}\s*(,)\s*\{\s*\Z")
 _LONGEST_BETWEEN = 200
+# Who writes logs anew, to sort them or to replace values, begins with any of these (met).
+_AS_AWS = re.compile(rb'\s*(\{\s*"eventVersion"|\])')
+_BEFORE_ANY = re.compile(
+    rb'\}\s*(,)\s*\{\s*"(additionalEventData|apiVersion|awsRegion|error(Code|Message)|event(Category'
+    rb"|ID|Name|Source|Time|Type|Version)|managementEvent|readOnly|recipientAccountId|request(ID"
+    rb'|Parameters)|resources|responseElements|sharedEventID|sourceIPAddress|user(Agent|Identity))"'
+)
 
 _records = msgspec.json.Decoder(list[Record])
 _raw_records = msgspec.json.Decoder(list[Raw])
@@ -270,13 +277,14 @@ def _parts(fetched: Fetched, watched: Watched) -> Iterator[Part]:
 
 def _pieces(content: Any, watched: Watched) -> Iterator[Part]:
     """Read up to the beginning of the last record that is there, again and again."""
-    rest, size, digest = b"", 0, hashlib.sha256()
+    rest, size, digest, last_end = b"", 0, hashlib.sha256(), _last_end
     while piece := content.read(PIECE):
         digest.update(piece)
         if not size:
             piece = _after_begin(piece)
+            last_end = _last_end if _AS_AWS.match(piece) else _last_end_of_any
         size, rest = size + PIECE, rest + piece
-        if (end := _last_end(rest)) and (part := _read(rest[:end], watched)):
+        if (end := last_end(rest)) and (part := _read(rest[:end], watched)):
             yield part
             rest = rest[end + 1 :]
         if len(rest) > LARGEST_RECORD or size > LARGEST_CONTENT:
@@ -303,6 +311,12 @@ def _last_end(data: bytes) -> int:
         if between := _BETWEEN.search(data[start:at]):
             return start + between.start(1)
     return 0
+
+
+def _last_end_of_any(data: bytes) -> int:
+    """The same, in a log that AWS did not write."""
+    ends = [each.start(1) for each in _BEFORE_ANY.finditer(data)]
+    return ends[-1] if ends else 0
 
 
 def _read(data: bytes, watched: Watched) -> Part | None:

@@ -21,8 +21,12 @@ from credentials.operations.audit.trail_files import (
 )
 from tests.credentials.operations.audit.trail_records import (
     BUCKET,
+    ROLE,
     WATCHED,
     Json,
+    assumed,
+    changed,
+    denied,
     record,
     used,
     user,
@@ -55,12 +59,15 @@ def figures(parts: list[Part]) -> tuple[int, int, str]:
 
 @pytest.mark.parametrize("piece", [64, 4096, trail_files.PIECE])
 @pytest.mark.parametrize(
-    "layout", [{}, {"indent": 2}, {"separators": (" , ", " : ")}], ids=["as AWS", "pretty", "wide"]
+    "layout",
+    [{}, {"indent": 2}, {"separators": (" , ", " : ")}, {"sort_keys": True}],
+    ids=["as AWS", "pretty", "wide", "sorted"],
 )
 def test_pieces_of_any_size_hold_every_record(
     piece: int, layout: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trail_files, "PIECE", piece)
+    monkeypatch.setattr(trail_files, "LARGEST_RECORD", piece + 4096)
     busy = record("ec2", "RunInstances", userIdentity=user(), requestParameters={"name": "x" * 99})
     records = [each for _ in range(30) for each in (used(), busy)]
     parts = read(log_of(records, **layout))
@@ -132,21 +139,87 @@ def test_records_before_a_fault_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert figures(read(log_of(used() for _ in range(9))[:-40])) == (8, 8, NO_END)
 
 
-# Three shapes that AWS's guides and public samples show, values replaced.
-PUBLIC: dict[str, Json] = {
-    "2014, lists as parameters, no version of the event": used(
-        "PutBucketAcl", key=None, parameters={"acl": [""], "location": [""]}, eventVersion="1.01"
+def by(kind: str, **members: Any) -> Json:
+    return {"type": kind, **members}
+
+
+TAGS = [{"key": "Email", "value": "ada@example.org"}]
+OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/issuer.example.org"
+CENTER = {"userId": "1", "identityStoreArn": f"arn:aws:identitystore::{ACCOUNT}:identitystore/d-1"}
+# Shapes of AWS's guides and of public samples, values replaced, and how many calls of ours each is.
+# Samples: flaws.cloud's logs (2017), Elastic's tests, Stratus Red Team's logs (2019 to 2024).
+PUBLIC: dict[str, tuple[Json, int]] = {
+    "2014, lists as parameters": (
+        used("PutBucketAcl", key=None, parameters={"acl": [""]}, eventVersion="1.01"),
+        1,
     ),
-    "2019, spaces in a localised time, empty identity": used(
-        userAgent=None, errorCode=None, eventVersion="1.05", vpcEndpointId="vpce-1", apiVersion="x"
+    "2017, root, who has no key": (
+        used(userIdentity=by("Root", principalId=ACCOUNT, arn=f"arn:aws:iam::{ACCOUNT}:root")),
+        0,
     ),
-    "2023, TLS details": used(eventVersion="1.09", tlsDetails={"tlsVersion": "TLSv1.3"}),
+    "2019, members that are null": (
+        used(userAgent=None, errorCode=None, vpcEndpointId="vpce-1", apiVersion="x"),
+        1,
+    ),
+    "2019, tags of a session": (
+        assumed()
+        | {
+            "requestParameters": {
+                "incomingTransitiveTags": {"Team": "docs"},
+                "tags": TAGS,
+                "roleArn": ROLE,
+                "roleSessionName": "x",
+                "transitiveTagKeys": ["Email"],
+            }
+        },
+        1,
+    ),
+    "2023, web identity that is refused": (
+        denied(
+            assumed(
+                eventName="AssumeRoleWithWebIdentity",
+                userIdentity=by("WebIdentityUser", principalId=f"{OIDC}:x", identityProvider=OIDC),
+            ),
+            message="An unknown error occurred",
+        ),
+        1,
+    ),
+    "2024, a service assumes the role": (
+        assumed(
+            userIdentity=by("AWSService", invokedBy="ec2.amazonaws.com"),
+            sourceIPAddress="ec2.amazonaws.com",
+        ),
+        1,
+    ),
+    "2024, answer to a copy, TLS details": (
+        used(
+            "CopyObject",
+            responseElements={"x-amz-server-side-encryption": "AES256"},
+            tlsDetails={"tlsVersion": "TLSv1.3"},
+        ),
+        1,
+    ),
+    "2024, user of Identity Center, who has no ARN": (
+        changed("iam", "DeleteRole", roleName="upload")
+        | {"userIdentity": by("IdentityCenterUser", onBehalfOf=CENTER, credentialId="x")},
+        1,
+    ),
+    "2025, CloudFront reads": (
+        used("GetObject", userIdentity=by("AWSService", invokedBy="cloudfront.amazonaws.com")),
+        0,
+    ),
+    "nobody reads": (
+        used("GetObject", userIdentity=by("AWSAccount", principalId="", accountId="anonymous")),
+        0,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", PUBLIC)
-def test_shapes_of_every_year_are_read(name: str) -> None:
-    assert figures(read(log_of([PUBLIC[name]]))) == (1, 1, "")
+def test_public_shapes_are_read_in_any_order_of_members(name: str) -> None:
+    record, calls = PUBLIC[name]
+    turned = dict(reversed(record.items()))
+    assert figures(read(log_of([record, turned]))) == (2, 2 * calls, "")
 
 
 NAMES = {
