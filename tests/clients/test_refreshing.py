@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.clients.jobs import SLOWLY, upload_job, uploader
 from tests.clients.matrix import Row
 from tests.clients.programs import UPLOADS, executable, run
 from tests.clients.scene import PRODUCT, Scene, running_scene
@@ -44,3 +45,18 @@ def test_no_file_is_lost_to_expiry(brief_scene: Scene, row: Row, tmp_path: Path)
     assert set(counts.deliveries) == set(row.promised[1])
     most = float(lasted) / SHORTEST_USE_SECONDS + 1
     assert 5 <= len(counts.deliveries) == counts.sts <= len(counts.calls) <= most
+
+
+@pytest.mark.way("ltdkeeper-upload, longer than five sessions")
+def test_uploader_of_this_project_loses_no_file_either(
+    brief_scene: Scene, row: Row, tmp_path: Path
+) -> None:
+    site = make_pages(tmp_path / "site", PAGES)
+    pause = str(UPLOAD_SECONDS / PAGES)
+    with brief_scene.counter.counting() as counts:
+        run(uploader(*SLOWLY, pause, str(SCALE), str(site)), env=upload_job(brief_scene))
+    build, described = brief_scene.newest_build(PRODUCT)
+    assert described["state"] == "finished"
+    assert brief_scene.tree_of(build) == tree_on_disk(site)
+    assert set(counts.deliveries) == set(row.promised[1])
+    assert counts.deliveries.count("container") >= 5

@@ -1,0 +1,143 @@
+"""`ltdkeeper-upload FOLDER --product SLUG`: register, upload, finish."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ltdkeeper_upload import __doc__ as description
+from ltdkeeper_upload import __version__
+from ltdkeeper_upload.console import FAILED, INTERRUPTED, USAGE, Failure, say
+from ltdkeeper_upload.keeper import Keeper, authenticated, first_of
+from ltdkeeper_upload.upload import files_below, store_client, stored_files, upload
+
+# As the service signs it for uploads without an SDK: a build's root is never used again.
+CACHE_CONTROL = "max-age=31536000"
+REF_VARIABLES = ["GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "CIRCLE_BRANCH", "CIRCLE_TAG"]
+REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG"]
+EXIT_CODES = (
+    "exit codes: 0 done; 1 refused, and a retry will not help; 2 wrong arguments or environment;"
+    " 3 the keeper or the store failed: try again later; 130 interrupted"
+)
+
+
+def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """The command line; variables of the environment are its defaults."""
+    parser = argparse.ArgumentParser("ltdkeeper-upload", description=description, epilog=EXIT_CODES)
+    add = parser.add_argument
+    add("folder", type=Path, help="the site, such as html")
+    keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
+    add("--keeper", metavar="URL", default=keeper, help="the service ($LTDKEEPER_URL)")
+    product = first_of(environment, "LTDKEEPER_PRODUCT", "LTD_PRODUCT")
+    add("--product", metavar="SLUG", default=product, help="the product ($LTDKEEPER_PRODUCT)")
+    refs = "branch or tag; may be repeated (default: the CI job's, pull/N for a pull request)"
+    add("--git-ref", metavar="REF", action="append", help=refs)
+    either = parser.add_mutually_exclusive_group().add_argument
+    either("--build", metavar="URL", help="continue this open build; skip what it has already")
+    either("--check", action="store_true", help="try everything but the upload; delete the build")
+    add("--cache-control", default=CACHE_CONTROL, help="of every file (default: %(default)s)")
+    add("--jobs", type=int, default=10, help="uploads at once (default: %(default)s)")
+    add("--format", choices=["text", "json"], default="text", help="of the result")
+    add("--version", action="version", version=__version__)
+    return parser
+
+
+def git_refs(environment: Mapping[str, str]) -> list[str]:
+    """What the CI job builds. A pull request goes by its number, since branches share names."""
+    if pull := re.match(r"refs/(pull/\d+)/", environment.get("GITHUB_REF", "")):
+        return [pull[1]]
+    if number := environment.get("CI_MERGE_REQUEST_IID"):
+        return [f"merge-requests/{number}"]
+    if ref := first_of(environment, *REF_VARIABLES):
+        return [ref]
+    raise Failure("Name the branch or tag with --git-ref.", USAGE)
+
+
+@contextmanager
+def open_build(
+    keeper: Keeper, options: argparse.Namespace, refs: list[str], *, own_token: bool
+) -> Iterator[dict[str, Any]]:
+    """The build to upload to. After a failure it is deleted if no other run could continue it."""
+    if options.build:
+        yield keeper.call("GET", options.build)
+        return
+    build = keeper.call("POST", f"/products/{options.product}/builds/", {"git_refs": refs})
+    say(f"Registered {build['self_url']}")
+    try:
+        yield build
+    except BaseException:
+        if own_token or options.check:
+            with suppress(Failure):
+                keeper.call("DELETE", build["self_url"], attempts=1)
+        else:
+            say(f"To continue this build, add --build {build['self_url']}")
+        raise
+
+
+def run(
+    options: argparse.Namespace, keeper: Keeper, environment: Mapping[str, str]
+) -> dict[str, Any]:
+    """The result, as `--format json` prints it. Raises Failure and what boto3 raises."""
+    files = files_below(options.folder)
+    refs = options.git_ref or git_refs(environment)
+    with (
+        authenticated(keeper, options.product, environment) as own_token,
+        open_build(keeper, options, refs, own_token=own_token) as build,
+    ):
+        store = store_client(lambda: keeper.call("GET", build["credentials_url"]), options.jobs)
+        stored = stored_files(store, build) if options.build or options.check else {}
+        missing = [file for file in files if not options.check and not file.is_stored(stored)]
+        if options.check:
+            ended = keeper.call("DELETE", build["self_url"])
+            say("Everything but the upload works.")
+        else:
+            upload(store, build, missing, cache_control=options.cache_control, jobs=options.jobs)
+            ended = keeper.call("PATCH", build["self_url"], {"uploaded": True})
+    return {
+        "build_url": ended["self_url"],
+        "published_url": ended["published_url"],
+        "state": ended["state"],
+        "warning": ended["warning"],
+        "object_count": ended["object_count"] or len(files),
+        "uploaded_count": len(missing),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The program; its exit code. Standard output ends with the address to look at."""
+    parser = arguments(os.environ)
+    options = parser.parse_args(argv)
+    if not options.keeper or not options.product:
+        parser.error("name the service with --keeper and the product with --product")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        result = run(options, Keeper(options.keeper), os.environ)
+    except Failure as failure:
+        say(failure)
+        return failure.code
+    except (BotoCoreError, ClientError, OSError) as err:
+        say(f"The upload failed: {err}")
+        return FAILED
+    except KeyboardInterrupt:
+        say("Interrupted.")
+        return INTERRUPTED
+    if result["warning"]:
+        say(f"Warning: {result['warning']}")
+    counts = "{state}: {object_count} objects, {uploaded_count} uploaded now".format(**result)
+    text = f"{counts}\n{result['published_url'] or result['build_url']}"
+    sys.stdout.write((json.dumps(result) if options.format == "json" else text) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

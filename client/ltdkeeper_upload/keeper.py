@@ -1,0 +1,154 @@
+"""The service, over HTTP: its calls, and the token that this job makes them with."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from ltdkeeper_upload import __version__
+from ltdkeeper_upload.console import FAILED, REFUSED, USAGE, Failure, say
+
+ATTEMPTS, TIMEOUT_SECONDS, LONGEST_WAIT_SECONDS = 5, 60, 60
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+KEY_VARIABLES = ("LTDKEEPER_API_KEY", "LTD_PASSWORD")
+IDENTITY_VARIABLES = ("LTDKEEPER_IDENTITY_TOKEN", "BITBUCKET_STEP_OIDC_TOKEN")
+GITHUB_URL, GITHUB_TOKEN = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+# By the variable that the CI system sets in every job: what prints the job's identity token.
+IDENTITY_PROGRAMS = {
+    "CIRCLECI": 'circleci run oidc get --claims {"aud":"AUDIENCE"}',
+    "BUILDKITE": "buildkite-agent oidc request-token --audience AUDIENCE --claim pipeline_id",
+}
+NOT_AUTHENTICATED = (
+    "This job has neither an identity token nor an API key. On GitHub, give it the permission"
+    " `id-token: write`; elsewhere, set LTDKEEPER_IDENTITY_TOKEN or LTDKEEPER_API_KEY."
+)
+
+
+class NoRedirects(HTTPRedirectHandler):
+    """Leaves a redirect as it is, an error: it would take the token along to another host."""
+
+    def redirect_request(self, *_: Any) -> None: ...
+
+
+class Keeper:
+    """One ltdkeeper, called with `token`: an API key, an access token or a job token."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.token = ""
+        self._opener = build_opener(NoRedirects)
+
+    def call(self, method: str, where: str, body: object = None, attempts: int = ATTEMPTS) -> Any:
+        """The JSON answer of a path or address. Tries again where it may help. Raises Failure."""
+        url = where if "://" in where else self.url + where
+        for attempt in range(1, attempts + 1):
+            try:
+                return self.send(method, url, body, self.token)
+            except Failure as failure:
+                if failure.retry_after is None or attempt == attempts:
+                    raise
+                seconds = min(failure.retry_after or 2**attempt, LONGEST_WAIT_SECONDS)
+                say(f"{failure} Trying again in {seconds} s.")
+            time.sleep(seconds)
+        raise AssertionError("the last attempt returns or raises")
+
+    def send(self, method: str, url: str, body: object, token: str) -> Any:
+        """One request. Raises Failure."""
+        host = urlsplit(url)
+        if host.scheme != "https" and host.hostname not in LOOPBACK:
+            raise Failure(f"{url} is not an https address; tokens are sent to no other.", USAGE)
+        headers = {"Accept": "application/json", "User-Agent": f"ltdkeeper-upload/{__version__}"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        data = None
+        if body is not None:
+            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
+        request = Request(url, data, headers, method=method)  # noqa: S310 - checked above
+        try:
+            with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
+                text = answer.read()
+            return json.loads(text) if text else None
+        except HTTPError as err:
+            raise refusal(err) from None
+        except ValueError:
+            raise Failure(f"{url} answers with something else than JSON.") from None
+        except (OSError, HTTPException) as err:
+            reason = getattr(err, "reason", err)
+            again = 0 if may_be_repeated(method, reason) else None
+            sentence = f"{host.netloc} does not answer: {reason}."
+            raise Failure(sentence, retry_after=again) from None
+
+
+def refusal(err: HTTPError) -> Failure:
+    """The keeper's own sentence, or the status that something in front of it answers with."""
+    try:
+        problem = json.loads(err.read())
+        sentence = f"{problem['detail']} ({problem['code']})"
+    except (ValueError, LookupError, TypeError, OSError, HTTPException):
+        sentence = f"{err.url} answers with {err.code} {err.reason}."
+    if err.code not in (429, 503):
+        return Failure(sentence, FAILED if str(err.code).startswith("5") else REFUSED)
+    after = err.headers.get("Retry-After") or ""
+    return Failure(sentence, retry_after=int(after) if after.isdigit() else 0)
+
+
+def may_be_repeated(method: str, reason: object) -> bool:
+    """Whether a request that got no answer may be sent again. A POST only if it never arrived:
+    an identity token works once, and each registration makes a build."""
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return False
+    return method != "POST" or isinstance(reason, (ConnectionRefusedError, socket.gaierror))
+
+
+def first_of(environment: Mapping[str, str], *names: str) -> str:
+    """The first of the variables that is set."""
+    return next((environment[name] for name in names if environment.get(name)), "")
+
+
+@contextmanager
+def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) -> Iterator[bool]:
+    """Give the keeper this job's token; true for one of its own, which is revoked at the end.
+
+    Variables that somebody has set count before what a CI system offers to every job.
+    Raises Failure.
+    """
+    identity = first_of(environment, *IDENTITY_VARIABLES)
+    key = first_of(environment, *KEY_VARIABLES)
+    if key and not identity:
+        keeper.token = key
+        yield False
+        return
+    body = {"token": identity or identity_token(keeper, environment), "products": [product]}
+    keeper.token = keeper.call("POST", "/oidc/token", body)["token"]
+    try:
+        yield True
+    finally:
+        with suppress(Failure):
+            keeper.call("DELETE", "/token", attempts=1)
+
+
+def identity_token(keeper: Keeper, environment: Mapping[str, str]) -> str:
+    """What the CI system signs for this job and this keeper. Raises Failure."""
+    programs = [program for name, program in IDENTITY_PROGRAMS.items() if name in environment]
+    if not programs and GITHUB_URL not in environment:
+        raise Failure(NOT_AUTHENTICATED, USAGE)
+    audience = keeper.call("GET", "/oidc/audience")["audience"]
+    if GITHUB_URL in environment:
+        url = f"{environment[GITHUB_URL]}&audience={quote(audience, safe='')}"
+        return str(keeper.send("GET", url, None, environment[GITHUB_TOKEN])["value"])
+    command = [word.replace("AUDIENCE", audience) for word in programs[0].split()]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError) as err:
+        raise Failure(f"`{command[0]}` gives no identity token: {err}.") from None
+    return done.stdout.strip()

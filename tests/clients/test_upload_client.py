@@ -1,0 +1,433 @@
+"""ltdkeeper-upload in this process: a keeper that is made up, and moto's S3."""
+
+import io
+import json
+import ssl
+import sys
+from collections.abc import Iterator, Mapping
+from email.message import Message
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.error import HTTPError, URLError
+
+import boto3
+import pytest
+from ltdkeeper_upload.__main__ import git_refs, main
+from ltdkeeper_upload.console import Failure, Progress, say
+from ltdkeeper_upload.upload import SiteFile, files_below
+from moto import mock_aws
+
+KEEPER, BUCKET = "https://keeper.example.org", "docs"
+ROOT = "handbook/builds/01"
+API_KEY, JOB_TOKEN, IDENTITY = "ltdk_of-the-client", "ltdj_of-the-job", "eyJ.identity"
+BUILD = {
+    "self_url": f"{KEEPER}/builds/1",
+    "credentials_url": f"{KEEPER}/builds/1/credentials",
+    "bucket_name": BUCKET,
+    "bucket_root_dir": ROOT,
+    "surrogate_key": "5a1b",
+    "published_url": "",
+    "state": "open",
+    "warning": None,
+    "object_count": None,
+}
+SESSION = {
+    "AccessKeyId": "ASIAEXAMPLE",
+    "SecretAccessKey": "secret-of-the-session",
+    "SessionToken": "token-of-the-session",
+    "Expiration": "2999-01-01T00:00:00Z",
+    "region": "us-east-1",
+    "endpoint_url": None,
+    "addressing": "auto",
+}
+REGISTER, ASK = "POST /products/handbook/builds/", "GET /builds/1/credentials"
+FINISH, DELETE = "PATCH /builds/1", "DELETE /builds/1"
+EXCHANGE, REVOKE = "POST /oidc/token", "DELETE /token"
+ANSWERS = {
+    REGISTER: BUILD,
+    ASK: SESSION,
+    "GET /builds/1": BUILD,
+    FINISH: BUILD | {"state": "finished", "object_count": 2},
+    DELETE: BUILD | {"state": "deleted"},
+    "GET /oidc/audience": {"audience": "docs keeper"},
+    "GET /token?v=2&audience=docs%20keeper": {"value": IDENTITY},
+    EXCHANGE: {"token": JOB_TOKEN},
+    REVOKE: None,
+}
+SECRETS = (API_KEY, JOB_TOKEN, IDENTITY, SESSION["SecretAccessKey"], SESSION["SessionToken"])
+
+
+def problem(status: int, *, retry_after: str = "", body: bytes | None = None) -> HTTPError:
+    headers = Message()
+    headers["Retry-After"] = retry_after
+    text = json.dumps({"detail": "The keeper says no.", "code": "no"}).encode()
+    body = text if body is None else body
+    return HTTPError(KEEPER, status, "Status", headers, io.BytesIO(body))
+
+
+class FakeKeeper:
+    """Answers by method and path; a list gives its members one after the other."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = dict(ANSWERS)
+        self.calls: list[str] = []
+        self.bodies: dict[str, Any] = {}
+        self.tokens: dict[str, str | None] = {}
+
+    def open(self, request: Any, timeout: float) -> io.BytesIO:
+        call = f"{request.get_method()} {request.selector}"
+        self.calls.append(call)
+        self.bodies[call] = json.loads(request.data or "null")
+        self.tokens[call] = request.get_header("Authorization")
+        answer = self.answers[call]
+        answer = answer.pop(0) if isinstance(answer, list) else answer
+        if isinstance(answer, BaseException):
+            raise answer
+        return io.BytesIO(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+
+
+@pytest.fixture
+def keeper(monkeypatch: pytest.MonkeyPatch) -> FakeKeeper:
+    fake = FakeKeeper()
+    monkeypatch.setattr("ltdkeeper_upload.keeper.build_opener", lambda *_: fake)
+    return fake
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds: list[float] = []
+    monkeypatch.setattr("time.sleep", seconds.append)
+    return seconds
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """A job with an API key."""
+    variables = {
+        "LTDKEEPER_URL": KEEPER,
+        "LTDKEEPER_PRODUCT": "handbook",
+        "LTDKEEPER_API_KEY": API_KEY,
+        "CI_COMMIT_REF_NAME": "main",
+    }
+    monkeypatch.setattr("os.environ", variables)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    return variables
+
+
+@pytest.fixture
+def s3(environment: dict[str, str]) -> Iterator[Any]:
+    """A bucket; the job's own settings of AWS lead elsewhere."""
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        environment |= {"AWS_PROFILE": "missing", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+        yield client
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> str:
+    for name in ("index.html", "_static/style.css"):
+        path = tmp_path / "html" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return str(tmp_path / "html")
+
+
+def keys_in(s3: Any) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+
+def test_site_is_stored_and_the_build_finished(
+    keeper: FakeKeeper, s3: Any, site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([site]) == 0
+    assert keeper.calls == [REGISTER, ASK, FINISH]
+    assert keeper.bodies[REGISTER] == {"git_refs": ["main"]}
+    assert keeper.tokens[REGISTER] == f"Bearer {API_KEY}"
+    assert keys_in(s3) == [f"{ROOT}/_static/style.css", f"{ROOT}/index.html"]
+    page = s3.get_object(Bucket=BUCKET, Key=f"{ROOT}/index.html")
+    assert page["Body"].read() == b"index.html"
+    assert (page["ContentType"], page["CacheControl"]) == ("text/html", "max-age=31536000")
+    assert page["Metadata"] == {"surrogate-key": "5a1b"}
+    out, err = capsys.readouterr()
+    assert out == f"finished: 2 objects, 2 uploaded now\n{KEEPER}/builds/1\n"
+    assert not [secret for secret in SECRETS if secret in out + err]
+
+
+def test_result_as_json_has_where_to_look(
+    keeper: FakeKeeper, s3: Any, site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = "https://handbook.docs.example.org/builds/01/"
+    keeper.answers[FINISH] = BUILD | {"published_url": published, "warning": "Pages lack a type."}
+    assert main([site, "--format", "json", "--git-ref", "v1", "--git-ref", "stable"]) == 0
+    assert keeper.bodies[REGISTER] == {"git_refs": ["v1", "stable"]}
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {
+        "build_url": f"{KEEPER}/builds/1",
+        "published_url": published,
+        "state": "open",
+        "warning": "Pages lack a type.",
+        "object_count": 2,
+        "uploaded_count": 2,
+    }
+    assert "Warning: Pages lack a type.\n" in err
+
+
+def test_continued_build_gets_what_it_lacks(keeper: FakeKeeper, s3: Any, site: str) -> None:
+    for name, content in {"index.html": "index.html", "_static/style.css": "another!"}.items():
+        s3.put_object(Bucket=BUCKET, Key=f"{ROOT}/{name}", Body=content)
+    s3.put_object(Bucket=BUCKET, Key=f"{ROOT}2/_static/style.css", Body="_static/style.css")
+    before = s3.head_object(Bucket=BUCKET, Key=f"{ROOT}/index.html")
+    assert main([site, "--build", f"{KEEPER}/builds/1"]) == 0
+    assert keeper.calls == ["GET /builds/1", ASK, FINISH]
+    assert s3.head_object(Bucket=BUCKET, Key=f"{ROOT}/index.html")["Metadata"] == before["Metadata"]
+    style = s3.get_object(Bucket=BUCKET, Key=f"{ROOT}/_static/style.css")
+    assert style["Body"].read() == b"_static/style.css"
+
+
+def test_check_tries_everything_but_the_upload(keeper: FakeKeeper, s3: Any, site: str) -> None:
+    assert main([site, "--check"]) == 0
+    assert keeper.calls == [REGISTER, ASK, DELETE]
+    assert keys_in(s3) == []
+
+
+GITHUB = {
+    "ACTIONS_ID_TOKEN_REQUEST_URL": f"{KEEPER}/token?v=2",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-runner",
+}
+IDENTITIES = {
+    "GitHub": GITHUB,
+    "CircleCI": {"CIRCLECI": "true"},
+    "Buildkite": {"BUILDKITE": "true"},
+    "Bitbucket": {"BITBUCKET_STEP_OIDC_TOKEN": IDENTITY},
+    "a variable, rather than what the CI system has": {
+        "LTDKEEPER_IDENTITY_TOKEN": IDENTITY,
+        "LTDKEEPER_API_KEY": API_KEY,
+        "CIRCLECI": "true",
+    },
+}
+PROGRAMS = {
+    "circleci": ["circleci", "run", "oidc", "get", "--claims", '{"aud":"docs keeper"}'],
+    "buildkite-agent": [
+        *("buildkite-agent", "oidc", "request-token"),
+        *("--audience", "docs keeper", "--claim", "pipeline_id"),
+    ],
+}
+
+
+@pytest.mark.parametrize("variables", IDENTITIES.values(), ids=IDENTITIES)
+def test_identity_token_is_found_and_exchanged(
+    variables: dict[str, str],
+    keeper: FakeKeeper,
+    s3: Any,
+    site: str,
+    environment: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(command: list[str], **_: Any) -> Any:
+        assert command == PROGRAMS[command[0]]
+        return SimpleNamespace(stdout=f"{IDENTITY}\n")
+
+    monkeypatch.setattr("subprocess.run", run)
+    del environment["LTDKEEPER_API_KEY"]
+    environment |= variables
+    assert main([site]) == 0
+    assert keeper.bodies[EXCHANGE] == {"token": IDENTITY, "products": ["handbook"]}
+    assert keeper.tokens[EXCHANGE] is None
+    assert keeper.calls[-4:] == [REGISTER, ASK, FINISH, REVOKE]
+    assert keeper.tokens[FINISH] == f"Bearer {JOB_TOKEN}"
+    if variables is GITHUB:
+        assert keeper.tokens["GET /token?v=2&audience=docs%20keeper"] == "Bearer of-the-runner"
+
+
+def test_api_key_counts_before_what_the_ci_system_offers(
+    keeper: FakeKeeper, s3: Any, site: str, environment: dict[str, str]
+) -> None:
+    environment |= GITHUB
+    assert main([site]) == 0
+    assert EXCHANGE not in keeper.calls
+
+
+REFUSALS = {
+    "refused": (problem(403), 1, "The keeper says no. (no)"),
+    "a permanent error of the store's": (problem(502), 3, "The keeper says no. (no)"),
+    "a page of a proxy": (problem(502, body=b"<html>"), 3, f"{KEEPER} answers with 502 Status."),
+    "a redirect": (problem(302, body=b""), 1, f"{KEEPER} answers with 302 Status."),
+    "no JSON": (b"<html>", 3, "answers with something else than JSON."),
+    "no answer, so that the build may exist": (
+        URLError("timed out"),
+        3,
+        "keeper.example.org does not answer: timed out.",
+    ),
+    "another's certificate": (
+        URLError(ssl.SSLCertVerificationError("of another host")),
+        3,
+        "keeper.example.org does not answer: ('of another host',).",
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "code", "sentence"), REFUSALS.values(), ids=REFUSALS)
+def test_refusal_is_a_sentence_and_an_exit_code(
+    answer: Any,
+    code: int,
+    sentence: str,
+    keeper: FakeKeeper,
+    site: str,
+    waits: list[float],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keeper.answers[REGISTER] = answer
+    assert main([site]) == code
+    assert capsys.readouterr().err.endswith(f"{sentence}\n")
+    assert (keeper.calls, waits) == ([REGISTER], [])
+
+
+def test_keeper_that_is_busy_is_asked_again(
+    keeper: FakeKeeper, s3: Any, site: str, waits: list[float]
+) -> None:
+    keeper.answers[REGISTER] = [problem(429, retry_after="7"), problem(503), BUILD]
+    busy = problem(503, retry_after="9000")
+    keeper.answers[ASK] = [URLError(ConnectionResetError()), busy, SESSION]
+    assert main([site]) == 0
+    assert waits == [7, 4, 2, 60]
+
+
+def test_keeper_that_stays_away_is_given_up(
+    keeper: FakeKeeper, site: str, waits: list[float]
+) -> None:
+    keeper.answers[REGISTER] = URLError(ConnectionRefusedError())
+    assert main([site]) == 3
+    assert waits == [2, 4, 8, 16]
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["job token of its own", "API key"])
+def test_build_that_nobody_could_continue_is_deleted(
+    own: bool,  # noqa: FBT001
+    keeper: FakeKeeper,
+    site: str,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment |= {"LTDKEEPER_IDENTITY_TOKEN": IDENTITY} if own else {}
+    keeper.answers[ASK] = problem(409)
+    assert main([site]) == 1
+    assert keeper.calls[-2:] == ([DELETE, REVOKE] if own else [REGISTER, ASK])
+    hint = f"To continue this build, add --build {KEEPER}/builds/1\n"
+    assert (hint in capsys.readouterr().err) is not own
+
+
+def test_first_failed_upload_ends_the_transfer(
+    keeper: FakeKeeper,
+    s3: Any,
+    site: str,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    s3.delete_bucket(Bucket=BUCKET)
+    del environment["AWS_PROFILE"]  # moto itself reads it before it answers with an error
+    assert main([site]) == 3
+    assert FINISH not in keeper.calls
+    assert "The upload failed: An error occurred (NoSuchBucket)" in capsys.readouterr().err
+
+
+def test_interrupted_upload_says_how_to_continue(
+    keeper: FakeKeeper, s3: Any, site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeper.answers[FINISH] = KeyboardInterrupt()
+    assert main([site]) == 130
+    assert f"--build {KEEPER}/builds/1\nInterrupted.\n" in capsys.readouterr().err
+
+
+# A variable that is not set, arguments, what is said of it.
+MISTAKES = {
+    "no keeper": ("LTDKEEPER_URL", [], "name the service with --keeper"),
+    "no token": ("LTDKEEPER_API_KEY", [], "neither an identity token nor an API key"),
+    "no branch": ("CI_COMMIT_REF_NAME", [], "Name the branch or tag with --git-ref."),
+    "plain http": ("", ["--keeper", "http://keeper.example.org"], "is not an https address"),
+    "a check that would delete": ("", ["--check", "--build", "1"], "not allowed with argument"),
+}
+
+
+@pytest.mark.parametrize(("missing", "more", "sentence"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake_is_reported(
+    missing: str,
+    more: list[str],
+    sentence: str,
+    site: str,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment.pop(missing, None)
+    try:
+        code: Any = main([site, *more])
+    except SystemExit as ended:
+        code = ended.code
+    assert (code, sentence in capsys.readouterr().err) == (2, True)
+
+
+REFS = {
+    "a branch on GitHub": ({"GITHUB_REF": "refs/heads/a", "GITHUB_REF_NAME": "a"}, "a"),
+    "a pull request": ({"GITHUB_REF": "refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}, "pull/7"),
+    "a merge request": (
+        {"CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_REF_NAME": "a"},
+        "merge-requests/7",
+    ),
+    "a tag on CircleCI": ({"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1"}, "v1"),
+}
+
+
+@pytest.mark.parametrize(("variables", "ref"), REFS.values(), ids=REFS)
+def test_branch_is_that_of_the_ci_job(variables: dict[str, str], ref: str) -> None:
+    assert git_refs(variables) == [ref]
+
+
+TYPES = {
+    "index.html": "text/html",
+    "search.js": "text/javascript",
+    "a.woff2": "font/woff2",
+    "objects.inv": "application/octet-stream",
+    "without-ending": "application/octet-stream",
+    "handbook.tar.gz": "application/x-gzip",
+}
+
+
+@pytest.mark.parametrize(("name", "kind"), TYPES.items(), ids=TYPES)
+def test_type_goes_by_the_name(name: str, kind: str) -> None:
+    assert SiteFile(path=Path(), name=name, size=0).content_type == kind
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "_static", "missing"])
+def test_link_to_anything_but_a_file_of_the_site_is_refused(target: str, site: str) -> None:
+    (Path(site) / "copy.html").symlink_to("index.html")
+    assert len(files_below(Path(site))) == 3
+    (Path(site) / "link").symlink_to(target)
+    with pytest.raises(Failure, match=r"link is a link to something else than a file below"):
+        files_below(Path(site))
+
+
+def test_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="holds no files"):
+        files_below(tmp_path)
+
+
+@pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "log"])
+def test_progress_is_a_bar_on_a_terminal_and_a_line_in_a_log(
+    on_terminal: bool,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
+    progress = Progress(files=1, size=2_000_000)
+    progress.on_progress(None, 1_000_000)
+    progress.on_progress(None, 1_000_000)
+    progress.on_done(SimpleNamespace(result=lambda: None))
+    line = "1 of 1 files, 2.0 of 2.0 MB"
+    bar = f"\r[{'#' * 30}] "
+    assert capsys.readouterr().err == (f"{bar if on_terminal else ''}{line}\n")
+
+
+def test_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a\n::stop-commands::b")
+    assert capsys.readouterr().err == "a ::stop-commands::b\n"
