@@ -63,6 +63,7 @@ class Rule(StrEnum):
     NOT_IN_TRAIL = "session_not_in_trail"
     BAD_FILE = "bad_file"
 
+    LEFT_OUT = "findings_left_out"
     JOB_OVERDUE = "job_overdue"
 
     ACCOUNT_WRONG = "account_wrong"

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError
 from django.db import Error, transaction
-from django.db.models import F
+from django.db.models import Count, F
 from django.utils import timezone
 
 from builds.errors import DomainError
@@ -28,7 +28,7 @@ from builds.models import Store
 from credentials.models import AuditFinding, JobRun, Webhook
 from credentials.models.audits import ACKNOWLEDGEMENT
 from credentials.operations.alerts import is_alerting, record_opened, send_mail_of
-from credentials.operations.findings import Finding, Severity
+from credentials.operations.findings import Finding, Rule, Severity
 from credentials.operations.leases import only_run, this_process
 
 AT_A_TIME = 500
@@ -38,6 +38,8 @@ EVERY_FEW_MINUTES = {"write_revocations", "deliver_webhooks", "audit_schedule"}
 MOST_REMOVED = 5_000
 # Of one run so many findings are events: the rest is in the list, and in the count of the mail.
 MOST_EVENTS = 1_000
+# Of each rule so many findings are open at most; nobody reads more. What is left out is counted.
+MOST_OF_A_RULE = 10_000
 # What a run writes: as it was found, and of the row.
 AS_FOUND = (
     *("rule", "subject", "severity", "what", "change", "why"),
@@ -54,7 +56,9 @@ State = JobRun.State
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A finding that is stored. It is new where it was not open before; nobody is told twice."""
+    """A finding that is stored, unless there are too many of its rule. It is new where it was not
+    open before; nobody is told twice.
+    """
 
     finding: Finding
     fingerprint: str
@@ -123,6 +127,7 @@ class RecordedRun:
         self._severities: Counter[str] = Counter()
         self._is_whole = False
         self._told = 0
+        self._left_out: Counter[tuple[str, str, bool]] = Counter()
 
     def looked_at(self, **counts: int) -> None:
         """Add to what was read, by name."""
@@ -144,7 +149,8 @@ class RecordedRun:
         """The same findings, stored, some at a time; with what an audit found before it broke off.
 
         Where it looked at a part of its subjects only, nothing is closed. While it goes on, this
-        writes: an audit must not hold a cursor of the database open.
+        writes: an audit must not hold a cursor of the database open. At the end, a finding says how
+        many of a rule were left out.
         """
         self._is_whole = is_whole
         source = iter(findings)
@@ -159,6 +165,7 @@ class RecordedRun:
             if problem:
                 raise problem
             if len(some) < AT_A_TIME:
+                yield from self._store(list(self._summaries()))
                 return
 
     def _store(self, findings: list[Finding]) -> list[Kept]:
@@ -169,16 +176,24 @@ class RecordedRun:
             before = AuditFinding.objects.select_for_update().in_bulk(
                 list(found), field_name="fingerprint"
             )
-            rows = {each: before.get(each) or self._first(each, now) for each in found}
+            rows = {
+                each: before.get(each) or self._first(each, now)
+                for each, finding in found.items()
+                if each in before or self._has_room(finding)
+            }
             was = {each: _content(row) for each, row in rows.items()}
-            kept = [self._see(rows[each], finding, now) for each, finding in found.items()]
+            kept = [
+                self._see(rows[each], finding, now) if each in rows else _unkept(each, finding)
+                for each, finding in found.items()
+            ]
             self._write(
                 same=[row.pk for each, row in before.items() if _content(row) == was[each]],
                 other=[row for each, row in rows.items() if _content(row) != was[each]],
                 now=now,
             )
             for each in kept:
-                self._tell(each, rows[each.fingerprint], now)
+                if each.is_new:
+                    self._tell(rows[each.fingerprint], now)
         self._severities.update(each.finding.severity for each in kept)
         self.row.new += sum(each.is_new for each in kept)
         return kept
@@ -193,8 +208,37 @@ class RecordedRun:
             other, update_conflicts=True, unique_fields=["fingerprint"], update_fields=SEEN
         )
 
-    def _tell(self, kept: Kept, row: AuditFinding, now: datetime) -> None:
-        if not kept.is_new or not is_alerting(row.severity):
+    @cached_property
+    def _open(self) -> Counter[tuple[str, str]]:
+        """Of each rule and severity, how many findings are open."""
+        is_open = AuditFinding.objects.of(self.row.job, self.row.store).open(timezone.now())
+        counted = is_open.order_by().values_list("rule", "severity").annotate(number=Count("pk"))
+        return Counter({(rule, severity): number for rule, severity, number in counted})
+
+    def _has_room(self, finding: Finding) -> bool:
+        rule = finding.rule, finding.severity
+        if self._open[rule] >= MOST_OF_A_RULE:
+            self._left_out[*rule, finding.is_event] += 1
+            return False
+        self._open[rule] += 1
+        return True
+
+    def _summaries(self) -> Iterator[Finding]:
+        """What was left out. Of events each run says it anew, since none sees them again."""
+        for (rule, severity, is_event), number in self._left_out.items():
+            of_run = f", {self.row.started_at:%F %T} UTC" if is_event else ""
+            yield Finding(
+                rule=Rule.LEFT_OUT,
+                subject=f"{severity} {rule}{of_run}",
+                severity=Severity(severity),
+                what=f"{number:,} findings of this rule are not kept, since {MOST_OF_A_RULE:,} of "
+                "it are open.",
+                change="Look for what they have in common. The command's own output has them all.",
+                is_event=is_event,
+            )
+
+    def _tell(self, row: AuditFinding, now: datetime) -> None:
+        if not is_alerting(row.severity):
             return
         if self._told < MOST_EVENTS and self._has_webhooks:
             record_opened(row, now)
@@ -263,6 +307,10 @@ class RecordedRun:
         fields = ("finished_at", "state", "problem", "looked_at", "coverage", "usage", *COUNTS)
         still_running = JobRun.objects.filter(pk=row.pk, state=State.RUNNING)
         still_running.update(**{name: getattr(row, name) for name in fields})
+
+
+def _unkept(fingerprint: str, finding: Finding) -> Kept:
+    return Kept(finding=finding, fingerprint=fingerprint, is_new=False, is_acknowledged=False)
 
 
 def _content(row: AuditFinding) -> tuple[Any, ...]:

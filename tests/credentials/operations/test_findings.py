@@ -156,6 +156,7 @@ def test_names_of_the_rules_are_stable() -> None:
         "role_chained",
         "session_not_in_trail",
         "bad_file",
+        "findings_left_out",
         "job_overdue",
         "account_wrong",
         "isolation_broken",

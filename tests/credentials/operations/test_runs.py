@@ -187,6 +187,27 @@ def test_run_over_a_part_closes_nothing() -> None:
     assert states() == {"one": "open"}
 
 
+@pytest.mark.parametrize("is_event", [False, True], ids=["state", "event"])
+def test_of_a_rule_so_many_are_open_and_the_rest_is_counted(
+    *, is_event: bool, monkeypatch: pytest.MonkeyPatch, actor: User
+) -> None:
+    monkeypatch.setattr(runs, "MOST_OF_A_RULE", 2)
+    many = [found(str(number), is_event=is_event) for number in range(5)]
+    warning = found("warning", severity=Severity.WARNING)
+    kept = run_on(0, *many, warning)
+    assert [each.is_new for each in kept] == [True, True, False, False, False, True, True]
+    summary = AuditFinding.objects.get(rule="findings_left_out")
+    assert summary.what.startswith("3 findings of this rule are not kept")
+    run_on(1, *reversed(many), warning)
+    assert set(states()) >= {"0", "1", "warning"}
+    accept(actor, 1, until=5)
+    run_on(2, *many, warning)
+    assert set(states()) >= {"0", "1", "2", "3", "warning"}
+    run_on(3, *many[:2], warning)
+    summary.refresh_from_db()
+    assert summary.state(NOW + 6 * DAY) == "closed"
+
+
 def test_texts_that_postgresql_refuses_are_stored() -> None:
     run_on(0, found("a\0b", what="\0", access_key_id="A" * 500))
     assert AuditFinding.objects.get().subject == "a\\0b"
