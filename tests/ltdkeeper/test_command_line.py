@@ -18,6 +18,9 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
+    "apply": "docs/examples/keeper.yaml",
+    "create_publisher": "--github octo/docs --product handbook --id 1 --id 2",
+    "export": "",
     "audit_bucket": "",
     "audit_schedule": "",
     "audit_sessions": "",

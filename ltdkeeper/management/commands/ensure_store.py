@@ -1,17 +1,20 @@
 """`manage.py ensure_store`: the first store, from the `LTD_STORE_*` settings."""
 
 from argparse import ArgumentParser
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
-from django.db import transaction
 
-from builds.models import Build, Store
+from credentials.access.clients import command_line_user
+from credentials.operations.configuration import (
+    Change,
+    Configuration,
+    ConfigurationError,
+    StoreEntry,
+    apply,
+    plan,
+)
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, not_made
-
-# The first store, described by the environment, so that a fresh deployment can start with one.
 
 # Fields of the store, each set by `LTD_STORE_` and its name in capitals.
 FIELDS = (
@@ -26,82 +29,23 @@ FIELDS = (
     "addressing",
     "with_sync",
 )
+FROZEN = (
+    " It is frozen, since builds lie there: give the store of the settings another LTD_STORE_NAME."
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """A field whose setting is not what the store has. A frozen one is never written."""
-
-    field: str
-    wanted: str | int
-    found: str | int
-    is_frozen: bool
-
-    def __str__(self) -> str:
-        line = f"LTD_STORE_{self.field.upper()}={_text(self.wanted)}: the store has "
-        line += f"{_text(self.found) or 'none'}."
-        if self.is_frozen:
-            line += (
-                " It is frozen, since builds lie there: give the store of the settings another "
-                "LTD_STORE_NAME."
-            )
-        return line
+def wanted_store() -> Configuration:
+    """What the settings describe: `manage.py apply` for one store."""
+    fields = {name: getattr(settings, f"LTD_STORE_{name.upper()}") for name in FIELDS}
+    return Configuration(stores={settings.LTD_STORE_NAME: StoreEntry(**fields)})
 
 
-def ensure_first_store() -> tuple[Store | None, bool]:
-    """The store that `LTD_STORE_*` names, and whether it was made now.
-
-    An existing row is left as it is. None when the settings name no bucket. Raises
-    ValidationError when they do not describe a store.
-    """
-    if not settings.LTD_STORE_BUCKET:
-        return None, False
-    wanted = {field: _wanted(field) for field in FIELDS}
-    store = Store(name=settings.LTD_STORE_NAME, **wanted)
-    with transaction.atomic():
-        if found := Store.objects.filter(name=store.name).first():
-            return found, False
-        store.full_clean()
-        store.save()
-    return store, True
-
-
-def differences(store: Store) -> list[Difference]:
-    """In what `LTD_STORE_*` and the store differ."""
-    has_builds = Build.objects.filter(product__store=store).exists()
+def _lines(change: Change) -> list[str]:
     return [
-        Difference(
-            field=field,
-            wanted=_wanted(field),
-            found=getattr(store, field),
-            is_frozen=field == "bucket" and has_builds,
-        )
-        for field in FIELDS
-        if _wanted(field) != getattr(store, field)
+        f"LTD_STORE_{name.upper()}={_text(wanted)}: the store has {_text(found) or 'none'}."
+        + (FROZEN if name in change.frozen else "")
+        for name, (found, wanted) in change.fields.items()
     ]
-
-
-def apply_differences(store: Store) -> list[Difference]:
-    """Make the store what `LTD_STORE_*` says; what was changed. With a frozen one among them, none.
-
-    Raises ValidationError when the store would not be a legal one.
-    """
-    with transaction.atomic():
-        locked = Store.objects.select_for_update().get(pk=store.pk)
-        found = differences(locked)
-        if any(one.is_frozen for one in found):
-            return []
-        for one in found:
-            setattr(locked, one.field, one.wanted)
-        locked.forget_what_was_tried({one.field for one in found})
-        locked.full_clean()
-        locked.save(update_fields=[*(one.field for one in found), "post_support"])
-    return found
-
-
-def _wanted(field: str) -> str | int:
-    value: str | int = getattr(settings, f"LTD_STORE_{field.upper()}")
-    return value
 
 
 def _text(value: str | int) -> str:
@@ -118,26 +62,27 @@ class Command(ServiceCommand):
         parser.add_argument("--apply", action="store_true", help="write differences to the store")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        try:
-            store, made = ensure_first_store()
-            changed = apply_differences(store) if store and options["apply"] else []
-        except ValidationError as err:
-            wrong = "; ".join(f"{name}: {' '.join(why)}" for name, why in err.message_dict.items())
-            raise not_made(f"LTD_STORE_* does not describe a store. {wrong}") from err
-        if store is None:
+        if not settings.LTD_STORE_BUCKET:
             self.stdout.write("LTD_STORE_BUCKET is not set: stores are made in the admin.")
-        elif changed:
-            names = ", ".join(one.field for one in changed)
-            self.stdout.write(f"Changed the store {store}: {names}.")
-        else:
-            self._compare(store, made=made)
-
-    def _compare(self, store: Store, *, made: bool) -> None:
-        self.stdout.write(f"{'Made' if made else 'Found'} the store {store}.")
-        found = differences(store)
-        for one in found:
-            self.stdout.write(str(one))
-        if found:
+            return
+        wanted, name = wanted_store(), settings.LTD_STORE_NAME
+        try:
+            changes = plan(wanted)
+            is_new = any(change.kind == "create" for change in changes)
+            is_frozen = any(change.frozen for change in changes)
+            if is_new or (options["apply"] and changes and not is_frozen):
+                changes = apply(wanted, actor=command_line_user())
+                fields = ", ".join(field for change in changes for field in change.fields)
+                made = f"Made the store {name}."
+                self.stdout.write(made if is_new else f"Changed the store {name}: {fields}.")
+                return
+        except ConfigurationError as err:
+            wrong = "; ".join(err.problems).replace(f"stores.{name}.", "")
+            raise not_made(f"LTD_STORE_* does not describe a store. {wrong}") from err
+        self.stdout.write(f"Found the store {name}.")
+        for line in (line for change in changes for line in _lines(change)):
+            self.stdout.write(line)
+        if changes:
             self.stdout.write(
                 "Nothing was changed. `ensure_store --apply` writes the settings to the store, "
                 "unless one is frozen; or set LTD_STORE_* to what the store has."

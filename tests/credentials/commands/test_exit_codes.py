@@ -12,7 +12,14 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand
 
 OURS = sorted(name for name, app in get_commands().items() if str(app) == "ltdkeeper")
 FORMATS = [
-    *("audit_sessions", "bootstrap_store", "check_isolation", "count_builds", "create_client"),
+    *(
+        "apply",
+        "audit_sessions",
+        "bootstrap_store",
+        "check_isolation",
+        "count_builds",
+        "create_client",
+    ),
     *("audit_bucket", "audit_cloudtrail", "audit_schedule", "compact_policies", "prune_sessions"),
     *(
         "deliver_webhooks",
@@ -28,6 +35,8 @@ FORMATS = [
 ]
 # What each command needs to be given at least.
 NEEDED: dict[str, list[str]] = {
+    "apply": ["/no/such/file.yaml"],
+    "create_publisher": ["--github", "octo/docs", "--product", "handbook", "--id", "1"],
     "audit_cloudtrail": ["docs"],
     "create_client": ["ci"],
     "find": ["guide/builds/v1"],
@@ -53,6 +62,9 @@ def exit_code(*arguments: str) -> int:
 
 NONSENSE = ["-1", "1.5", "soon", "", "٣", "1e3", "9" * 5000, "9" * 9]
 WRONG = [
+    ["apply", "/no/such/file.yaml"],
+    ["create_publisher", "--store", "elsewhere"],
+    ["create_publisher", "--id", "2", "--id", "3"],
     *(["audit_sessions", f"--grace={text}"] for text in NONSENSE),
     *([name, "--format", "xml"] for name in FORMATS),
     ["audit_sessions", "--no-such-option"],

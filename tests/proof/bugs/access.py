@@ -157,4 +157,27 @@ FINDING_BUGS = bugs_in(
     ),
 )
 
-ACCESS_BUGS = OWNERSHIP_BUGS | REVOKING_BUGS | REGISTERING_BUGS | FINDING_BUGS | SEARCH_BUGS
+CONFIGURATION_BUGS = bugs_in(
+    "credentials/operations/configuration.py",
+    "tests/credentials/operations/test_configuration.py",
+    grant_removed_without_being_told=(
+        "and not prune:\n            value = sorted",
+        "and False:\n            value = sorted",
+    ),
+    frozen_bucket_changed_by_a_file=("        if places:\n", "        if False:\n"),
+    disabled_issuer_leaves_its_rules=("row.publishers.filter(is_active=True)", "[]"),
+    rule_enabled_below_a_disabled_issuer=(
+        "and row.is_active and not row.issuer.is_active",
+        "and False",
+    ),
+    client_of_the_checks_pruned=('.exclude(name=CANARY_PREFIX.rstrip("-"))', ""),
+)
+
+ACCESS_BUGS = (
+    OWNERSHIP_BUGS
+    | CONFIGURATION_BUGS
+    | REVOKING_BUGS
+    | REGISTERING_BUGS
+    | FINDING_BUGS
+    | SEARCH_BUGS
+)

@@ -1,0 +1,119 @@
+"""`manage.py apply`: make stores, products, clients and publishers what a file says."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+import yaml
+
+from credentials.access.clients import command_line_user
+from credentials.operations.configuration import (
+    Change,
+    ConfigurationError,
+    apply,
+    parse_configuration,
+    plan,
+)
+from credentials.operations.leases import only_run
+from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
+
+SIGNS = {"create": "+", "change": "~", "disable": "-", "delete": "-"}
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which no key of a mapping may stand twice: one of them would be lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                place = key.start_mark
+                raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=place)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def render(change: Change) -> str:
+    """A change as lines: what it is about, then each field."""
+    lines = [f"{SIGNS[change.kind]} {change.noun} {change.name}"]
+    for name, (found, wanted) in change.fields.items():
+        frozen = f" (frozen, {change.why})" if name in change.frozen else ""
+        shown = f"{_text(found)} -> " if change.kind == "change" else ""
+        lines.append(f"    {name}: {shown}{_text(wanted)}{frozen}")
+    if change.kind == "disable" and change.section == "clients":
+        lines.append(
+            f"    Its live sessions go on: `manage.py revoke client {change.name}` ends them."
+        )
+    return "\n".join(lines)
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+class Command(ServiceCommand):
+    help = (
+        "Make stores, products, issuers, clients, publishers and groups what a YAML file says, as "
+        "`manage.py export` writes it. What the file leaves out stays as it is. Safe to repeat."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE.yaml", type=Path)
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="only show what would change; exit code 1 if anything would",
+        )
+        parser.add_argument(
+            "--prune",
+            action="store_true",
+            help="also disable clients, issuers and publishers that their section leaves out, "
+            "remove grants that a client's products leave out, and delete such groups",
+        )
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        prune, path = options["prune"], options["file"]
+        try:
+            document = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)  # noqa: S506
+            wanted = parse_configuration(document)
+            if options["dry_run"]:
+                changes = plan(wanted, prune=prune)
+            else:
+                with only_run("apply"):
+                    changes = apply(wanted, actor=command_line_user(), prune=prune)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
+            raise wrong_argument(f"{path} cannot be read: {err}") from err
+        except ConfigurationError as err:
+            lines = "\n".join(err.problems)
+            raise wrong_argument(f"Nothing was changed. {path}:\n{lines}") from err
+        self._report(changes, options)
+
+    def _report(self, changes: list[Change], options: dict[str, Any]) -> None:
+        if options["format"] == "json":
+            self.write_json(_document(changes, dry_run=options["dry_run"]))
+        else:
+            for change in changes:
+                self.stdout.write(render(change))
+            done = "would be changed" if options["dry_run"] else "changed"
+            self.stdout.write(f"{len(changes)} {done}." if changes else "Nothing differs.")
+        if options["dry_run"] and changes:
+            end(ExitCode.FINDINGS)
+
+
+def _document(changes: list[Change], *, dry_run: bool) -> str:
+    rows = [
+        {
+            "what": change.noun,
+            "name": change.name,
+            "change": change.kind,
+            "fields": {
+                name: {"found": found, "wanted": wanted}
+                for name, (found, wanted) in change.fields.items()
+            },
+            "frozen": list(change.frozen),
+        }
+        for change in changes
+    ]
+    return orjson.dumps({"dry_run": dry_run, "changes": rows}).decode()

@@ -1,0 +1,24 @@
+"""`manage.py export`: what `manage.py apply` takes, from what is there."""
+
+from typing import Any
+
+import msgspec
+import yaml
+
+from credentials.operations.configuration import ConfigurationError, read_configuration
+from ltdkeeper.management.outcomes import ServiceCommand, not_made
+
+WIDTH = 100
+HEADER = "# Written by `manage.py export`, for `manage.py apply`. Holds no secret."
+
+
+class Command(ServiceCommand):
+    help = "Print stores, products, issuers, clients, publishers and groups as YAML for `apply`."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        try:
+            found = msgspec.to_builtins(read_configuration())
+        except ConfigurationError as err:
+            raise not_made(str(err)) from err
+        text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=WIDTH)
+        self.stdout.write(f"{HEADER}\n{text}", ending="")
