@@ -2,9 +2,10 @@
 call reads the token and its client from the database, so a revocation works at the next call.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -40,6 +41,8 @@ class Caller:
     access_token: AccessToken | None = None
     job_token: JobToken | None = None
     is_authenticated: bool = True
+    # What the statement that found the token read of a build besides (`right_to_build`).
+    first_look: list[Any] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def publisher(self) -> TrustedPublisher | None:
@@ -80,16 +83,25 @@ class Caller:
         return self.api_key is None or is_within(address, self.api_key.networks)
 
 
-def authenticate(*, raw_token: str, name: str | None, now: datetime, address: str = "") -> Caller:
+def authenticate(
+    *,
+    raw_token: str,
+    name: str | None,
+    now: datetime,
+    address: str = "",
+    finds: "Mapping[TokenKind, Find] | None" = None,
+    **sought: int,
+) -> Caller:
     """The caller of a token. `name`, where one was sent beside it, must be the client's.
     A key that is limited to networks is taken only with an `address` within them.
+    `finds` are statements that read more than FIND's, with `sought` as their parameters.
 
     Raises InvalidCredentials, without saying which part was wrong.
     """
     presented = parse_token(raw_token)
     if presented is None:
         raise InvalidCredentials
-    caller = _find(presented)
+    caller = _find(presented, finds or FIND, sought)
     if (
         caller is None
         or name not in {None, caller.client.name}
@@ -117,15 +129,18 @@ def note_use(*, key: ApiKey, now: datetime) -> None:
         log.warning("use_not_noted", key=key.token_name, error=str(err))
 
 
-def _find(presented: PresentedToken) -> Caller | None:
+def _find(
+    presented: PresentedToken, finds: "Mapping[TokenKind, Find]", sought: Mapping[str, int]
+) -> Caller | None:
     """The caller whose token it is.
 
     The row is looked up by the hash of the secret, not by the id. So an id that does not exist
     and a wrong secret are the same to the database, which finds nothing, and to everything after
     it. Whether a row that was found is the right one is decided here, in constant time.
     """
-    find = FIND[presented.kind]
-    row = fetch(find.text, [digest(presented.unverified_secret)], *find.parts)
+    find = finds[presented.kind]
+    digest_of_secret = digest(presented.unverified_secret)
+    row = fetch(find.text, {"digest": digest_of_secret, **sought}, *find.parts)
     token = row[0] if row else None
     is_right = matches(presented, token.secret_sha256 if token else NO_DIGEST)
     if row is None or token is None or not is_right or token.public_id != presented.public_id:
@@ -145,50 +160,58 @@ SESSION, JOB, PUBLISHER = (
 class Find:
     """A token by its hash with all that a caller is made of, in one statement."""
 
-    text: str
+    tables: str
     parts: tuple[Columns[Any], ...]
     as_caller: Callable[..., Caller]
+    more: tuple[str, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """`parts`, of which the first is the token, and `more` columns."""
+        columns = ", ".join((*(part.sql for part in self.parts), *self.more))
+        token = self.parts[0].alias
+        return f"SELECT {columns} FROM {self.tables} WHERE {token}.secret_sha256 = %(digest)s"  # noqa: S608 - names of columns
 
 
-def _of_key(key: ApiKey, client: Client) -> Caller:
+def _of_key(key: ApiKey, client: Client, *look: Any) -> Caller:
     relate(key, client=client)
-    return Caller(client=client, api_key=key)
+    return Caller(client=client, api_key=key, first_look=[*look])
 
 
-def _of_access_token(session: AccessToken, key: ApiKey, client: Client) -> Caller:
+def _of_access_token(session: AccessToken, key: ApiKey, client: Client, *look: Any) -> Caller:
     relate(session, api_key=key)
-    return Caller(client=client, api_key=key, access_token=session)
+    return Caller(client=client, api_key=key, access_token=session, first_look=[*look])
 
 
 def _of_job_token(
-    token: JobToken, client: Client, key: ApiKey | None, publisher: TrustedPublisher | None
+    token: JobToken,
+    client: Client,
+    key: ApiKey | None,
+    publisher: TrustedPublisher | None,
+    *look: Any,
 ) -> Caller:
     relate(token, publisher=publisher)
-    return Caller(client=client, api_key=key, job_token=token)
+    return Caller(client=client, api_key=key, job_token=token, first_look=[*look])
 
 
 # Each equals a look-up of the ORM such as
 # `JobToken.objects.select_related("client", "api_key", "publisher").get(secret_sha256=...)`.
 FIND = {
     TokenKind.API_KEY: Find(
-        text=f"SELECT {KEY.sql}, {CLIENT.sql} FROM credentials_apikey k"  # noqa: S608 - columns
-        " JOIN credentials_client c ON c.id = k.client_id WHERE k.secret_sha256 = %s",
+        tables="credentials_apikey k JOIN credentials_client c ON c.id = k.client_id",
         parts=(KEY, CLIENT),
         as_caller=_of_key,
     ),
     TokenKind.ACCESS_TOKEN: Find(
-        text=f"SELECT {SESSION.sql}, {KEY.sql}, {CLIENT.sql} FROM credentials_keysession x"  # noqa: S608
-        " JOIN credentials_apikey k ON k.id = x.api_key_id"
-        " JOIN credentials_client c ON c.id = k.client_id WHERE x.secret_sha256 = %s",
+        tables="credentials_keysession x JOIN credentials_apikey k ON k.id = x.api_key_id"
+        " JOIN credentials_client c ON c.id = k.client_id",
         parts=(SESSION, KEY, CLIENT),
         as_caller=_of_access_token,
     ),
     TokenKind.JOB_TOKEN: Find(
-        text=f"SELECT {JOB.sql}, {CLIENT.sql}, {KEY.sql}, {PUBLISHER.sql}"  # noqa: S608
-        " FROM credentials_jobtoken j JOIN credentials_client c ON c.id = j.client_id"
+        tables="credentials_jobtoken j JOIN credentials_client c ON c.id = j.client_id"
         " LEFT JOIN credentials_apikey k ON k.id = j.api_key_id"
-        " LEFT JOIN credentials_trustedpublisher t ON t.id = j.publisher_id"
-        " WHERE j.secret_sha256 = %s",
+        " LEFT JOIN credentials_trustedpublisher t ON t.id = j.publisher_id",
         parts=(JOB, CLIENT, KEY, PUBLISHER),
         as_caller=_of_job_token,
     ),

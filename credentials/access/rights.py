@@ -12,7 +12,8 @@ would not do: after a wait for a lock PostgreSQL reads joined rows again, but st
 subquery from before the wait.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -30,7 +31,7 @@ from builds.errors import UnknownBuild, UnknownProduct
 from builds.fixed_sql import Columns, fetch, fetch_all, locking, relate
 from builds.models import Build, Product, Store
 from builds.names import is_product_slug
-from credentials.access.callers import Caller
+from credentials.access.callers import FIND, Caller, Find, authenticate
 from credentials.errors import (
     JobFinished,
     NoOpenBuild,
@@ -48,8 +49,9 @@ from credentials.models import (
     JobToken,
     TrustedPublisher,
 )
+from credentials.rules.tokens import TokenKind
 
-# What a caller may have shown, in the order in which it is locked.
+# What a caller may have shown, in the order in which it is locked. The aliases are those of FIND.
 SHOWN: dict[str, Columns[Any]] = {
     "client": Columns(Client, "c", only=["id", "is_active"]),
     "api_key": Columns(ApiKey, "k", only=["id", "all_products", "expires_at", "revoked_at"]),
@@ -57,6 +59,9 @@ SHOWN: dict[str, Columns[Any]] = {
     "access_token": Columns(AccessToken, "x", only=["id", "expires_at"]),
     "job_token": Columns(JobToken, "j", only=["id", "expires_at", "ended_at"]),
 }
+# How a statement names the ids of what was shown: as parameters, or of rows that it joins.
+GIVEN = {name: f"%({name})s" for name in SHOWN}
+JOINED = {name: f"{part.alias}.id" for name, part in SHOWN.items()}
 STATE = Columns(Build, "b", only=["id", "open_until", "finished_at", "deleted_at", "superseded_at"])
 BUILD, PRODUCT, STORE = Columns(Build, "b"), Columns(Product, "p"), Columns(Store, "s")
 PRODUCT_OF_BUILD = "JOIN builds_product p ON p.id = b.product_id"
@@ -71,13 +76,12 @@ class Opening(NamedTuple):
     part: str
     column: str
 
-    @property
-    def join(self) -> str:
+    def join(self, ids: Mapping[str, str]) -> str:
         """JOIN the row that opens product `p`."""
         rows, alias, part, column = self
         table = rows._meta.db_table
         return (
-            f"JOIN {table} {alias} ON {alias}.product_id = p.id AND {alias}.{column} = %({part})s"
+            f"JOIN {table} {alias} ON {alias}.product_id = p.id AND {alias}.{column} = {ids[part]}"
         )
 
 
@@ -100,15 +104,15 @@ def _openings(caller: Caller) -> Openings:
     return tuple(opening for opening, is_wanted in applies.items() if is_wanted)
 
 
-def _owned(openings: Openings) -> str:
+def _owned(openings: Openings, ids: Mapping[str, str] = GIVEN) -> str:
     """Whether registration `r` makes its build the caller's to write to."""
-    job = "= %(job_token)s" if OF_JOB in openings else "IS NULL"
-    return f"r.client_id = %(client)s AND r.job_token_id {job}"
+    job = f"= {ids['job_token']}" if OF_JOB in openings else "IS NULL"
+    return f"r.client_id = {ids['client']} AND r.job_token_id {job}"
 
 
-def _closable(openings: Openings) -> str:
+def _closable(openings: Openings, ids: Mapping[str, str] = GIVEN) -> str:
     """Whether registration `r` makes its build the caller's to finish or delete."""
-    return _owned(openings) if OF_JOB in openings else "r.client_id = %(client)s"
+    return _owned(openings, ids) if OF_JOB in openings else f"r.client_id = {ids['client']}"
 
 
 def _ids(caller: Caller) -> dict[str, Any]:
@@ -124,33 +128,85 @@ class BuildRight:
     may_close: bool
 
 
+def authenticate_at_build(*, build_id: int, **presented: Any) -> Caller:
+    """As `authenticate`; its statement has the first look at a build too."""
+    # No build has the largest id: such a look finds nothing.
+    sought = min(build_id, BigIntegerField.MAX_BIGINT)
+    return authenticate(**presented, finds=FIND_WITH_BUILD, build=sought)
+
+
 def right_to_build(*, caller: Caller, build_id: int) -> BuildRight:
-    """The caller's right to a build. One statement. Raises UnknownBuild, ProductNotGranted."""
-    if build_id > BigIntegerField.MAX_BIGINT:
-        raise UnknownBuild
-    text = _first_look(_openings(caller))
-    row = fetch(text, _ids(caller) | {"build": build_id}, BUILD, PRODUCT, STORE)
-    if row is None:
-        raise UnknownBuild
+    """The caller's right to a build. Raises UnknownBuild, ProductNotGranted.
+
+    One statement; none for who was just authenticated at the build, but only once: whoever asks
+    again, perhaps after a wait, is told what is true then.
+    """
+    openings = _openings(caller)
+    row, asked = caller.first_look[:], OF_ANY_JOB if caller.job_token else OF_ANY_KEY
+    caller.first_look.clear()
+    if not row or row[0] is None or row[0].pk != build_id:
+        row, asked = _look_at_build(caller, build_id, openings), openings
     build, product, store, may_write, may_close, *opened_by = row
-    if None in opened_by:
+    opened = {opening for opening, by in zip(asked, opened_by, strict=True) if by is not None}
+    if not opened.issuperset(openings):
         raise ProductNotGranted
     relate(product, store=store)
     relate(build, product=product)
     return BuildRight(build=build, may_write=bool(may_write), may_close=bool(may_close))
 
 
+def _look_at_build(caller: Caller, build_id: int, openings: Openings) -> list[Any]:
+    if build_id > BigIntegerField.MAX_BIGINT:
+        raise UnknownBuild
+    row = fetch(_first_look(openings), _ids(caller) | {"build": build_id}, *LOOK)
+    if row is None:
+        raise UnknownBuild
+    return row
+
+
 @cache
 def _first_look(openings: Openings) -> str:
-    opened_by = ", ".join(f"{opening.alias}.id" for opening in openings)
+    parts = ", ".join(part.sql for part in LOOK)
+    columns, joins = ", ".join(_rights(openings, GIVEN)), _joins(openings, GIVEN)
+    return f"SELECT {parts}, {columns} FROM builds_build b {joins} WHERE b.id = %(build)s"  # noqa: S608 - names of columns
+
+
+LOOK = (BUILD, PRODUCT, STORE)
+
+
+def _rights(openings: Openings, ids: Mapping[str, str]) -> tuple[str, ...]:
+    """Of a build `b`: whether it is the caller's to write to, to close, and what opens it."""
+    opened_by = (f"{opening.alias}.id" for opening in openings)
+    return _owned(openings, ids), _closable(openings, ids), *opened_by
+
+
+def _joins(openings: Openings, ids: Mapping[str, str]) -> str:
     return (
-        f"SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql},"  # noqa: S608 - names of columns
-        f" {_owned(openings)}, {_closable(openings)}, {opened_by}"
-        f" FROM builds_build b {PRODUCT_OF_BUILD} {STORE_OF_PRODUCT}"
-        " LEFT JOIN credentials_registration r ON r.build_id = b.id"
-        f" {' '.join(f'LEFT {opening.join}' for opening in openings)}"
-        " WHERE b.id = %(build)s"
+        f"LEFT {PRODUCT_OF_BUILD} LEFT {STORE_OF_PRODUCT}"
+        " LEFT JOIN credentials_registration r ON r.build_id = b.id "
+        + " ".join(f"LEFT {opening.join(ids)}" for opening in openings)
     )
+
+
+# Those that a token could need, whatever its rows say.
+OF_ANY_KEY: Openings = (OF_CLIENT, OF_LIMITED_KEY)
+OF_ANY_JOB: Openings = (OF_CLIENT, OF_LIMITED_KEY, OF_PUBLISHER, OF_JOB)
+
+
+def _with_build(find: Find, openings: Openings) -> Find:
+    joins = _joins(openings, JOINED)
+    return replace(
+        find,
+        tables=f"{find.tables} LEFT JOIN builds_build b ON b.id = %(build)s {joins}",
+        parts=(*find.parts, *LOOK),
+        more=_rights(openings, JOINED),
+    )
+
+
+FIND_WITH_BUILD = {
+    kind: _with_build(find, OF_ANY_JOB if kind is TokenKind.JOB_TOKEN else OF_ANY_KEY)
+    for kind, find in FIND.items()
+}
 
 
 def granted_build(*, caller: Caller, build_id: int) -> Build:
@@ -230,7 +286,7 @@ def _last_look(shown: tuple[str, ...], openings: Openings, *, to_write: bool) ->
         f"SELECT {', '.join(part.sql for part in parts.values())}, {STATE.sql}"  # noqa: S608 - as above
         f" FROM builds_build b {PRODUCT_OF_BUILD} {' '.join(tokens)}"
         " JOIN credentials_registration r ON r.build_id = b.id"
-        f" {' '.join(opening.join for opening in openings)}"
+        f" {' '.join(opening.join(GIVEN) for opening in openings)}"
         f" WHERE b.id = %(build)s AND {_owned(openings) if to_write else _closable(openings)}"
     )
 
@@ -284,7 +340,7 @@ def _owned_in(openings: Openings) -> str:
         f"SELECT {BUILD.sql}, {PRODUCT.sql}, {STORE.sql}"  # noqa: S608 - as above
         f" FROM builds_build b {PRODUCT_OF_BUILD} {STORE_OF_PRODUCT}"
         " JOIN credentials_registration r ON r.build_id = b.id"
-        f" {' '.join(opening.join for opening in openings)} WHERE {_owned(openings)}"
+        f" {' '.join(opening.join(GIVEN) for opening in openings)} WHERE {_owned(openings)}"
     )
 
 
@@ -310,7 +366,7 @@ def _product(openings: Openings) -> str:
     return (
         f"SELECT {PRODUCT.sql}, {STORE.sql}, {opened_by}"  # noqa: S608 - as above
         f" FROM builds_product p {STORE_OF_PRODUCT}"
-        f" {' '.join(f'LEFT {opening.join}' for opening in openings)}"
+        f" {' '.join(f'LEFT {opening.join(GIVEN)}' for opening in openings)}"
         " WHERE p.slug = %(slug)s"
     )
 

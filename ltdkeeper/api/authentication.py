@@ -6,7 +6,6 @@ there, and no token does.
 
 import base64
 import binascii
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +17,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from credentials.access.callers import Caller, authenticate
+from credentials.access.rights import authenticate_at_build
 from credentials.access.throttling import Throttle, count_failure
 from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.rules.secret import Secret
@@ -44,7 +44,7 @@ class TokenAuthentication(BaseAuthentication):
         if not header:
             return None
         try:
-            caller = _caller_of(header, caller_address(request), timezone.now())
+            caller = _caller_of(header, request)
         except AuthenticationFailed as err:
             too_many = too_many_failures(request)
             if too_many and self.tells_to_wait:
@@ -80,10 +80,16 @@ def named_token(header: str) -> str:
         return ""
 
 
-def _caller_of(header: str, address: str, now: datetime) -> Caller:
+def _caller_of(header: str, request: Request) -> Caller:
+    """With the first look at the build that the address names, if it names one."""
     name, raw_token = _read(header)
+    address, now = caller_address(request), timezone.now()
+    shown: dict[str, Any] = {"raw_token": raw_token, "name": name, "address": address, "now": now}
+    build_id = request.parser_context.get("kwargs", {}).get("build_id")
     try:
-        return authenticate(raw_token=raw_token, name=name, address=address, now=now)
+        if build_id is None:
+            return authenticate(**shown)
+        return authenticate_at_build(build_id=build_id, **shown)
     except InvalidCredentials as err:
         raise AuthenticationFailed(err.message) from err
 

@@ -10,10 +10,11 @@ from django.db import transaction
 
 from builds.errors import DomainError, UnknownBuild
 from builds.models import Build, Product
-from credentials.access.callers import Caller, authenticate
+from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, authenticate
 from credentials.access.clients import start_access_token, start_job_token
 from credentials.access.rights import (
     BuildRight,
+    authenticate_at_build,
     granted_product,
     open_build,
     right_still_stands,
@@ -32,6 +33,7 @@ from credentials.models import (
     OidcIssuer,
     TrustedPublisher,
 )
+from tests.conftest import raw_key
 
 SAMPLES = 60
 
@@ -51,10 +53,10 @@ def publisher(caller: Caller, product: Product) -> TrustedPublisher:
 
 
 @pytest.fixture
-def callers(
+def raw_tokens(
     caller: Caller, product: Product, publisher: TrustedPublisher, now: datetime
-) -> dict[str, Caller]:
-    """One caller of each kind, all of the same client."""
+) -> dict[str, str]:
+    """A token of each kind, all of the same client."""
     assert caller.api_key
     origins: dict[str, Any] = {
         "job of a key": {"api_key": caller.api_key},
@@ -64,13 +66,18 @@ def callers(
         name: start_job_token(client=caller.client, products=[product], now=now, **origin)[1]
         for name, origin in origins.items()
     }
-    session = {"access token": start_access_token(caller=caller, now=now)}
+    tokens = {"access token": start_access_token(caller=caller, now=now), **jobs}
+    return {"key": raw_key(caller), **{name: token.reveal() for name, token in tokens.items()}}
+
+
+@pytest.fixture
+def callers(caller: Caller, raw_tokens: dict[str, str], now: datetime) -> dict[str, Caller]:
+    """One caller of each kind, all of the same client."""
     return {
-        "key": caller,
         "the service": Caller(client=caller.client),
         **{
-            name: authenticate(raw_token=token.reveal(), name=None, now=now)
-            for name, token in (session | jobs).items()
+            name: authenticate(raw_token=raw_token, name=None, now=now)
+            for name, raw_token in raw_tokens.items()
         },
     }
 
@@ -161,6 +168,7 @@ def open_builds(caller: Caller, now: datetime) -> list[Build]:
 def test_fixed_statements_say_what_the_rows_say(
     seed: int,
     callers: dict[str, Caller],
+    raw_tokens: dict[str, str],
     register: Callable[..., Build],
     product: Product,
     make_product: Callable[..., Product],
@@ -187,6 +195,8 @@ def test_fixed_statements_say_what_the_rows_say(
                     caller.api_key.all_products = key.all_products
                 answers = assert_equal_answers(caller, build, now)
                 assert_same_open_build(caller, now)
+                if caller.token_name != INTERNAL_TOKEN_NAME:
+                    assert_same_at_once(caller, raw_tokens[name], build, now)
                 seen |= {(name, answer) for answer in answers}
             transaction.set_rollback(True)
     assert seen == {(name, answer) for name in callers for answer in (True, False)}
@@ -209,6 +219,20 @@ def assert_equal_answers(caller: Caller, build: Build, now: datetime) -> set[boo
     return answers
 
 
+def assert_same_at_once(caller: Caller, raw_token: str, build: Build, now: datetime) -> None:
+    """Token and right in one statement: who is authenticated at all has the same right."""
+    shown: Any = {"raw_token": raw_token, "name": None, "now": now}
+    found = answer_of(lambda: authenticate_at_build(build_id=build.pk, **shown))
+    assert found == answer_of(lambda: authenticate(**shown))
+    if isinstance(found, Caller):
+        assert found.first_look[0] == build
+        rights = [
+            answer_of(lambda by=by: right_to_build(caller=by, build_id=build.pk))
+            for by in (found, caller)
+        ]
+        assert rights[0] == rights[1]
+
+
 def assert_same_open_build(caller: Caller, now: datetime) -> None:
     wanted = open_builds(caller, now)
     for slug in ("guide", None):
@@ -227,10 +251,31 @@ def answer_of(ask: Callable[[], object]) -> object:
         return type(err)
 
 
-def test_build_that_does_not_exist_is_unknown(caller: Caller, build: Build) -> None:
-    for build_id in (build.pk + 1, 2**63):
+@pytest.mark.parametrize("beyond", [1, 2**63])
+def test_build_that_does_not_exist_is_unknown(
+    beyond: int, caller: Caller, build: Build, now: datetime
+) -> None:
+    build_id = build.pk + beyond
+    at_build = authenticate_at_build(
+        build_id=build_id, raw_token=raw_key(caller), name=None, now=now
+    )
+    for each in (caller, at_build):
         with pytest.raises(UnknownBuild):
-            right_to_build(caller=caller, build_id=build_id)
+            right_to_build(caller=each, build_id=build_id)
+
+
+def test_right_that_was_read_with_the_token_counts_once_and_for_that_build(
+    caller: Caller, register: Callable[..., Build], now: datetime, django_assert_num_queries: Any
+) -> None:
+    build, other = register(), register()
+    shown: Any = {"raw_token": raw_key(caller), "name": None, "now": now}
+    first, second = (authenticate_at_build(build_id=build.pk, **shown) for _ in range(2))
+    Grant.objects.all().delete()
+    with django_assert_num_queries(0):
+        assert right_to_build(caller=first, build_id=build.pk).may_write
+    for each, asked in ((first, build), (second, other)):
+        with pytest.raises(ProductNotGranted):
+            right_to_build(caller=each, build_id=asked.pk)
 
 
 def test_key_that_was_limited_meanwhile_loses_its_right(caller: Caller, build: Build) -> None:

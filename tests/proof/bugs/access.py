@@ -31,8 +31,8 @@ OWNERSHIP_BUGS = (
         JOB_OWNERSHIP,
         job_mints_for_any_build_of_its_client=(" AND r.job_token_id {job}", ""),
         job_closes_any_build_of_its_client=(
-            'return _owned(openings) if OF_JOB in openings else "r.client_id',
-            'return "r.client_id',
+            'return _owned(openings, ids) if OF_JOB in openings else f"r.client_id',
+            'return f"r.client_id',
         ),
     )
     | bugs_in(
@@ -51,8 +51,10 @@ OWNERSHIP_BUGS = (
             "LEFT JOIN credentials_registration r ON r.build_id = b.id",
             "LEFT JOIN credentials_registration r ON r.build_id > 0",
         ),
-        grant_of_any_client_will_do=(" AND {alias}.{column} = %({part})s", ""),
+        grant_of_any_client_will_do=(" AND {alias}.{column} = {ids[part]}", ""),
         grant_of_any_product_will_do=("{alias}.product_id = p.id AND ", ""),
+        right_read_with_the_token_counts_for_ever=("    caller.first_look.clear()\n", ""),
+        right_read_with_the_token_counts_for_any_build=(" or row[0].pk != build_id", ""),
         limit_of_a_key_not_checked_again=("set(_openings(found)) <= set(openings)", "True"),
     )
     | bugs_in(

@@ -37,7 +37,7 @@ ORDER_BUGS = bugs_in(
     "credentials/access/rights.py",
     "tests/credentials/access/test_last_look.py",
     grant_not_checked_again=(
-        """        f" {' '.join(opening.join for opening in openings)}"\n"""
+        """        f" {' '.join(opening.join(GIVEN) for opening in openings)}"\n"""
         '        f" WHERE b.id = %(build)s AND',
         '        f" WHERE b.id = %(build)s AND',
     ),
