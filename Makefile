@@ -91,7 +91,16 @@ release: .venv-release/installed ## Build the last commit's wheel, list its comp
 	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > .build/alone/pyproject.toml
 	.venv-release/bin/cyclonedx-py environment --pyproject .build/alone/pyproject.toml \
 		--output-reproducible --output-file .build/release/ltdkeeper-$(VERSION).cdx.json .build/alone
+	.venv-release/bin/kubernetes-validate --strict --quiet deploy/kubernetes*.yml
 	cd .build/release && sha256sum *[!S] | tee SHA256SUMS
+container: ## Build the image ltdkeeper:VERSION with Buildah from BASE, an image with Python 3.11 or later
+	@$(call needs,buildah,buildah); buildah build $(BUILDAH) --format docker $(if $(BASE),--build-arg BASE=$(BASE)) \
+		--file deploy/Containerfile --tag ltdkeeper:$(VERSION) .
+container-base: ## Make the image ltdkeeper-base from Debian's packages, for those who use no registry; as root
+	@$(call needs,buildah,buildah); $(call needs,debootstrap,debootstrap)
+	rm -rf .build/base && debootstrap --variant=minbase --include=ca-certificates,python3,python3-venv bookworm .build/base
+	rm -rf .build/base/var/cache/apt/* .build/base/var/lib/apt/lists/*
+	base=$$(buildah from scratch) && buildah add --quiet $$base .build/base / && buildah commit --rm $$base ltdkeeper-base
 clean: ## Remove everything that make made, virtual environments included
 	rm -rf .build .venv .venv-* .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 

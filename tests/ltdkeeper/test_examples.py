@@ -1,6 +1,7 @@
-"""The files of docs/examples for schedulers and monitoring name what there is."""
+"""The files of deploy, and of docs/examples for monitoring, name what there is."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -17,37 +18,54 @@ from django.test import Client
 from credentials.rules.schedule import JOBS
 from demo.service import procfile_command
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
+ROOT = Path(__file__).resolve().parents[2]
+DEPLOY, EXAMPLES = ROOT / "deploy", ROOT / "docs" / "examples"
 RULES_TEST = Path(__file__).with_name("prometheus_rules_test.yml")
-UNITS = sorted(path.name for path in EXAMPLES.glob("ltdkeeper*.*"))
 SUFFIXES = r"_(?:bucket|count|sum)$"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
+CLUSTER = [
+    document
+    for path in sorted(DEPLOY.glob("kubernetes*.yml"))
+    for document in yaml.safe_load_all(path.read_text())
+]
+
+
+def pods(document: Any) -> Iterator[Any]:
+    """The pods' specifications in a Kubernetes document."""
+    if isinstance(document, dict):
+        if "containers" in document:
+            yield document
+        for value in document.values():
+            yield from pods(value)
+
+
+PODS = [pod for document in CLUSTER for pod in pods(document)]
 
 
 def crontab() -> Iterator[str]:
-    text = (EXAMPLES / "crontab").read_text()
+    text = (DEPLOY / "crontab").read_text()
     line = r'^(?:[\d*/]+ +){5} *ltdkeeper +eval "\$MANAGE (.*?)"'
     yield from re.findall(line, text, re.MULTILINE)
 
 
 def kubernetes() -> Iterator[str]:
-    deployment, cron_job = yaml.safe_load_all((EXAMPLES / "kubernetes.yml").read_text())
-    for spec in (
-        deployment["spec"]["template"],
-        cron_job["spec"]["jobTemplate"]["spec"]["template"],
-    ):
-        [container] = spec["spec"]["containers"]
-        assert container["command"] == ["python", "manage.py"]
-        yield shlex.join(container["args"])
+    for command in (pod["containers"][0].get("command", []) for pod in PODS):
+        if command[:1] == ["ltdkeeper"]:
+            yield shlex.join(command[1:])
+
+
+def compose() -> Iterator[str]:
+    yield shlex.join(COMPOSE["clock"]["command"][1:])
 
 
 def systemd() -> Iterator[str]:
-    unit = (EXAMPLES / "ltdkeeper-clock.service").read_text()
-    yield re.findall(r"^ExecStart=.*manage.py (.*)$", unit, re.MULTILINE)[0]
-    yield from (path.stem.partition("@")[2] for path in EXAMPLES.glob("*.timer"))
+    unit = (DEPLOY / "systemd" / "ltdkeeper-clock.service").read_text()
+    yield re.findall(r"^ExecStart=.*ltdkeeper (.*)$", unit, re.MULTILINE)[0]
+    yield from (path.stem.partition("@")[2] for path in DEPLOY.glob("systemd/*.timer"))
 
 
 def heroku() -> Iterator[str]:
-    text = (EXAMPLES / "heroku-scheduler.txt").read_text()
+    text = (DEPLOY / "heroku-scheduler.txt").read_text()
     yield from re.findall(r"^every .* python manage.py (.*)$", text, re.MULTILINE)
 
 
@@ -57,7 +75,7 @@ def procfile() -> Iterator[str]:
 
 CALLS = [
     pytest.param(call, id=f"{source.__name__}: {call}")
-    for source in (crontab, kubernetes, systemd, heroku, procfile)
+    for source in (crontab, kubernetes, compose, systemd, heroku, procfile)
     for call in source()
 ]
 
@@ -73,17 +91,66 @@ def test_crontab_has_every_scheduled_command() -> None:
     assert {call.split()[0] for call in crontab()} >= set(JOBS)
 
 
-@pytest.mark.parametrize("unit", UNITS)
-def test_systemd_finds_no_fault(unit: str, tmp_path: Path) -> None:
+def web_commands() -> Iterator[tuple[str, str]]:
+    unit = (DEPLOY / "systemd" / "ltdkeeper-web.service").read_text().replace("\\\n", "")
+    command = re.findall(r"^ExecStart=/opt/ltdkeeper/bin/(.*)$", unit, re.MULTILINE)[0]
+    yield "systemd", " ".join(command.split()).replace("--host 127.0.0.1", "--host 0.0.0.0")
+    image = re.findall(r"^CMD (.*)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)[0]
+    yield "image", json.loads(image)[2].removeprefix("exec ")
+
+
+@pytest.mark.parametrize("where", ["systemd", "image"])
+def test_web_server_starts_as_the_procfile_says(where: str) -> None:
+    defaults = r"\$\{\w+:-(.*?)\}"
+    wanted = re.sub(defaults, r"\1", procfile_command("web"))
+    assert re.sub(defaults, r"\1", dict(web_commands())[where]) == wanted
+
+
+def test_releases_do_what_the_procfile_says() -> None:
+    wanted = procfile_command("release").replace("python manage.py", "ltdkeeper")
+    [job] = [pod for pod in PODS if pod["containers"][0]["name"] == "release"]
+    assert job["containers"][0]["command"] == ["sh", "-c", wanted]
+    assert COMPOSE["release"]["command"] == ["sh", "-c", wanted.replace("$", "$$")]
+
+
+def test_every_setting_of_the_files_exists() -> None:
+    known = set(re.findall(r"\b[A-Z_]{3,}\b", (ROOT / ".env.example").read_text()))
+    paths = [path for path in DEPLOY.rglob("*") if path.is_file()]
+    named = {name for path in paths for name in re.findall(r"\bLTD_[A-Z_]+\b", path.read_text())}
+    assert named - known == set()
+
+
+def test_every_container_can_write_nothing_and_has_no_privileges() -> None:
+    for pod in PODS:
+        [container] = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    for service in (COMPOSE[name] for name in ("release", "web", "clock")):
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+
+
+def test_only_clocks_have_the_auditors_and_revokers_keys() -> None:
+    with_keys = [pod for pod in PODS if "ltdkeeper-profiles" in json.dumps(pod)]
+    assert [pod["containers"][0]["name"] for pod in with_keys] == ["clock"]
+    assert [name for name, service in COMPOSE.items() if "secrets" in service] == ["clock"]
+    web = (DEPLOY / "systemd" / "ltdkeeper-web.service").read_text()
+    assert "profiles" not in web + (DEPLOY / "systemd/ltdkeeper-.service.d/common.conf").read_text()
+
+
+def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     """Where systemd is: the programs and users that a unit names are those of other machines."""
     if not (program := shutil.which("systemd-analyze")):
         pytest.skip("no systemd here")
-    for path in EXAMPLES.glob("ltdkeeper*.*"):
-        text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE)
-        (tmp_path / path.name.replace("@.", "@audit_sessions.")).write_text(text)
-    name = unit.replace("@.", "@audit_sessions.")
+    units = shutil.copytree(DEPLOY / "systemd", tmp_path / "units")
+    for path in units.glob("*.*"):
+        if path.is_file():
+            text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE)
+            path.unlink()
+            (units / path.name.replace("@.", "@audit_sessions.")).write_text(text)
     done = subprocess.run(
-        [program, "verify", "--man=no", tmp_path / name],
+        [program, "verify", "--man=no", *(path for path in units.glob("*.*") if path.is_file())],
+        env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:"},
         capture_output=True,
         text=True,
         check=False,
