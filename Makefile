@@ -78,6 +78,7 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 	for each in browser spark; do \
 		$(COMPILE) --group $$each --constraint requirements-dev.txt --output-file requirements-$$each.txt || exit; \
 	done
+	$(subst 3.11,3.9,$(COMPILE)) client/pyproject.toml --output-file client/requirements.txt
 	for each in store proof release; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 release: .venv-release/installed ## Build the last commit's wheel, list its components (SBOM) and hash them
 	rm -rf .build/release .build/source .build/alone && mkdir -p .build/release .build/source

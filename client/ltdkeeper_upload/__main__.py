@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
-import re
 import signal
 import sys
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -23,28 +23,29 @@ from ltdkeeper_upload.upload import files_below, store_client, stored_files, upl
 
 # As the service signs it for uploads without an SDK: a build's root is never used again.
 CACHE_CONTROL = "max-age=31536000"
-REF_VARIABLES = ["GITHUB_REF_NAME", "CI_COMMIT_REF_NAME", "CIRCLE_BRANCH", "CIRCLE_TAG"]
-REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG"]
+REF_VARIABLES = ["CI_MERGE_REQUEST_REF_PATH", "CI_COMMIT_REF_NAME", "CIRCLE_BRANCH", "CIRCLE_TAG"]
+REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG", "GITHUB_REF_NAME"]
 EXIT_CODES = (
     "exit codes: 0 done; 1 refused, and a retry will not help; 2 wrong arguments or environment;"
     " 3 the keeper or the store failed: try again later; 130 interrupted"
 )
 
 
-def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     """The command line; variables of the environment are its defaults."""
-    parser = argparse.ArgumentParser("ltdkeeper-upload", description=description, epilog=EXIT_CODES)
+    parser = ArgumentParser("ltdkeeper-upload", description=description, epilog=EXIT_CODES)
     add = parser.add_argument
-    add("folder", type=Path, help="the site, such as html")
+    add("folder", type=Path, nargs="?", default="html", help="the site (default: %(default)s)")
     keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
     add("--keeper", metavar="URL", default=keeper, help="the service ($LTDKEEPER_URL)")
     product = first_of(environment, "LTDKEEPER_PRODUCT", "LTD_PRODUCT")
     add("--product", metavar="SLUG", default=product, help="the product ($LTDKEEPER_PRODUCT)")
-    refs = "branch or tag; may be repeated (default: the CI job's, pull/N for a pull request)"
+    refs = "branch or tag; may be repeated (default: the CI job's)"
     add("--git-ref", metavar="REF", action="append", help=refs)
     either = parser.add_mutually_exclusive_group().add_argument
     either("--build", metavar="URL", help="continue this open build; skip what it has already")
     either("--check", action="store_true", help="try everything but the upload; delete the build")
+    either("--delete", metavar="REF", help="delete the builds of a branch or pull request instead")
     add("--cache-control", default=CACHE_CONTROL, help="of every file (default: %(default)s)")
     add("--jobs", type=int, default=10, help="uploads at once (default: %(default)s)")
     add("--format", choices=["text", "json"], default="text", help="of the result")
@@ -52,20 +53,18 @@ def arguments(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def git_refs(environment: Mapping[str, str]) -> list[str]:
+def git_ref(environment: Mapping[str, str]) -> str:
     """What the CI job builds. A pull request goes by its number, since branches share names."""
-    if pull := re.match(r"refs/(pull/\d+)/", environment.get("GITHUB_REF", "")):
-        return [pull[1]]
-    if number := environment.get("CI_MERGE_REQUEST_IID"):
-        return [f"merge-requests/{number}"]
-    if ref := first_of(environment, *REF_VARIABLES):
-        return [ref]
-    raise Failure("Name the branch or tag with --git-ref.", USAGE)
+    ref = environment.get("GITHUB_REF", "")
+    ref = ref if ref.startswith("refs/pull/") else first_of(environment, *REF_VARIABLES)
+    if not ref:
+        raise Failure("Name the branch or tag with --git-ref.", USAGE)
+    return ref
 
 
 @contextmanager
 def open_build(
-    keeper: Keeper, options: argparse.Namespace, refs: list[str], *, own_token: bool
+    keeper: Keeper, options: Namespace, refs: list[str], *, own_token: bool
 ) -> Iterator[dict[str, Any]]:
     """The build to upload to. After a failure it is deleted if no other run could continue it."""
     if options.build:
@@ -84,12 +83,10 @@ def open_build(
         raise
 
 
-def run(
-    options: argparse.Namespace, keeper: Keeper, environment: Mapping[str, str]
-) -> dict[str, Any]:
+def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """The result, as `--format json` prints it. Raises Failure and what boto3 raises."""
     files = files_below(options.folder)
-    refs = options.git_ref or git_refs(environment)
+    refs = options.git_ref or [git_ref(environment)]
     with (
         authenticated(keeper, options.product, environment) as own_token,
         open_build(keeper, options, refs, own_token=own_token) as build,
@@ -99,29 +96,41 @@ def run(
         missing = [file for file in files if not options.check and not file.is_stored(stored)]
         if options.check:
             ended = keeper.call("DELETE", build["self_url"])
-            say("Everything but the upload works.")
         else:
             upload(store, build, missing, cache_control=options.cache_control, jobs=options.jobs)
             ended = keeper.call("PATCH", build["self_url"], {"uploaded": True})
-    return {
-        "build_url": ended["self_url"],
-        "published_url": ended["published_url"],
-        "state": ended["state"],
-        "warning": ended["warning"],
-        "object_count": ended["object_count"] or len(files),
-        "uploaded_count": len(missing),
-    }
+    result = {name: ended[name] for name in ("published_url", "state", "warning")}
+    count = ended["object_count"] or len(files)
+    say("Everything but the upload works." if options.check else f"Finished: {count} objects")
+    if result["warning"]:
+        say(f"Warning: {result['warning']}")
+    counts = {"object_count": count, "uploaded_count": len(missing)}
+    return {"build_url": ended["self_url"], **result, **counts}
+
+
+def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Delete every finished build of a branch, tag or pull request; the result. Raises Failure."""
+    count, query = 0, urlencode({"git_ref": options.delete, "state": "finished"})
+    product = options.product
+    with authenticated(keeper, product, environment):
+        while builds := keeper.call("GET", f"/products/{product}/builds/?{query}")["builds"]:
+            for url in builds:
+                say(f"Deleting {url}")
+                keeper.call("DELETE", url)
+            count += len(builds)
+    return {"deleted_count": count}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The program; its exit code. Standard output ends with the address to look at."""
+    """The program; its exit code. Standard output is the address to look at, or JSON."""
     parser = arguments(os.environ)
     options = parser.parse_args(argv)
     if not options.keeper or not options.product:
         parser.error("name the service with --keeper and the product with --product")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        result = run(options, Keeper(options.keeper), os.environ)
+        work = delete if options.delete else run
+        result = work(options, Keeper(options.keeper), os.environ)
     except Failure as failure:
         say(failure)
         return failure.code
@@ -131,11 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return INTERRUPTED
-    if result["warning"]:
-        say(f"Warning: {result['warning']}")
-    counts = "{state}: {object_count} objects, {uploaded_count} uploaded now".format(**result)
-    text = f"{counts}\n{result['published_url'] or result['build_url']}"
-    sys.stdout.write((json.dumps(result) if options.format == "json" else text) + "\n")
+    address = result.get("published_url") or result.get("build_url", "")
+    sys.stdout.write(f"{json.dumps(result) if options.format == 'json' else address}\n")
     return 0
 
 

@@ -15,10 +15,8 @@ MEGABYTE = 1_000_000
 
 
 class Failure(Exception):
-    """A sentence that says what happened and what to do, and the program's exit code.
-
-    `retry_after`: in how many seconds the same call may succeed; 0 if nobody knows.
-    """
+    """A sentence for people, the exit code, and after how many seconds a retry may help, if ever;
+    0 if that is not known."""
 
     def __init__(self, sentence: str, code: int = FAILED, retry_after: int | None = None) -> None:
         super().__init__(sentence)
@@ -32,10 +30,8 @@ def say(sentence: object) -> None:
 
 
 class Progress(BaseSubscriber):  # type: ignore[misc, unused-ignore]
-    """Follows all uploads of a transfer: a bar on a terminal, a line now and then in a log.
-
-    `failure` is the first error of any of them.
-    """
+    """Of all uploads of a transfer: a bar on a terminal, a line now and then in a log. `failure`
+    is the first error of any."""
 
     def __init__(self, files: int, size: int) -> None:
         self.failure: BaseException | None = None
@@ -63,15 +59,12 @@ class Progress(BaseSubscriber):  # type: ignore[misc, unused-ignore]
         with self._lock:
             self._done, self._sent = self._done + files, self._sent + sent
             last = files > 0 and self._done == self._files
-            if last or time.monotonic() >= self._due:
-                self._due = time.monotonic() + self._pause
-                self._show(end="\n" * last)
-
-    def _show(self, *, end: str) -> None:
-        sizes = f"{self._sent / MEGABYTE:,.1f} of {self._size / MEGABYTE:,.1f} MB"
-        line = f"{self._done:,} of {self._files:,} files, {sizes}"
-        if self._on_terminal:
-            bar = "#" * (BAR_WIDTH * self._sent // max(self._size, 1))
-            sys.stderr.write(f"\r[{bar:<{BAR_WIDTH}}] {line}{end}")
-        else:
-            say(line)
+            if not last and time.monotonic() < self._due:
+                return
+            self._due = time.monotonic() + self._pause
+            sizes = f"{self._sent / MEGABYTE:,.1f} of {self._size / MEGABYTE:,.1f} MB"
+            line = f"{self._done:,} of {self._files:,} files, {sizes}"
+            if self._on_terminal:
+                bar = "#" * (BAR_WIDTH * self._sent // max(self._size, 1))
+                line = f"\r[{bar:<{BAR_WIDTH}}] {line}"
+            sys.stderr.write(line if self._on_terminal and not last else f"{line}\n")

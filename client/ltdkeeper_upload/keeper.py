@@ -81,7 +81,7 @@ class Keeper:
         except HTTPError as err:
             raise refusal(err) from None
         except ValueError:
-            raise Failure(f"{url} answers with something else than JSON.") from None
+            raise Failure(f"{url} does not answer with JSON.") from None
         except (OSError, HTTPException) as err:
             reason = getattr(err, "reason", err)
             again = 0 if may_be_repeated(method, reason) else None
@@ -117,10 +117,9 @@ def first_of(environment: Mapping[str, str], *names: str) -> str:
 
 @contextmanager
 def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) -> Iterator[bool]:
-    """Give the keeper this job's token; true for one of its own, which is revoked at the end.
+    """Give the keeper a token; true for one of this job's own, which is revoked at the end.
 
-    Variables that somebody has set count before what a CI system offers to every job.
-    Raises Failure.
+    Variables that somebody set count before what a CI system offers every job. Raises Failure.
     """
     identity = first_of(environment, *IDENTITY_VARIABLES)
     key = first_of(environment, *KEY_VARIABLES)

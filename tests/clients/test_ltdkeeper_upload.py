@@ -22,7 +22,7 @@ def test_a_tree_arrives_and_is_finished(scene: Scene, site: Path, row: Row) -> N
     assert scene.tree_of(build) == tree_on_disk(site)
     assert counts.seen == row.promised
     assert (described["state"], described["git_refs"]) == ("finished", ["main"])
-    assert f"22 objects, 22 uploaded now\n{build.url}\n" in printed
+    assert printed.startswith(f"{build.url}\n")
     assert scene.api_key not in printed
 
 
@@ -44,6 +44,6 @@ def test_killed_upload_is_continued_or_started_again(scene: Scene, tmp_path: Pat
     arrived = len(scene.tree_of(killed))
     continued = run(uploader(*UPLOAD, str(site), "--build", url), env=upload_job(scene))
     again = run(uploader(*UPLOAD, str(site)), env=upload_job(scene))
-    assert f"20 objects, {20 - arrived} uploaded now\n{url}\n" in continued
-    assert "20 objects, 20 uploaded now\n" in again
+    assert f"{20 - arrived} of {20 - arrived} files" in continued
+    assert "20 of 20 files" in again
     assert scene.tree_of(killed) == tree_on_disk(site)

@@ -13,7 +13,7 @@ from urllib.error import HTTPError, URLError
 
 import boto3
 import pytest
-from ltdkeeper_upload.__main__ import git_refs, main
+from ltdkeeper_upload.__main__ import git_ref, main
 from ltdkeeper_upload.console import Failure, Progress, say
 from ltdkeeper_upload.upload import SiteFile, files_below
 from moto import mock_aws
@@ -151,7 +151,8 @@ def test_site_is_stored_and_the_build_finished(
     assert (page["ContentType"], page["CacheControl"]) == ("text/html", "max-age=31536000")
     assert page["Metadata"] == {"surrogate-key": "5a1b"}
     out, err = capsys.readouterr()
-    assert out == f"finished: 2 objects, 2 uploaded now\n{KEEPER}/builds/1\n"
+    assert out == f"{KEEPER}/builds/1\n"
+    assert err.endswith("Finished: 2 objects\n")
     assert not [secret for secret in SECRETS if secret in out + err]
 
 
@@ -190,6 +191,17 @@ def test_check_tries_everything_but_the_upload(keeper: FakeKeeper, s3: Any, site
     assert main([site, "--check"]) == 0
     assert keeper.calls == [REGISTER, ASK, DELETE]
     assert keys_in(s3) == []
+
+
+def test_builds_of_a_branch_are_deleted(
+    keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = [{"builds": [f"{KEEPER}/builds/1"] * 2}, {"builds": [f"{KEEPER}/builds/1"]}]
+    find = "GET /products/handbook/builds/?git_ref=refs%2Fpull%2F7%2Fmerge&state=finished"
+    keeper.answers[find] = [*pages, {"builds": []}]
+    assert main(["--delete", "refs/pull/7/merge", "--format", "json"]) == 0
+    assert keeper.calls == [find, DELETE, DELETE, find, DELETE, find]
+    assert json.loads(capsys.readouterr().out) == {"deleted_count": 3}
 
 
 GITHUB = {
@@ -254,7 +266,7 @@ REFUSALS = {
     "a permanent error of the store's": (problem(502), 3, "The keeper says no. (no)"),
     "a page of a proxy": (problem(502, body=b"<html>"), 3, f"{KEEPER} answers with 502 Status."),
     "a redirect": (problem(302, body=b""), 1, f"{KEEPER} answers with 302 Status."),
-    "no JSON": (b"<html>", 3, "answers with something else than JSON."),
+    "no JSON": (b"<html>", 3, "does not answer with JSON."),
     "no answer, so that the build may exist": (
         URLError("timed out"),
         3,
@@ -369,10 +381,13 @@ def test_mistake_is_reported(
 
 REFS = {
     "a branch on GitHub": ({"GITHUB_REF": "refs/heads/a", "GITHUB_REF_NAME": "a"}, "a"),
-    "a pull request": ({"GITHUB_REF": "refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"}, "pull/7"),
+    "a pull request": (
+        {"GITHUB_REF": "refs/pull/7/merge", "GITHUB_REF_NAME": "7/merge"},
+        "refs/pull/7/merge",
+    ),
     "a merge request": (
-        {"CI_MERGE_REQUEST_IID": "7", "CI_COMMIT_REF_NAME": "a"},
-        "merge-requests/7",
+        {"CI_MERGE_REQUEST_REF_PATH": "refs/merge-requests/7/head", "CI_COMMIT_REF_NAME": "a"},
+        "refs/merge-requests/7/head",
     ),
     "a tag on CircleCI": ({"CIRCLE_BRANCH": "", "CIRCLE_TAG": "v1"}, "v1"),
 }
@@ -380,7 +395,7 @@ REFS = {
 
 @pytest.mark.parametrize(("variables", "ref"), REFS.values(), ids=REFS)
 def test_branch_is_that_of_the_ci_job(variables: dict[str, str], ref: str) -> None:
-    assert git_refs(variables) == [ref]
+    assert git_ref(variables) == ref
 
 
 TYPES = {

@@ -7,9 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from demo.processes import ROOT
 from tests.clients.programs import executable
 
 CONF = 'project = "Handbook"\n'
+PYTHON = f"""#!/bin/sh
+case "$*" in
+  "-m pip "*) exit 0 ;;
+  "-m ltdkeeper_upload "*) PYTHONPATH="${{{{PYTHONPATH:-{ROOT}/client}}}}" exec {{uploader}} "$@" ;;
+esac
+exec {{python}} "$@"
+"""
 INDEX = "Handbook\n========\n\nHello.\n"
 
 
@@ -23,11 +31,13 @@ def write_project(folder: Path) -> None:
 def programs(folder: Path) -> str:
     """A `PATH` with what an image of the CI system has: python with Sphinx, aws, the usual.
 
-    Packages are not installed: they are there.
+    Packages are not installed: they are there, those of ltdkeeper-upload apart.
     """
     folder.mkdir(parents=True)
-    (folder / "apk").write_text("#!/bin/sh\nexit 0\n")
-    (folder / "apk").chmod(0o755)
+    python = PYTHON.format(python=sys.executable, uploader=executable("ltdkeeper-upload"))
+    for name, script in {"apk": "#!/bin/sh\nexit 0\n", "python3": python}.items():
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
     (folder / "aws").symlink_to(executable("aws-cli", "aws"))
     return os.pathsep.join([str(folder), str(Path(sys.executable).parent), os.environ["PATH"]])
 

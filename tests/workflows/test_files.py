@@ -6,12 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.shells import SHELLS
-from tests.workflows.files import EXAMPLES, GITHUB, GITLAB, KEEPER, read_workflow
+from tests.workflows.files import (
+    ACTION,
+    COMPONENT,
+    EXAMPLES,
+    GITHUB,
+    GITHUB_AWS_CLI,
+    GITLAB,
+    GITLAB_AWS_CLI,
+    KEEPER,
+    PREVIEWS,
+    read_component,
+    read_workflow,
+)
 
 SECRETS = re.compile(r"secrets\.|\b(AKIA|ASIA)[A-Z0-9]|ltd[ksj]_[a-z0-9]|password|api.key", re.I)
-FILES = [GITHUB, GITLAB]
+FILES = [GITHUB, PREVIEWS, GITLAB, GITHUB_AWS_CLI, GITLAB_AWS_CLI]
+INPUTS = dict.fromkeys(("keeper", "product", "path"), KEEPER)
+USED = {ACTION: read_workflow(ACTION), COMPONENT: read_component(INPUTS)}
 
 
 def scripts(value: Any) -> list[str]:
@@ -32,10 +47,10 @@ def test_file_is_short_and_holds_no_secret(path: Path) -> None:
     assert SECRETS.findall(text) == []
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*FILES, *USED], ids=lambda path: path.name)
 def test_shell_can_read_every_script(path: Path) -> None:
-    found = scripts(read_workflow(path))
-    assert len(found) >= 3
+    found = scripts(read_workflow(path) if path in FILES else USED[path])
+    assert found
     for script in found:
         subprocess.run([*SHELLS["bash"], "-n", "-c", script], check=True)
 
@@ -46,20 +61,34 @@ def test_documentation_shows_the_file(path: Path) -> None:
     assert f".. literalinclude:: examples/{path.name}" in page
 
 
-def test_only_the_upload_on_github_may_ask_for_an_identity() -> None:
-    workflow = read_workflow(GITHUB)
+@pytest.mark.parametrize("path", [GITHUB, PREVIEWS, GITHUB_AWS_CLI], ids=lambda path: path.name)
+def test_what_may_ask_for_an_identity_on_github_runs_nothing_of_the_repository(path: Path) -> None:
+    workflow = read_workflow(path)
     assert workflow["permissions"] == {}
-    assert workflow["jobs"]["build"]["permissions"] == {"contents": "read"}
-    assert workflow["jobs"]["upload"]["permissions"] == {"id-token": "write"}
+    assert workflow["jobs"].pop("build")["permissions"] == {"contents": "read"}
+    for job in workflow["jobs"].values():
+        assert job["permissions"] == {"id-token": "write"}
+        uses = {step["uses"].partition("@")[0] for step in job["steps"] if "uses" in step}
+        assert uses <= {"actions/download-artifact", "OWNER/ltdkeeper"}
 
 
-def test_only_the_upload_on_gitlab_has_an_identity() -> None:
-    workflow = read_workflow(GITLAB)
-    assert "id_tokens" not in workflow["build"]
-    assert workflow["upload"]["id_tokens"] == {"IDENTITY_TOKEN": {"aud": KEEPER}}
-    assert workflow["upload"]["variables"]["GIT_STRATEGY"] == "none"
+@pytest.mark.parametrize("path", [GITLAB, GITLAB_AWS_CLI], ids=lambda path: path.name)
+def test_only_the_upload_on_gitlab_has_an_identity(path: Path) -> None:
+    pipeline = read_workflow(path)
+    assert "id_tokens" not in pipeline["build"]
+    component = USED[COMPONENT]["upload-documentation"]
+    upload = component if path is GITLAB else pipeline["upload"]
+    assert list(upload["id_tokens"].values()) == [{"aud": KEEPER}]
+    assert upload["variables"]["GIT_STRATEGY"] == "none"
 
 
-def test_uploads_run_nothing_of_the_repository() -> None:
-    uses = [step.get("uses", "") for step in read_workflow(GITHUB)["jobs"]["upload"]["steps"]]
-    assert [each.partition("@")[0] for each in uses if each] == ["actions/download-artifact"]
+def test_actions_are_pinned_by_hash() -> None:
+    text = "".join(path.read_text() for path in FILES)
+    pins = re.findall(r"uses: \S+@(\S+)", text)
+    assert pins
+    assert [pin for pin in pins if not re.fullmatch("[0-9a-f]{40}|HASH", pin)] == []
+
+
+def test_action_and_component_take_the_same_three_inputs() -> None:
+    header = next(yaml.safe_load_all(COMPONENT.read_text()))
+    assert set(header["spec"]["inputs"]) == set(USED[ACTION]["inputs"]) == set(INPUTS)

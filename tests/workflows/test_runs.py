@@ -1,7 +1,7 @@
 """Each workflow, from identity token to finished build, with every step run by its own shell."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,15 @@ import requests
 from demo.service import Service
 from tests.clients.trees import stored_tree, tree_on_disk
 from tests.store.stage import Account
-from tests.workflows.files import GITHUB, GITLAB, read_workflow
-from tests.workflows.github_runner import GithubRunner, identity_endpoint
+from tests.workflows.files import (
+    GITHUB,
+    GITHUB_AWS_CLI,
+    GITLAB,
+    GITLAB_AWS_CLI,
+    PREVIEWS,
+    read_workflow,
+)
+from tests.workflows.github_runner import REPOSITORY, GithubRunner, identity_endpoint
 from tests.workflows.gitlab_runner import GitlabRunner
 
 JOB_TOKEN = re.compile(r"ltdj_[a-z0-9]{12}_[0-9a-f]{64}")
@@ -24,23 +31,38 @@ Read = Callable[[str], Any]
 
 
 def run_on_github(
-    folder: Path, service: Service, sign: Sign, *, options: str = "-e", **claims: Any
+    folder: Path,
+    service: Service,
+    sign: Sign,
+    *,
+    path: Path = GITHUB,
+    options: str = "-e",
+    event: dict[str, Any] | None = None,
+    **claims: Any,
 ) -> GithubRunner:
     with identity_endpoint(lambda audience: sign("github", audience, **claims)) as url:
-        runner = GithubRunner(folder / "github", url, options=options)
-        runner.run(read_workflow(GITHUB, service.url))
+        runner = GithubRunner(folder / "github", url, options=options, event=event)
+        runner.run(read_workflow(path, service.url))
     return runner
 
 
 def run_on_gitlab(
-    folder: Path, service: Service, sign: Sign, *, options: str = "-e", **claims: Any
+    folder: Path,
+    service: Service,
+    sign: Sign,
+    *,
+    path: Path = GITLAB,
+    options: str = "-e",
+    variables: Mapping[str, str] | None = None,
+    **claims: Any,
 ) -> GitlabRunner:
     runner = GitlabRunner(
         folder / "gitlab",
         lambda audience: sign("gitlab", audience, **claims),
         options=options,
+        variables=variables,
     )
-    runner.run(read_workflow(GITLAB, service.url))
+    runner.run(read_workflow(path, service.url))
     return runner
 
 
@@ -53,9 +75,9 @@ def read(service: Service) -> Iterator[Read]:
         yield lambda url: http.get(url, timeout=120).json()
 
 
-def builds(service: Service, read: Read) -> list[str]:
+def builds(service: Service, read: Read, product: str = "handbook") -> list[str]:
     """The addresses of the product's builds, newest first."""
-    found: list[str] = read(f"{service.url}/products/handbook/builds/")["builds"]
+    found: list[str] = read(f"{service.url}/products/{product}/builds/")["builds"]
     return found
 
 
@@ -76,25 +98,81 @@ def hold(build: dict[str, Any], account: Account, html: Path) -> None:
 
 
 @TRACED_OR_NOT
+@pytest.mark.parametrize("path", [GITHUB, GITHUB_AWS_CLI], ids=lambda path: path.name)
 def test_github_workflow_uploads_and_finishes(
-    options: str, service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
+    path: Path,
+    options: str,
+    service: Service,
+    account: Account,
+    sign: Sign,
+    read: Read,
+    tmp_path: Path,
 ) -> None:
-    runner = run_on_github(tmp_path, service, sign, options=options)
-    hold(read(builds(service, read)[0]), account, runner.artifacts / "html")
+    runner = run_on_github(tmp_path, service, sign, path=path, options=options)
+    newest = builds(service, read)[0]
+    hold(read(newest), account, runner.artifacts / "html")
     shown = [line for line in runner.printed.splitlines() if JOB_TOKEN.search(line)]
-    assert len(shown) == 1
-    assert shown[0].startswith("::add-mask::ltdj_")
+    assert [line.partition("ltdj_")[0] for line in shown] == ["::add-mask::"] * (path != GITHUB)
     assert not IDENTITY_TOKEN.search(runner.printed)
+    if path == GITHUB:
+        count = str(len(tree_on_disk(runner.artifacts / "html")))
+        assert runner.outputs == {
+            "build-url": newest,
+            "published-url": "",
+            "object-count": count,
+        }
+        assert runner.summary == f"{count} objects: <{newest}>\n"
 
 
 @TRACED_OR_NOT
+@pytest.mark.parametrize("path", [GITLAB, GITLAB_AWS_CLI], ids=lambda path: path.name)
 def test_gitlab_workflow_uploads_and_finishes(
-    options: str, service: Service, account: Account, sign: Sign, read: Read, tmp_path: Path
+    path: Path,
+    options: str,
+    service: Service,
+    account: Account,
+    sign: Sign,
+    read: Read,
+    tmp_path: Path,
 ) -> None:
-    runner = run_on_gitlab(tmp_path, service, sign, options=options)
-    hold(read(builds(service, read)[0]), account, runner.artifacts / "html")
+    runner = run_on_gitlab(tmp_path, service, sign, path=path, options=options)
+    newest = builds(service, read)[0]
+    hold(read(newest), account, runner.artifacts / "html")
     assert not JOB_TOKEN.search(runner.printed)
     assert not IDENTITY_TOKEN.search(runner.printed)
+    assert path != GITLAB or runner.outputs["BUILD_URL"] == newest
+
+
+def pull_request(action: str, source: str = REPOSITORY) -> dict[str, Any]:
+    head = {"repo": {"full_name": source}}
+    return {"action": action, "number": 7, "pull_request": {"number": 7, "head": head}}
+
+
+def test_preview_is_uploaded_and_deleted_when_its_pull_request_is_closed(
+    service: Service, sign: Sign, read: Read, tmp_path: Path
+) -> None:
+    claims = {"path": PREVIEWS, "event_name": "pull_request"}
+    run_on_github(tmp_path / "1", service, sign, event=pull_request("opened"), **claims)
+    (preview,) = builds(service, read, "handbook-previews")
+    assert read(preview)["state"] == "finished"
+    assert read(preview)["git_refs"] == ["refs/pull/7/merge"]
+    run_on_github(tmp_path / "2", service, sign, event=pull_request("closed"), **claims)
+    assert read(preview)["state"] == "deleted"
+
+
+def test_pull_request_from_a_fork_uploads_nothing_and_says_why(
+    service: Service, sign: Sign, read: Read, tmp_path: Path
+) -> None:
+    before = builds(service, read, "handbook-previews")
+    event = pull_request("opened", source="somebody/octo-repo")
+    forked = {"SOURCE_PROJECT_ID": "21", "PROJECT_ID": "20"}
+    variables = {f"CI_MERGE_REQUEST_{name}": value for name, value in forked.items()}
+    github = run_on_github(tmp_path, service, sign, path=PREVIEWS, event=event)
+    gitlab = run_on_gitlab(tmp_path, service, sign, variables=variables)
+    assert "::notice::Nothing is uploaded: GitHub gives pull requests from forks" in github.printed
+    assert "Nothing is uploaded: this merge request comes from a fork." in gitlab.printed
+    assert (github.outputs, gitlab.outputs) == ({}, {})
+    assert builds(service, read, "handbook-previews") == before
 
 
 STRANGERS = {
