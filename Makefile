@@ -36,6 +36,7 @@ test-clients-%: $(DEV) $(CLIENTS)
 	LTD_TEST_STORE=$* $(PYTEST) tests/clients tests/workflows
 test-browser: $(BROWSER) ## Look at every page of the admin in a browser, and use it by keyboard
 	@$(call needs,chromium,chromium); $(PYTEST) tests/browser
+	@LTD_TEST_STORE=ceph $(PYTEST) tests/browser/test_flows.py -k refused_by_the_store
 test-postgres: $(DEV) ## Run the tests that touch the database on a PostgreSQL started for them
 	@$(call needs,pg_virtualenv,postgresql); \
 	LTD_TEST_DATABASE_URL=postgres:///postgres pg_virtualenv -o fsync=off $(PYTEST) $(PARALLEL) -m 'not sqlite'

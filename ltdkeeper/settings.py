@@ -336,7 +336,7 @@ TEMPLATES = [
     }
 ]
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
+    "ltdkeeper.admin.login.AccountBackend",
     *(["ltdkeeper.admin.oidc_sign_in.OidcBackend"] if IS_OIDC_ON else []),
 ]
 OTP_TOTP_ISSUER = urlsplit(LTD_PUBLIC_URL).hostname or "ltdkeeper"
@@ -407,6 +407,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": [],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Its deep links stand within buttons, which screen readers cannot tell apart.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "SERVERS": [{"url": LTD_PUBLIC_URL or "/"}],
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_PATCH": False,

@@ -156,8 +156,9 @@ def document_of(
             issued_by=row.completed_at or row.requested_at,
             unproven=row.revocation_id if row.revocation_id in unproven else None,
         )
-        for row in [*rows.only(*read).order_by("pk"), *near.only(*read)]
+        for row in rows.only(*read).order_by().union(near.only(*read).order_by(), all=True)
     ]
+    sessions.sort(key=lambda each: each.ledger_id)
     of_stores = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
     cut_offs = [each for each in (*of_stores, cut_off) if each]
     slugs = {each.product_slug for each in sessions}

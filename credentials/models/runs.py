@@ -1,11 +1,11 @@
 """Runs of the check of isolation, kept as evidence."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, FilteredRelation, OuterRef, Q, Subquery
 from django.utils import timezone
 
 from builds.models import Store
@@ -103,11 +103,19 @@ class IsolationRun(models.Model):
 
 
 def last_verdicts() -> list[tuple[Store, IsolationRun | None]]:
-    """Every store with its last current run: two queries, however many stores and runs."""
-    of_store = IsolationRun.objects.current().filter(store=OuterRef("store"))
-    newest = of_store.order_by("-finished_at").values("pk")[:1]
-    runs = {run.store_id: run for run in IsolationRun.objects.filter(pk=Subquery(newest))}
-    return [(store, runs.get(store.pk)) for store in Store.objects.order_by("name")]
+    """Every store with its last current run: one query, however many stores and runs."""
+    of_store = IsolationRun.objects.current().filter(store=OuterRef("pk"))
+    newest = Subquery(of_store.order_by("-finished_at").values("pk")[:1])
+    columns = [field.attname for field in IsolationRun._meta.concrete_fields]
+    stores: Any = Store.objects.order_by("name").annotate(
+        last=FilteredRelation("isolation_runs", condition=Q(isolation_runs__pk=newest)),
+        **{f"last_{name}": F(f"last__{name}") for name in columns},
+    )
+    found = [(store, [getattr(store, f"last_{name}") for name in columns]) for store in stores]
+    return [
+        (store, IsolationRun.from_db(None, columns, values) if store.last_id else None)
+        for store, values in found
+    ]
 
 
 class Lease(models.Model):

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet, Sum, Value
+from django.db.models import Count, Max, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
 from credentials.models import EVERYBODY, HourlyCount, IssuedSession, Refusal
 from credentials.rules.durations import STUCK_AFTER
@@ -94,7 +95,8 @@ def _count_hour(hour: datetime) -> None:
         _add(row, everybody)
         if name != EVERYBODY:
             counts[name] = HourlyCount(hour=hour, client_name=name, client_id=client_pk, **row)
-    for _, name, client_pk, refused in _refusals(hour, hour + HOUR):
+    refusals = Refusal.objects.filter(hour=hour).order_by().values_list("client__name", "client")
+    for name, client_pk, refused in refusals.annotate(total=Sum("calls")):
         _add({"refused": refused}, everybody)
         if name is not None:
             fresh = HourlyCount(hour=hour, client_name=name, client_id=client_pk)
@@ -110,13 +112,6 @@ def _count_hour(hour: datetime) -> None:
 def _add(numbers: Mapping[str, int], to: Any) -> None:
     for name, number in numbers.items():
         setattr(to, name, getattr(to, name) + number)
-
-
-def _refusals(begin: datetime, end: datetime) -> "Iterable[tuple[datetime, str | None, Any, int]]":
-    """The refused calls of some hours, by hour and client: name and key, None where none showed."""
-    rows = Refusal.objects.filter(hour__gte=begin, hour__lt=end).order_by()
-    by_client = rows.values_list("hour", "client__name", "client")
-    return by_client.annotate(total=Sum("calls"))
 
 
 # What the front page shows.
@@ -178,24 +173,33 @@ class _Newest:
         self.clients.setdefault(client_name, Counter()).update(numbers)
         self.pks.setdefault(client_name, client_pk)
 
+    def refuse(self, hour: datetime, client_name: str | None, pk: int | None, calls: int) -> None:
+        """Refused calls, in an hour that is counted; of a client where one is named."""
+        if hour in self.hours:
+            self.hours[hour]["refused"] += calls
+            if client_name is not None:
+                self.count(client_name, pk, {"refused": calls})
+
 
 def history(now: datetime, *, busiest: int = 10) -> History:
-    """Figures for charts: three queries, however long the ledger is."""
+    """Figures for charts: two queries, however long the ledger is."""
     first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
     first_hour = hour_of(now) - (HOURS - 1) * HOUR
     day = hour_of(now) - DAY + HOUR
-    rows = _rolled_up(first_day, day)
+    rows: dict[str, list[tuple[Any, ...]]] = {EVERYBODY: [], CLIENTS: [], REFUSED: []}
+    for kind, *row in _counted(first_day, day, first_hour):
+        rows[kind].append(tuple(row))
     counted = {
         hour: Counter(dict(zip(FIGURES, numbers, strict=True)))
-        for hour, name, _, *numbers in rows
-        if name == EVERYBODY
+        for hour, _, _, *numbers in rows[EVERYBODY]
     }
     until = max(counted) + HOUR if counted else None
     newest = _newest(max(until or first_hour, first_hour), now, clients_since=day)
+    for _, name, client, *numbers in rows[CLIENTS]:
+        newest.count(name, client, dict(zip(FIGURES, numbers, strict=True)))
+    for hour, name, client, *_, refused in rows[REFUSED]:
+        newest.refuse(hour, name if hour >= day else None, client, refused)
     counted |= newest.hours
-    for _, name, client, *numbers in rows:
-        if name != EVERYBODY:
-            newest.count(name, client, dict(zip(FIGURES, numbers, strict=True)))
     return History(
         hours=_periods(counted, first_hour, HOUR, HOURS),
         days=_periods(counted, first_day, DAY, DAYS),
@@ -216,16 +220,30 @@ def _periods(
     return periods
 
 
-def _rolled_up(since: datetime, clients_since: datetime) -> list[tuple[Any, ...]]:
-    """Hour, client, its key and figures: everybody's of each hour, each client's of all hours."""
+CLIENTS, REFUSED = "clients", "refused"
+
+
+def _counted(
+    since: datetime, clients_since: datetime, first: datetime
+) -> Iterable[tuple[Any, ...]]:
+    """Of the roll-up everybody's hours and each client's day, then what was refused since, or since
+    the first hour that is shown: kind, hour, client, its key, figures.
+    """
     hours = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by()
     clients = HourlyCount.objects.of_clients().filter(hour__gte=clients_since).order_by()
     by_client: Any = clients.values("client_name").annotate(
         until=Max("hour"), client_pk=Max("client"), **{f"of_{name}": Sum(name) for name in FIGURES}
     )
     columns = ("until", "client_name", "client_pk", *(f"of_{name}" for name in FIGURES))
-    everybody = hours.values_list("hour", "client_name", "client_id", *FIGURES)
-    return list(everybody.union(by_client.values_list(*columns), all=True))
+    last = Coalesce(Subquery(hours.order_by("-hour").values("hour")[:1]), Value(first - HOUR))
+    refused: Any = Refusal.objects.filter(hour__gte=first, hour__gt=last).order_by()
+    by_hour = refused.values("hour", "client__name", "client").annotate(total=Sum("calls"))
+    nothing = [Value(0)] * (len(FIGURES) - 1)
+    return hours.values_list(Value(EVERYBODY), "hour", "client_name", "client_id", *FIGURES).union(
+        by_client.values_list(Value(CLIENTS), *columns),
+        by_hour.values_list(Value(REFUSED), "hour", "client__name", "client", *nothing, "total"),
+        all=True,
+    )
 
 
 def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newest:
@@ -248,11 +266,6 @@ def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newe
         newest.hours[hour_of(requested_at)][outcome] += 1
         if requested_at >= clients_since:
             newest.count(name, client, {outcome: 1})
-    for hour, client_name, client, refused in _refusals(since, now):
-        if hour in newest.hours:
-            newest.hours[hour]["refused"] += refused
-        if client_name is not None and hour >= clients_since:
-            newest.count(client_name, client, {"refused": refused})
     return newest
 
 

@@ -145,14 +145,16 @@ def _of_assumed_role(arn: str) -> list[Row]:
 
 
 def _of_network(network: str) -> list[Row]:
-    """Its sessions, and where it was refused, the last time: addresses are counted by IPv6 /64."""
+    """Its sessions, and its refused calls, the last hours first: counted by IPv6 /64."""
     first, last = ip_hex_range(network)
     is_one = first == last
     of_network = {"caller_ip_hex__gte": first, "caller_ip_hex__lte": last}
     sessions = _sessions(**{"caller_ip_hex": first} if is_one else of_network)
     counted = throttle_key(network) if is_one else network
     return [
-        *Refusal.objects.select_related("client").filter(network=counted).order_by("-hour")[:1],
+        *Refusal.objects.select_related("client")
+        .filter(network=counted)
+        .order_by("-hour", "-calls")[:LIMIT],
         *sessions,
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet, Window
+from django.db.models import Count, Max, Q, QuerySet, Value, Window
 
 from builds.models import Build, Store
 from builds.services import close_to_uploads
@@ -71,23 +71,35 @@ def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False
     whole = {"count": Window(Count("pk")), "last_end": Window(Max("expires_at"))}
     sessions: list[Any] = list(live.defer("policy", "caller_agent").annotate(**whole)[:SHOWN])
     signatures = reduce(or_, (target.signatures for target in targets)).unexpired(now)
-    unrevocable = sorted(set(signatures.order_by().values_list("access_key_id", flat=True)))
-    builds = _open_builds(targets, live, now)
-    shown = list(builds.order_by("-pk")[: SHOWN + 1])
+    asked_with, unrevocable = _names(live, signatures)
+    open_builds = _open_builds(targets, live, now).annotate(count=Window(Count("pk")))
+    builds: list[Any] = list(open_builds.order_by("-pk")[:SHOWN])
     cut_offs = {each.row: each.before or now for each in targets if each.kind is Kind.STORE}
     stores = [_use(store, live, cut_offs.get(store), now) for store in _stores(targets, live)]
-    ended = _ended_tokens(targets, live, now) if not may_go_on else Tokens()
+    ended = _ended_tokens(targets, asked_with, now) if not may_go_on else Tokens()
     return Preview(
         targets=targets,
         session_count=sessions[0].count if sessions else 0,
         sessions=sessions,
         last_end=sessions[0].last_end if sessions else None,
-        build_count=builds.count() if len(shown) > SHOWN else len(shown),
-        builds=shown[:SHOWN],
+        build_count=builds[0].count if builds else 0,
+        builds=builds,
         tokens=ended.names,
         unrevocable=unrevocable,
         stores=stores,
         problems=_problems(unrevocable, stores),
+    )
+
+
+def _names(
+    live: IssuedSessionQuerySet, signatures: IssuedSessionQuerySet
+) -> tuple[set[str], list[str]]:
+    """The tokens that asked for sessions, and the access keys that signed; in one statement."""
+    tokens = live.order_by().values_list("token_name", Value(0)).distinct()
+    keys = signatures.order_by().values_list("access_key_id", Value(1)).distinct()
+    found = list(tokens.union(keys, all=True))
+    return {name for name, is_key in found if not is_key}, sorted(
+        name for name, is_key in found if is_key
     )
 
 
@@ -148,7 +160,7 @@ class Tokens:
         return [*(f"client {each}" for each in self.clients), *tokens]
 
 
-def _ended_tokens(targets: Sequence[Target], live: IssuedSessionQuerySet, now: datetime) -> Tokens:
+def _ended_tokens(targets: Sequence[Target], asked_with: Iterable[str], now: datetime) -> Tokens:
     """The targets themselves where they are clients or tokens; else the tokens that asked for
     their live sessions: of a key and what it gave, only the latter.
     """
@@ -159,12 +171,11 @@ def _ended_tokens(targets: Sequence[Target], live: IssuedSessionQuerySet, now: d
             api_keys=[row for row in rows if isinstance(row, ApiKey) and row.is_usable(now)],
             job_tokens=[row for row in rows if isinstance(row, JobToken) and row.is_usable(now)],
         )
-    return _asking_tokens([row for row in rows if isinstance(row, Build)], live)
+    return _asking_tokens([row for row in rows if isinstance(row, Build)], asked_with)
 
 
-def _asking_tokens(builds: Sequence[Build], live: IssuedSessionQuerySet) -> Tokens:
-    """The tokens that asked for live sessions, and the jobs that own the builds."""
-    names = live.order_by().values_list("token_name", flat=True).distinct()
+def _asking_tokens(builds: Sequence[Build], names: Iterable[str]) -> Tokens:
+    """Tokens by the names that the ledger has for them, and the jobs that own the builds."""
     shown = {name.rpartition("/")[2] for name in names}
     ids = {
         kind: [name.partition("_")[2] for name in shown if name.startswith(kind)]
@@ -200,7 +211,8 @@ def revoke(
         raise StoreNeedsTime
     with transaction.atomic():
         live = target.sessions.active(now)
-        ended = Tokens() if may_go_on else _ended_tokens([target], live, now)
+        asked_with = live.order_by().values_list("token_name", flat=True).distinct()
+        ended = Tokens() if may_go_on else _ended_tokens([target], asked_with, now)
         _end(ended, by=by, now=now)
         closed = False
         if isinstance(target.row, Build) and not may_go_on:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, Subquery
@@ -28,13 +29,15 @@ SILENCE = timedelta(minutes=2)
 class ScheduledJob:
     """A job, of one store where each has runs of its own, with its newest runs.
 
-    `last` is the newest, and `finished` the newest that ended well.
+    `last` is the newest, and `finished` the newest that ended well. A clock has been alive
+    `watched_since`.
     """
 
     job: Job
     store: Store | None = None
     last: JobRun | None = None
     finished: JobRun | None = None
+    watched_since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -59,10 +62,10 @@ class ScheduledJob:
         )
         return is_due(self.job, last, now)
 
-    def is_overdue(self, now: datetime, watched_since: datetime | None) -> bool:
+    def is_overdue(self, now: datetime) -> bool:
         """Whether it should have finished long ago."""
         finished = self.finished.started_at if self.finished else None
-        return is_overdue(self.job, finished=finished, watched_since=watched_since, now=now)
+        return is_overdue(self.job, finished=finished, watched_since=self.watched_since, now=now)
 
     @property
     def lateness(self) -> str:
@@ -72,7 +75,9 @@ class ScheduledJob:
 
 
 def scheduled_jobs() -> list[ScheduledJob]:
-    """What `LTD_SCHEDULE` and its defaults say, with the newest runs: two statements."""
+    """What `LTD_SCHEDULE` and its defaults say, with the newest runs: two statements, three
+    where there is no run.
+    """
     per_store = any(job.is_per_store for job in settings.LTD_SCHEDULE)
     stores = list(Store.objects.order_by("name")) if per_store else []
     pairs = [
@@ -85,14 +90,25 @@ def scheduled_jobs() -> list[ScheduledJob]:
         runs = JobRun.objects.of(job.command, store).order_by("-pk")
         for newest in (runs, runs.finished()):
             wanted |= Q(pk=Subquery(newest.values("pk")[:1]))
-    last, finished = {}, {}
-    for run in JobRun.objects.filter(wanted).order_by("pk"):
+    clock = Lease.objects.filter(name=CLOCK).values("acquired_at")
+    newest_runs: Any = JobRun.objects.filter(wanted).annotate(watched_since=Subquery(clock))
+    last, finished, since = {}, {}, None
+    for run in newest_runs.order_by("pk"):
+        since = run.watched_since
         last[run.job, run.store_id] = run
         if run.state == JobRun.State.FINISHED:
             finished[run.job, run.store_id] = run
+    if not last:
+        since = clock.values_list("acquired_at", flat=True).first()
     keys = [(job.command, store.pk if store else None) for job, store in pairs]
     return [
-        ScheduledJob(job=job, store=store, last=last.get(key), finished=finished.get(key))
+        ScheduledJob(
+            job=job,
+            store=store,
+            last=last.get(key),
+            finished=finished.get(key),
+            watched_since=since,
+        )
         for (job, store), key in zip(pairs, keys, strict=True)
     ]
 
@@ -123,10 +139,8 @@ def beat(now: datetime) -> None:
 
 
 def overdue_jobs(now: datetime) -> list[ScheduledJob]:
-    """Those that should have finished long ago: three statements."""
-    alive = heartbeat()
-    since = alive.since if alive else None
-    return [each for each in scheduled_jobs() if each.is_overdue(now, since)]
+    """Those that should have finished long ago: two statements."""
+    return [each for each in scheduled_jobs() if each.is_overdue(now)]
 
 
 WHY_OVERDUE = "Look whether the clock, or cron, runs it, and at the problem of its last runs."

@@ -41,6 +41,7 @@ OLD_FIGURES = timedelta(hours=3)
 MOST_JOBS = 5
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
+COUNT_IS_LATE = timedelta(hours=3)
 DELIVERY_IS_LATE = timedelta(minutes=15)
 # The longest that a session lives, and a margin.
 LONGEST_SESSION = timedelta(hours=13)
@@ -84,6 +85,15 @@ def stuck_sessions(now: datetime) -> QuerySet[Any]:
 
 def expired_builds(now: datetime) -> QuerySet[Any]:
     return Build.objects.expired(now).filter(open_until__gt=now - RECENT)
+
+
+def foreign_builds(now: datetime) -> QuerySet[Any]:
+    return Build.objects.foreign().filter(finished_at__gt=now - RECENT)
+
+
+def uncounted_builds(now: datetime) -> QuerySet[Any]:
+    late = Build.objects.uncounted().filter(finished_at__lt=now - COUNT_IS_LATE)
+    return late.filter(finished_at__gt=now - RECENT)
 
 
 def keys_about_to_expire(now: datetime) -> QuerySet[Any]:
@@ -201,6 +211,20 @@ CHECKS: list[Counted | Asked] = [
         why="Their jobs failed, were cancelled or never said that they had finished.",
         rows=expired_builds,
         query={"state": "expired"},
+    ),
+    Counted(
+        model=Build,
+        what="Builds that were written without a session, and finished in the last 7 days",
+        why="Something else than this service's sessions wrote there. Their pages say what.",
+        rows=foreign_builds,
+        query={"state": "foreign"},
+    ),
+    Counted(
+        model=Build,
+        what="Builds that finished more than 3 hours ago, in the last 7 days, and are not counted",
+        why="manage.py count_builds should run every hour: look at cron, or at their pages.",
+        rows=uncounted_builds,
+        query={"state": "uncounted"},
     ),
     Counted(
         model=ApiKey,

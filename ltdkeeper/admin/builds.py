@@ -1,6 +1,6 @@
 """Stores, products and builds in the admin; of a build, whose it is and what happened in order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -164,6 +164,12 @@ def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:
         yield session.requested_at, format_html("session ({}), {}: {}", *words)
 
 
+def kept(by: Iterable[Model]) -> Any:
+    """What Django's page for deleting shows where rows keep what was chosen; None: nothing does."""
+    names = [link(row) for row in by]
+    return ([], {}, set(), names) if names else None
+
+
 @admin.register(Store)
 class StoreAdmin(StoreSeeAlso, RevocableAdmin):
     """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
@@ -183,6 +189,11 @@ class StoreAdmin(StoreSeeAlso, RevocableAdmin):
         ),
         ("Presigned POSTs", {"fields": ("post_support", "post_signer_profile")}),
     )
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Products keep their stores. The first of them are named; nothing else is looked up."""
+        kept_by = Product.objects.filter(store__in=objs).order_by("slug")[:NEWEST]
+        return kept(kept_by) or super().get_deleted_objects(objs, request)
 
     def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:  # noqa: FBT001
         if change:
@@ -230,6 +241,11 @@ class ProductAdmin(ProductSeeAlso, RevocableAdmin):
             return ()
         frozen = ("slug", "store", "access") if obj.builds.exists() else ("access",)
         return (*frozen, *super().get_readonly_fields(request, obj))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Builds keep their products: the newest are named."""
+        kept_by = Build.objects.filter(product__in=objs)[:NEWEST]
+        return kept(kept_by) or super().get_deleted_objects(objs, request)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.surrogate_key = obj.surrogate_key or new_surrogate_key()

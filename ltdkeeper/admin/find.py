@@ -57,9 +57,10 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
         for identifier, rows in look_up(identifiers).items()
         if (visible := [row for row in rows if _may_view(request, site, row)])
     }
-    match [(identifier, row) for identifier, rows in found.items() for row in rows]:
-        case [(identifier, row)] if not _lacks_build(identifier, row):
-            return HttpResponseRedirect(_address_of(row))
+    hit = {_address_of(row): (each, row) for each, rows in found.items() for row in rows}
+    match list(hit.items()):
+        case [(address, (identifier, row))] if not _lacks_build(identifier, row):
+            return HttpResponseRedirect(address)
     hits = [_hits(identifier, rows) for identifier, rows in found.items()]
     tried = [identifier.kind for identifier in identifiers]
     may_view = site.get_model_admin(IssuedSession).has_view_permission(request)

@@ -14,7 +14,8 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth import login as log_in
-from django.contrib.auth.models import User
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
@@ -39,10 +40,33 @@ from ltdkeeper.api.origins import caller_address
 admin.site.unregister([TOTPDevice, StaticDevice])
 
 TOO_MANY = "Too many failed logins from your address. Try again in %(seconds)s seconds."
-PASSWORDS = "django.contrib.auth.backends.ModelBackend"
+PASSWORDS = "ltdkeeper.admin.login.AccountBackend"
 # In the session: whose password was right, and that a second factor was.
 PENDING, MET = "second_factor_pending", "second_factor_met"
 PENDING_SECONDS = 600
+
+
+class AccountBackend(ModelBackend):
+    """Django's accounts and passwords. What somebody may is one statement, where Django has two."""
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        if (
+            user_obj.is_active
+            and not user_obj.is_superuser
+            and not hasattr(user_obj, "_perm_cache")
+        ):
+            user_obj._perm_cache = granted_permissions(user_obj)  # noqa: SLF001 - Django's own
+        return super().get_all_permissions(user_obj, obj)
+
+
+def granted_permissions(account: User) -> set[str]:
+    """What an account was given, active or not, itself or through its groups: `app.codename`."""
+    own = User.user_permissions.through.objects.filter(user=account)
+    of_groups = Group.permissions.through.objects.filter(group__user=account)
+    ids = own.values("permission").union(of_groups.values("permission"))
+    granted = Permission.objects.filter(pk__in=ids).order_by()
+    names = granted.values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in names}
 
 
 def has_met_second_factor(request: HttpRequest) -> bool:

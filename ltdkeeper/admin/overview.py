@@ -152,7 +152,7 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
         "charts": _charts(past) if past else [],
         "history": past,
         "busiest": past.busiest if past and may_see(Client) else [],
-        "open_builds": _open_builds(now) if sees_builds else [],
+        "open_builds": _open_builds(now) if sees_builds and counts[OPEN] else [],
         "verdicts": [(store, run, doctors.get(store.pk)) for store, run in verdicts],
         "newest_counted": NEWEST,
     }

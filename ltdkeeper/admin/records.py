@@ -17,10 +17,10 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import connection, models, transaction
-from django.db.models import Model, ProtectedError, Q, QuerySet
+from django.db.models import Model, ProtectedError, QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.forms import Media
@@ -41,6 +41,7 @@ from credentials.models.revocations import REASON_LENGTH
 from ltdkeeper.admin.exports import FORMATS, export
 from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.lists import KeysetChangeList, LookupChangeList, is_key
+from ltdkeeper.admin.login import granted_permissions
 
 # A filter compares in one of these ways, with at most so many values.
 COMPARISONS = {"exact", "isnull", "gt", "gte", "lt", "lte"}
@@ -452,6 +453,9 @@ class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
     filter_horizontal = ()
     formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).prefetch_related("permissions__content_type")
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return is_superuser(request)
 
@@ -469,9 +473,7 @@ def is_superuser(request: HttpRequest) -> bool:
 
 def holds_more(account: User, request: HttpRequest) -> bool:
     """Whether an account, active or not, has a right that whoever asks has not."""
-    granted = Permission.objects.filter(Q(user=account) | Q(group__user=account))
-    names = {
-        f"{app}.{codename}"
-        for app, codename in granted.values_list("content_type__app_label", "codename")
-    }
-    return account.is_superuser or not names <= request.user.get_all_permissions()
+    row: Any = account
+    if not hasattr(row, "granted"):  # a page asks several times
+        row.granted = granted_permissions(account)
+    return account.is_superuser or not row.granted <= request.user.get_all_permissions()

@@ -158,7 +158,6 @@ def _jobs(now: datetime) -> Iterator[Metric]:
     yield _gauge("ltdkeeper_clock_heartbeat_timestamp_seconds", "When a clock was alive.", beats)
     jobs = scheduled_jobs()
     keys = [(each.job.command, each.store.name if each.store else "") for each in jobs]
-    since = alive.since if alive else None
     for name, what, values in (
         ("interval_seconds", "How often it runs.", [x.job.interval.total_seconds() for x in jobs]),
         ("last_start_timestamp_seconds", "Of the newest run.", [_start(x.last) for x in jobs]),
@@ -168,7 +167,7 @@ def _jobs(now: datetime) -> Iterator[Metric]:
             [_start(x.finished) for x in jobs],
         ),
         ("failing", "Whether the newest run failed.", [_has_failed(x.last) for x in jobs]),
-        ("overdue", "Whether it is late.", [x.is_overdue(now, since) for x in jobs]),
+        ("overdue", "Whether it is late.", [x.is_overdue(now) for x in jobs]),
     ):
         pairs = zip(keys, values, strict=True)
         yield _gauge(f"ltdkeeper_job_{name}", what, pairs, "command", "store")

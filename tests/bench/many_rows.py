@@ -16,8 +16,23 @@ from credentials.access.clients import (
     start_job_token,
 )
 from credentials.access.registrations import register_owned_build
-from credentials.models import BuildOwner, Client, Delivery, IssuedSession, JobProduct, JobToken
+from credentials.models import (
+    AuditFinding,
+    BuildOwner,
+    Client,
+    Delivery,
+    IssuedSession,
+    JobProduct,
+    JobRun,
+    JobToken,
+    Refusal,
+    Webhook,
+    WebhookDelivery,
+)
+from credentials.operations.findings import Finding
 from credentials.operations.isolation.checking import request_check
+from credentials.operations.outbox import record_test_event
+from credentials.operations.runs import recorded_run
 from credentials.vending.scope import policy_for
 
 CLIENTS, PRODUCTS = 40, 200
@@ -159,6 +174,9 @@ def fill(*, sessions: int, builds: int, job_tokens: int) -> Filled:
         build_id=f"{first_build} + n / 2 % {builds}",
         client_id=f"{few} {clients[0].pk} + n / 2 % {CLIENTS} END",
     )
+    _copy_audits(filler, store, findings=sessions // 10, runs=sessions // 100)
+    _copy_deliveries(filler, deliveries=builds // 4)
+    _copy_refusals(filler, refusals=sessions // 20)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
     _limit_statements(is_limited=True)
@@ -278,4 +296,74 @@ def _copy_sessions(filler: Filler, row: IssuedSession, count: int, **columns: st
         expires_at=f"CASE WHEN NOT {failed} AND NOT {lost} "
         f"THEN {filler.moment(f'{requested} + 1800000')} END",
         **columns,
+    )
+
+
+def _copy_audits(filler: Filler, store: Store, *, findings: int, runs: int) -> None:
+    """One finding in four is open, and one in forty acknowledged; one run in ten failed."""
+    with recorded_run("audit_bucket", store=store) as run:
+        list(run.keep([Finding(rule="upload_unfinished", subject="first", what="An upload.")]))
+    first = JobRun.objects.get()
+    began = filler.moment(filler.ago(runs))
+    filler.copy(
+        first,
+        runs,
+        started_at=began,
+        finished_at=began,
+        job="CASE WHEN n % 3 = 0 THEN 'audit_bucket' ELSE 'roll_up' END",
+        state="CASE WHEN n % 10 = 1 THEN 'failed' ELSE 'finished' END",
+        problem="CASE WHEN n % 10 = 1 THEN 'The store did not answer.' ELSE '' END",
+    )
+    seen, is_known = filler.moment(filler.ago(findings)), "n % 40 = 4"
+    filler.copy(
+        AuditFinding.objects.get(),
+        findings,
+        fingerprint=filler.padded("n", 64),
+        rule="CASE WHEN n % 5 = 0 THEN 'session_stuck' ELSE 'upload_unfinished' END",
+        severity="CASE WHEN n % 5 = 0 THEN 'error' ELSE 'warning' END",
+        subject="'p1/builds/b' || n",
+        first_seen_at=seen,
+        last_seen_at=seen,
+        closed_at=f"CASE WHEN n % 4 <> 0 THEN {seen} END",
+        acknowledged_at=f"CASE WHEN {is_known} THEN {seen} END",
+        acknowledged_until=f"CASE WHEN {is_known} THEN "
+        f"{filler.moment(f'{filler.ago(findings)} + 10000000000')} END",
+        acknowledged_by=f"CASE WHEN {is_known} THEN 'operator' ELSE '' END",
+        acknowledged_note=f"CASE WHEN {is_known} THEN 'known' ELSE '' END",
+    )
+
+
+def _copy_deliveries(filler: Filler, *, deliveries: int) -> None:
+    """One in a hundred is a dead letter; the last hundred wait."""
+    webhook = Webhook.objects.create(name="editions", url="https://editions.example.org/")
+    record_test_event(webhook=webhook, now=timezone.now())
+    at = filler.moment(filler.ago(deliveries))
+    filler.copy(
+        WebhookDelivery.objects.get(),
+        deliveries,
+        event_id=filler.padded("n", 26),
+        subject="'p1/builds/b' || n",
+        created_at=at,
+        last_attempt_at=at,
+        attempts="1",
+        last_status="204",
+        state=f"CASE WHEN n > {deliveries - 100} THEN 'waiting' WHEN n % 100 = 0 THEN 'dead' "
+        "ELSE 'delivered' END",
+    )
+
+
+def _copy_refusals(filler: Filler, *, refusals: int) -> None:
+    """From 250 addresses, over the days that sessions are from."""
+    row = Refusal.objects.create(
+        hour=timezone.now(), network="192.0.2.7", reason="first", calls=1, last_at=timezone.now()
+    )
+    at = filler.moment(filler.ago(refusals))
+    filler.copy(
+        row,
+        refusals,
+        hour=at,
+        last_at=at,
+        network="'198.51.100.' || (n % 250)",
+        reason="CASE WHEN n % 3 = 0 THEN 'invalid_token' ELSE 'product_not_granted' END",
+        calls="1 + n % 40",
     )

@@ -158,7 +158,7 @@ def test_history_costs_the_same_however_long_the_ledger_is(
     for hours in range(30):
         session(timedelta(hours=hours))
     roll_up(NOW - 3 * HOUR)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         history(NOW)
 
 

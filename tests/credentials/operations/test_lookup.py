@@ -184,12 +184,12 @@ def test_address_that_was_refused_is_found(
     text: str, network: str, now: datetime, db: None
 ) -> None:
     counted = {"network": network, "reason": "invalid_credentials", "calls": 1, "last_at": now}
-    for hours in (2, 1):
-        newest = Refusal.objects.create(hour=now - timedelta(hours=hours), **counted)
-    assert rows_of(text) == [newest]
-    [record] = found(text, now)
+    hours = (now - timedelta(hours=hours) for hours in (1, 2))
+    rows = [Refusal.objects.create(hour=hour, **counted) for hour in hours]
+    assert rows_of(text) == rows
+    [record, _] = found(text, now)
     assert (record.what, record.name) == ("refused calls", f"from {network}")
-    hour = newest.hour.strftime("%H:%M")
+    hour = rows[0].hour.strftime("%H:%M")
     assert record.status == f"invalid_credentials: 1 in the hour from {hour} UTC"
 
 

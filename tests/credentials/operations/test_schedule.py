@@ -106,8 +106,8 @@ def test_job_is_overdue_since_it_finished_last(now: datetime) -> None:
     ran("roll_up", now - 4 * HOUR)
     ran("roll_up", now - HOUR, "failed")
     [job] = scheduled_jobs()
-    assert job.is_overdue(now, None)
-    assert not job.is_overdue(now - 2 * HOUR, None)
+    assert job.is_overdue(now)
+    assert not job.is_overdue(now - 2 * HOUR)
 
 
 def open_findings() -> list[tuple[str, str]]:

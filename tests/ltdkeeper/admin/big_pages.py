@@ -6,13 +6,29 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 
-from credentials.models import Client, Delivery, IssuedSession
+from credentials.models import (
+    AuditFinding,
+    Client,
+    Delivery,
+    IsolationRun,
+    IssuedSession,
+    JobRun,
+    Revocation,
+    Webhook,
+    WebhookDelivery,
+)
 from ltdkeeper.admin.filters import BuildState, JobTokenState
+from ltdkeeper.admin.links import page_address
 
 SESSIONS, BUILDS, TOKENS = (
     "/admin/credentials/issuedsession/",
     "/admin/builds/build/",
     "/admin/credentials/jobtoken/",
+)
+FINDINGS, RUNS, DELIVERIES = (
+    "/admin/credentials/auditfinding/",
+    "/admin/credentials/jobrun/",
+    "/admin/credentials/webhookdelivery/",
 )
 NOTHING = "nothing-is-called-so"
 
@@ -37,6 +53,29 @@ def addresses(*, session: Any, build: Any, job_token: Any, quiet_client: Client)
     yield f"/admin/builds/product/{build.product_id}/change/"
     yield f"/admin/builds/store/{build.product.store_id}/change/"
     yield f"/admin/credentials/apikey/{job_token.api_key_id}/change/"
+    yield from filtered(FINDINGS, finding_filters(build.product.store_id))
+    yield from filtered(RUNS, run_filters(build.product.store_id))
+    yield from filtered(DELIVERIES, ({"state": state} for state in WebhookDelivery.State.values))
+    for hook in Webhook.objects.all():
+        yield from filtered(DELIVERIES, iter([{"webhook": hook.pk}]))
+    for model in (AuditFinding, JobRun, Webhook, WebhookDelivery, Revocation, IsolationRun):
+        if newest := model._base_manager.order_by("-pk").first():
+            yield page_address(newest)
+    yield "/admin/credentials/refusal/?address=198.51.100.7"
+    yield f"/admin/credentials/refusal/?client={build.registration.client.name}"
+
+
+def finding_filters(store: int) -> Iterator[dict[str, Any]]:
+    yield from ({"state": state} for state in ("all", "acknowledged", "closed"))
+    yield {"rule": "session_stuck", "severity": "error"}
+    yield {"rule": "upload_unfinished", "state": "all"}
+    yield {"store": store, "state": "all"}
+    yield {"job": NOTHING, "state": "closed"}
+
+
+def run_filters(store: int) -> Iterator[dict[str, Any]]:
+    yield from ({"state": state} for state in JobRun.State.values)
+    yield {"job": "audit_bucket", "store": store}
 
 
 def filtered(address: str, queries: Iterator[dict[str, Any]]) -> Iterator[str]:

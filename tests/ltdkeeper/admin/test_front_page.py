@@ -108,6 +108,16 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         "Builds that ran out of time unfinished, in the last 7 days: 1",
         "builds/build/?state=expired",
     ),
+    "build written without a session": (
+        lambda now, **_: Build.objects.update(finished_at=now, written_without_session=True),
+        "Builds that were written without a session",
+        "builds/build/?state=foreign",
+    ),
+    "build that is not counted": (
+        lambda now, **_: Build.objects.update(finished_at=now - 4 * HOUR),
+        "Builds that finished more than 3 hours ago, in the last 7 days, and are not counted: 1",
+        "builds/build/?state=uncounted",
+    ),
     "key about to expire": (
         lambda now, **_: ApiKey.objects.update(expires_at=now + 13 * DAY),
         "API keys that expire within 14 days: 1",
@@ -212,6 +222,10 @@ QUIET: dict[str, Callable[[datetime], Any]] = {
     "revocation that is over": lambda now: decision(
         now, Store.objects.get(), requested_at=now - HOUR, ends_at=now - MINUTE
     ),
+    "build finished two hours ago": lambda now: Build.objects.update(finished_at=now - 2 * HOUR),
+    "build that nobody counted for a week": lambda now: Build.objects.update(
+        finished_at=now - 8 * DAY, written_without_session=True
+    ),
     "key that expired": lambda now: ApiKey.objects.update(expires_at=now - DAY),
     "key that expires later": lambda now: ApiKey.objects.update(expires_at=now + 15 * DAY),
 }
@@ -271,6 +285,6 @@ def test_front_page_costs_the_same_for_many_rows(
         requested_row(requested_at=now - 5 * MINUTE)
         register()
     front_page(browser)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(12):
         front_page(browser)
     assert IssuedSession.objects.count() == 60
