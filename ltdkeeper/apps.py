@@ -20,7 +20,7 @@ class KeeperConfig(AppConfig):
     name = "ltdkeeper"
 
     def ready(self) -> None:
-        checks.register(check_schedule)
+        checks.register(check_schedule, "schedule")
 
 
 class KeeperAdminConfig(AdminConfig):

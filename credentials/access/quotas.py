@@ -31,13 +31,12 @@ def check_build_quota(*, caller: Caller, now: datetime) -> None:
     Raises TooManyOpenBuilds, TooManySessions.
     """
     limit = settings.LTD_OPEN_BUILDS
-    at = connection.ops.adapt_datetimefield_value(now)
-    if fetch(OPEN_BUILDS, [caller.client.pk, at, limit]) == [limit]:
+    open_builds, of_the_client, of_the_job = _count(BUILDS_AND_SESSIONS, caller, now, most=limit)
+    if open_builds == limit:
         raise TooManyOpenBuilds(
             f"This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). "
             "Finish or delete some."
         )
-    of_the_client, of_the_job = _sessions_of_the_hour(caller, now)
     _require("job", of_the_job)
     _require("client", of_the_client)
 
@@ -49,9 +48,9 @@ def check_session_quota(*, caller: Caller, now: datetime) -> None:
     of the store, where nobody showed a token, are not limited.
     """
     if caller.job_token:
-        _require("job", _sessions_of_the_hour(caller, now)[1])
+        _require("job", _count(SESSIONS, caller, now)[1])
     elif caller.api_key:
-        _require("client", _sessions_of_the_hour(caller, now)[0])
+        _require("client", _count(SESSIONS, caller, now)[0])
 
 
 def _require(whose: str, sessions: int) -> None:
@@ -63,28 +62,33 @@ def _require(whose: str, sessions: int) -> None:
         )
 
 
-# The sums that `sessions_by_token` gives, with the ORM's query for them made once.
-SESSIONS_OF_THE_HOUR = f"""SELECT SUM(CASE WHEN by_job AND sessions > %s THEN %s ELSE sessions END),
-       SUM(CASE WHEN by_job AND token_name = %s THEN sessions ELSE 0 END)
+# How many sessions count against the client, and how many the caller's job asked for (0 for a key):
+# the sums that `sessions_by_token` gives, with the ORM's query for them made once.
+SUMS = f"""SUM(CASE WHEN by_job AND sessions > %(share)s THEN %(share)s ELSE sessions END),
+       SUM(CASE WHEN by_job AND token_name = %(token)s THEN sessions ELSE 0 END)
 FROM (SELECT token_name, COUNT(*) AS sessions,
              token_name LIKE '%%{NAME_OF_A_JOB.replace("_", "!_")}%%' ESCAPE '!' AS by_job
-      FROM credentials_issuedsession WHERE client_id = %s AND requested_at > %s
+      FROM credentials_issuedsession WHERE client_id = %(client)s AND requested_at > %(since)s
       GROUP BY token_name) AS subquery
 """  # noqa: S608 - the prefix of a token's name
-OPEN_BUILDS = """SELECT COUNT(*) FROM (
+SESSIONS = f"SELECT {SUMS}"
+BUILDS_AND_SESSIONS = f"""SELECT (SELECT COUNT(*) FROM (
     SELECT 1 FROM builds_build b JOIN credentials_registration r ON r.build_id = b.id
-    WHERE r.client_id = %s AND b.finished_at IS NULL AND b.deleted_at IS NULL
-      AND b.superseded_at IS NULL AND b.open_until > %s
-    LIMIT %s) AS subquery
-"""
+    WHERE r.client_id = %(client)s AND b.finished_at IS NULL AND b.deleted_at IS NULL
+      AND b.superseded_at IS NULL AND b.open_until > %(now)s
+    LIMIT %(most)s) AS subquery), {SUMS}"""  # noqa: S608 - as above
 
 
-def _sessions_of_the_hour(caller: Caller, now: datetime) -> tuple[int, int]:
-    """How many count against the client, and how many the caller's job asked for (0 for a key)."""
-    share, since = _share_of_a_job(), connection.ops.adapt_datetimefield_value(now - HOUR)
-    found = fetch(SESSIONS_OF_THE_HOUR, [share, share, caller.token_name, caller.client.pk, since])
-    of_the_client, of_the_job = found or (0, 0)
-    return int(of_the_client or 0), int(of_the_job or 0)
+def _count(text: str, caller: Caller, now: datetime, **more: int) -> list[int]:
+    at = connection.ops.adapt_datetimefield_value
+    parameters = {
+        "share": _share_of_a_job(),
+        "token": caller.token_name,
+        "client": caller.client.pk,
+        "since": at(now - HOUR),
+        "now": at(now),
+    }
+    return [int(number or 0) for number in fetch(text, parameters | more) or ()]
 
 
 def _share_of_a_job() -> int:

@@ -25,7 +25,7 @@ STATEMENTS = {
     "create product": 9,
     "read product": 4,
     "list builds": 5,
-    "register build": 13,
+    "register build": 12,
     "read build": 2,
     "finish build": 16,
     "delete build": 7,

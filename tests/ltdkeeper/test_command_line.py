@@ -116,6 +116,17 @@ def test_database_out_of_reach_is_one_line_of_every_command(tmp_path: Path) -> N
         assert "sekret" not in said
 
 
+def test_command_loads_no_page(tmp_path: Path) -> None:
+    script = (
+        "import contextlib, sys; from ltdkeeper.__main__ import main\n"
+        "with contextlib.suppress(SystemExit): main(['manage.py', 'findings'])\n"
+        "print({'ltdkeeper.urls', 'rest_framework.views'} & set(sys.modules))"
+    )
+    environment = ENVIRONMENT | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    command = [sys.executable, "-c", script]
+    assert subprocess.check_output(command, env=environment, cwd=ROOT) == b"set()\n"
+
+
 def audit(url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "manage.py", "audit_sessions"],
