@@ -104,21 +104,21 @@ GITHUB = KindClaims(
     other_events=("create", "deployment", "merge_group", "repository_dispatch"),
     risky_events={
         "pull_request_target": (
-            "pull_request_target runs for anybody's pull request, and its ref claim is the base "
-            "branch, refs/heads/main: a condition on ref does not keep strangers out. One step "
-            "that builds the pull request's code hands them the upload."
+            "pull_request_target runs for anyone's pull request, and its ref claim is the "
+            "base branch, refs/heads/main: a condition on ref does not keep strangers out. "
+            "A single step that builds the pull request's code gives them the upload."
         ),
         "workflow_run": (
-            "workflow_run may be started by a workflow that ran for anybody's pull request, and "
-            "its ref claim is the default branch. Safe only if the job treats what the first "
-            "workflow made as data, after a person's approval."
+            "workflow_run may be triggered by a workflow that ran for anyone's pull "
+            "request, and its ref claim is the default branch. It is safe only if the job "
+            "treats the first workflow's output as data, after a person's approval."
         ),
         "issue_comment": (
-            "issue_comment runs for anybody's comment, and its ref claim is the default branch."
+            "issue_comment runs for anyone's comment, and its ref claim is the default branch."
         ),
         "pull_request": (
-            "pull_request runs code that nobody has reviewed yet. GitHub gives it no identity "
-            "token in pull requests from forks, but it does in those from branches."
+            "pull_request runs code that has not been reviewed yet. GitHub gives it no "
+            "identity token in pull requests from forks, but does in those from branches."
         ),
     },
 )
@@ -131,11 +131,11 @@ GITLAB = KindClaims(
     other_events=("api", "trigger", "pipeline", "parent_pipeline"),
     risky_events={
         "merge_request_event": (
-            "merge_request_event runs code that nobody has reviewed yet. Older GitLab versions "
-            "give merge requests from forks the project_id of the target project."
+            "merge_request_event runs code that has not been reviewed yet. Older GitLab "
+            "versions give merge requests from forks the project_id of the target project."
         ),
         "external_pull_request_event": (
-            "external_pull_request_event runs code that nobody has reviewed yet."
+            "external_pull_request_event runs code that has not been reviewed yet."
         ),
     },
 )

@@ -38,8 +38,8 @@ class Line:
 
 
 IGNORES_POLICIES = (
-    "This store ignores session policies: any build's credentials reach every build of the "
-    "bucket, so hand out none for it and use a store that enforces them."
+    "This store ignores session policies: any build's credentials can access every "
+    "build in the bucket. Issue none for it and use a store that enforces them."
 )
 UNCHECKED_SOURCE = (
     "Isolation does not hold: for the source of a copy in parts this store asks the upload role "

@@ -51,7 +51,7 @@ log = structlog.get_logger(__name__)
 
 sessions = Counter(
     "ltdkeeper_sessions",
-    "Sessions that were asked for. outcome: issued, withheld, or the code of the failure.",
+    "Requested sessions. outcome: issued, withheld, or the code of the failure.",
     ["outcome"],
 )
 packed_size = Histogram(

@@ -53,8 +53,10 @@ log = structlog.get_logger(__name__)
 
 refreshes = Counter(
     "ltdkeeper_refreshes",
-    "Answers to SDKs that refresh. source: memory (served again), sts (issued for it), waited "
-    "(issued for another that asked at the same time), none (it took too long).",
+    (
+        "Responses to SDKs that refresh. source: memory (cached), sts (newly issued), "
+        "waited (issued for a concurrent caller), none (it took too long)."
+    ),
     ["source"],  # never a label that callers choose
 )
 

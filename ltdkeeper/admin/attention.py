@@ -162,7 +162,7 @@ CHECKS: list[Counted | Asked] = [
     Counted(
         model=Revocation,
         what="Revocations not written for more than 5 minutes",
-        why="manage.py write_revocations should run every minute: look at cron.",
+        why="manage.py write_revocations should run every minute: check the clock or cron.",
         rows=waiting_revocations,
         query={"state__exact": "requested"},
     ),
@@ -179,29 +179,31 @@ CHECKS: list[Counted | Asked] = [
     Counted(
         model=Client,
         what="Clients that are disabled and have live sessions",
-        why="What was handed out before works until it expires or is revoked.",
+        why="Sessions issued before work until they expire or are revoked.",
         rows=disabled_clients_with_live_sessions,
         query={"is_active__exact": "0"},
     ),
     Counted(
         model=WebhookDelivery,
         what="Webhook deliveries overdue for more than 15 minutes",
-        why="manage.py deliver_webhooks should run every minute: look at cron. Or their webhook "
-        "fails: each delivery says how.",
+        why=(
+            "manage.py deliver_webhooks should run every minute: check the clock or cron. "
+            "Or their webhook fails: each delivery says how."
+        ),
         rows=overdue_deliveries,
         query={"state": "waiting"},
     ),
     Counted(
         model=WebhookDelivery,
         what="Webhook deliveries that became dead letters, in the last 7 days",
-        why="Their webhook did not take them for three days. Mend it, then send them again.",
+        why="Their webhook did not accept them for three days. Fix it, then send them again.",
         rows=dead_letters,
         query={"state": "dead"},
     ),
     Counted(
         model=Webhook,
-        what="Webhooks that were disabled in the last 7 days, since they answered 410 Gone",
-        why="Their receivers are told of nothing any more. If that is wrong, enable them.",
+        what="Webhooks disabled in the last 7 days because they responded 410 Gone",
+        why="Their receivers get no more events. If that is wrong, enable them.",
         rows=gone_webhooks,
         query={"is_active__exact": "0"},
     ),
@@ -267,6 +269,6 @@ def about_figures(history: History, now: datetime) -> Iterator[Attention]:
     if history.until and now - history.until > OLD_FIGURES:
         yield Attention(
             what=f"Figures were last rolled up to {history.until:%F %H}:00 UTC",
-            why="manage.py roll_up should run every hour: look at cron.",
+            why="manage.py roll_up should run every hour: check the clock or cron.",
             address="#figures",
         )

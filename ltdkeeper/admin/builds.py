@@ -80,7 +80,7 @@ class BuildPage(Page):
     @admin.display(description="client")
     def client(self, build: Build) -> str:
         owner = getattr(build, "registration", None)
-        return link(owner.client) if owner else "none: taken over from an LTD Keeper"
+        return link(owner.client) if owner else "none: imported from an LTD Keeper"
 
     @admin.display(description="token")
     def token(self, build: Build) -> str:

@@ -104,7 +104,7 @@ class ClientPage(Page):
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
         (None, ("name", ACTIVE, "may_create_products", "created_at")),
         ("What it has now", ("live_sessions", "open_builds")),
-        ("Where it asked from last", ("addresses", "refused_calls")),
+        ("Last addresses", ("addresses", "refused_calls")),
         ("Who stands for it", ("publishers", "job_tokens")),
     )
 

@@ -43,8 +43,10 @@ class NewKeyForm(EditForm):
 
     networks = NetworksField(
         required=False,
-        help_text="One a line, such as 192.0.2.0/24 or 2001:db8::/32: the key, and every token it "
-        "gives, is taken from there only. Empty: from everywhere.",
+        help_text=(
+            "One per line, such as 192.0.2.0/24 or 2001:db8::/32: the key, and every token "
+            "requested with it, is accepted from there only. Empty: from everywhere."
+        ),
     )
 
     class Meta:

@@ -78,13 +78,13 @@ def _conditions(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
     """What happened to a session, and what will, in order."""
     outcome = {
-        IssuedSession.Status.ISSUED: "issued: handed out to its caller",
+        IssuedSession.Status.ISSUED: "issued: returned to its caller",
         IssuedSession.Status.FAILED: f"failed: {session.failure_code}",
-        IssuedSession.Status.WITHHELD: "withheld: the right ended while the store was asked",
+        IssuedSession.Status.WITHHELD: "withheld: the right ended during the call to the store",
     }
     ends = "expires" if session.expires_at and session.expires_at > now else "expired"
     found = (
-        (session.requested_at, "requested: recorded before the store was asked"),
+        (session.requested_at, "requested: recorded before the call to the store"),
         (session.completed_at, outcome.get(IssuedSession.Status(session.status), "")),
         (session.last_served_at, "last served again to the same caller"),
         (session.revoked_at, "revoked"),

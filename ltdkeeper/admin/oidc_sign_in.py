@@ -82,7 +82,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
             )
             answer = response.json() if response.status_code == requests.codes.ok else None
         except (requests.RequestException, ValueError) as err:
-            raise SignInRefused("The issuer does not answer as it should.") from err
+            raise SignInRefused("The issuer returned an unexpected response.") from err
         if not isinstance(answer, dict) or not isinstance(answer.get("id_token"), str):
             raise SignInRefused("The issuer gave no ID token.")
         return answer

@@ -93,8 +93,8 @@ def _events(known: KindClaims, stored: Sequence[str], what: str) -> forms.Field:
 
 
 _ENVIRONMENT = (
-    "Names, one a line, written exactly as the job does. Empty: also jobs without one. With "
-    "required approvals it lets a person decide about each upload."
+    "Names, one per line, written exactly as in the job. Empty: jobs without one "
+    "are accepted too. With required approvals, a person decides about each upload."
 )
 
 
@@ -305,7 +305,7 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
         state = (ACTIVE,) if obj else ("is_active",)
         return (
             (None, {"fields": ("name", "issuer", "client", "products", *state, *shown)}),
-            ("Whom it lets in: all of these must hold", {"fields": claims}),
+            ("Which jobs it accepts: all of these must match", {"fields": claims}),
             *self.see_also_section(request, obj),
         )
 
@@ -326,7 +326,10 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
         if len(issuers) == 1:
             return HttpResponseRedirect(f"?issuer={issuers[0].pk}")
         if not issuers:
-            words = "Say first whose identity tokens are taken; then come back for the rule."
+            words = (
+                "First add an issuer whose identity tokens are accepted, then come back for "
+                "the rule."
+            )
             self.message_user(request, words, messages.WARNING)
             return HttpResponseRedirect(reverse("admin:credentials_oidcissuer_add"))
         context = {

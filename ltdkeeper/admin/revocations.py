@@ -17,8 +17,8 @@ from ltdkeeper.admin.revoke import may_revoke
 # What a state means, and what it waits for.
 REQUESTED = "waits for manage.py write_revocations, which cron should run every minute"
 WRITTEN = (
-    "the role's policy has it, read back. The store has not refused a session of the same name "
-    "yet; on AWS that can take minutes"
+    "written to the role's policy and read back. The store has not refused a "
+    "session of the same name yet; on AWS that can take minutes"
 )
 VERIFIED = "the store refused a session of the same name"
 AGAIN = "The next run of manage.py write_revocations tries again."
@@ -87,7 +87,11 @@ class RevocationAdmin(RecordAdmin):
 
     @admin.display(description="new sessions")
     def new_sessions(self, revocation: Revocation) -> str:
-        return "allowed" if revocation.may_go_on else "what asked for these has ended as well"
+        return (
+            "allowed"
+            if revocation.may_go_on
+            else ("the credential that requested these has ended as well")
+        )
 
     @admin.display(description="the newest")
     def sessions(self, revocation: Revocation) -> str:

@@ -137,8 +137,9 @@ class RevokeForm(forms.Form):
     may_go_on = forms.BooleanField(
         label="May go on",
         required=False,
-        help_text="Whoever holds the tokens gets new sessions. Leave it empty where a token may "
-        "have leaked.",
+        help_text=(
+            "Holders of the tokens can get new sessions. Leave it empty if a token may have leaked."
+        ),
     )
     reason = ReasonField(help_text="Kept with the decision and in the admin's log. No secrets.")
 

@@ -34,8 +34,8 @@ PROBLEMS = {
     Problem.UNREACHABLE: "it could not be connected to, or hung up",
     Problem.CERTIFICATE: "its certificate is not valid for its host",
     Problem.TLS: "TLS failed",
-    Problem.TIMED_OUT: "it did not answer in time",
-    Problem.NOT_HTTP: "what it answered is not HTTP",
+    Problem.TIMED_OUT: "it did not respond in time",
+    Problem.NOT_HTTP: "its response is not HTTP",
 }
 WAITS = "waits for manage.py deliver_webhooks, or for an earlier event about the same"
 

@@ -28,7 +28,7 @@ class RootView(APIView):
         data = {
             "server_version": SERVER_VERSION,
             "documentation": public_url("/docs/"),
-            "message": "ltdkeeper hands out S3 credentials, each for one documentation build.",
+            "message": "ltdkeeper issues S3 credentials, each for one documentation build.",
         }
         links = {
             "self": public_url("/"),

@@ -30,7 +30,7 @@ class RevokeSessionSerializer(KnownFieldsOnly):
 
     reason = StrictCharField(max_length=REASON_LENGTH, help_text="Kept with the decision.")
     may_go_on = StrictBooleanField(
-        default=False, help_text="Whether what asked for the sessions stays valid."
+        default=False, help_text=("Whether the credential that requested the sessions stays valid.")
     )
     dry_run = StrictBooleanField(default=False, help_text="Only say what would end.")
 

@@ -272,7 +272,7 @@ def _as_command_error(err: BaseException) -> BaseException:
         by = f" by {err}" if str(err) else ""
         return not_made(f"Broken off{by}. What was done stays; run it again for the rest.")
     elif isinstance(err, BrokenPipeError):
-        return not_made("Broken off: nobody reads the output any more.")
+        return not_made("Interrupted: the output was closed.")
     elif isinstance(err, BotoCoreError):
         return not_made(f"AWS's configuration or the store cannot be used: {loggable(err)}")
     elif isinstance(err, DatabaseError | InterfaceError):
@@ -305,8 +305,10 @@ def _refuse(message: str) -> NoReturn:
 
 
 WHY_LEFT = {
-    "root_is_shared": "Another build of an LTD Keeper lies at the same root. The admin's list of "
-    "builds has an action that takes this back."
+    "root_is_shared": (
+        "Another build of an LTD Keeper has the same root. An action in the admin's "
+        "list of builds can clear this."
+    )
 }
 
 
@@ -337,7 +339,7 @@ def with_progress(outcomes: Iterable[Outcome], total: int) -> Iterator[Outcome]:
 
 WHAT_OF_TYPES: dict[str, str] = {
     Types.UNTYPED: "pages are stored without a content type.",
-    Types.UNSEEN: "the auditor could not look at the content types. The log says why.",
+    Types.UNSEEN: "the auditor could not check the content types. The log says why.",
 }
 
 

@@ -13,7 +13,10 @@ from credentials.operations.account.obstacles import Whose
 from credentials.operations.revocation_policy import WAIT, Written, write_revocations
 from ltdkeeper.management.outcomes import ExitCode
 
-NEXT = "Written. Until the store is seen to obey, it may take minutes: run write_revocations again."
+NEXT = (
+    "Written. It may take minutes until the store is seen to refuse the sessions: "
+    "run write_revocations again."
+)
 
 
 def write(store: Store, session: boto3.session.Session | None) -> Written:

@@ -42,7 +42,7 @@ WHY_STOLEN = (
 
 
 def vendor(examination: Examination) -> Iterator[Finding]:
-    """The service has credentials of its own, and they are not an account's root."""
+    "The service has AWS credentials"
     caller = examination.vendor.caller()
     if kind_of(caller) == "root":
         yield Finding(

@@ -60,7 +60,7 @@ def ownership(clients: StoreClients, account: WantedAccount) -> Requirement:
 
     return Requirement(
         what=ACLS_OFF,
-        why="No upload can make an object public, whatever it asks for.",
+        why="No upload can make an object public.",
         wanted=rules,
         look=look,
         put=lambda: clients.s3.put_bucket_ownership_controls(
@@ -112,7 +112,7 @@ def unfinished_uploads(clients: StoreClients, account: WantedAccount) -> Require
 
     return Requirement(
         what=f"unfinished uploads end after {UNFINISHED_DAYS} days",
-        why="Parts of uploads that nobody completed are stored, and paid for, unseen.",
+        why="Parts of incomplete uploads are stored and paid for unnoticed.",
         wanted=True,
         look=lambda: any(_ends_in_time(rule) for rule in rules()) or None,
         put=put,
@@ -152,5 +152,5 @@ def nothing_for_the_vendor(clients: StoreClients, account: WantedAccount) -> Req
         wanted=True,
         look=lambda: not difference([denial], statements()).extra or None,
         put=put,
-        unsupported="Whoever has the vendor's key can read the builds.",
+        unsupported="The vendor's key can read the builds.",
     )

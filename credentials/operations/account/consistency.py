@@ -31,7 +31,7 @@ AWS_MANAGED_KEY = "alias/aws/s3"
 BY_KMS = ("aws:kms", "aws:kms:dsse")
 WHY_KEY = "Every upload needs the key, so every upload is refused."
 WHY_REFUSED = "The store refuses a longer session, so jobs that are given one fail."
-WHY_SHORTER = "Sessions are shorter than somebody meant them to be; a long job has to ask again."
+WHY_SHORTER = "Sessions are shorter than intended; a long job has to request another."
 SET_KEY = "Set the store's KMS key ARN in the admin to the key of its bucket."
 # Rule -> what, why and change, with places for names.
 TEXTS = {
@@ -48,7 +48,7 @@ TEXTS = {
     ),
     "endpoint.other-region": (
         "Clients are sent to {found}, and the store is in {region}.",
-        "They sign for the one region and ask the other: their uploads are refused.",
+        "They sign for one region and call the other, so their uploads are refused.",
         "Set the store's public endpoint in the admin to one of its region, or empty it.",
     ),
     "endpoint.other-partition": (
@@ -58,7 +58,7 @@ TEXTS = {
     ),
     "bucket.other-region": (
         "The bucket is in {found}, and the store in {region}.",
-        "Clients sign for the region that they are told, and other regions refuse that.",
+        "Clients sign for the region returned to them, and other regions refuse that.",
         "Set the store's region in the admin to {found}.",
     ),
     "lifetimes.role-shorter": (

@@ -11,7 +11,7 @@ from credentials.rules.policy_comparison import Document, is_same
 
 WHY_USER = {
     "vendor": "This service runs with it; it may assume upload roles and do nothing else.",
-    "auditor": "Audits look at the bucket and at the role with it, and change nothing.",
+    "auditor": "Audits read the bucket and the role with it, and change nothing.",
     "revoker": "Revoking writes denials into the role with it, and cannot widen the role.",
 }
 # AWS keeps as many versions of a managed policy and refuses another (AWS IAM quotas).
@@ -146,7 +146,7 @@ def longest_session(clients: StoreClients, account: WantedAccount) -> Requiremen
     seconds = account.session_seconds
     return Requirement(
         what=f"longest session of {account.role_name}: {seconds} s",
-        why="The store refuses longer sessions, whoever asks.",
+        why="The store refuses longer sessions.",
         wanted=seconds,
         look=lambda: _of_role(clients, account, "MaxSessionDuration"),
         put=lambda: clients.iam.update_role(RoleName=account.role_name, MaxSessionDuration=seconds),

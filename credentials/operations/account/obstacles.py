@@ -21,7 +21,7 @@ NO_ACLS = frozenset({"AccessControlListNotSupported"})
 # KMS answers 400 to everything, also in these two cases.
 DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 MISSING_CODES = {"NotFoundException", "NoSuchEntity"}
-UNKNOWN = "What nobody has looked at is not known to be right."
+UNKNOWN = "What was not checked may be wrong."
 
 
 class Whose(StrEnum):
@@ -34,7 +34,7 @@ class Whose(StrEnum):
 
 
 HOW_TO_GIVE = {
-    Whose.OPERATOR: "Use the credentials of somebody who may set the account up: --profile.",
+    Whose.OPERATOR: "Use credentials that may set up the account: --profile.",
     Whose.AUDITOR: "Name a profile with the auditor's key: --profile, or LTD_AUDITOR_PROFILE.",
     Whose.VENDOR: "Give the service the vendor's key, as AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY or as a role of its machine.",
@@ -99,7 +99,7 @@ class Unclear(Obstacle):
     rule = "{check}.unclear"
     what = "Could not look: {action} gave {answer}."
     why = UNKNOWN
-    change = "Run the doctor again; if it stays, ask whoever runs the store."
+    change = "Run the doctor again; if this persists, contact the store's operator."
 
 
 class KeyRefused(Obstacle):

@@ -27,12 +27,14 @@ from credentials.rules.revocation import POLICY_NAME
 
 READS = ("s3:get", "s3:list", "s3:head", "s3:describe")
 WHY_TRUST = (
-    "Whoever may assume the role without this service has the whole role: every build of the "
-    "bucket, with no row in the ledger. If this service may not, every job fails."
+    "Anyone who can assume the role without this service has all of its rights: "
+    "every build in the bucket, without a row in the ledger. If this service "
+    "cannot assume it, every job fails."
 )
 WHY_RIGHTS = (
-    "What is allowed beyond it, every session can use as far as its own policy lets it; without "
-    "the denials, a header of an upload makes its object public; what is missing, uploads lack."
+    "Every session can use additional rights as far as its own policy allows; "
+    "without the denials, a header of an upload can make its object public; if "
+    "rights are missing, uploads fail."
 )
 WHY_MANAGED = (
     "The inline policies of a role share 10,240 characters. Previews and limits of revoking count "
@@ -43,14 +45,15 @@ WHY_BOUNDARY = (
     "the account."
 )
 WHY_EXTERNAL_ID = (
-    "A service that works for several accounts can be told to use the role by somebody else's "
-    "configuration; the external id is what only you and it know (AWS: confused deputy)."
+    "A service that works for several accounts can be made to use the role through "
+    "someone else's configuration; the external id is known only to you and the "
+    "service (AWS: confused deputy)."
 )
 # What a bucket policy gives to the ARN of a session, or to anybody, is added to what the session
 # policy allows; what it gives to the role is limited by it (AWS IAM user guide, session policies).
 GIVEN_AWAY = {
     "public-write": (
-        "Anybody may change the bucket or what is in it",
+        "Anyone may change the bucket or its contents",
         "Session policies do not limit what everybody is given: any build's credentials, and "
         "strangers, overwrite every build.",
     ),

@@ -83,7 +83,7 @@ def _tried_s3(examination: Examination, clients: StoreClients) -> dict[str, str]
 
     calls: dict[str, Callable[[], Any]] = {
         "to list buckets": lambda: _list_buckets(clients),
-        "to look at the bucket": call("head_bucket"),
+        "to read the bucket's configuration": call("head_bucket"),
         "to list the bucket": call("list_objects_v2", MaxKeys=1),
         "to write below a build": lambda: _write(examination, clients),
     }
@@ -107,7 +107,7 @@ def _tried_iam(examination: Examination, clients: StoreClients) -> dict[str, str
     looks = {
         "to list users": call("list_users"),
         "to list roles": call("list_roles"),
-        "to look at the role": call("get_role", **role),
+        "to read the role": call("get_role", **role),
         "to list the role's policies": call("list_role_policies", **role),
     }
     changes = {"to remove users": call("delete_user", UserName=nobody)}
@@ -152,7 +152,7 @@ def _judged(
             rule=f"{check}.unclear",
             what=f"The store neither did nor refused what the {who} tried: {', '.join(unclear)}.",
             why=f"Only a refusal shows that the {who} may not.",
-            change="Run the doctor again; if it stays, ask whoever runs the store.",
+            change="Run the doctor again; if this persists, contact the store's operator.",
             severity=Severity.WARNING,
         )
 

@@ -125,14 +125,14 @@ def _blocks_policies(found: Mapping[str, bool], _wanted: object) -> bool:
 
 
 def acls(examination: Examination) -> Iterator[Finding]:
-    """The bucket takes no ACLs, unless the store is said to take them."""
+    "The bucket accepts no ACLs"
     requirement = bucket.ownership(examination.auditor, examination.account)
     if not examination.takes_acls:
         yield from _required(requirement, "acls.on", examination)
     elif requirement.is_met(requirement.look()):
         yield Finding(
             rule="acls.off",
-            what="The store is set to public-read ACLs, and its bucket takes none.",
+            what="The store is set to public-read ACLs, but its bucket accepts none.",
             why="Uploads that send an ACL fail.",
             change="Set the store's ACLs to none in the admin.",
         )

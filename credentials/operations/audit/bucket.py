@@ -51,7 +51,7 @@ TEXTS: dict[Rule, tuple[str, str, Severity]] = {
     ),
     Rule.OBJECT_OF_UNKNOWN_BUILD: (
         "objects lie at the root of a build that was never registered",
-        "Find out who wrote them; `import_ltd` takes over the builds of an LTD Keeper.",
+        "Find out who wrote them; `import_ltd` imports the builds of an LTD Keeper.",
         Severity.ERROR,
     ),
     Rule.OBJECT_OF_PURGED_BUILD: (

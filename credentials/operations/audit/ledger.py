@@ -34,7 +34,7 @@ UNUSUAL = {
     "sessions": (
         Rule.MANY_SESSIONS,
         20,
-        "Look for a job that asks at every request, or for a second uploader.",
+        "Look for a job that requests a session for every call, or for a second uploader.",
     ),
     "addresses": (
         Rule.MANY_ADDRESSES,
@@ -313,7 +313,7 @@ def _audit_sessions(now: datetime) -> Iterator[Finding]:
                 subject=subject,
                 what=f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, "
                 "so it can register no build.",
-                change="Look for a job that asks at every request.",
+                change="Look for a job that requests a session for every call.",
             )
 
 

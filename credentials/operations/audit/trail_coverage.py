@@ -246,8 +246,10 @@ def _not_in_trail(row: IssuedSession) -> Finding:
         subject=row.pk,
         what=f"The ledger has {row.session_name}, requested {row.requested_at:%F %T} UTC, and "
         "CloudTrail, of which everything is there for that time, does not.",
-        change="See that the trail logs management events of the store's region, and that STS is "
-        "asked there; else somebody wrote the row, or removed the event.",
+        change=(
+            "Check that the trail logs management events of the store's region and that "
+            "STS is called there; otherwise someone inserted the row or removed the event."
+        ),
         access_key_id=row.access_key_id,
         session_id=row.pk,
         build_id=row.build_id,

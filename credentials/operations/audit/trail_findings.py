@@ -15,9 +15,12 @@ EXAMPLES, LONGEST = 3, 160
 # What broke the rule, and what to do.
 TEXTS: dict[Breach, tuple[str, str]] = {
     Breach.UNKNOWN: (
-        "The ledger handed out no such session of an upload role.",
-        "Somebody else holds the vendor's key, or may assume the role: revoke the store's sessions "
-        "(manage.py revoke store NAME --before TIME), replace the key, and run manage.py doctor.",
+        "The ledger has no such session of an upload role.",
+        (
+            "Someone else has the vendor's key or can assume the role: revoke the store's "
+            "sessions (manage.py revoke store NAME --before TIME), replace the key, and "
+            "run manage.py doctor."
+        ),
     ),
     Breach.AFTER_REVOCATION: (
         "The session was used after it was revoked.",
@@ -33,11 +36,13 @@ TEXTS: dict[Breach, tuple[str, str]] = {
     ),
     Breach.DENIED: (
         "The store refused what was tried.",
-        "Inside its build, the uploader asks for a right it does not have. Elsewhere, find out "
-        "whose job it was (manage.py find) and revoke what it holds.",
+        (
+            "Inside its build, the uploader needs a right it does not have. Elsewhere, "
+            "find out which job it was (manage.py find) and revoke its credentials."
+        ),
     ),
     Breach.OTHER_ADDRESS: (
-        "The session was used from another address than it was asked for from.",
+        "The session was used from an address other than the one that requested it.",
         "Unless the CI system's machines share a pool of addresses, revoke the session.",
     ),
     Breach.ACCOUNT_CHANGED: (

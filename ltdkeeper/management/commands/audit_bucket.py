@@ -43,8 +43,9 @@ GROWTH = " ({more_objects:+,}, {more_bytes:+,})"
 
 class Command(ServiceCommand):
     help = (
-        "Report what lies in a store's bucket and should not, and what its products take, with the "
-        "auditor's credentials. Exit code 1 when there is a finding that nobody acknowledged."
+        "Report objects that should not be in a store's bucket, and how much its "
+        "products use, with the auditor's credentials. Exit code 1 if there is an "
+        "unacknowledged finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -55,7 +56,7 @@ class Command(ServiceCommand):
             action="store_true",
             help="first abort multipart uploads begun over a day ago; the profile needs that right",
         )
-        parser.add_argument("--product", metavar="SLUG", default="", help="look at its keys only")
+        parser.add_argument("--product", metavar="SLUG", default="", help="check only its keys")
         parser.add_argument(
             "--jobs", type=whole_number(1, MOST_JOBS), default=4, help="products at once; default 4"
         )

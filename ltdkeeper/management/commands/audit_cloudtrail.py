@@ -36,9 +36,9 @@ TABLE = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 
 class Command(ServiceCommand):
     help = (
-        "Report what AWS CloudTrail saw of upload roles, sessions and buckets and the ledger does "
-        "not know or allow. Reads on where it last ended. Exit code 1 when there is a finding that "
-        "nobody acknowledged."
+        "Compare what AWS CloudTrail recorded about upload roles, sessions and buckets "
+        "with the ledger. Continues where the last run ended. Exit code 1 if there is "
+        "an unacknowledged finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -56,7 +56,9 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--addresses",
             action="store_true",
-            help="also report sessions used from another address than they were asked for from",
+            help=(
+                "also report sessions used from an address other than the one that requested them"
+            ),
         )
         parser.add_argument(
             "--jobs",

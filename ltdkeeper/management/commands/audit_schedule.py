@@ -13,8 +13,8 @@ from ltdkeeper.management.outcomes import ServiceCommand, end
 
 class Command(ServiceCommand):
     help = (
-        "Report the commands of LTD_SCHEDULE that should have finished long ago. Exit code 1 when "
-        "there is one that nobody acknowledged."
+        "Report the commands of LTD_SCHEDULE that are overdue. Exit code 1 if there is "
+        "an unacknowledged finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -19,10 +19,7 @@ MOST_GRACE = 366 * 86_400
 
 
 class Command(ServiceCommand):
-    help = (
-        "Report what the ledger holds against the rules. Exit code 1 when there is a finding that "
-        "nobody acknowledged."
-    )
+    help = "Check the ledger against the rules. Exit code 1 if there is an unacknowledged finding."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")

@@ -17,8 +17,8 @@ from ltdkeeper.management.outcomes import (
 )
 
 TYPES_NOT_LOOKED_AT = (
-    "Content types were not looked at in stores without sync: that takes the auditor's profile "
-    "(--profile, or LTD_AUDITOR_PROFILE)."
+    "Content types were not checked in stores without sync: that needs the "
+    "auditor's profile (--profile, or LTD_AUDITOR_PROFILE)."
 )
 
 

@@ -33,14 +33,14 @@ class Command(ServiceCommand):
             "--only",
             action="append",
             metavar="SLUG",
-            help="a product the key opens, of those granted; default: all of them",
+            help="limit the key to this granted product; default: all of them",
         )
         parser.add_argument(
             "--network",
             action="append",
             default=[],
             metavar="CIDR",
-            help="a network the key is taken from; default: everywhere",
+            help="accept the key only from this network; default: from everywhere",
         )
         parser.add_argument(
             "--expires-days",

@@ -29,9 +29,9 @@ from ltdkeeper.management.outcomes import (
 
 class Command(ServiceCommand):
     help = (
-        "Look at a store's account with the auditor's credentials, and try with the service's own "
-        "what they must not do. Leaves nothing behind at the store. Exit code 1 when there is an "
-        "error that nobody acknowledged."
+        "Check a store's account with the auditor's credentials, and try calls that "
+        "the service's own credentials must not be able to make. Leaves nothing behind "
+        "at the store. Exit code 1 if there is an unacknowledged error."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -16,8 +16,8 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_a
 
 class Command(ServiceCommand):
     help = (
-        "List the findings of audits that are open, newest first, or with --acknowledge accept one "
-        "until a day. Exit code 1 when there is one in the list."
+        "List the open findings of audits, newest first, or acknowledge one until a "
+        "day with --acknowledge. Exit code 1 if the list is not empty."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

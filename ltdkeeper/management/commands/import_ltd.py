@@ -23,9 +23,10 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, not_mad
 
 class Command(ServiceCommand):
     help = (
-        "Take over the products and finished builds of a running LTD Keeper, with their slugs. "
-        "What is here already is never overwritten. Safe to repeat; it goes on where it stopped. "
-        "Exit code 1 when there is a conflict, 3 when something could not be read."
+        "Import the products and finished builds of a running LTD Keeper, with their "
+        "slugs. Existing rows are never overwritten. Safe to repeat; it continues "
+        "where it stopped. Exit code 1 if there is a conflict, 3 if something could "
+        "not be read."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

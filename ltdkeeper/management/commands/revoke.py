@@ -31,22 +31,27 @@ TRIES = 30
 
 class Command(ServiceCommand):
     help = (
-        "Revoke the live sessions of a session, build, job token, API key, client, product or "
-        "store, end what asked for them, and write that to the store. Exit code 3 when that failed."
+        "Revoke the live sessions of a session, build, job token, API key, client, "
+        "product or store, together with the credential that requested them, and write "
+        "that to the store. Exit code 3 if writing failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=Revocation.Kind.values)
         parser.add_argument("name", help="session: also by access key id; build: also an object")
-        parser.add_argument("--reason", required=True, help="for those who look at it later")
+        parser.add_argument(
+            "--reason", required=True, help=("kept with the revocation and in the admin's log")
+        )
         parser.add_argument(
             "--before",
             type=utc_time,
             metavar="TIME",
-            help="sessions asked for up to then: 2026-10-31T12:00Z",
+            help="only sessions requested until then: 2026-10-31T12:00Z",
         )
         parser.add_argument(
-            "--may-go-on", action="store_true", help="what asked for them may ask for new ones"
+            "--may-go-on",
+            action="store_true",
+            help=("keep the credential that requested them valid"),
         )
         parser.add_argument("--dry-run", action="store_true", help="only say what would end")
         parser.add_argument("--yes", action="store_true", help="do it without asking")
@@ -89,7 +94,7 @@ class Command(ServiceCommand):
         if is_sure:
             return
         if not sys.stdin.isatty():
-            raise wrong_argument("Nobody can be asked here: give --yes, or --dry-run.")
+            raise wrong_argument("Confirmation is not possible here: use --yes, or --dry-run.")
         if input("Revoke? Type yes: ") != "yes":
             raise wrong_argument("Nothing was revoked.")
 

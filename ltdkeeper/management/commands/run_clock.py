@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 
 class Command(ServiceCommand):
     help = (
-        "Run the commands of LTD_SCHEDULE whenever they are due, each in a process of its own, "
-        "until SIGTERM. Any number of these may run: each run is made once."
+        "Run the commands of LTD_SCHEDULE when they are due, each in its own process, "
+        "until SIGTERM. Several may run at once: each run is made once."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:

@@ -302,7 +302,7 @@ def test_reader_that_goes_away_ends_the_run(options: list[str], start: Start) ->
     run.stdout.close()
     assert run.wait() == 3
     assert run.stderr is not None
-    assert run.stderr.read() == "CommandError: Broken off: nobody reads the output any more.\n"
+    assert run.stderr.read() == "CommandError: Interrupted: the output was closed.\n"
 
 
 @pytest.mark.slow

@@ -148,7 +148,7 @@ TOLD = {
     ),
     "dead": (
         {"state": "dead", "attempts": 9, "last_problem": "timed_out"},
-        "dead letter: it did not answer in time at attempt 9, ",
+        "dead letter: it did not respond in time at attempt 9, ",
     ),
     "dead, never tried": ({"state": "dead"}, "dead letter: was never sent"),
 }

@@ -193,7 +193,7 @@ def test_command_speaks_json(make_build: MakeBuild, sts: FakeSts) -> None:
 
 
 UNTYPED = "pages are stored without a content type."
-UNSEEN = "the auditor could not look at the content types. The log says why."
+UNSEEN = "the auditor could not check the content types. The log says why."
 
 
 class FakeAuditor(FakeStore):

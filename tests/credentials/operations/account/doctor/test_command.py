@@ -37,7 +37,7 @@ def test_healthy_store_is_told_in_a_table(row: Store, capsys: pytest.CaptureFixt
     call_command("doctor", profile=PROFILE)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"Store {row.name}: {row.bucket}, {row.role_arn}"
-    assert "ok             trust               The role trusts the vendor and nobody else" in lines
+    assert "ok             trust               The role trusts only the vendor" in lines
     assert lines[-1] == f"Store {row.name}: Nothing to mend."
 
 
