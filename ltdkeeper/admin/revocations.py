@@ -17,7 +17,7 @@ from ltdkeeper.admin.revoke import may_revoke
 # What a state means, and what it waits for.
 REQUESTED = "waits for manage.py write_revocations, which cron should run every minute"
 WRITTEN = (
-    "written to the role's policy and read back. The store has not refused a "
+    "in the role's policy and read back. The store has not refused a "
     "session of the same name yet; on AWS that can take minutes"
 )
 VERIFIED = "the store refused a session of the same name"

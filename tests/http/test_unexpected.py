@@ -66,7 +66,7 @@ PLACES = [
     "ltdkeeper.middleware.caller_address",
     "ltdkeeper.api.wire.AlwaysJSON.select_renderer",
     "ltdkeeper.api.wire.OrjsonRenderer.render",
-    "ltdkeeper.api.authentication.authenticate",
+    "ltdkeeper.api.authentication.authenticate_at_build",
     "ltdkeeper.api.builds.render_build",
     "django.middleware.common.CommonMiddleware.process_request",
 ]

@@ -179,7 +179,7 @@ def test_issuer_is_asked_for_first(
 
 def test_without_an_issuer_one_is_to_be_added(browser: Browser) -> None:
     shown = page(browser, f"{RULES}_add")
-    assert "whose identity tokens are taken" in shown
+    assert "whose identity tokens are accepted" in shown
     assert 'name="jwks_url"' in shown
 
 

@@ -33,7 +33,7 @@ def revocation(store: Store, now: datetime, **fields: Any) -> Revocation:
 # fields -> what the page says
 STATES: dict[str, tuple[dict[str, Any], str]] = {
     "requested": ({}, "requested 2 minutes ago: waits for manage.py write_revocations"),
-    "written": ({"written_at": MINUTES}, "written 2 minutes ago: the role's policy has it"),
+    "written": ({"written_at": MINUTES}, "written 2 minutes ago: in the role's policy"),
     "verified": ({"verified_at": MINUTES}, "verified 2 minutes ago: the store refused a session"),
     "failed": (
         {"failed_at": MINUTES, "problem": "store_away: The store did not answer. Start it."},
