@@ -16,7 +16,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 from pytest_socket import disable_socket, enable_socket
 from rest_framework.test import APIClient
@@ -43,6 +43,13 @@ settings.register_profile(
     "patient",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+# For who only asks whether a test fails (tests/proof): no smaller example is looked for.
+settings.register_profile(
+    "judging",
+    parent=settings.get_profile("patient"),
+    phases=(Phase.explicit, Phase.generate),
+    database=None,
 )
 settings.load_profile("patient")
 

@@ -15,10 +15,22 @@ from typing import NoReturn
 
 import pytest
 
+# Plugins that cost each fork time and judge nothing: loading schemathesis takes longer than most
+# tests do, and the last one collects garbage twice.
+UNUSED = (
+    "anyio", "cacheprovider", "pytest_cov", "randomly", "schemathesis", "xdist",
+    "unraisableexception",
+)  # fmt: skip
+# Whether a test fails, and not why; the same examples for every bug, and none written down.
+JUDGING = (
+    "-q", "-x", "--tb=no", "--assert=plain", "--hypothesis-seed=0", "--hypothesis-profile=judging",
+    *(f"-pno:{name}" for name in UNUSED),
+)  # fmt: skip
 LIBRARIES = (
-    "boto3", "cryptography.x509", "django.contrib.admin", "django.core.management", "django.test",
-    "hypothesis", "jwt", "moto", "prometheus_client", "psycopg_pool", "pytest_django", "redis",
-    "structlog",
+    "boto3", "cryptography.x509", "django.contrib.admin", "django.core.management", "django.forms",
+    "django.db.backends.sqlite3.base", "django.test", "environ", "hypothesis", "jwt", "moto",
+    "orjson", "prometheus_client", "psycopg_pool", "pytest_django", "redis", "segno", "structlog",
+    "time_machine", "tqdm", "ulid", "whitenoise.base",
 )  # fmt: skip
 PROJECT = {"builds", "credentials", "demo", "ltdkeeper", "tests.settings"}
 

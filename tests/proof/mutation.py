@@ -15,15 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.proof.judge import JUDGING
 from tests.proof.pure import has_functions, judges, mutated_paths
 from tests.proof.tree import ROOT
 
 PYTHON = ROOT / ".venv-proof" / "bin" / "python"
-# Plugins that cost every mutant time and judge nothing; the last one collects garbage twice.
-UNUSED = ("randomly", "cacheprovider", "schemathesis", "xdist", "pytest_cov", "unraisableexception")
-# The same examples for every mutant, and none written down.
-JUDGING = ("-q", "-x", "--hypothesis-seed=0", *(f"-pno:{name}" for name in UNUSED))
-
 # As mutmut has them (mutmut/stats.py). A crash or a mutant without a test is none.
 KILLED = {1, 3}
 TIMED_OUT = {24, 36, 152, 255, -24}

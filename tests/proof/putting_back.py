@@ -14,17 +14,13 @@ from queue import SimpleQueue
 from typing import Self
 
 from tests.proof.bugs.bug import Bug
+from tests.proof.judge import JUDGING
 from tests.proof.tree import copied_tree
 
 AT_ONCE = 2
 TESTS_FAILED = 1
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
-# Loading schemathesis takes longer than most judges do; the last one collects garbage twice.
-UNUSED = ("cacheprovider", "randomly", "schemathesis", "xdist", "pytest_cov", "unraisableexception")
-LEFT_OUT = [f"-pno:{name}" for name in UNUSED]
-# What the judge has loaded before pytest is no test, and need not be rewritten.
-LOADED = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-JUDGING = ("-q", "-x", *LEFT_OUT, *LOADED, "--no-header", "--tb=no", "-rf")
+NAMING = ("--no-header", "-rf")
 PACKAGES = ("builds", "credentials", "demo", "ltdkeeper")
 
 
@@ -109,7 +105,7 @@ class Judge:
         """Killed means that a test failed: one that could not even begin has judged nothing."""
         assert self._process.stdin
         assert self._process.stdout
-        print(json.dumps([*JUDGING, *judges]), file=self._process.stdin, flush=True)
+        print(json.dumps([*JUDGING, *NAMING, *judges]), file=self._process.stdin, flush=True)
         code, output = json.loads(self._process.stdout.readline())
         failed = FAILED.search(output)
         if code == TESTS_FAILED and failed:
