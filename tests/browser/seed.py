@@ -134,7 +134,7 @@ class Seed:
                 ("handbook", "Handbook of the observatory", self.store),
                 ("api-guide", "Guide to the API", self.store),
                 ("release-notes", "", archive),
-                ("a-product-with-a-slug-that-is-as-long-as-slugs-of-products-can-be", "", archive),
+                ("a-product-with-a-slug-that-is-as-long-as-a-slug-of-products-can", "", archive),
             )
         }
 
