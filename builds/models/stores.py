@@ -38,7 +38,7 @@ class Store(models.Model):
         WORKS = "works", "taken"
         BROKEN = "broken", "not taken"
 
-    name = models.SlugField(unique=True, help_text="What products name it by.")
+    name = models.SlugField(unique=True, help_text="Products refer to it by this name.")
     bucket = models.CharField(max_length=63, validators=[validate_bucket])
     region = models.CharField(max_length=32, default="us-east-1", validators=[validate_region])
     endpoint_url = models.CharField(
@@ -46,14 +46,14 @@ class Store(models.Model):
         max_length=255,
         blank=True,
         validators=[validate_endpoint],
-        help_text="How this service reaches S3 and STS. Empty: AWS, in the region.",
+        help_text="The endpoint this service uses for S3 and STS. Empty: AWS, in the region.",
     )
     public_endpoint_url = models.CharField(
         "public endpoint",
         max_length=255,
         blank=True,
         validators=[validate_endpoint],
-        help_text="What clients are told, where that differs.",
+        help_text="The endpoint returned to clients, if different.",
     )
     role_arn = models.CharField("upload role ARN", max_length=255, validators=[validate_role_arn])
     role_max_seconds = models.PositiveIntegerField(
@@ -72,9 +72,11 @@ class Store(models.Model):
         "sync products",
         default=False,
         db_default=False,
-        help_text="Whether its products may have sync access: only then does the upload role need "
-        "to read objects. `manage.py bootstrap_store --with-sync --apply` gives the role that "
-        "right and ticks this.",
+        help_text=(
+            "Whether its products may have sync access: only then does the upload role "
+            "need to read objects. `manage.py bootstrap_store --with-sync --apply` grants "
+            "the role that right and ticks this."
+        ),
     )
     acl_mode = models.CharField("ACLs", max_length=16, choices=ACLMode, default=ACLMode.NONE)
     post_support = models.CharField(
@@ -82,15 +84,19 @@ class Store(models.Model):
         max_length=8,
         choices=PostSupport,
         default=PostSupport.UNKNOWN,
-        help_text="Whether the store takes POSTs that a limited session signed; "
-        "`manage.py check_isolation` finds out by storing and reading back.",
+        help_text=(
+            "Whether the store accepts POSTs signed by a limited session; `manage.py "
+            "check_isolation` finds out by storing an object and reading it back."
+        ),
     )
     post_signer_profile = models.CharField(
         "POST-signing profile",
         max_length=64,
         blank=True,
-        help_text="For stores that do not: a profile in this service's own AWS configuration "
-        "with s3:PutObject on the builds and nothing else. Never the vendor's.",
+        help_text=(
+            "For stores that do not: a profile in this service's AWS configuration with "
+            "s3:PutObject on the builds and nothing else. Never the vendor's."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -23,8 +23,10 @@ class Client(models.Model):
     )
     is_active = models.BooleanField(
         default=True,
-        help_text="No: its next call is refused, whatever it holds. The actions of the list "
-        "change it.",
+        help_text=(
+            "No: its next call is refused, whatever token it uses. The actions of the list "
+            "change this."
+        ),
     )
     may_create_products = models.BooleanField(default=False)
     products = models.ManyToManyField(Product, through="Grant", related_name="clients", blank=True)

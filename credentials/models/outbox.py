@@ -71,7 +71,9 @@ class Webhook(models.Model):
     former_seed = models.CharField(max_length=SEED_LENGTH, blank=True, editable=False)
     secret_changed_at = models.DateTimeField(default=timezone.now, editable=False)
     gone_at = models.DateTimeField(
-        null=True, editable=False, help_text="When it answered 410 Gone and was disabled for that."
+        null=True,
+        editable=False,
+        help_text=("When it responded 410 Gone and was disabled for that."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -53,14 +53,19 @@ class OidcIssuer(models.Model):
         default=list,
         blank=True,
         validators=[validate_claim_names],
-        help_text='For another issuer: a list of the claims, such as ["organization_id", '
-        '"pipeline_id"], that identify a project for good, the most telling first. Every rule '
-        "must name them. Not `sub`, and no names that somebody else can take later.",
+        help_text=(
+            'For another issuer: a list of the claims, such as ["organization_id", '
+            '"pipeline_id"], that permanently identify a project, the most specific first. '
+            "Every rule must name them. Not `sub`, and no names that someone else can take "
+            "later."
+        ),
     )
     is_active = models.BooleanField(
         default=True,
-        help_text="No: none of its rules lets anybody in. The actions of the list change it; "
-        "disabling disables its rules as well, enabling enables none of them.",
+        help_text=(
+            "No: none of its rules accepts any job. The actions of the list change this; "
+            "disabling disables its rules as well, enabling enables none of them."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -100,17 +105,23 @@ class TrustedPublisher(models.Model):
     a claim that identifies the repository or project is refused.
     """
 
-    name = models.CharField(max_length=64, help_text="For people: what it lets in.")
+    name = models.CharField(
+        max_length=64, help_text=("A description for people: which jobs it accepts.")
+    )
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="publishers")
     issuer = models.ForeignKey(OidcIssuer, on_delete=models.PROTECT, related_name="publishers")
     conditions = models.JSONField(default=dict)
     products = models.ManyToManyField(
-        Product, related_name="+", help_text="Of these, it opens those the client is granted."
+        Product,
+        related_name="+",
+        help_text=("Jobs may upload to those of these that the client is granted."),
     )
     is_active = models.BooleanField(
         default=True,
-        help_text="No: it lets nobody in, and the tokens it gave are refused. The actions of the "
-        "list change it.",
+        help_text=(
+            "No: it accepts no job, and tokens issued through it are refused. The actions "
+            "of the list change this."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

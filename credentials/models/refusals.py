@@ -39,7 +39,7 @@ class Refusal(models.Model):
         max_length=NETWORK_LENGTH,
         help_text="IPv6: the /64 network. 'other' where there were too many in the hour.",
     )
-    reason = models.CharField(max_length=REASON_LENGTH, help_text="The code of the answer.")
+    reason = models.CharField(max_length=REASON_LENGTH, help_text="The code of the response.")
     token_name = models.CharField("token", max_length=64, blank=True)
     product_slug = models.CharField("product", max_length=63, blank=True)
     client = models.ForeignKey(

@@ -59,7 +59,8 @@ class Revocation(models.Model):
     requested_by = models.CharField(max_length=150, help_text="A user's name, as it was then.")
     requested_at = models.DateTimeField()
     may_go_on = models.BooleanField(
-        default=False, help_text="Yes: what asked for the sessions may ask for new ones."
+        default=False,
+        help_text=("Yes: the credential that requested the sessions may request new ones."),
     )
     session_count = models.PositiveIntegerField("sessions", default=0)
     ends_at = models.DateTimeField(

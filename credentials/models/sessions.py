@@ -225,7 +225,8 @@ class IssuedSession(models.Model):
         null=True, help_text="When it was last served again from memory, right to the minute."
     )
     revoked_at = models.DateTimeField(
-        null=True, help_text="When somebody decided so. The revocation says what the store does."
+        null=True,
+        help_text=("When this was decided. The revocation says whether the store refuses it."),
     )
     # Neither constraint nor index of its own: the table is too large to be locked for them.
     revocation = models.ForeignKey(

@@ -41,8 +41,11 @@ class ApiKey(models.Model):
         default=list,
         blank=True,
         validators=[validate_networks],
-        help_text='A list of networks such as ["192.0.2.0/24", "2001:db8::/32"] from which alone '
-        "the key, and every token it gave, is taken. Empty: from everywhere.",
+        help_text=(
+            'A list of networks such as ["192.0.2.0/24", "2001:db8::/32"]: the key, and '
+            "every token requested with it, is accepted from there only. Empty: from "
+            "everywhere."
+        ),
     )
     last_used_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Right to the minute."
