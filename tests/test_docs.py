@@ -12,6 +12,7 @@ import pytest
 
 from builds.errors import DomainError
 from credentials.operations.findings import Rule
+from ltdkeeper import __version__
 from ltdkeeper.api.problems import CODES
 
 ROOT = Path(__file__).parent.parent
@@ -106,6 +107,10 @@ def test_every_rule_is_in_the_findings_reference_and_no_other() -> None:
     text = (REFERENCE / "findings.rst").read_text(encoding="utf-8")
     sections = re.findall(r"^(\w+)\n~+\n\n.+\n(?:.+\n)*\n:Check: .+\n(?:.+\n)*:Do: ", text, re.M)
     assert sorted(sections) == sorted(Rule)
+
+
+def test_changelog_has_the_version() -> None:
+    assert f"\n## [{__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 def test_every_make_target_is_in_the_commands_reference() -> None:

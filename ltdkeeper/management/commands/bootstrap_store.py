@@ -4,6 +4,7 @@ from argparse import ArgumentParser
 from contextlib import nullcontext
 from typing import Any
 
+import orjson
 from boto3.session import Session
 from botocore.exceptions import BotoCoreError, ProfileNotFound
 from django.conf import settings
@@ -12,8 +13,9 @@ from builds.models import Store
 from credentials.operations.account.bootstrap import Report, bootstrap_store
 from credentials.operations.account.clients import StoreClients, key_of_profile
 from credentials.operations.account.requirements import wanted_account
+from credentials.operations.account.terraform import terraform
 from credentials.operations.leases import only_run
-from credentials.rules.account_documents import UnsafeIdentityError
+from credentials.rules.account_documents import UnsafeIdentityError, WantedAccount
 from ltdkeeper.management.outcomes import (
     ExitCode,
     ServiceCommand,
@@ -48,7 +50,12 @@ class Command(ServiceCommand):
             action="store_true",
             help="make the revoker also where nothing limits what it can give the upload role",
         )
-        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument(
+            "--format",
+            choices=["text", "json", "terraform"],
+            default="text",
+            help="terraform: a configuration that makes the same on AWS; looks at nothing",
+        )
         parser.add_argument("--profile", default="", help="your own credentials")
         parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
         parser.add_argument("--vendor-profile", default="", help="its credentials, to try with")
@@ -64,6 +71,9 @@ class Command(ServiceCommand):
                 vendor_arn=options["vendor_arn"],
                 prefix=options["prefix"],
             )
+            if options["format"] == "terraform":
+                self._terraform(account, apply=options["apply"])
+                return
             vendor_profile = options["vendor_profile"]
             vendor_key = key_of_profile(vendor_profile) if vendor_profile else None
             one_run = only_run(f"bootstrap_store of the store {store.name}")
@@ -87,6 +97,11 @@ class Command(ServiceCommand):
         self._tell(report, is_json=options["format"] == "json")
         is_made = report.has_api and not report.has_failed
         end(ExitCode.NOTHING_FOUND if is_made else ExitCode.NOT_MADE)
+
+    def _terraform(self, account: WantedAccount, *, apply: bool) -> None:
+        if apply or not account.is_aws:
+            raise wrong_argument("Terraform is for stores of AWS, and applies by itself.")
+        self.stdout.write(orjson.dumps(terraform(account), option=orjson.OPT_INDENT_2).decode())
 
     def _bootstrap(
         self, *, is_json: bool, clients: StoreClients, apply: bool, **rest: Any

@@ -45,6 +45,24 @@ def test_json_is_one_document(command: Command) -> None:
     assert answer["documents"]["trust"]["Version"] == "2012-10-17"
 
 
+def test_terraform_is_printed_without_looking_at_the_account(store: Store) -> None:
+    output = StringIO()
+    call_command("bootstrap_store", "--format", "terraform", stdout=output)
+    resources = json.loads(output.getvalue())["resource"]
+    assert resources["aws_s3_bucket"]["builds"]["bucket"] == store.bucket
+
+
+@pytest.mark.parametrize(
+    ("endpoint_url", "options"),
+    [("", ["--apply"]), ("https://s3.example.org", [])],
+    ids=["with --apply", "not on AWS"],
+)
+def test_terraform_is_refused(endpoint_url: str, options: list[str], store: Store) -> None:
+    Store.objects.filter(pk=store.pk).update(endpoint_url=endpoint_url)
+    with pytest.raises(CommandError, match="for stores of AWS"):
+        call_command("bootstrap_store", "--format", "terraform", *options)
+
+
 def test_exit_code_is_3_when_a_step_failed(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
