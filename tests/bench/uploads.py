@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from credentials.vending.store_clients import AccessKey
 from tests.bench.pairs import Cost, Side, cost_of, heading, line, measure_in_turn
-from tests.clients.jobs import begin_job
+from tests.clients.jobs import UPLOAD, begin_job, upload_job
 from tests.clients.programs import UPLOADS, executable, run
 from tests.clients.relay import Relay
 from tests.clients.scene import PRODUCT, Scene, running_scene
@@ -79,6 +79,17 @@ class Bench:
             FETCHED: self._ltd,
             ASSUMED: lambda: self._ltd(variables=in_environment(self._whole_role())),
             STATIC: partial(self._ltd, key.access_key_id, key.secret_access_key.reveal()),
+        }
+
+    def uploader_sides(self) -> dict[str, Side]:
+        """ltdkeeper-upload registers and finishes too, beside nothing but boto3's transfer."""
+        transfer = partial(script, "boto3", "transfer_tree.py")
+        job = upload_job(self.scene)
+        command = [executable("boto3"), *UPLOAD, str(self.site)]
+        return {
+            FETCHED: lambda: self._timed(command, job, PRODUCT),
+            ASSUMED: partial(self._assumed, transfer),
+            STATIC: partial(self._static, transfer),
         }
 
     def _fetched(self, command: Command) -> Cost:
@@ -174,7 +185,8 @@ def main() -> None:
         where = f"{store.kind} {store.version}, {options.away_ms:g} ms away"
         sys.stdout.write(f"{options.files} files, {where}\n{heading()}\n")
         ways = {way: bench.sides(command) for way, command in WAYS.items()}
-        for way, sides in {**ways, "ltd upload, 0.4": bench.ltd_sides()}.items():
+        ways |= {"ltdkeeper-upload": bench.uploader_sides(), "ltd upload, 0.4": bench.ltd_sides()}
+        for way, sides in ways.items():
             if not way.startswith(options.only):
                 continue
             rounds = measure_in_turn(sides, rounds=options.rounds)

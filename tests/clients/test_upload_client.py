@@ -4,8 +4,10 @@ import io
 import json
 import ssl
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from email.message import Message
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +19,8 @@ from ltdkeeper_upload.__main__ import git_ref, main
 from ltdkeeper_upload.console import Failure, Progress, say
 from ltdkeeper_upload.upload import SiteFile, files_below
 from moto import mock_aws
+
+from tests.oidc.issuer import send
 
 KEEPER, BUCKET = "https://keeper.example.org", "docs"
 ROOT = "handbook/builds/01"
@@ -294,6 +298,32 @@ def test_refusal_is_a_sentence_and_an_exit_code(
     assert main([site]) == code
     assert capsys.readouterr().err.endswith(f"{sentence}\n")
     assert (keeper.calls, waits) == ([REGISTER], [])
+
+
+def test_redirect_is_not_followed(site: str, environment: dict[str, str]) -> None:
+    """It would take the token along."""
+    seen = []
+
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            send(self, b"", 302, Location="/elsewhere")
+
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            send(self, b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            code = main([site, "--keeper", f"http://127.0.0.1:{server.server_port}"])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (code, seen) == (1, [])
 
 
 def test_keeper_that_is_busy_is_asked_again(
