@@ -198,7 +198,10 @@ class Spark:
             from pyspark.errors import PySparkException  # noqa: PLC0415
             from pyspark.sql import SparkSession  # noqa: PLC0415
         except ImportError as err:
-            raise QueryFailed("pip install -r requirements-spark.txt first.") from err
+            raise QueryFailed(
+                "Spark is not installed: pip install 'ltdkeeper[spark]', or in a clone "
+                "-r requirements-spark.txt."
+            ) from err
         logging.getLogger("py4j").setLevel(logging.WARNING)  # it tells of each connection
         builder = SparkSession.builder.master(self.master).appName("ltdkeeper audit_cloudtrail")
         spark = None
