@@ -26,7 +26,7 @@ def at_once(
         with requests.Session() as http:
             http.trust_env = False
             return http.request(
-                method, service.url + path, json=body, headers=service.headers, timeout=30
+                method, service.url + path, json=body, headers=service.headers, timeout=120
             )
 
     with ThreadPoolExecutor(count) as pool:

@@ -18,9 +18,9 @@ def test_every_command_that_writes_json_has_a_schema_and_nothing_else_has() -> N
     assert {path.stem for path in SCHEMAS.glob("*.json")} == {*FORMATS} | OTHERS
 
 
-@pytest.mark.parametrize("name", sorted({*FORMATS} | OTHERS))
-def test_schema_is_one(name: str) -> None:
-    Draft202012Validator.check_schema(schema_of(name))
+def test_schemas_are_such() -> None:
+    for name in {*FORMATS} | OTHERS:
+        Draft202012Validator.check_schema(schema_of(name))
 
 
 def test_document_that_is_not_as_described_is_noticed(
