@@ -347,6 +347,54 @@ class PostSignerUnusable(DomainError):
     retry_after = 60
 
 
+# Uploads through this service.
+
+
+class UploadsOff(DomainError):
+    status = 404
+    code = "uploads_off"
+    message = (
+        "This service takes no uploads. Use the build's credentials_url, or "
+        "POST /builds/<id>/presigned-urls."
+    )
+
+
+class TooManyUploads(DomainError):
+    status = 503
+    code = "too_many_uploads"
+    message = "Too many uploads are in progress. Try again after the time in Retry-After."
+    retry_after = 2
+
+
+class ChecksumMismatch(DomainError):
+    code = "checksum_mismatch"
+
+    def __init__(self, differing: Sequence[str] = ()) -> None:
+        named = " and ".join(differing).upper() or "checksum"
+        super().__init__(f"The {named} of the body is not the announced one. Nothing was stored.")
+
+
+class UploadTruncated(DomainError):
+    code = "upload_truncated"
+    message = "The body is shorter than its Content-Length. Nothing was stored."
+
+
+class StoreUnreachable(DomainError):
+    status = 503
+    code = "store_unreachable"
+    message = "The store did not take the object. Try again after the time in Retry-After."
+    retry_after = 5
+
+
+class ObjectNotStored(DomainError):
+    status = 502
+    code = "object_not_stored"
+
+    def __init__(self, status: int = 0, code: str = "") -> None:
+        told = f" ({status} {code})".replace(" )", ")") if status else ""
+        super().__init__(f"The store refused the object{told}. Contact the operator.")
+
+
 # Identity tokens. No message contains a part of one.
 
 

@@ -42,6 +42,8 @@ NOWHERE = "/-"
 # Below these, bodies are read before anybody has shown who they are; all others come later.
 READ_AT_ONCE = ("/oidc/", "/admin/")
 MAX_BYTES_AT_ONCE = 64 * 1024
+# Bodies that go on to the store as they arrive.
+UPLOADS = re.compile(r"/builds/[0-9]+/objects/", re.ASCII)
 CONTENT_LENGTH = re.compile(r"[0-9]{1,18}\Z", re.ASCII)
 
 log = structlog.get_logger("ltdkeeper.request")
@@ -201,13 +203,19 @@ def body_limit(get_response: GetResponse) -> GetResponse:
             return problem_response(
                 status=400, code="bad_request", message="Content-Length is not a number."
             )
-        at_once = request.path.startswith(READ_AT_ONCE)
-        limit = MAX_BYTES_AT_ONCE if at_once else settings.LTD_MAX_BODY_BYTES
+        is_upload = request.method == "PUT" and UPLOADS.match(request.path)
+        if is_upload:
+            limit = settings.LTD_PROXY_MAX_BYTES
+        elif request.path.startswith(READ_AT_ONCE):
+            limit = MAX_BYTES_AT_ONCE
+        else:
+            limit = settings.LTD_MAX_BODY_BYTES
         if int(length) > limit:
             return problem_response(
                 status=413, code="body_too_large", message=f"The body is over {limit // 1024} KB."
             )
-        if request.META.get("HTTP_TRANSFER_ENCODING"):
+        is_unknown = is_upload and not request.META.get("CONTENT_LENGTH")
+        if is_unknown or request.META.get("HTTP_TRANSFER_ENCODING"):
             return problem_response(
                 status=411, code="length_required", message="Send the body with Content-Length."
             )

@@ -190,6 +190,10 @@ LTD_POST_MAX_BYTES = env.number(
     "LTD_POST_MAX_BYTES", POST_MAXIMUM_BYTES, least=1, most=POST_MAXIMUM_BYTES
 )
 
+# --- uploads through this service; the last thread is for everything else -----------------------
+LTD_PROXY_UPLOADS = env.number("LTD_PROXY_UPLOADS", 0, least=0, most=LTD_WEB_THREADS - 1)
+LTD_PROXY_MAX_BYTES = env.number("LTD_PROXY_MAX_BYTES", 1024**3, least=1, most=POST_MAXIMUM_BYTES)
+
 # --- the auditor, the revoker, and files that libraries read ------------------------------------
 LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
 LTD_REVOKER_PROFILE = env.text("LTD_REVOKER_PROFILE", rule=one_word(255), example="revoker")

@@ -34,6 +34,7 @@ class Delivery(models.TextChoices):
     PROCESS = "process", "credential_process"
     POST = "post", "presigned POSTs"
     URL = "url", "presigned URLs"
+    UPLOAD = "upload", "upload through this service"
     LIST = "list", "inside: listing"
     PROBE = "probe", "inside: check of isolation"
     CLEAN = "clean", "inside: removing"
@@ -46,6 +47,7 @@ WRITING = (
     Delivery.PROCESS,
     Delivery.POST,
     Delivery.URL,
+    Delivery.UPLOAD,
 )
 INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN, Delivery.VERIFY)
 

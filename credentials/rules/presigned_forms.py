@@ -83,7 +83,7 @@ def _form(
 
 @dataclass(frozen=True, kw_only=True)
 class WantedFile:
-    """A file to be uploaded. `key` is relative to the root, `sha256` in hexadecimal digits.
+    """A file to be uploaded. `key` is relative to the root, the hashes are hexadecimal digits.
 
     None where the client has not said, and nothing is held to it.
     """
@@ -92,18 +92,24 @@ class WantedFile:
     size: int | None = None
     sha256: str | None = None
     content_type: str | None = None
+    cache_control: str | None = None
+    md5: str | None = None
 
 
 def put_headers(terms: Terms, file: WantedFile) -> dict[str, str]:
     """What has to be sent with a PUT of the file, host aside."""
-    headers = {"Cache-Control": CACHE_CONTROL, SURROGATE_KEY: terms.surrogate_key}
+    headers = {
+        "Cache-Control": file.cache_control or CACHE_CONTROL,
+        SURROGATE_KEY: terms.surrogate_key,
+    }
     if terms.acl:
         headers["x-amz-acl"] = terms.acl
     if file.size is not None:
         headers["Content-Length"] = str(file.size)
     if file.content_type is not None:
         headers["Content-Type"] = file.content_type
-    if file.sha256 is not None:
-        checksum = base64.b64encode(bytes.fromhex(file.sha256))
-        headers["x-amz-checksum-sha256"] = checksum.decode()
+    hashes = {"x-amz-checksum-sha256": file.sha256, "Content-MD5": file.md5}
+    for name, digits in hashes.items():
+        if digits is not None:
+            headers[name] = base64.b64encode(bytes.fromhex(digits)).decode()
     return headers

@@ -22,7 +22,11 @@ from credentials.rules.policy import (
 
 REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
 INTERNAL_SECONDS = 900
-PRESIGNING = {Delivery.POST: "LTD_POST_LIFETIME", Delivery.URL: "LTD_URL_LIFETIME"}
+PRESIGNING = {
+    Delivery.POST: "LTD_POST_LIFETIME",
+    Delivery.URL: "LTD_URL_LIFETIME",
+    Delivery.UPLOAD: "LTD_URL_LIFETIME",
+}
 MAKE_POLICY = {
     Delivery.LIST: listing_policy,
     Delivery.CLEAN: cleaning_policy,

@@ -85,7 +85,7 @@ def serve_session(
     key = session_key(caller, row)
     if again := _from_memory(key, row, now):
         return _counted("memory", again)
-    _give_back_connections()  # the thread that issues needs one, and this one only waits
+    give_back_connections()  # the thread that issues needs one, and this one only waits
     store = build.product.store
     try:
         vended, is_first = single_flight.do(
@@ -106,7 +106,7 @@ def serve_session(
 
 def _issue(caller: Caller, row: IssuedSession, key: SessionKey) -> VendedSession:
     """Issue and keep a planned session, in a thread of its own, whoever still waits for it."""
-    _give_back_connections()
+    give_back_connections()
     try:
         row.requested_at = now = timezone.now()
         # Another thread may have issued one since this one's caller looked into the memory.
@@ -118,7 +118,7 @@ def _issue(caller: Caller, row: IssuedSession, key: SessionKey) -> VendedSession
         keep_session(key, vended, now)
         return vended
     finally:
-        _give_back_connections()
+        give_back_connections()
 
 
 def _after_waiting(caller: Caller, planned: IssuedSession, origin: Origin) -> VendedSession:
@@ -265,7 +265,7 @@ def note_serving(row: IssuedSession, now: datetime) -> None:
         log.warning("serving_not_noted", session=row.pk, error=str(err))
 
 
-def _give_back_connections() -> None:
+def give_back_connections() -> None:
     """To PostgreSQL's pool; SQLite's stay with their thread as long as their age allows."""
     for each in connections.all(initialized_only=True):
         if not each.in_atomic_block:

@@ -1,11 +1,15 @@
-"""Presigned POSTs and PUTs over HTTP: parse, call one service, render."""
+"""Presigned POSTs and PUTs, and uploads, over HTTP: parse, call one service, render."""
 
+import base64
+import hashlib
+import io
 import re
 from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,15 +18,24 @@ from rest_framework.views import APIView
 from credentials.rules.object_names import MAX_FILES
 from credentials.rules.presigned_forms import WantedFile
 from credentials.vending.presigning import SignedPosts, SignedPuts, presign_posts, presign_puts
+from credentials.vending.uploads import put_object
 from ltdkeeper.api.authentication import caller_of
 from ltdkeeper.api.origins import origin_of
-from ltdkeeper.api.wire import KnownFieldsOnly, NeverStored, StrictIntegerField, StrictListField
+from ltdkeeper.api.wire import (
+    KnownFieldsOnly,
+    NeverStored,
+    StrictIntegerField,
+    StrictListField,
+    refuse_unknown,
+)
 
 # Requests for presigned POSTs and PUTs, and how they are answered.
 
 HEADER_LENGTH = 255
+MD5_BYTES = 16
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z", re.ASCII)
+_PRINTABLE = re.compile(r"[\x20-\x7e]+\Z", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]*[\x21-\x7e]\Z", re.ASCII)
 
 
@@ -81,6 +94,48 @@ class FileSerializer(KnownFieldsOnly):
         if value is None or (len(value) <= HEADER_LENGTH and _MEDIA_TYPE.match(value)):
             return value
         raise serializers.ValidationError("Must be a media type such as text/html.")
+
+
+class UploadSerializer(FileSerializer):
+    """A file that is sent, by the headers of `PUT /builds/<id>/objects/<key>`."""
+
+    cache_control = TextField(required=False, allow_null=True, default=None)
+    md5 = TextField(required=False, allow_null=True, default=None)
+
+    def validate_size(self, value: int | None) -> int | None:
+        return value  # `body_limit` has looked at it
+
+    def validate_sha256(self, value: str | None) -> str | None:
+        return _digits_of(value, hashlib.sha256().digest_size)
+
+    def validate_md5(self, value: str | None) -> str | None:
+        return _digits_of(value, MD5_BYTES)
+
+    def validate_cache_control(self, value: str | None) -> str | None:
+        if value is None or (len(value) <= HEADER_LENGTH and _PRINTABLE.match(value)):
+            return value
+        raise serializers.ValidationError("Must be a line of ASCII.")
+
+
+def _digits_of(encoded: str | None, size: int) -> str | None:
+    """A hash of so many bytes as headers have it, in hexadecimal digits."""
+    if encoded is None:
+        return None
+    try:
+        digest = base64.b64decode(encoded, validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != size:
+        raise serializers.ValidationError(f"Must be {size} bytes in Base64.")
+    return digest.hex()
+
+
+class StoredObjectSerializer(serializers.Serializer[Any]):
+    """The answer to `PUT /builds/<id>/objects/<key>`."""
+
+    key = serializers.CharField()
+    size = serializers.IntegerField()
+    session_id = serializers.CharField()
 
 
 class PresignedUrlsRequestSerializer(KnownFieldsOnly):
@@ -200,3 +255,39 @@ class PresignedUrlsView(NeverStored, APIView):
             now=timezone.now(),
         )
         return Response(render_puts(puts))
+
+
+HASHES = {"sha256": "x-amz-checksum-sha256", "md5": "Content-MD5"}
+UPLOAD_HEADERS = {"content_type": "Content-Type", "cache_control": "Cache-Control"} | HASHES
+
+
+class ObjectView(APIView):
+    """One object of a build, for clients that cannot reach the store."""
+
+    http_method_names = ["put", "options"]
+
+    @extend_schema(
+        operation_id="put_object",
+        request={"application/octet-stream": OpenApiTypes.BINARY},
+        parameters=[
+            OpenApiParameter(name, str, OpenApiParameter.HEADER, description="In Base64.")
+            for name in HASHES.values()
+        ],
+        responses=StoredObjectSerializer,
+    )
+    def put(self, request: Request, build_id: int, key: str) -> Response:
+        """The body goes on to the store as it arrives; nothing is kept here."""
+        refuse_unknown(request.query_params, ())
+        sent = {name: request.headers.get(title) or None for name, title in UPLOAD_HEADERS.items()}
+        size = int(request.META["CONTENT_LENGTH"])
+        serializer = UploadSerializer(data={"key": key, "size": size, **sent})
+        serializer.is_valid(raise_exception=True)
+        session = put_object(
+            caller=caller_of(request),
+            build_id=build_id,
+            file=WantedFile(**serializer.validated_data),
+            body=request.stream or io.BytesIO(),
+            origin=origin_of(request),
+            now=timezone.now(),
+        )
+        return Response({"key": key, "size": size, "session_id": session.pk})

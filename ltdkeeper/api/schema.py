@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
+from credentials.rules.object_names import MAX_KEY_BYTES
 from ltdkeeper.api.wire import in_json
 
 TAGS = ("builds", "credentials", "oidc", "products", "sessions", "token")
@@ -29,6 +30,7 @@ LEDGER_ID = "^[0-7][0-9a-hjkmnp-tv-z]{25}$"
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "slug": {"pattern": in_json(PRODUCT_SLUG_PATTERN), "maxLength": PRODUCT_SLUG_LENGTH},
     "build_id": {"minimum": 1},
+    "key": {"minLength": 1, "maxLength": MAX_KEY_BYTES},
     "ledger_id": {"pattern": LEDGER_ID, "maxLength": 26},
 }
 

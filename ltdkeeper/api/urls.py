@@ -7,7 +7,7 @@ from django.urls.converters import StringConverter
 
 from ltdkeeper.api.builds import BuildsView, BuildView, ProductsView, ProductView
 from ltdkeeper.api.credentials import BuildCredentialsView, OpenBuildCredentialsView
-from ltdkeeper.api.presigned import PresignedPostsView, PresignedUrlsView
+from ltdkeeper.api.presigned import ObjectView, PresignedPostsView, PresignedUrlsView
 from ltdkeeper.api.schema import LEDGER_ID
 from ltdkeeper.api.sessions import RevokeSessionView, RevokeView, SessionView
 from ltdkeeper.api.tokens import AudienceView, IdentityTokenView, TokenView
@@ -30,6 +30,7 @@ urlpatterns = [
     path("products/<str:slug>/builds/", BuildsView.as_view(), name="builds"),
     path(f"{BUILD}/presigned-posts", PresignedPostsView.as_view(), name="presigned-posts"),
     path(f"{BUILD}/presigned-urls", PresignedUrlsView.as_view(), name="presigned-urls"),
+    path(f"{BUILD}/objects/<path:key>", ObjectView.as_view(), name="object"),
     path("token", TokenView.as_view(), name="token"),
     path("oidc/token", IdentityTokenView.as_view(), name="oidc-token"),
     path("oidc/audience", AudienceView.as_view(), name="oidc-audience"),

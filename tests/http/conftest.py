@@ -12,12 +12,13 @@ from rest_framework.test import APIClient
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.vending import store_clients
+from credentials.vending import store_clients, uploads
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
 from tests.http.canned_sts import CannedSts, canned_listing
 from tests.http.endpoints import Endpoint
 from tests.http.fake_s3 import FakeS3
+from tests.http.fake_store import FakeStore
 from tests.http.problem import assert_problem
 from tests.http.rows import every_row
 
@@ -73,6 +74,15 @@ def refused(send: Send, sts: FakeSts) -> Refused:
         return response
 
     return check
+
+
+@pytest.fixture
+def far_store(monkeypatch: pytest.MonkeyPatch, settings: Any) -> FakeStore:
+    """The store at the other end of uploads through the service, one at once."""
+    settings.LTD_PROXY_UPLOADS = 1
+    far_store = FakeStore()
+    monkeypatch.setattr(uploads, "http_session", lambda _address: far_store)
+    return far_store
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from credentials.access.clients import create_client
 from tests.fake_sts import FakeSts
 from tests.http.callers import CALLERS, World
 from tests.http.fake_s3 import FakeS3
+from tests.http.fake_store import FakeStore
 from tests.http.problem import assert_problem
 from tests.http.rows import every_row
 
@@ -101,6 +102,10 @@ TABLE: dict[tuple[str, str], tuple[Any, tuple[str, ...]]] = {
         {"files": [{"key": "index.html"}]},
         row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
     ),
+    ("PUT", f"{BUILD}/objects/index.html"): (
+        {},
+        row(NOT_GRANTED, NOT_YOURS, "200", NOT_YOURS, NOT_YOURS),
+    ),
     ("GET", SESSION): (None, operator("not_found")),
     ("POST", f"{SESSION}/revoke"): ({"reason": "leaked"}, operator("forbidden")),
     ("POST", "/sessions/revoke"): (
@@ -125,7 +130,9 @@ def world(product: Product, make_product: Any, now: datetime) -> World:
 
 
 @pytest.fixture
-def ask(world: World, s3: FakeS3, sts: FakeSts, settings: Any) -> Callable[..., Any]:
+def ask(
+    world: World, s3: FakeS3, far_store: FakeStore, sts: FakeSts, settings: Any
+) -> Callable[..., Any]:
     """What a caller is answered; the build at hand is the "right job"'s."""
     s3.sizes = [1]
     settings.LTD_FAILURES_A_MINUTE = len(CALLERS)
@@ -196,7 +203,8 @@ def test_no_endpoint_is_left_out() -> None:
     paths = {path.partition("?")[0] for _, path in TABLE}
     stated = {path.format(build="<int:build_id>").lstrip("/") for path in paths}
     stated |= NOT_OF_THE_API
-    names = {"<str:slug>": "guide", "<ledger_id:ledger_id>": SESSION.rpartition("/")[2]}
+    names = {"<str:slug>": "guide", "<path:key>": "index.html"}
+    names |= {"<ledger_id:ledger_id>": SESSION.rpartition("/")[2]}
     served = {
         reduce(lambda address, name: address.replace(*name), names.items(), each)
         for each in addresses(get_resolver())

@@ -2,7 +2,8 @@
 
 It prints its port and ends with its standard input. `GET /?latency_ms=40&quota=100` sets how long
 it waits before it answers AssumeRole and how many it answers within a second (0: any number);
-beyond that it refuses with `Throttling`. `GET /` gives its counters. Nothing is checked.
+beyond that it refuses with `Throttling`. `GET /` gives its counters. PUT throws an object away.
+Nothing is checked.
 """
 
 import asyncio
@@ -76,6 +77,10 @@ class Stub:
                 head = await reader.readuntil(b"\r\n\r\n")
                 request, _, headers = head.partition(b"\r\n")
                 method, address, _ = request.decode().split(" ")
+                if method == "PUT":  # an object, which is thrown away as it comes
+                    await _discard(reader, _content_length(headers))
+                    writer.write(_response(200, "", "text/xml"))
+                    continue
                 body = await reader.readexactly(_content_length(headers))
                 if method == "GET":
                     writer.write(self.set_up(urlsplit(address).query))
@@ -86,6 +91,11 @@ class Stub:
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+
+async def _discard(reader: asyncio.StreamReader, length: int) -> None:
+    while length and (part := await reader.read(min(length, 1 << 20))):
+        length -= len(part)
 
 
 def _content_length(headers: bytes) -> int:

@@ -173,7 +173,14 @@ def test_rows_since_a_moment_include_it(db: None) -> None:
     assert list(IssuedSession.objects.since(NOW)) == [row]
 
 
-HANDED_OUT = {Delivery.JSON, Delivery.CONTAINER, Delivery.PROCESS, Delivery.POST, Delivery.URL}
+HANDED_OUT = {
+    Delivery.JSON,
+    Delivery.CONTAINER,
+    Delivery.PROCESS,
+    Delivery.POST,
+    Delivery.URL,
+    Delivery.UPLOAD,
+}
 
 
 def test_sessions_that_can_write_are_those_handed_out(db: None) -> None:

@@ -123,4 +123,16 @@ ANSWER_BUGS = bugs_in(
     expiry_without_a_zone=('strftime("%Y-%m-%dT%H:%M:%SZ")', 'strftime("%Y-%m-%dT%H:%M:%S")'),
 )
 
-ISSUING_BUGS = ORDER_BUGS | SCOPING_BUGS | STS_BUGS | ANSWER_BUGS
+UPLOAD_BUGS = bugs_in(
+    "credentials/vending/uploads.py",
+    "tests/http/test_uploads.py",
+    damaged_body_is_stored=("hashes[name].hexdigest() != wanted[name]", "False"),
+    key_leaves_the_build=("check_files([file.key], root_bytes=len(build.root))", "pass"),
+    uploads_take_every_thread=(
+        "turns = _turns(settings.LTD_PROXY_UPLOADS)",
+        "turns = BoundedSemaphore(9)",
+    ),
+    upload_where_it_is_off=("if not settings.LTD_PROXY_UPLOADS:", "if False:"),
+)
+
+ISSUING_BUGS = ORDER_BUGS | SCOPING_BUGS | STS_BUGS | ANSWER_BUGS | UPLOAD_BUGS
