@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('credentials', '0027_groups_view_audits'),
+        ('credentials', '0028_help_texts'),
     ]
 
     operations = [
