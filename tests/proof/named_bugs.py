@@ -16,6 +16,7 @@ from tests.proof.bugs.issuing import ISSUING_BUGS
 from tests.proof.bugs.names import NAME_BUGS
 from tests.proof.bugs.policies import POLICY_BUGS
 from tests.proof.bugs.revocations import REVOCATION_BUGS
+from tests.proof.bugs.runs import RUN_BUGS
 from tests.proof.bugs.secrets import SECRET_BUGS
 from tests.proof.bugs.staff import STAFF_BUGS
 from tests.proof.bugs.times import TIME_BUGS
@@ -24,7 +25,7 @@ from tests.proof.bugs.webhooks import WEBHOOK_BUGS
 FAMILIES = (
     POLICY_BUGS, NAME_BUGS, IDENTITY_BUGS, ISSUING_BUGS, ACCESS_BUGS, SECRET_BUGS, TIME_BUGS,
     HANDOUT_BUGS, STAFF_BUGS, IDENTITY_TOKEN_BUGS, REVOCATION_BUGS, AUDIT_BUGS,
-    WEBHOOK_BUGS,
+    WEBHOOK_BUGS, RUN_BUGS,
 )  # fmt: skip
 NAMED_BUGS: Mapping[str, Bug] = MappingProxyType(
     {name: bug for family in FAMILIES for name, bug in family.items()}

@@ -289,7 +289,7 @@ def audit_limits(now: datetime) -> Iterator[Finding]:
     for name, count in _at_limit(open_builds, "registration__client__name", limit):
         yield Finding(
             rule=Rule.CLIENT_AT_LIMIT,
-            subject=name,
+            subject=f"{name}, open builds",
             what=f"Has {count} open builds; LTD_OPEN_BUILDS is {limit}, so it can register no "
             "more.",
             change="Look for jobs that neither finish nor delete theirs.",
@@ -310,7 +310,7 @@ def _audit_sessions(now: datetime) -> Iterator[Finding]:
         if count >= (limit := settings.LTD_SESSIONS_AN_HOUR):
             yield Finding(
                 rule=Rule.CLIENT_AT_LIMIT,
-                subject=subject,
+                subject=f"{subject}, sessions",
                 what=f"Asked for {count} sessions within an hour; LTD_SESSIONS_AN_HOUR is {limit}, "
                 "so it can register no build.",
                 change="Look for a job that requests a session for every call.",

@@ -17,4 +17,23 @@ WEBHOOK_BUGS = bugs_in(
         "ssl.create_default_context()",
         "ssl._create_unverified_context()",
     ),
+) | bugs_in(
+    "credentials/operations/outbox.py",
+    "tests/credentials/operations/test_outbox.py",
+    later_events_overtake_earlier_ones=(
+        "due = waiting.filter(~Exists(earlier), next_attempt_at__lte=now)",
+        "due = waiting.filter(next_attempt_at__lte=now)",
+    ),
+    dead_letters_are_tried_for_ever=(
+        "elif answer.status == GONE or now >= row.give_up_at:",
+        "elif answer.status == GONE:",
+    ),
+    gone_webhook_is_called_again=(
+        "webhook.is_active, webhook.gone_at = False, now",
+        "webhook.is_active, webhook.gone_at = True, now",
+    ),
+    waiting_events_are_removed=(
+        "over.exclude(state=State.WAITING).delete()",
+        "over.delete()",
+    ),
 )

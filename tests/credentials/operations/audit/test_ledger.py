@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -70,8 +71,9 @@ def subject_of(rule: Rule, build: Build) -> str:
     if rule in {Rule.KEY_WITHOUT_EXPIRY, Rule.KEY_UNUSED}:
         return str(ApiKey.objects.get(public_id="0" * 12))
     if rule is Rule.CLIENT_AT_LIMIT:
-        token = IssuedSession.objects.latest("pk").token_name
-        return f"ci/{token}" if "ltdj" in token else "ci"
+        name = IssuedSession.objects.latest("pk").token_name
+        job = f"/{name}" if "ltdj" in name else ""
+        return f"ci{job}, {'open builds' if settings.LTD_OPEN_BUILDS == 1 else 'sessions'}"
     if rule in {Rule.POLICY_NEARLY_FULL, Rule.BUILD_EXPIRED}:
         return build.product.slug
     of_build = {Rule.FOREIGN_WRITE, Rule.MANY_SESSIONS, Rule.MANY_ADDRESSES}
