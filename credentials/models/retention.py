@@ -33,6 +33,9 @@ class LedgerExport(models.Model):
     """
 
     file_name = models.CharField(max_length=100, unique=True)
+    place = models.TextField(
+        "where", blank=True, db_default="", help_text="Host and directory, when it was written."
+    )
     first_id = models.CharField("first ledger id", max_length=26)
     last_id = models.CharField("last ledger id", max_length=26)
     until = models.DateTimeField(help_text="Its sessions were over by then.")
@@ -47,6 +50,7 @@ class LedgerExport(models.Model):
     objects = LedgerExportQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "ledger export"
         ordering: ClassVar = ["first_id"]
         constraints: ClassVar = [
             models.CheckConstraint(

@@ -8,6 +8,7 @@ it: for no other reason.
 import gzip
 import hashlib
 import os
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -116,6 +117,7 @@ def write_export(*, export: LedgerExport, folder: Path, now: datetime) -> Iterat
         file.flush()
         os.fsync(file.fileno())
     export.sha256, export.finished_at = _checksum(written), now
+    export.place = f"{socket.gethostname()}:{folder.resolve()}"
     written.rename(path)
     _write_to_disk(path.with_name(f"{path.name}.sha256"), f"{export.sha256}  {path.name}\n")
     export.save()

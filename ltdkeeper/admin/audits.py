@@ -1,4 +1,4 @@
-"""Runs of jobs and findings of audits in the admin. A finding is acknowledged on its page."""
+"""Runs, findings and exports of the ledger in the admin. A finding is acknowledged on its page."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from builds.models import Build
-from credentials.models import AuditFinding, IssuedSession, JobRun
+from credentials.models import AuditFinding, IssuedSession, JobRun, LedgerExport
 from credentials.models.audits import SEVERITIES
 from credentials.operations.acknowledgements import (
     acknowledge,
@@ -280,3 +280,25 @@ class AuditFindingAdmin(Page, BigListAdmin):
             return "nobody"
         at = moment(finding.acknowledged_at)
         return f"{finding.acknowledged_by}, {at}: {finding.acknowledged_note}"
+
+
+@admin.register(LedgerExport)
+class LedgerExportAdmin(Page, BigListAdmin):
+    """The files to which `prune_sessions` moved old sessions, read-only."""
+
+    list_display = ("file_name", "period", "row_count", "place", "state_now")
+    questions = (
+        ("The file", ("file_name", "place", "sha256", "row_count")),
+        ("Which sessions it has", ("period", "first_id", "last_id")),
+        ("How it was made", ("state_now", "begun_at", "finished_at", "deleted_at")),
+    )
+
+    @admin.display(description="asked for")
+    def period(self, export: LedgerExport) -> str:
+        return export.period
+
+    @admin.display(description="state")
+    def state_now(self, export: LedgerExport) -> str:
+        if export.deleted_at:
+            return "written, deleted from the ledger"
+        return "written, not yet deleted from the ledger" if export.finished_at else "begun"

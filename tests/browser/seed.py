@@ -33,6 +33,7 @@ from credentials.models import (
     JobProduct,
     JobRun,
     JobToken,
+    LedgerExport,
     OidcIssuer,
     Refusal,
     Revocation,
@@ -423,6 +424,18 @@ class Seed:
             note="the proxy's key, replaced in spring",
             until=self.ago(days=-30),
             now=self.now,
+        )
+        LedgerExport.objects.create(
+            file_name="sessions-20250101T00-20251027T00.jsonl.gz",
+            place="clock-1:/srv/exports",
+            first_id="01jgfjjzg0000000000000000a",
+            last_id="01jgfjjzg0000000000000000b",
+            until=self.ago(days=400),
+            row_count=670_000,
+            sha256="0f" * 32,
+            begun_at=self.ago(hours=3),
+            finished_at=self.ago(hours=2),
+            deleted_at=self.ago(hours=1),
         )
         times = {"started_at": self.ago(hours=1), "holder": "clock-1, process 17"}
         JobRun.objects.create(job="roll_up", **times)

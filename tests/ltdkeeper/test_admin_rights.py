@@ -27,6 +27,7 @@ from credentials.models import (
     Client,
     IssuedSession,
     JobRun,
+    LedgerExport,
     OidcIssuer,
     Refusal,
     Revocation,
@@ -85,6 +86,7 @@ PAGES: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "credentials/revocation": ((*READ, *REVOKERS), NOBODY, NOBODY),
     "credentials/jobrun": (READ, NOBODY, NOBODY),
     "credentials/auditfinding": (READ, NOBODY, NOBODY),
+    "credentials/ledgerexport": (READ, NOBODY, NOBODY),
     "credentials/oidcissuer": (READ, ("add",), ("delete",)),
     "credentials/trustedpublisher": (READ, ("add",), NOBODY),
     "credentials/webhook": (READ, ("add",), NOBODY),
@@ -115,6 +117,7 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "credentials/refusal": {},
     "credentials/revocation": {},
     "credentials/jobrun": {},
+    "credentials/ledgerexport": {},
     "credentials/auditfinding": {"acknowledge": ("change",), "withdraw": ("change",)},
     "credentials/oidcissuer": {
         **SWITCH,
@@ -204,12 +207,19 @@ def rows(build: Build, now: datetime, client_row: Client) -> dict[str, Model]:
         first_run=run,
         last_run=run,
     )
+    export = LedgerExport.objects.create(
+        file_name="sessions-1.jsonl.gz",
+        first_id=LEDGER_ID,
+        last_id=LEDGER_ID,
+        until=now,
+        begun_at=now,
+    )
     webhook = Webhook.objects.create(name="editions", url="https://hooks.example.org/s3cret")
     record_test_event(webhook=webhook, now=now)
     letter = WebhookDelivery.objects.get()
     WebhookDelivery.objects.update(state="dead")
     found: list[Model] = [
-        *(decision, run, finding, webhook, letter),
+        *(decision, run, finding, export, webhook, letter),
         *(build.product.store, build.product, build, client_row, ApiKey.objects.all()[0]),
         *(token, request_check(store=build.product.store, now=now), session, issuer, rule),
         Refusal.objects.create(hour=now, network="192.0.2.7", reason="x", calls=1, last_at=now),

@@ -55,6 +55,7 @@ OPENS: dict[str, tuple[str, str, str]] = {
     "credentials/revocation": ("see", "see", "see"),
     "credentials/jobrun": ("see", "see", "see"),
     "credentials/auditfinding": ("see", "see", "see"),
+    "credentials/ledgerexport": ("see", "see", "see"),
     "credentials/oidcissuer": ("see", "see", "see add delete"),
     "credentials/trustedpublisher": ("see", "see", "see add"),
     "credentials/webhook": ("see", "see", "see add"),

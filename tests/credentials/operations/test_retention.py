@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import socket
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -82,6 +83,7 @@ def test_old_sessions_are_in_the_file_and_no_longer_in_the_ledger(tmp_path: Path
     assert exported(tmp_path) == gone
     assert set(IssuedSession.objects.values_list("pk", flat=True)) == kept
     assert (export.row_count, export.file_name) == (2, "sessions-20251023T04-20261018T04.jsonl.gz")
+    assert export.place == f"{socket.gethostname()}:{tmp_path}"
     assert prune(tmp_path) == []
 
 
