@@ -196,6 +196,7 @@ LTD_PROXY_MAX_BYTES = env.number("LTD_PROXY_MAX_BYTES", 1024**3, least=1, most=P
 
 # --- the auditor, the revoker, and files that libraries read ------------------------------------
 LTD_AUDITOR_PROFILE = env.text("LTD_AUDITOR_PROFILE", rule=one_word(255), example="auditor")
+LTD_TRAIL_BUCKET = env.text("LTD_TRAIL_BUCKET", rule=validate_bucket, example="example-logs")
 LTD_REVOKER_PROFILE = env.text("LTD_REVOKER_PROFILE", rule=one_word(255), example="revoker")
 LTD_ALLOWED_PREFIXES = env.read(
     "LTD_ALLOWED_PREFIXES",

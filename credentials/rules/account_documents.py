@@ -94,6 +94,7 @@ class WantedAccount:
     with_sync: bool = False
     vendor_arn: str = ""
     prefix: str = "ltdkeeper"
+    trail_bucket: str = ""
     has_boundaries: bool = True
     is_aws: bool = True
 
@@ -183,6 +184,7 @@ class WantedAccount:
                 kms_key_arn=self.kms_key_arn,
                 revoker_arn=self.user_arn("revoker"),
                 upload_policy_arn=self.upload_policy_arn,
+                trail_bucket=self.trail_bucket,
             ),
             "revoker": self.revoker_document,
         }
@@ -289,9 +291,10 @@ def auditor_policy(
     kms_key_arn: str = "",
     revoker_arn: str = "",
     upload_policy_arn: str = "",
+    trail_bucket: str = "",
 ) -> str:
     """Look at the bucket, its objects and settings, the upload role with its managed policies, the
-    vendor and the revoker; change nothing.
+    vendor and the revoker, and at CloudTrail's logs where their bucket is named; change nothing.
 
     The last two are users or roles of the same account; those of another cannot be looked at.
     """
@@ -308,8 +311,21 @@ def auditor_policy(
             *_identity_reads("vendor", vendor_arn, role_arn),
             *_identity_reads("revoker", revoker_arn, role_arn),
             *_key_rights(KEY_READS, kms_key_arn),
+            *_trail_reads(role_arn, trail_bucket),
         ]
     )
+
+
+def _trail_reads(role_arn: str, bucket: str) -> list[Statement]:
+    """The logs, their digests, and the public keys that these are signed for."""
+    if not bucket:
+        return []
+    arn = _bucket_arn(role_arn, bucket)
+    return [
+        _allow(("s3:ListBucket",), arn),
+        _allow(("s3:GetObject",), f"{arn}/*"),
+        _allow(("cloudtrail:ListPublicKeys",), "*"),
+    ]
 
 
 def revoker_policy(*, role_arn: str, boundary_arn: str) -> str:

@@ -127,6 +127,7 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
     "LTD_POST_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
     "LTD_PROXY_UPLOADS": ([*NUMBER, "8"], ["0", "7"]),
     "LTD_PROXY_MAX_BYTES": ([*NUMBER, "0", str(5 * 1024**3 + 1)], ["1", str(5 * 1024**3)]),
+    "LTD_TRAIL_BUCKET": (["two words", "Logs"], ["", "example-logs"]),
     "LTD_AUDITOR_PROFILE": (["two words"], ["", "auditor"]),
     "LTD_SCHEDULE": (
         ["roll_up", "rollup=1h", "roll_up=1w", "roll_up=1h,roll_up=2h"],

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
 
 from credentials.operations.account.obstacles import (
     NoBucket,
@@ -92,6 +93,7 @@ def wanted_account(
         with_sync=store.with_sync or with_sync,
         vendor_arn=vendor_arn,
         prefix=prefix,
+        trail_bucket=settings.LTD_TRAIL_BUCKET,
         is_aws=not store.endpoint_url,
     )
 

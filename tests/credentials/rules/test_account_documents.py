@@ -291,6 +291,17 @@ def test_auditor_is_not_given_more_by_a_wildcard(name: str) -> None:
         auditor_policy(**SCOPE, bucket="docs-bucket", **{name: UNSAFE_AUDITORS[name]})
 
 
+def test_auditor_reads_the_trail_where_its_bucket_is_named() -> None:
+    before = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket"))["Statement"]
+    after = auditor_policy(**SCOPE, bucket="docs-bucket", trail_bucket="logs")
+    more = [each for each in json.loads(after)["Statement"] if each not in before]
+    assert [(each["Action"], each["Resource"]) for each in more] == [
+        (["s3:ListBucket"], "arn:aws:s3:::logs"),
+        (["s3:GetObject"], "arn:aws:s3:::logs/*"),
+        (["cloudtrail:ListPublicKeys"], "*"),
+    ]
+
+
 @pytest.mark.parametrize("vendor_arn", [arn for arn, _ in VENDORS.values()], ids=VENDORS)
 def test_auditor_has_reading_actions_only(vendor_arn: str) -> None:
     more = {"vendor_arn": vendor_arn, "kms_key_arn": KEY}
