@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("credentials", "0027_groups_view_audits"),
+        ("credentials", "0029_uploads"),
     ]
 
     operations = [
