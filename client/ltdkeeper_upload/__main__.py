@@ -111,13 +111,13 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
 def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """Delete every finished build of a branch, tag or pull request; the result. Raises Failure."""
     count, query = 0, urlencode({"git_ref": options.delete, "state": "finished"})
-    product = options.product
-    with authenticated(keeper, product, environment):
-        while builds := keeper.call("GET", f"/products/{product}/builds/?{query}")["builds"]:
-            for url in builds:
+    page: dict[str, Any] = {"next": f"/products/{options.product}/builds/?{query}"}
+    with authenticated(keeper, options.product, environment):
+        while page["next"] and (page := keeper.call("GET", page["next"])):
+            for url in page["builds"]:
                 say(f"Deleting {url}")
                 keeper.call("DELETE", url)
-            count += len(builds)
+            count += len(page["builds"])
     return {"deleted_count": count}
 
 

@@ -200,11 +200,17 @@ def test_check_tries_everything_but_the_upload(keeper: FakeKeeper, s3: Any, site
 def test_builds_of_a_branch_are_deleted(
     keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pages = [{"builds": [f"{KEEPER}/builds/1"] * 2}, {"builds": [f"{KEEPER}/builds/1"]}]
-    find = "GET /products/handbook/builds/?git_ref=refs%2Fpull%2F7%2Fmerge&state=finished"
-    keeper.answers[find] = [*pages, {"builds": []}]
+    find = "/products/handbook/builds/?git_ref=refs%2Fpull%2F7%2Fmerge&state=finished"
+    second, third = f"{find}&cursor=b", f"{find}&cursor=c"
+    one = f"{KEEPER}/builds/1"
+    keeper.answers |= {
+        f"GET {find}": {"builds": [one] * 2, "next": KEEPER + second},
+        f"GET {second}": {"builds": [], "next": KEEPER + third},  # none among 10,000
+        f"GET {third}": {"builds": [one], "next": None},
+    }
     assert main(["--delete", "refs/pull/7/merge", "--format", "json"]) == 0
-    assert keeper.calls == [find, DELETE, DELETE, find, DELETE, find]
+    looked = [f"GET {path}" for path in (find, second, third)]
+    assert keeper.calls == [looked[0], DELETE, DELETE, *looked[1:], DELETE]
     assert json.loads(capsys.readouterr().out) == {"deleted_count": 3}
 
 
