@@ -50,6 +50,12 @@ WRITING = (
     Delivery.UPLOAD,
 )
 INTERNAL = (Delivery.LIST, Delivery.PROBE, Delivery.CLEAN, Delivery.VERIFY)
+# What is known of the store while a revocation is not verified.
+AT_THE_STORE = {
+    "requested": ", not yet written to the store",
+    "written": ", not yet verified at the store",
+    "failed": ", but the store may still accept it",
+}
 
 
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
@@ -334,6 +340,16 @@ class IssuedSession(models.Model):
             return self.State.REVOKED
         is_over = self.expires_at is not None and self.expires_at <= now
         return self.State.EXPIRED if is_over else self.State.ACTIVE
+
+    def described_state(self, now: datetime) -> str:
+        """The state in words; of a revoked session that has not expired, whether the store knows.
+        Reads the revocation.
+        """
+        state = self.state(now)
+        is_live = self.expires_at is not None and self.expires_at > now
+        if state is self.State.REVOKED and is_live and self.revocation:
+            return f"revoked{AT_THE_STORE.get(self.revocation.state, '')}"
+        return state.label.lower()
 
     @property
     def policy_text(self) -> str:

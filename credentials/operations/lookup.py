@@ -78,6 +78,11 @@ def exports_with(identifiers: Iterable[Identifier]) -> list[LedgerExport]:
     return list(exports[:LIMIT]) if asked else []
 
 
+def lacks_build(identifier: Identifier, row: Row) -> bool:
+    """Whether a key or root led to its product only, since no build has it."""
+    return identifier.kind in (Kind.BUILD_ROOT, Kind.OBJECT_KEY) and isinstance(row, Product)
+
+
 def findings_about(identifiers: Iterable[Identifier], rows: Iterable[Row]) -> list[AuditFinding]:
     """What audits found of sessions and builds and is not closed; also of access keys that the
     ledger does not know. Three statements, of which each gives at most `LIMIT`.
@@ -98,7 +103,7 @@ def findings_about(identifiers: Iterable[Identifier], rows: Iterable[Row]) -> li
 
 
 def _belonging_to(row: Row) -> QuerySet[IssuedSession]:
-    ledger = IssuedSession.objects
+    ledger = IssuedSession.objects.select_related("revocation")
     if isinstance(row, Build):
         return ledger.filter(build=row)
     if isinstance(row, Product):
@@ -126,7 +131,8 @@ def _names_in_ledger(token: Token) -> list[str]:
 
 
 def _sessions(**conditions: Any) -> list[Row]:
-    return list(IssuedSession.objects.filter(**conditions)[:LIMIT])
+    sessions = IssuedSession.objects.select_related("revocation")
+    return list(sessions.filter(**conditions)[:LIMIT])
 
 
 def _named(session_name: str, **conditions: Any) -> list[Row]:

@@ -72,7 +72,7 @@ def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Rec
         row=session,
         what="session",
         name=session.session_name,
-        status=f"{session.state(now)}{failure}",
+        status=f"{session.described_state(now)}{failure}",
         begins_at=session.requested_at,
         ends_at=session.expires_at,
         access_key_id=session.access_key_id,
@@ -188,7 +188,10 @@ def _token(token: Token, now: datetime) -> Record:
 
 
 def _status(token: Token, now: datetime) -> str:
-    """By itself; its client, its key or its publisher may be disabled besides."""
+    """By itself and with its client; its key or its publisher may be disabled besides."""
     if getattr(token, "revoked_at", None) or getattr(token, "ended_at", None):
         return "revoked"
-    return "expired" if token.expires_at and token.expires_at <= now else "valid"
+    if token.expires_at and token.expires_at <= now:
+        return "expired"
+    client = token.api_key.client if isinstance(token, AccessToken) else token.client
+    return "valid" if client.is_active else "valid again if its client is enabled"

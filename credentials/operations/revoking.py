@@ -230,6 +230,15 @@ def revoke(
         return made
 
 
+def unverified(target: Target, now: datetime) -> list[Revocation]:
+    """Earlier decisions about the target's unexpired sessions that the store has not verified."""
+    sessions = target.sessions.unexpired(now).filter(revoked_at__isnull=False)
+    earlier = Revocation.objects.filter(sessions__in=sessions).exclude(
+        state__in=(Revocation.State.VERIFIED, Revocation.State.REQUESTED)
+    )
+    return list(earlier.select_related("store").distinct().order_by("pk"))
+
+
 def _decision(
     target: Target, store: Store, *, reason: str, by: Actor, may_go_on: bool, now: datetime
 ) -> Revocation:

@@ -94,7 +94,7 @@ def recorded_run(
             with suppress(Error):  # then the next run notes that this one was interrupted
                 run.end(state, problem=_reason(err))
             raise
-        run.end(State.FINISHED)
+        run.end(State.FINISHED, problem=run.problem)
         _remove_old(job, now)
 
 
@@ -123,6 +123,7 @@ class RecordedRun:
 
     def __init__(self, row: JobRun) -> None:
         self.row = row
+        self.problem = ""  # of a run that finishes all the same
         self._looked_at: Counter[str] = Counter()
         self._severities: Counter[str] = Counter()
         self._is_whole = False

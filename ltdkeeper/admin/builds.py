@@ -31,7 +31,9 @@ Event = tuple[datetime, object]
 
 def events(build: Build, now: datetime) -> list[Event]:
     """What happened to a build itself, and when it closes."""
-    closes = "would have closed" if build.closed_at(now) else "closes"
+    closed_at = build.closed_at(now)
+    by_itself = "closed" if closed_at == build.open_until else "would have closed"
+    closes = by_itself if closed_at else "closes"
     found = (
         (build.registered_at, "registered"),
         (build.open_until, f"{closes} by itself"),

@@ -47,7 +47,7 @@ def validity(row: ApiKey | JobToken, now: datetime) -> str:
         return f"revoked {moment(ended_at)}"
     if row.expires_at and row.expires_at <= now:
         return f"expired {moment(row.expires_at)}"
-    return "active"
+    return "active" if row.client.is_active else "active again if its client is enabled"
 
 
 def session_table(rows: Iterable[IssuedSession], address: str, what: str) -> str:

@@ -17,9 +17,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from builds.models import Product
 from credentials.models import AccessToken, AuditFinding, IssuedSession, Refusal
-from credentials.operations.lookup import LIMIT, Row, exports_with, findings_about, look_up
+from credentials.operations.lookup import (
+    LIMIT,
+    Row,
+    exports_with,
+    findings_about,
+    lacks_build,
+    look_up,
+)
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
@@ -28,7 +34,6 @@ from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.refusals import page_of
 
 TEMPLATE = "admin/find.html"
-OF_A_ROOT = (Kind.BUILD_ROOT, Kind.OBJECT_KEY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,7 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
     }
     hit = {_address_of(row): (each, row) for each, rows in found.items() for row in rows}
     match list(hit.items()):
-        case [(address, (identifier, row))] if not _lacks_build(identifier, row):
+        case [(address, (identifier, row))] if not lacks_build(identifier, row):
             return HttpResponseRedirect(address)
     hits = [_hits(identifier, rows) for identifier, rows in found.items()]
     tried = [identifier.kind for identifier in identifiers]
@@ -95,15 +100,11 @@ def _address_of(row: Row) -> str:
     return page_address(_shown(row))
 
 
-def _lacks_build(identifier: Identifier, row: Row) -> bool:
-    return identifier.kind in OF_A_ROOT and isinstance(row, Product)
-
-
 def _hits(identifier: Identifier, rows: list[Row]) -> Hits:
     return Hits(
         kind=identifier.kind,
         pages=[(_address_of(record.row), record) for record in describe(rows, timezone.now())],
-        lacks_build=_lacks_build(identifier, rows[0]),
+        lacks_build=lacks_build(identifier, rows[0]),
         has_more=len(rows) == LIMIT,
     )
 

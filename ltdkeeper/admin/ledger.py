@@ -250,7 +250,7 @@ class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[IssuedSession]:
-        rows = super().get_queryset(request)
+        rows = super().get_queryset(request).select_related("revocation")
         return rows if is_page(request) else rows.defer("policy", "caller_agent")
 
     @admin.display(description="state")
@@ -259,7 +259,7 @@ class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
         now = timezone.now()
         state = session.state(now)
         if state is not IssuedSession.State.ACTIVE or session.expires_at is None:
-            return state.label.lower()
+            return session.described_state(now)
         return f"active, ends in {brief(session.expires_at - now)}"
 
     @admin.display(description="product")

@@ -15,7 +15,10 @@ from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import may_revoke
 
 # What a state means, and what it waits for.
-REQUESTED = "waits for manage.py write_revocations, which cron should run every minute"
+REQUESTED = (
+    "waits for manage.py write_revocations, which the clock or cron should run every minute; the "
+    "store refuses the sessions for certain once this says verified"
+)
 WRITTEN = (
     "in the role's policy and read back. The store has not refused a "
     "session of the same name yet; on AWS that can take minutes"

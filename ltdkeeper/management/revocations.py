@@ -36,6 +36,19 @@ def lines(decisions: Sequence[Revocation]) -> Iterator[str]:
         yield NEXT
 
 
+def summary(decisions: Sequence[Revocation]) -> str:
+    """What came of them, so that a failure is not taken for the end of the sessions."""
+    count = sum(each.session_count for each in decisions)
+    failed = sum(each.state == Revocation.State.FAILED for each in decisions)
+    if failed:
+        return (
+            f"Revoked here: {count} session{'' if count == 1 else 's'}. The store may still accept "
+            f"them: {failed} of {len(decisions)} revocations failed there. Fix what is named "
+            "above, then run write_revocations."
+        )
+    return f"Revoked: {count} session{'' if count == 1 else 's'}."
+
+
 def members(each: Revocation) -> dict[str, Any]:
     """For JSON."""
     return {

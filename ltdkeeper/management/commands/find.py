@@ -11,6 +11,7 @@ from credentials.operations.lookup import (
     LIMIT,
     exports_with,
     findings_about,
+    lacks_build,
     look_up,
     sessions_of,
 )
@@ -20,6 +21,10 @@ from ltdkeeper.management.findings import in_a_line, members
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 KINDS = ", ".join(Kind)
+NO_BUILD = (
+    "No build has this root: something else wrote there, or its row is in another database. What "
+    "is listed above belongs to the product."
+)
 EXPORT = {"file": "file_name", "begins_at": "begins_at", "until": "until", "sha256": "sha256"}
 
 
@@ -39,7 +44,9 @@ class Command(ServiceCommand):
         if not identifiers:
             raise wrong_argument(f"This has the form of none of these: {KINDS}.")
         tried = [identifier.kind for identifier in identifiers]
-        rows = [row for rows in look_up(identifiers).values() for row in rows]
+        found_rows = look_up(identifiers)
+        first = [(identifier, rows[0]) for identifier, rows in found_rows.items() if rows]
+        rows = [row for rows in found_rows.values() for row in rows]
         rows = list(dict.fromkeys([*rows, *sessions_of(rows)]))
         records, findings = describe(rows, now), findings_about(identifiers, rows)
         pruned = [] if records else exports_with(identifiers)
@@ -51,6 +58,8 @@ class Command(ServiceCommand):
             self.write_json(orjson.dumps(document).decode())
         else:
             self._print(records, tried)
+            if any(lacks_build(identifier, row) for identifier, row in first):
+                self.stdout.write(NO_BUILD)
             for finding in findings:
                 self.stdout.write(f"finding {in_a_line(finding, now)}")
             for each in pruned:

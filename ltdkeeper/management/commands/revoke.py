@@ -13,8 +13,8 @@ from builds.errors import DomainError
 from credentials.access.clients import command_line_user
 from credentials.errors import AlreadyRunning
 from credentials.models import Revocation
-from credentials.operations.revocation_targets import find_target
-from credentials.operations.revoking import Preview, preview, revoke
+from credentials.operations.revocation_targets import Kind, find_target
+from credentials.operations.revoking import Preview, preview, revoke, unverified
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
@@ -78,6 +78,8 @@ class Command(ServiceCommand):
                     now=now,
                     may_go_on=may_go_on,
                 )
+                # What was revoked before and the store does not refuse yet is tried again.
+                decisions += unverified(target, now)
         except DomainError as err:
             raise wrong_argument(err.message) from err
         for decision in decisions:
@@ -118,9 +120,11 @@ def _lines(seen: Preview) -> list[str]:
     last = f", the last by itself at {seen.last_end:%F %T} UTC" if seen.last_end else ""
     lines = [f"{seen.targets[0].row}: {seen.session_count} live sessions{last}"]
     lines += [f"  session  {each}" for each in seen.sessions]
-    lines += [f"Uploads that end: {seen.build_count}"] if seen.build_count else []
+    lines += [f"Uploads interrupted: {seen.build_count}"] if seen.build_count else []
     lines += [f"  build    {each.root}" for each in seen.builds]
     lines += [f"Ends as well: {name}" for name in seen.tokens]
+    if seen.targets[0].kind is Kind.CLIENT and seen.tokens:
+        lines.append("  Its keys work again if it is enabled: revoke a leaked key as well.")
     lines += [f"Store {use.store}: {use.entries} entries of {use.capacity}" for use in seen.stores]
     return lines + [f"! {problem}" for problem in seen.problems]
 
@@ -128,8 +132,7 @@ def _lines(seen: Preview) -> list[str]:
 def _summary(options: dict[str, Any], decisions: list[Revocation]) -> str:
     if options["dry_run"]:
         return "Nothing was changed."
-    count = sum(each.session_count for each in decisions)
-    return f"Revoked: {count} sessions."
+    return revocations.summary(decisions)
 
 
 def _document(seen: Preview, decisions: list[Revocation]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from builds.models import Store
+from credentials.models import Revocation
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
@@ -39,9 +40,11 @@ class Command(ServiceCommand):
         # One store alone is written by hand: what cron has to do is as due as before.
         with nullcontext() if name else recorded_run("write_revocations") as run:
             written = [revocations.write(store, session) for store in stores]
+            decisions = [each for one in written for each in one.decisions]
             if run:
                 run.looked_at(stores=len(written))
-        decisions = [each for one in written for each in one.decisions]
+                failed = sum(each.state == Revocation.State.FAILED for each in decisions)
+                run.problem = f"{failed} revocations failed at the store." if failed else ""
         if options["format"] == "json":
             found = [revocations.members(each) for each in decisions]
             self.write_json(orjson.dumps({"revocations": found}).decode())
@@ -49,8 +52,11 @@ class Command(ServiceCommand):
             for line in revocations.lines(decisions):
                 self.stdout.write(line)
             for one in written:
-                what = "written" if one.is_changed else "as it was"
+                failed = any(each.state == Revocation.State.FAILED for each in one.decisions)
+                unchanged = "not written" if failed else "unchanged"
+                what = "written" if one.is_changed else unchanged
                 self.stdout.write(
-                    f"Store {one.store}: {what}, {one.entries} entries of {one.capacity}."
+                    f"Store {one.store}: policy {what}; {one.entries} of {one.capacity} entries "
+                    "needed."
                 )
         end(revocations.exit_code(decisions))

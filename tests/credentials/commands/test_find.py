@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.models import LedgerExport
+from credentials.models import Client, LedgerExport
 from credentials.operations.findings import Finding
 from credentials.operations.lookup import LIMIT
 from credentials.operations.runs import recorded_run
@@ -123,6 +123,17 @@ def test_form_of_nothing_is_a_wrong_argument(db: None) -> None:
     with pytest.raises(CommandError, match="none of these: token, access key id,") as caught:
         find(secret)
     assert (caught.value.returncode, secret in str(caught.value)) == (2, False)
+
+
+def test_object_of_no_build_is_said_to_have_none(product: Product, build: Build) -> None:
+    assert "No build has this root" in find("guide/builds/nobodys/index.html")[1]
+    assert "No build has this root" not in find(f"{build.root}/index.html")[1]
+
+
+def test_key_of_a_disabled_client_is_not_simply_valid(caller: Caller) -> None:
+    assert "status         valid\n" in find(caller.token_name)[1]
+    Client.objects.update(is_active=False)
+    assert "status         valid again if its client is enabled\n" in find(caller.token_name)[1]
 
 
 def test_sessions_that_are_not_shown_are_mentioned(product: Product) -> None:

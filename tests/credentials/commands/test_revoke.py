@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.errors import AlreadyRunning
-from credentials.models import IssuedSession, Revocation
+from credentials.models import IssuedSession, JobRun, Revocation
 from credentials.operations.revocation_policy import Written
 from ltdkeeper.management import revocations
 from tests.credentials.ledger_rows import issued_row
@@ -82,6 +82,33 @@ def test_failed_decision_is_exit_code_3(
     code, said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
     assert (code, "! not_written: because." in said) == (3, True)
     assert run(*command)[0] == 3
+
+
+def test_failure_is_not_taken_for_the_end_and_is_tried_again_by_the_same_command(
+    session: IssuedSession, become: Callable[..., None]
+) -> None:
+    become("failed", failed_at=timezone.now(), problem="not_written: because.")
+    again = ("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    said = run(*again)[1]
+    assert "Revoked here: 1 session. The store may still accept them: 1 of 1" in said
+    found = run("find", session.pk)[1]
+    assert "revoked, but the store may still accept it" in found
+    assert run(*again)[0] == 3
+    become("verified", verified_at=timezone.now(), failed_at=None, problem="")
+    code, said = run(*again)
+    assert (code, said.splitlines()[-1]) == (0, "Revoked: 1 session.")
+    assert "  status         revoked\n" in run("find", session.pk)[1]
+    assert Revocation.objects.count() == 1
+
+
+def test_run_that_could_not_write_says_so(
+    session: IssuedSession, become: Callable[..., None]
+) -> None:
+    become("failed", failed_at=timezone.now(), problem="not_written: because.")
+    run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    assert run("write_revocations")[0] == 3
+    ended = JobRun.objects.get(job="write_revocations")
+    assert (ended.state, ended.problem) == ("finished", "1 revocations failed at the store.")
 
 
 def test_without_the_revoker_the_decision_is_recorded_and_has_failed(
