@@ -126,5 +126,5 @@ def _store(name: str | None) -> Store:
     stores = Store.objects.filter(name=name) if name else Store.objects.all()
     if (found := list(stores[:2])) and len(found) == 1:
         return found[0]
-    names = ", ".join(Store.objects.values_list("name", flat=True)) or "none"
+    names = ", ".join(Store.objects.order_by("name").values_list("name", flat=True)) or "none"
     raise wrong_argument(f"Name one store with --store. There are: {names}.")

@@ -115,6 +115,7 @@ def test_only_what_differs_is_changed_and_each_change_is_logged() -> None:
 
 
 def test_nothing_goes_unless_told() -> None:
+    Group.objects.get_or_create(name="viewer")
     apply_text()
     less = "clients:\n  other: {}\nissuers: {}\npublishers: {}\ngroups: {}\n"
     assert apply_text(less) == [("create", "client", "other")]
