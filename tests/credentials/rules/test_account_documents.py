@@ -387,6 +387,11 @@ def test_names_follow_from_the_role() -> None:
     assert plan.user_name("auditor") == "ltdkeeper-auditor"
 
 
+def test_auditor_of_an_account_reads_the_bucket_of_its_trail() -> None:
+    assert "arn:aws:s3:::logs" in make_wanted(trail_bucket="logs").documents["auditor"]
+    assert "arn:aws:s3:::logs" not in make_wanted().documents["auditor"]
+
+
 def test_role_may_have_a_path() -> None:
     plan = make_wanted(role_arn=f"{ACCOUNT}:role/ci/docs/upload")
     assert (plan.role_name, plan.role_path) == ("upload", "/ci/docs/")

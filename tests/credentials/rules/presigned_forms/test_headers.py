@@ -22,3 +22,8 @@ def test_what_was_said_is_signed() -> None:
 def test_acl_is_signed_where_the_store_has_one() -> None:
     terms = Terms(bucket="docs", root="r", surrogate_key="f" * 32, max_bytes=10, acl="public-read")
     assert put_headers(terms, WantedFile(key="a"))["x-amz-acl"] == "public-read"
+
+
+def test_md5_is_sent_as_http_names_it() -> None:
+    file = WantedFile(key="a", md5="5d41402abc4b2a76b9719d911017c592")
+    assert put_headers(TERMS, file)["Content-MD5"] == "XUFAKrxLKna5cZ2REBfFkg=="
