@@ -13,27 +13,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ltdkeeper_upload import __doc__ as description
 from ltdkeeper_upload import __version__
-from ltdkeeper_upload.console import FAILED, INTERRUPTED, USAGE, Failure, say
-from ltdkeeper_upload.keeper import Keeper, authenticated, first_of
-from ltdkeeper_upload.upload import files_below, store_client, stored_files, upload
+from ltdkeeper_upload.keeper import FAILED, USAGE, Failure, Keeper, authenticated, first_of, say
+from ltdkeeper_upload.upload import files_below, upload
 
 # As the service signs it for uploads without an SDK: a build's root is never used again.
 CACHE_CONTROL = "max-age=31536000"
 REF_VARIABLES = ["CI_MERGE_REQUEST_REF_PATH", "CI_COMMIT_REF_NAME", "CIRCLE_BRANCH", "CIRCLE_TAG"]
 REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG", "GITHUB_REF_NAME"]
-EXIT_CODES = (
-    "exit codes: 0 done; 1 refused, and a retry will not help; 2 wrong arguments or environment;"
-    " 3 the keeper or the store failed: try again later; 130 interrupted"
-)
 
 
 def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     """The command line; variables of the environment are its defaults."""
-    parser = ArgumentParser("ltdkeeper-upload", description=description, epilog=EXIT_CODES)
+    parser = ArgumentParser("ltdkeeper-upload", description=description)
     add = parser.add_argument
     add("folder", type=Path, nargs="?", default="html", help="the site (default: %(default)s)")
     keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
@@ -47,6 +43,7 @@ def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     either("--check", action="store_true", help="try everything but the upload; delete the build")
     either("--delete", metavar="REF", help="delete the builds of a branch or pull request instead")
     add("--cache-control", default=CACHE_CONTROL, help="of every file (default: %(default)s)")
+    add("--through-service", action="store_true", help="send files to the service, not the store")
     add("--jobs", type=int, default=10, help="uploads at once (default: %(default)s)")
     add("--format", choices=["text", "json"], default="text", help="of the result")
     add("--version", action="version", version=__version__)
@@ -57,9 +54,9 @@ def git_ref(environment: Mapping[str, str]) -> str:
     """What the CI job builds. A pull request goes by its number, since branches share names."""
     ref = environment.get("GITHUB_REF", "")
     ref = ref if ref.startswith("refs/pull/") else first_of(environment, *REF_VARIABLES)
-    if not ref:
-        raise Failure("Name the branch or tag with --git-ref.", USAGE)
-    return ref
+    if ref:
+        return ref
+    raise Failure("Name the branch or tag with --git-ref.", USAGE)
 
 
 @contextmanager
@@ -91,20 +88,15 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
         authenticated(keeper, options.product, environment) as own_token,
         open_build(keeper, options, refs, own_token=own_token) as build,
     ):
-        store = store_client(lambda: keeper.call("GET", build["credentials_url"]), options.jobs)
-        stored = stored_files(store, build) if options.build or options.check else {}
-        missing = [file for file in files if not options.check and not file.is_stored(stored)]
-        if options.check:
-            ended = keeper.call("DELETE", build["self_url"])
-        else:
-            upload(store, build, missing, cache_control=options.cache_control, jobs=options.jobs)
-            ended = keeper.call("PATCH", build["self_url"], {"uploaded": True})
+        uploaded = upload(keeper, build, files, options)
+        method, body = ("DELETE", None) if options.check else ("PATCH", {"uploaded": True})
+        ended = keeper.call(method, build["self_url"], body)
     result = {name: ended[name] for name in ("published_url", "state", "warning")}
     count = ended["object_count"] or len(files)
     say("Everything but the upload works." if options.check else f"Finished: {count} objects")
     if result["warning"]:
         say(f"Warning: {result['warning']}")
-    counts = {"object_count": count, "uploaded_count": len(missing)}
+    counts = {"object_count": count, "uploaded_count": uploaded}
     return {"build_url": ended["self_url"], **result, **counts}
 
 
@@ -129,17 +121,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("name the service with --keeper and the product with --product")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        work = delete if options.delete else run
-        result = work(options, Keeper(options.keeper), os.environ)
+        result = (delete if options.delete else run)(options, Keeper(options.keeper), os.environ)
     except Failure as failure:
         say(failure)
         return failure.code
-    except (BotoCoreError, ClientError, OSError) as err:
+    except (Boto3Error, BotoCoreError, ClientError, OSError) as err:
         say(f"The upload failed: {err}")
         return FAILED
     except KeyboardInterrupt:
         say("Interrupted.")
-        return INTERRUPTED
+        return 128 + signal.SIGINT
     address = result.get("published_url") or result.get("build_url", "")
     sys.stdout.write(f"{json.dumps(result) if options.format == 'json' else address}\n")
     return 0

@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,11 +14,11 @@ from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from ltdkeeper_upload import __version__
-from ltdkeeper_upload.console import FAILED, REFUSED, USAGE, Failure, say
 
+REFUSED, USAGE, FAILED = 1, 2, 3
 ATTEMPTS, TIMEOUT_SECONDS, LONGEST_WAIT_SECONDS = 5, 60, 60
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 KEY_VARIABLES = ("LTDKEEPER_API_KEY", "LTD_PASSWORD")
@@ -28,65 +29,92 @@ IDENTITY_PROGRAMS = {
     "CIRCLECI": 'circleci run oidc get --claims {"aud":"AUDIENCE"}',
     "BUILDKITE": "buildkite-agent oidc request-token --audience AUDIENCE --claim pipeline_id",
 }
+# Only then is a POST repeated: an identity token works once, and each registration makes a build.
+NEVER_ARRIVED = (ConnectionRefusedError, socket.gaierror)
 NOT_AUTHENTICATED = (
     "This job has neither an identity token nor an API key. On GitHub, give it the permission"
     " `id-token: write`; elsewhere, set LTDKEEPER_IDENTITY_TOKEN or LTDKEEPER_API_KEY."
 )
 
 
-class NoRedirects(HTTPRedirectHandler):
-    """Leaves a redirect as it is, an error: it would take the token along to another host."""
+class Failure(Exception):
+    """A sentence, the exit code, and after how many seconds a retry may help; 0 if not known."""
+
+    def __init__(self, sentence: str, code: int = FAILED, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.code, self.retry_after = code, retry_after
+
+
+def say(sentence: object) -> None:
+    """Write one line to standard error: a name must not begin another, maybe a command to CI."""
+    sys.stderr.write(" ".join(str(sentence).split()) + "\n")
+
+
+class Handler(HTTPHandler, HTTPSHandler, HTTPRedirectHandler):
+    """Leaves a redirect as it is, an error: it would take the token along to another host. Reads
+    the answer even if the service gave it, and closed, before it had the whole body."""
 
     def redirect_request(self, *_: Any) -> None: ...
+
+    def do_open(self, http_class: Any, *args: Any, **named: Any) -> Any:
+        class Connection(http_class):  # type: ignore[misc]
+            def endheaders(self, *body: Any, **named: Any) -> None:
+                self.connect()
+                with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
+                    super().endheaders(*body, **named)
+
+        return super().do_open(Connection, *args, **named)
 
 
 class Keeper:
     """One ltdkeeper, called with `token`: an API key, an access token or a job token."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self.token = ""
-        self._opener = build_opener(NoRedirects)
+        self.url, self.token = url.rstrip("/"), ""
+        self._opener = build_opener(Handler)
 
-    def call(self, method: str, where: str, body: object = None, attempts: int = ATTEMPTS) -> Any:
-        """The JSON answer of a path or address. Tries again where it may help. Raises Failure."""
+    def call(self, method: str, where: str, body: Any = None, attempts: int = ATTEMPTS) -> Any:
+        """The JSON answer of a path or address. Tries again where it may help; as often as it takes
+        if the service has too many uploads. Raises Failure."""
         url = where if "://" in where else self.url + where
-        for attempt in range(1, attempts + 1):
+        tried = 0
+        while True:
             try:
                 return self.send(method, url, body, self.token)
             except Failure as failure:
-                if failure.retry_after is None or attempt == attempts:
+                waits_its_turn = str(failure).endswith("(too_many_uploads)")
+                tried += not waits_its_turn
+                if failure.retry_after is None or tried == attempts:
                     raise
-                seconds = min(failure.retry_after or 2**attempt, LONGEST_WAIT_SECONDS)
-                say(f"{failure} Trying again in {seconds} s.")
+                seconds = min(failure.retry_after or 2**tried, LONGEST_WAIT_SECONDS)
+                if not waits_its_turn:
+                    say(f"{failure} Trying again in {seconds} s.")
             time.sleep(seconds)
-        raise AssertionError("the last attempt returns or raises")
 
-    def send(self, method: str, url: str, body: object, token: str) -> Any:
-        """One request. Raises Failure."""
+    def send(self, method: str, url: str, body: Any, token: str) -> Any:
+        """One request, of JSON or a tuple of headers and what gives the bytes. Raises Failure."""
         host = urlsplit(url)
         if host.scheme != "https" and host.hostname not in LOOPBACK:
             raise Failure(f"{url} is not an https address; tokens are sent to no other.", USAGE)
         headers = {"Accept": "application/json", "User-Agent": f"ltdkeeper-upload/{__version__}"}
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        data = None
-        if body is not None:
-            data, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
-        request = Request(url, data, headers, method=method)  # noqa: S310 - checked above
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
+        if isinstance(body, tuple):
+            headers, body = headers | body[0], body[1]()
+        elif body is not None:
+            headers["Content-Type"], body = "application/json", json.dumps(body).encode()
+        request = Request(url, body, headers, method=method)  # noqa: S310 - checked above
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-                text = answer.read()
-            return json.loads(text) if text else None
+                return json.loads(answer.read() or "null")
         except HTTPError as err:
             raise refusal(err) from None
         except ValueError:
             raise Failure(f"{url} does not answer with JSON.") from None
         except (OSError, HTTPException) as err:
             reason = getattr(err, "reason", err)
-            again = 0 if may_be_repeated(method, reason) else None
-            sentence = f"{host.netloc} does not answer: {reason}."
-            raise Failure(sentence, retry_after=again) from None
+            once = method == "POST" and not isinstance(reason, NEVER_ARRIVED)
+            again = None if once or isinstance(reason, ssl.SSLCertVerificationError) else 0
+            raise Failure(f"{host.netloc} does not answer: {reason}.", retry_after=again) from None
 
 
 def refusal(err: HTTPError) -> Failure:
@@ -102,14 +130,6 @@ def refusal(err: HTTPError) -> Failure:
     return Failure(sentence, retry_after=int(after) if after.isdigit() else 0)
 
 
-def may_be_repeated(method: str, reason: object) -> bool:
-    """Whether a request that got no answer may be sent again. A POST only if it never arrived:
-    an identity token works once, and each registration makes a build."""
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        return False
-    return method != "POST" or isinstance(reason, (ConnectionRefusedError, socket.gaierror))
-
-
 def first_of(environment: Mapping[str, str], *names: str) -> str:
     """The first of the variables that is set."""
     return next((environment[name] for name in names if environment.get(name)), "")
@@ -118,9 +138,7 @@ def first_of(environment: Mapping[str, str], *names: str) -> str:
 @contextmanager
 def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) -> Iterator[bool]:
     """Give the keeper a token; true for one of this job's own, which is revoked at the end.
-
-    Variables that somebody set count before what a CI system offers every job. Raises Failure.
-    """
+    Variables that somebody set count before what a CI system offers. Raises Failure."""
     identity = first_of(environment, *IDENTITY_VARIABLES)
     key = first_of(environment, *KEY_VARIABLES)
     if key and not identity:

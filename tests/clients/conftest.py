@@ -55,7 +55,8 @@ def account(store: StoreUnderTest) -> Iterator[Account]:
 @pytest.fixture(scope="session")
 def scene(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("service")
-    with running_scene(account, folder, **signer_settings(account, folder)) as scene:
+    settings = signer_settings(account, folder) | {"LTD_PROXY_UPLOADS": "2"}
+    with running_scene(account, folder, **settings) as scene:
         yield scene
 
 

@@ -26,6 +26,17 @@ def test_a_tree_arrives_and_is_finished(scene: Scene, site: Path, row: Row) -> N
     assert scene.api_key not in printed
 
 
+def test_a_tree_arrives_through_the_service(scene: Scene, site: Path) -> None:
+    """Though the service takes fewer files at once than the program sends."""
+    through = uploader(*UPLOAD, str(site), "--through-service")
+    with scene.counter.counting() as counts:
+        printed = run(through, env=upload_job(scene))
+    build, described = scene.newest_build(PRODUCT)
+    assert scene.tree_of(build) == tree_on_disk(site)
+    assert (described["state"], set(counts.deliveries)) == ("finished", {"upload", "list"})
+    assert "Trying again" not in printed
+
+
 def test_killed_upload_is_continued_or_started_again(scene: Scene, tmp_path: Path) -> None:
     """Continued, it skips what has arrived; started again, it makes another build."""
     site = make_pages(tmp_path / "site", 20)

@@ -1,11 +1,15 @@
 """ltdkeeper-upload in this process: a keeper that is made up, and moto's S3."""
 
+import hashlib
 import io
 import json
+import re
 import ssl
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,8 +20,8 @@ from urllib.error import HTTPError, URLError
 import boto3
 import pytest
 from ltdkeeper_upload.__main__ import git_ref, main
-from ltdkeeper_upload.console import Failure, Progress, say
-from ltdkeeper_upload.upload import SiteFile, files_below
+from ltdkeeper_upload.keeper import Failure, Keeper, say
+from ltdkeeper_upload.upload import PART_BYTES, Progress, SiteFile, files_below
 from moto import mock_aws
 
 from tests.oidc.issuer import send
@@ -45,6 +49,8 @@ SESSION = {
     "endpoint_url": None,
     "addressing": "auto",
 }
+PUT_STYLE = "PUT /builds/1/objects/_static/style.css"
+PUT_PAGE = "PUT /builds/1/objects/a%20b/%C3%BC%23.html"
 REGISTER, ASK = "POST /products/handbook/builds/", "GET /builds/1/credentials"
 FINISH, DELETE = "PATCH /builds/1", "DELETE /builds/1"
 EXCHANGE, REVOKE = "POST /oidc/token", "DELETE /token"
@@ -62,10 +68,12 @@ ANSWERS = {
 SECRETS = (API_KEY, JOB_TOKEN, IDENTITY, SESSION["SecretAccessKey"], SESSION["SessionToken"])
 
 
-def problem(status: int, *, retry_after: str = "", body: bytes | None = None) -> HTTPError:
+def problem(
+    status: int, *, retry_after: str = "", code: str = "no", body: bytes | None = None
+) -> HTTPError:
     headers = Message()
     headers["Retry-After"] = retry_after
-    text = json.dumps({"detail": "The keeper says no.", "code": "no"}).encode()
+    text = json.dumps({"detail": "The keeper says no.", "code": code}).encode()
     body = text if body is None else body
     return HTTPError(KEEPER, status, "Status", headers, io.BytesIO(body))
 
@@ -78,11 +86,15 @@ class FakeKeeper:
         self.calls: list[str] = []
         self.bodies: dict[str, Any] = {}
         self.tokens: dict[str, str | None] = {}
+        self.headers: dict[str, Mapping[str, str]] = {}
 
     def open(self, request: Any, timeout: float) -> io.BytesIO:
         call = f"{request.get_method()} {request.selector}"
         self.calls.append(call)
-        self.bodies[call] = json.loads(request.data or "null")
+        data = request.data
+        is_json = isinstance(data, bytes | None)
+        self.bodies[call] = json.loads(data or "null") if is_json else b"".join(data)
+        self.headers[call] = request.headers
         self.tokens[call] = request.get_header("Authorization")
         answer = self.answers[call]
         answer = answer.pop(0) if isinstance(answer, list) else answer
@@ -197,6 +209,89 @@ def test_check_tries_everything_but_the_upload(keeper: FakeKeeper, s3: Any, site
     assert keys_in(s3) == []
 
 
+@pytest.fixture
+def odd_site(site: str, keeper: FakeKeeper) -> str:
+    """A page whose name needs quoting, and a style sheet. There is no store."""
+    (Path(site) / "a b").mkdir()
+    (Path(site) / "index.html").rename(Path(site) / "a b" / "ü#.html")
+    keeper.answers |= {PUT_PAGE: {}, PUT_STYLE: {}}
+    del keeper.answers[ASK]
+    return site
+
+
+THROUGH = {
+    "a new build": ([], [REGISTER]),
+    "an open one, again from the start": (["--build", f"{KEEPER}/builds/1"], ["GET /builds/1"]),
+}
+
+
+@pytest.mark.parametrize(("more", "first"), THROUGH.values(), ids=THROUGH)
+def test_site_goes_through_the_service(
+    more: list[str],
+    first: list[str],
+    keeper: FakeKeeper,
+    odd_site: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([odd_site, "--through-service", "--cache-control", "no-cache", *more]) == 0
+    assert sorted(keeper.calls) == sorted([*first, PUT_PAGE, PUT_STYLE, FINISH])
+    assert (keeper.bodies[PUT_PAGE], keeper.calls[-1]) == (b"index.html", FINISH)
+    checksum = b64encode(hashlib.sha256(b"index.html").digest()).decode()
+    assert (
+        keeper.headers[PUT_PAGE].items()
+        >= {
+            "Authorization": f"Bearer {API_KEY}",
+            "Content-type": "text/html",
+            "Content-length": "10",
+            "Cache-control": "no-cache",
+            "X-amz-checksum-sha256": checksum,
+        }.items()
+    )
+    assert "2 of 2 files, 0.0 of 0.0 MB\n" in capsys.readouterr().err
+
+
+def test_check_through_the_service_needs_no_store(keeper: FakeKeeper, odd_site: str) -> None:
+    assert main([odd_site, "--through-service", "--check"]) == 0
+    assert keeper.calls == [REGISTER, DELETE]
+
+
+def test_upload_waits_for_its_turn_as_long_as_it_takes(
+    keeper: FakeKeeper, odd_site: str, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = [problem(503, retry_after="2", code="too_many_uploads") for _ in range(9)]
+    keeper.answers[PUT_PAGE] = [*turns, problem(503, retry_after="7"), {}]
+    assert main([odd_site, "--through-service"]) == 0
+    assert waits == [2] * 9 + [7]
+    assert keeper.bodies[PUT_PAGE] == b"index.html"
+    assert capsys.readouterr().err.count("Trying again") == 1
+
+
+def test_bytes_that_are_sent_again_count_once(
+    keeper: FakeKeeper, odd_site: str, waits: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(Progress, "add", lambda _, sent=0, files=0: counted.append(sent))
+    keeper.answers[PUT_PAGE] = [URLError("reset"), {}]
+    assert main([odd_site, "--through-service"]) == 0
+    assert (sum(counted), waits) == (len("index.html_static/style.css"), [2])
+
+
+def test_refused_upload_is_reported(
+    keeper: FakeKeeper, odd_site: str, waits: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeper.answers |= {PUT_STYLE: problem(404), PUT_PAGE: problem(404)}
+    assert main([odd_site, "--through-service"]) == 1
+    assert FINISH not in keeper.calls
+    assert "The keeper says no. (no)\n" in capsys.readouterr().err
+
+
+def test_no_attempt_begins_after_a_failure() -> None:
+    progress = Progress(files=1, size=1)
+    progress.stopped = True
+    with pytest.raises(Failure, match="Another upload failed"):
+        progress.add(0)
+
+
 def test_builds_of_a_branch_are_deleted(
     keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,6 +401,19 @@ def test_refusal_is_a_sentence_and_an_exit_code(
     assert (keeper.calls, waits) == ([REGISTER], [])
 
 
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a keeper on loopback."""
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_redirect_is_not_followed(site: str, environment: dict[str, str]) -> None:
     """It would take the token along."""
     seen = []
@@ -321,15 +429,25 @@ def test_redirect_is_not_followed(site: str, environment: dict[str, str]) -> Non
         def log_message(self, *_: Any) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            code = main([site, "--keeper", f"http://127.0.0.1:{server.server_port}"])
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Redirecting) as url:
+        code = main([site, "--keeper", url])
     assert (code, seen) == (1, [])
+
+
+def test_answer_that_comes_before_the_whole_body_is_read() -> None:
+    """A service that refuses a large file closes the connection while the file is still sent."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            send(self, b'{"detail": "Too large.", "code": "body_too_large"}', 413)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    parts = [bytes(PART_BYTES)] * 100
+    headers = {"Content-Length": str(100 * PART_BYTES)}
+    with serving(Refusing) as url, pytest.raises(Failure, match="body_too_large"):
+        Keeper(url).call("PUT", "/builds/1/objects/a", (headers, lambda: iter(parts)))
 
 
 def test_keeper_that_is_busy_is_asked_again(
@@ -377,7 +495,8 @@ def test_first_failed_upload_ends_the_transfer(
     del environment["AWS_PROFILE"]  # moto itself reads it before it answers with an error
     assert main([site]) == 3
     assert FINISH not in keeper.calls
-    assert "The upload failed: An error occurred (NoSuchBucket)" in capsys.readouterr().err
+    sentence = "The upload failed: Failed to upload .*: An error occurred .NoSuchBucket."
+    assert re.search(sentence, capsys.readouterr().err)
 
 
 def test_interrupted_upload_says_how_to_continue(
@@ -471,9 +590,9 @@ def test_progress_is_a_bar_on_a_terminal_and_a_line_in_a_log(
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
     progress = Progress(files=1, size=2_000_000)
-    progress.on_progress(None, 1_000_000)
-    progress.on_progress(None, 1_000_000)
-    progress.on_done(SimpleNamespace(result=lambda: None))
+    progress.add(1_000_000)
+    progress.add(1_000_000)
+    progress.add(files=1)
     line = "1 of 1 files, 2.0 of 2.0 MB"
     bar = f"\r[{'#' * 30}] "
     assert capsys.readouterr().err == (f"{bar if on_terminal else ''}{line}\n")

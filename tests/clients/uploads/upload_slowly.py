@@ -7,7 +7,8 @@ import sys
 import time
 
 from botocore.credentials import RefreshableCredentials
-from ltdkeeper_upload import __main__ as program
+from ltdkeeper_upload import upload
+from ltdkeeper_upload.__main__ import main
 
 seconds, scale, *arguments = sys.argv[1:]
 RefreshableCredentials._advisory_refresh_timeout = 15 * 60 / int(scale)
@@ -20,5 +21,5 @@ def slow_client(*given, **named):
     return client
 
 
-store_client, program.store_client = program.store_client, slow_client
-sys.exit(program.main(["--jobs", "1", *arguments]))
+store_client, upload.store_client = upload.store_client, slow_client
+sys.exit(main(["--jobs", "1", *arguments]))
