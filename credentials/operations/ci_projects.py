@@ -64,7 +64,7 @@ def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
         headers[at.header] = at.scheme + token
     try:
         answer = urllib3.request(
-            "GET", url, headers=headers, timeout=TIMEOUT_SECONDS, redirect=False, retries=2
+            "GET", url, headers=headers, timeout=TIMEOUT_SECONDS, redirect=False, retries=False
         )
     except HTTPError as err:
         raise ProjectLookupError(f"{url}: no answer ({type(err).__name__}).") from err

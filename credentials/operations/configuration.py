@@ -236,6 +236,20 @@ def apply(wanted: Configuration, *, actor: User, prune: bool = False) -> list[Ch
     return changes
 
 
+def rehearse(wanted: Configuration, *, actor: User, prune: bool = False) -> list[Change]:
+    """What `apply` would do, found by doing and undoing it. Raises ConfigurationError.
+
+    Of frozen fields it only tells.
+    """
+    changes = plan(wanted, prune=prune)
+    if any(change.frozen for change in changes):
+        return changes
+    with transaction.atomic():
+        apply(wanted, actor=actor, prune=prune)
+        transaction.set_rollback(True)
+    return changes
+
+
 def _rows(section: str) -> list[Any]:
     model, key = NOUNS[section][2:]
     rows: Any = model._default_manager.order_by(key)  # noqa: SLF001

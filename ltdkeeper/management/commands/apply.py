@@ -13,7 +13,7 @@ from credentials.operations.configuration import (
     ConfigurationError,
     apply,
     parse_configuration,
-    plan,
+    rehearse,
 )
 from credentials.operations.leases import only_run
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
@@ -79,7 +79,7 @@ class Command(ServiceCommand):
             document = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)  # noqa: S506
             wanted = parse_configuration(document)
             if options["dry_run"]:
-                changes = plan(wanted, prune=prune)
+                changes = rehearse(wanted, actor=command_line_user(), prune=prune)
             else:
                 with only_run("apply"):
                     changes = apply(wanted, actor=command_line_user(), prune=prune)

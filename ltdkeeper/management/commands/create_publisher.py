@@ -18,8 +18,9 @@ from credentials.operations.configuration import (
     PublisherEntry,
     apply,
     plan,
+    rehearse,
 )
-from credentials.rules.publishers import IssuerKind, default_issuer
+from credentials.rules.publishers import IssuerKind, claims_of, default_issuer
 from ltdkeeper.management.commands.apply import render
 from ltdkeeper.management.outcomes import ServiceCommand, not_made, wrong_argument
 
@@ -47,7 +48,19 @@ class Command(ServiceCommand):
         )
         parser.add_argument("--client", help="default: made of the repository's name")
         parser.add_argument("--branch", action="append", help="only from these branches")
+        parser.add_argument("--tags", action="store_true", help="only from tags, such as releases")
         parser.add_argument("--environment", action="append", help="only from these environments")
+        parser.add_argument(
+            "--event",
+            action="append",
+            help="what may start the job, such as pull_request; default: push and other usual ones",
+        )
+        parser.add_argument("--name", help="of the publisher; default: the repository's")
+        parser.add_argument(
+            "--replace",
+            action="store_true",
+            help="change the conditions of a publisher that exists",
+        )
         parser.add_argument(
             "--id",
             action="append",
@@ -70,10 +83,9 @@ class Command(ServiceCommand):
             raise wrong_argument(f"{project!r} is not the name of a repository: OWNER/REPO.")
         try:
             wanted = _wanted(kind, project, options)
-            if options["dry_run"]:
-                changes = plan(wanted)
-            else:
-                changes = apply(wanted, actor=command_line_user())
+            _refuse_to_replace(wanted, is_meant=options["replace"])
+            do = rehearse if options["dry_run"] else apply
+            changes = do(wanted, actor=command_line_user())
         except ProjectLookupError as err:
             raise not_made(f"{err} Or give the numbers with --id.") from err
         except ConfigurationError as err:
@@ -85,6 +97,17 @@ class Command(ServiceCommand):
             "Jobs of {} would be able to upload {}." if options["dry_run"] else "{} may upload {}."
         )
         self.stdout.write(told.format(project, products))
+
+
+def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
+    """Conditions of a rule that exists are not changed, nor widened, by running this again."""
+    for change in [] if is_meant else plan(wanted):
+        is_rule = change.section == "publishers" and change.kind == "change"
+        if is_rule and change.fields.keys() & {"conditions", "client", "issuer"}:
+            raise wrong_argument(
+                f"There is a publisher {change.name} that differs. Nothing was changed:\n"
+                f"{render(change)}\nAdd --name for a further publisher, or --replace."
+            )
 
 
 def _wanted(kind: IssuerKind, project: str, options: dict[str, Any]) -> Configuration:
@@ -102,7 +125,7 @@ def _wanted(kind: IssuerKind, project: str, options: dict[str, Any]) -> Configur
         products={slug: ProductEntry(**_new_product(slug, options["store"])) for slug in slugs},
         issuers={issuer: IssuerEntry(kind=kind.value)},
         clients={client: ClientEntry(products=slugs)},
-        publishers={project[-LONGEST_NAME:]: publisher},
+        publishers={options["name"] or project[-LONGEST_NAME:]: publisher},
     )
 
 
@@ -115,6 +138,12 @@ def _conditions(kind: IssuerKind, project: str, options: dict[str, Any]) -> dict
     else:
         token = os.environ.get(TOKENS[kind], "")
         conditions = project_conditions(kind, project, api=options["api"], token=token)
+    if options["tags"]:
+        if options["branch"]:
+            raise wrong_argument("Give --branch or --tags: make a further publisher with --name.")
+        conditions["ref_type"] = ["tag"]
+    if events := options["event"]:
+        conditions[claims_of(kind).event] = list(events)
     if branches := options["branch"]:
         prefix = "refs/heads/" if kind is IssuerKind.GITHUB else ""
         conditions |= {"ref_type": ["branch"], "ref": [prefix + each for each in branches]}

@@ -346,3 +346,30 @@ def test_token_goes_to_the_provider_and_nowhere_else(
     told = create(provider, "--github", "octo/docs", "--product", product.slug, "--dry-run")
     assert "ghp_secret" not in told
     assert not TrustedPublisher.objects.exists()
+
+
+IDS = ("--id", "74", "--id", "65")
+
+
+def test_running_it_again_never_widens_a_rule(product: Product) -> None:
+    arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug, *IDS]
+    call_command(*arguments, "--branch", "main", stdout=StringIO())
+    before = TrustedPublisher.objects.get().conditions
+    with pytest.raises(CommandError, match=r"differs\. Nothing was changed"):
+        call_command(*arguments, stdout=StringIO())
+    assert TrustedPublisher.objects.get().conditions == before
+    call_command(*arguments, "--tags", "--name", "releases", stdout=StringIO())
+    assert TrustedPublisher.objects.get(name="releases").conditions["ref_type"] == ["tag"]
+    call_command(*arguments, "--event", "pull_request", "--replace", stdout=StringIO())
+    assert TrustedPublisher.objects.get(name="octo/docs").conditions["event_name"] == [
+        "pull_request"
+    ]
+
+
+def test_dry_run_refuses_what_the_run_would_refuse(store: Store, tmp_path: Path) -> None:
+    arguments = ["create_publisher", "--github", "octo/docs", *IDS, "--dry-run"]
+    with pytest.raises(CommandError, match=r"products\.Foo_Bar\.slug"):
+        call_command(*arguments, "--product", "Foo_Bar", stdout=StringIO())
+    with pytest.raises(CommandError, match=r"clients\.!\.name"):
+        run(tmp_path / "keeper.yaml", "clients: {'!': {}}", "--dry-run")
+    assert not Product.objects.exists()
