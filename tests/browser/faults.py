@@ -37,7 +37,9 @@ LAYOUT = """() => {
   return faults;
 }"""
 # A change of colours fades in: what is measured is where it ends.
-SETTLE = "() => document.getAnimations().forEach(each => each.finish())"
+# An animation without an end, such as that of a page which loads, cannot be finished.
+SETTLE = """() => document.getAnimations().forEach(
+    each => each.effect.getComputedTiming().endTime === Infinity ? each.cancel() : each.finish())"""
 AXE = """options => axe.run(document, options).then(found => found.violations.map(each => ({
   id: each.id, impact: each.impact, help: each.help,
   targets: each.nodes.map(node => node.target.flat().join(" ") + " " +
