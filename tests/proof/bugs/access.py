@@ -141,7 +141,7 @@ SEARCH_BUGS = bugs_in(
     "ltdkeeper/admin/find.py",
     "tests/ltdkeeper/admin/test_find.py",
     row_found_that_one_may_not_view=(" if _may_view(request, site, row)]", "]"),
-    product_taken_for_the_build=(" if not _lacks_build(identifier, row)", ""),
+    product_taken_for_the_build=(" if not lacks_build(identifier, row)", ""),
     pasted_text_left_in_the_request=("    request.POST = QueryDict()\n", ""),
     pasted_text_read_from_the_address=("request.POST.get(", "request.GET.get("),
 )
