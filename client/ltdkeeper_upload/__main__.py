@@ -16,8 +16,7 @@ from urllib.parse import urlencode
 from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ltdkeeper_upload import __doc__ as description
-from ltdkeeper_upload import __version__
+import ltdkeeper_upload
 from ltdkeeper_upload.keeper import FAILED, USAGE, Failure, Keeper, authenticated, first_of, say
 from ltdkeeper_upload.upload import files_below, upload
 
@@ -29,7 +28,7 @@ REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG", "GITH
 
 def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     """The command line; variables of the environment are its defaults."""
-    parser = ArgumentParser("ltdkeeper-upload", description=description)
+    parser = ArgumentParser("ltdkeeper-upload", description=ltdkeeper_upload.__doc__)
     add = parser.add_argument
     add("folder", type=Path, nargs="?", default="html", help="the site (default: %(default)s)")
     keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
@@ -46,7 +45,7 @@ def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     add("--through-service", action="store_true", help="send files to the service, not the store")
     add("--jobs", type=int, default=10, help="uploads at once (default: %(default)s)")
     add("--format", choices=["text", "json"], default="text", help="of the result")
-    add("--version", action="version", version=__version__)
+    add("--version", action="version", version=ltdkeeper_upload.__version__)
     return parser
 
 

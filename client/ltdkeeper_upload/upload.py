@@ -68,7 +68,8 @@ def files_below(folder: Path) -> list[SiteFile]:
             name = path.relative_to(folder).as_posix()
             files.append(SiteFile(path, name, path.stat().st_size))
     if not files:
-        raise Failure(f"{folder} holds no files.", USAGE)
+        what = "holds no files" if folder.is_dir() else "is not a folder"
+        raise Failure(f"{folder} {what}.", USAGE)
     return files
 
 

@@ -5,16 +5,17 @@ project" (docs.gitlab.com/api/projects).
 """
 
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from credentials.rules.publishers import IssuerKind
+from credentials.rules.publishers import IssuerKind, is_https_address
 
 TIMEOUT_SECONDS = 10
 MOST_BYTES = 2 * 1024 * 1024
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Api(NamedTuple):
@@ -61,20 +62,29 @@ def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
     url = (api or at.address).rstrip("/") + at.path.format(quote(project, safe=safe))
     headers = {"Accept": "application/json", "User-Agent": "ltdkeeper"}
     if token:
+        if not is_https_address(url) and urlsplit(url).hostname not in LOOPBACK:
+            raise ProjectLookupError(f"{url} is not https, and a token is sent to no other.")
         headers[at.header] = at.scheme + token
     try:
         answer = urllib3.request(
-            "GET", url, headers=headers, timeout=TIMEOUT_SECONDS, redirect=False, retries=False
+            "GET",
+            url,
+            headers=headers,
+            timeout=TIMEOUT_SECONDS,
+            redirect=False,
+            retries=False,
+            preload_content=False,
         )
+        body = answer.read(MOST_BYTES + 1, decode_content=True)
     except HTTPError as err:
         raise ProjectLookupError(f"{url}: no answer ({type(err).__name__}).") from err
     if answer.status != 200:  # noqa: PLR2004
         hint = " Is the name right? Private ones need a token." if answer.status == 404 else ""  # noqa: PLR2004
         raise ProjectLookupError(f"{url}: status {answer.status}.{hint}")
-    if len(answer.data) > MOST_BYTES:
+    if len(body) > MOST_BYTES:
         raise ProjectLookupError(f"{url}: the answer is too large.")
     try:
-        return orjson.loads(answer.data)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as err:
         raise ProjectLookupError(f"{url}: the answer is not JSON.") from err
 

@@ -192,9 +192,10 @@ def read_configuration(sections: Collection[str] = tuple(NOUNS)) -> Configuratio
     return Configuration(**found)  # type: ignore[arg-type]
 
 
-def plan(wanted: Configuration, *, prune: bool = False) -> list[Change]:
+def plan(wanted: Configuration, *, prune: bool = False, enable: bool = False) -> list[Change]:
     """What applying the document would do. Raises ConfigurationError.
 
+    What somebody disabled is frozen so unless told to `enable`: no file undoes an emergency.
     With `prune`, clients, issuers and publishers that a section leaves out are disabled, grants
     that a client's `products` leave out are removed, and groups deleted; nothing else ever goes.
     """
@@ -211,7 +212,7 @@ def plan(wanted: Configuration, *, prune: bool = False) -> list[Change]:
             problems += _missing(section, name, fields) if kind == "create" else []
             if fields or kind == "create":
                 change = Change(section=section, name=name, kind=kind, fields=fields)
-                changes.append(_with_frozen(change))
+                changes.append(_with_frozen(change, enable=enable))
         if prune:
             changes += _left_out(section, here, there)
     if problems:
@@ -219,13 +220,15 @@ def plan(wanted: Configuration, *, prune: bool = False) -> list[Change]:
     return changes
 
 
-def apply(wanted: Configuration, *, actor: User, prune: bool = False) -> list[Change]:
+def apply(
+    wanted: Configuration, *, actor: User, prune: bool = False, enable: bool = False
+) -> list[Change]:
     """Do what `plan` says, all or nothing; what was done. Raises ConfigurationError.
 
     Each change is in the admin's log as `actor`'s. A disabled issuer's rules are disabled too.
     """
     with transaction.atomic():
-        changes = plan(wanted, prune=prune)
+        changes = plan(wanted, prune=prune, enable=enable)
         places = [
             (f"{one.section}.{one.name}.{name}", one) for one in changes for name in one.frozen
         ]
@@ -236,16 +239,18 @@ def apply(wanted: Configuration, *, actor: User, prune: bool = False) -> list[Ch
     return changes
 
 
-def rehearse(wanted: Configuration, *, actor: User, prune: bool = False) -> list[Change]:
+def rehearse(
+    wanted: Configuration, *, actor: User, prune: bool = False, enable: bool = False
+) -> list[Change]:
     """What `apply` would do, found by doing and undoing it. Raises ConfigurationError.
 
     Of frozen fields it only tells.
     """
-    changes = plan(wanted, prune=prune)
+    changes = plan(wanted, prune=prune, enable=enable)
     if any(change.frozen for change in changes):
         return changes
     with transaction.atomic():
-        apply(wanted, actor=actor, prune=prune)
+        apply(wanted, actor=actor, prune=prune, enable=enable)
         transaction.set_rollback(True)
     return changes
 
@@ -405,8 +410,11 @@ def _row_to_write(change: Change) -> Any:
     return rows.get(**{key: change.name})
 
 
-def _with_frozen(change: Change) -> Change:
-    """The same, with the fields of it that nothing changes any more, and why."""
+def _with_frozen(change: Change, *, enable: bool) -> Change:
+    """The same, with the fields of it that are not changed, and why."""
+    if change.kind == "change" and change.fields.get("is_active") == (False, True) and not enable:
+        change.frozen, change.why = ("is_active",), "since it was disabled: --enable enables it"
+        return change
     if change.kind == "change" and change.section in FROZEN:
         fields, rows, why = FROZEN[change.section]
         touched = tuple(name for name in fields if name in change.fields)

@@ -231,12 +231,11 @@ def revoke(
 
 
 def unverified(target: Target, now: datetime) -> list[Revocation]:
-    """Earlier decisions about the target's unexpired sessions that the store has not verified."""
+    """Decisions about the target's unexpired sessions that the store has not verified."""
     sessions = target.sessions.unexpired(now).filter(revoked_at__isnull=False)
-    earlier = Revocation.objects.filter(sessions__in=sessions).exclude(
-        state__in=(Revocation.State.VERIFIED, Revocation.State.REQUESTED)
-    )
-    return list(earlier.select_related("store").distinct().order_by("pk"))
+    pending = Revocation.objects.filter(sessions__in=sessions)
+    pending = pending.exclude(state=Revocation.State.VERIFIED).select_related("store")
+    return list(pending.distinct().order_by("pk"))
 
 
 def _decision(

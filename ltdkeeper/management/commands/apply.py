@@ -71,18 +71,23 @@ class Command(ServiceCommand):
             help="also disable clients, issuers and publishers that their section leaves out, "
             "remove grants that a client's products leave out, and delete such groups",
         )
+        parser.add_argument(
+            "--enable",
+            action="store_true",
+            help="also enable what is disabled here and active in the file",
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        prune, path = options["prune"], options["file"]
+        path, how = options["file"], {name: options[name] for name in ("prune", "enable")}
         try:
             document = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)  # noqa: S506
             wanted = parse_configuration(document)
             if options["dry_run"]:
-                changes = rehearse(wanted, actor=command_line_user(), prune=prune)
+                changes = rehearse(wanted, actor=command_line_user(), **how)
             else:
                 with only_run("apply"):
-                    changes = apply(wanted, actor=command_line_user(), prune=prune)
+                    changes = apply(wanted, actor=command_line_user(), **how)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
             raise wrong_argument(f"{path} cannot be read: {err}") from err
         except ConfigurationError as err:

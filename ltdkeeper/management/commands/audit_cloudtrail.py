@@ -34,6 +34,25 @@ S3 = "s3://"
 TABLE = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 
 
+def _add_engines(parser: ArgumentParser) -> None:
+    engine = parser.add_mutually_exclusive_group()
+    engine.add_argument(
+        "--athena", metavar="DATABASE.TABLE", help="have Athena choose the records of a table"
+    )
+    engine.add_argument(
+        "--spark", metavar="MASTER", help="have Spark choose the records of the source"
+    )
+    parser.add_argument(
+        "--workgroup", default="primary", help="Athena's workgroup; default: primary"
+    )
+    parser.add_argument(
+        "--results",
+        metavar="s3://BUCKET/PREFIX",
+        default="",
+        help="where Athena puts results; default: where the workgroup says",
+    )
+
+
 class Command(ServiceCommand):
     help = (
         "Compare what AWS CloudTrail recorded about upload roles, sessions and buckets "
@@ -56,9 +75,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--addresses",
             action="store_true",
-            help=(
-                "also report sessions used from an address other than the one that requested them"
-            ),
+            help="also report sessions used from an address that did not request them",
         )
         parser.add_argument(
             "--jobs",
@@ -66,22 +83,7 @@ class Command(ServiceCommand):
             default=1,
             help="processes that read a file each; default 1, which needs least memory",
         )
-        engine = parser.add_mutually_exclusive_group()
-        engine.add_argument(
-            "--athena", metavar="DATABASE.TABLE", help="have Athena choose the records of a table"
-        )
-        engine.add_argument(
-            "--spark", metavar="MASTER", help="have Spark choose the records of the source"
-        )
-        parser.add_argument(
-            "--workgroup", default="primary", help="Athena's workgroup; default: primary"
-        )
-        parser.add_argument(
-            "--results",
-            metavar="s3://BUCKET/PREFIX",
-            default="",
-            help="where Athena puts results; default: where the workgroup says",
-        )
+        _add_engines(parser)
         add_profile_argument(parser)
         parser.add_argument("--format", choices=["text", "json"], default="text")
 

@@ -119,7 +119,6 @@ def _wanted(kind: IssuerKind, project: str, options: dict[str, Any]) -> Configur
         issuer=issuer,
         products=slugs,
         conditions=_conditions(kind, project, options),  # type: ignore[arg-type]
-        is_active=True,
     )
     return Configuration(
         products={slug: ProductEntry(**_new_product(slug, options["store"])) for slug in slugs},

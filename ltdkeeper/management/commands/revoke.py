@@ -79,7 +79,7 @@ class Command(ServiceCommand):
                     may_go_on=may_go_on,
                 )
                 # What was revoked before and the store does not refuse yet is tried again.
-                decisions += unverified(target, now)
+                decisions += [each for each in unverified(target, now) if each not in decisions]
         except DomainError as err:
             raise wrong_argument(err.message) from err
         for decision in decisions:

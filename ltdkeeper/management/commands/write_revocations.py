@@ -44,7 +44,9 @@ class Command(ServiceCommand):
             if run:
                 run.looked_at(stores=len(written))
                 failed = sum(each.state == Revocation.State.FAILED for each in decisions)
-                run.problem = f"{failed} revocations failed at the store." if failed else ""
+                run.problem = (
+                    f"Failed at the store: {failed} of {len(decisions)}." if failed else ""
+                )
         if options["format"] == "json":
             found = [revocations.members(each) for each in decisions]
             self.write_json(orjson.dumps({"revocations": found}).decode())

@@ -10,9 +10,12 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from builds.models import Store
+from credentials.access.clients import command_line_user
 from credentials.errors import AlreadyRunning
 from credentials.models import IssuedSession, JobRun, Revocation
 from credentials.operations.revocation_policy import Written
+from credentials.operations.revocation_targets import find_target
+from credentials.operations.revoking import revoke
 from ltdkeeper.management import revocations
 from tests.credentials.ledger_rows import issued_row
 
@@ -101,6 +104,17 @@ def test_failure_is_not_taken_for_the_end_and_is_tried_again_by_the_same_command
     assert Revocation.objects.count() == 1
 
 
+def test_what_nobody_wrote_yet_is_written_by_the_same_command(
+    session: IssuedSession, become: Callable[..., None]
+) -> None:
+    target = find_target(kind="session", text=session.pk, before=None)
+    revoke(target=target, reason="leaked", by=command_line_user(), now=timezone.now())
+    become("verified", verified_at=timezone.now())
+    said = run("revoke", "session", session.pk, "--reason", "leaked", "--yes")[1]
+    assert said.splitlines()[-1] == "Revoked: 1 session."
+    assert Revocation.objects.get().state == "verified"
+
+
 def test_run_that_could_not_write_says_so(
     session: IssuedSession, become: Callable[..., None]
 ) -> None:
@@ -108,7 +122,7 @@ def test_run_that_could_not_write_says_so(
     run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
     assert run("write_revocations")[0] == 3
     ended = JobRun.objects.get(job="write_revocations")
-    assert (ended.state, ended.problem) == ("finished", "1 revocations failed at the store.")
+    assert (ended.state, ended.problem) == ("finished", "Failed at the store: 1 of 1.")
 
 
 def test_without_the_revoker_the_decision_is_recorded_and_has_failed(

@@ -62,6 +62,10 @@ def apply_text(text: str = WHOLE, *, prune: bool = False) -> list[tuple[str, str
     return [(change.kind, change.noun, change.name) for change in changes]
 
 
+def enable(text: str) -> None:
+    apply(document(text), actor=command_line_user(), enable=True)
+
+
 def test_everything_is_made_and_a_second_time_nothing() -> None:
     assert [kind for kind, _, _ in apply_text()] == ["create"] * 7
     assert apply_text() == []
@@ -147,10 +151,21 @@ def test_disabled_issuer_takes_its_rules_along_and_enables_none() -> None:
     apply_text(f"issuers:\n  {GITHUB}: {{is_active: false}}\n")
     assert not TrustedPublisher.objects.get().is_active
     with pytest.raises(ConfigurationError, match="its issuer is disabled"):
-        apply_text("publishers:\n  handbook from main: {is_active: true}\n")
+        enable("publishers:\n  handbook from main: {is_active: true}\n")
     assert not TrustedPublisher.objects.get().is_active
-    apply_text(f"issuers:\n  {GITHUB}: {{is_active: true}}\n")
+    enable(f"issuers:\n  {GITHUB}: {{is_active: true}}\n")
     assert not TrustedPublisher.objects.get().is_active
+
+
+def test_what_was_disabled_is_enabled_only_when_told() -> None:
+    apply_text()
+    Client.objects.update(is_active=False)
+    exported = "clients:\n  ci: {is_active: true, products: [guide]}\n"
+    with pytest.raises(ConfigurationError, match=r"clients\.ci\.is_active: frozen, .* --enable"):
+        apply_text(exported)
+    assert not Client.objects.get(name="ci").is_active
+    enable(exported)
+    assert Client.objects.get(name="ci").is_active
 
 
 def test_frozen_fields_are_shown_and_refused(build: Build) -> None:
@@ -351,12 +366,22 @@ def test_token_goes_to_the_provider_and_nowhere_else(
 IDS = ("--id", "74", "--id", "65")
 
 
+def test_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, product: Product) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "ghp_secret")
+    arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug]
+    with pytest.raises(CommandError, match="is not https, and a token is sent to no other"):
+        call_command(*arguments, "--api", "http://github.example.org", stdout=StringIO())
+
+
 def test_running_it_again_never_widens_a_rule(product: Product) -> None:
     arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug, *IDS]
     call_command(*arguments, "--branch", "main", stdout=StringIO())
     before = TrustedPublisher.objects.get().conditions
     with pytest.raises(CommandError, match=r"differs\. Nothing was changed"):
         call_command(*arguments, stdout=StringIO())
+    TrustedPublisher.objects.update(is_active=False)
+    call_command(*arguments, "--branch", "main", stdout=StringIO())
+    assert not TrustedPublisher.objects.get().is_active
     assert TrustedPublisher.objects.get().conditions == before
     call_command(*arguments, "--tags", "--name", "releases", stdout=StringIO())
     assert TrustedPublisher.objects.get(name="releases").conditions["ref_type"] == ["tag"]

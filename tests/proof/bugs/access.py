@@ -167,6 +167,7 @@ CONFIGURATION_BUGS = bugs_in(
             "grants_are_added_and_removed_only_when_told",
             "frozen_fields_are_shown_and_refused",
             "disabled_issuer_takes_its_rules_along_and_enables_none",
+            "what_was_disabled_is_enabled_only_when_told",
             "products_and_client_of_isolation_checks_are_not_exported",
         )
     ),
@@ -179,6 +180,10 @@ CONFIGURATION_BUGS = bugs_in(
     rule_enabled_below_a_disabled_issuer=(
         "and row.is_active and not row.issuer.is_active",
         "and False",
+    ),
+    disabled_client_enabled_by_a_file=(
+        "(False, True) and not enable",
+        "(True, True) and not enable",
     ),
     client_of_the_checks_pruned=('.exclude(name=CANARY_PREFIX.rstrip("-"))', ""),
 )
