@@ -580,6 +580,8 @@ def test_link_to_anything_but_a_file_of_the_site_is_refused(target: str, site: s
 def test_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="holds no files"):
         files_below(tmp_path)
+    with pytest.raises(Failure, match="htlm is not a folder"):
+        files_below(tmp_path / "htlm")
 
 
 @pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "log"])
