@@ -28,7 +28,7 @@ from credentials.rules.principals import name_of
 from credentials.rules.revocation import POLICY_NAME, RevocationDocument
 from credentials.rules.verdicts import Outcome
 from credentials.vending.issuing import VendedSession, plan_session, request_session, s3_client
-from credentials.vending.store_clients import INTERACTIVE
+from credentials.vending.store_clients import ONE_CALL
 
 State = Revocation.State
 ORIGIN = Origin(agent="ltdkeeper write_revocations")
@@ -234,7 +234,7 @@ def _try(session: IssuedSession, name: str) -> tuple[Outcome, str]:
         vended = _probe(session, name)
     except DomainError as err:
         return Outcome.UNCLEAR, err.code
-    build, s3 = vended.build, s3_client(vended, INTERACTIVE)
+    build, s3 = vended.build, s3_client(vended, ONE_CALL)
     where: dict[str, Any] = {"Bucket": build.bucket_name, "Prefix": f"{build.root}/"}
     return attempt(lambda: s3.list_objects_v2(**where, MaxKeys=1))
 

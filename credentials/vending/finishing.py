@@ -37,6 +37,7 @@ from credentials.errors import (
 from credentials.models import Delivery, EventKind, IssuedSession, record_build_event
 from credentials.vending.issuing import VendedSession, issue_session, s3_client
 from credentials.vending.listing import objects_on
+from credentials.vending.store_clients import INTERACTIVE
 from credentials.vending.store_errors import CALL_FAILED, error_code, loggable
 from credentials.vending.store_errors import UNREADABLE as NOT_READABLE
 
@@ -110,7 +111,7 @@ def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime)
 
 
 def _look(vended: VendedSession) -> Survey:
-    build, client = vended.build, s3_client(vended)
+    build, client = vended.build, s3_client(vended, INTERACTIVE)
     until = time.monotonic() + LOOKING_BEGINS_WITHIN
     try:
         page = client.list_objects_v2(

@@ -28,7 +28,7 @@ from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
 from credentials.models.runs import IsolationRun
 from credentials.rules.networks import ip_hex
 from credentials.vending.scope import duration_for, policy_for, scope_of
-from credentials.vending.store_clients import INTERACTIVE, AccessKey, Patience, store_client
+from credentials.vending.store_clients import AccessKey, Patience, store_client
 from credentials.vending.sts import USUAL, AssumedSession, assume_role
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class VendedSession:
         return self.row.existing_build
 
 
-def s3_client(vended: VendedSession, patience: Patience = INTERACTIVE) -> "S3Client":
+def s3_client(vended: VendedSession, patience: Patience) -> "S3Client":
     """S3 with the session's credentials."""
     client: S3Client = store_client(vended.build.product.store, "s3", vended.assumed, patience)
     return client

@@ -55,6 +55,8 @@ class Patience:
 
 
 INTERACTIVE = Patience(connect_seconds=0.5, read_seconds=1.5, attempts=1)
+# A check that must learn what one call does, from a store that may be slow: not trying again.
+ONE_CALL = Patience(connect_seconds=5, read_seconds=30, attempts=1)
 UNATTENDED = Patience(connect_seconds=5, read_seconds=30, attempts=4)
 
 

@@ -303,7 +303,7 @@ def _copy_audits(filler: Filler, store: Store, *, findings: int, runs: int) -> N
     """One finding in four is open, and one in forty acknowledged; one run in ten failed."""
     with recorded_run("audit_bucket", store=store) as run:
         list(run.keep([Finding(rule="upload_unfinished", subject="first", what="An upload.")]))
-    first = JobRun.objects.get()
+    first = JobRun.objects.latest("pk")
     began = filler.moment(filler.ago(runs))
     filler.copy(
         first,
@@ -316,7 +316,7 @@ def _copy_audits(filler: Filler, store: Store, *, findings: int, runs: int) -> N
     )
     seen, is_known = filler.moment(filler.ago(findings)), "n % 40 = 4"
     filler.copy(
-        AuditFinding.objects.get(),
+        AuditFinding.objects.get(subject="first"),
         findings,
         fingerprint=filler.padded("n", 64),
         rule="CASE WHEN n % 5 = 0 THEN 'session_stuck' ELSE 'upload_unfinished' END",

@@ -20,7 +20,7 @@ class FakeS3:
     truncated: bool = False
     page_type: str = ""
 
-    def client_of(self, vended: Any) -> "FakeS3":
+    def client_of(self, vended: Any, _patience: Any) -> "FakeS3":
         """In place of making a client from a listing session."""
         self.sessions.append(vended)
         return self

@@ -29,6 +29,7 @@ from credentials.operations.account.obstacles import (
 from credentials.operations.findings import Finding, Severity
 from credentials.rules.principals import kind_of
 from credentials.vending.issuing import VendedSession, issue_session, s3_client
+from credentials.vending.store_clients import ONE_CALL
 from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
 INTERNAL = Origin(agent="ltdkeeper doctor")
@@ -92,7 +93,9 @@ def writing(examination: Examination) -> Iterator[Finding]:
         raise NotLookedAt(reason="there is no session to write with")
     build, key = examination.build, examination.page
     try:
-        s3_client(examination.session).put_object(Bucket=build.bucket_name, Key=key, Body=BODY)
+        s3_client(examination.session, ONE_CALL).put_object(
+            Bucket=build.bucket_name, Key=key, Body=BODY
+        )
     except ClientError as err:
         code = error_code(err)
         if code == "NoSuchBucket":  # reported elsewhere
@@ -117,7 +120,7 @@ def cleaning(examination: Examination) -> Iterator[Finding]:
         return
     bucket = examination.store.bucket
     try:
-        s3 = s3_client(_issue(examination, Delivery.CLEAN))
+        s3 = s3_client(_issue(examination, Delivery.CLEAN), ONE_CALL)
         for key in examination.written:
             s3.delete_object(Bucket=bucket, Key=key)
     except (Obstacle, DomainError, *CALL_FAILED):

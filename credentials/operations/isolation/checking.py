@@ -23,7 +23,7 @@ from credentials.operations.isolation.calls import CALLS, NOT_STORED, PAGE, Call
 from credentials.operations.isolation.posting import BODY, note_post_support
 from credentials.rules.verdicts import Line, Outcome, is_passed, summary
 from credentials.vending.issuing import VendedSession, issue_session, s3_client
-from credentials.vending.store_clients import INTERACTIVE, store_client
+from credentials.vending.store_clients import ONE_CALL, store_client
 from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
 # The builds that a check is made with: a product of its own in each store, made when needed.
@@ -151,15 +151,15 @@ def _scene(probes: ProbeBuilds) -> Scene:
     own, store = _issue(probes, probes.own, Delivery.PROBE), probes.own.product.store
     scene = Scene(
         session=own,
-        s3=s3_client(own),
-        sts=store_client(store, "sts", own.assumed, INTERACTIVE),
+        s3=s3_client(own, ONE_CALL),
+        sts=store_client(store, "sts", own.assumed, ONE_CALL),
         store=store,
         own=probes.own,
         sibling=probes.sibling,
         other=probes.other,
     )
     for build in (probes.sibling, probes.other):
-        s3 = s3_client(_issue(probes, build, Delivery.PROBE))
+        s3 = s3_client(_issue(probes, build, Delivery.PROBE), ONE_CALL)
         page, parts = f"{build.root}/{PAGE}", parts_of(build)
         scene.written.append(page)
         s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
@@ -218,7 +218,8 @@ def _clean_up(probes: ProbeBuilds, scene: Scene) -> Line:
 
 def _remove_all(probes: ProbeBuilds, scene: Scene) -> None:
     cleaners = {
-        build.root: s3_client(_issue(probes, build, Delivery.CLEAN)) for build in probes.builds
+        build.root: s3_client(_issue(probes, build, Delivery.CLEAN), ONE_CALL)
+        for build in probes.builds
     }
     for key in set(scene.written):
         inside = [root for root in cleaners if key == root or key.startswith(f"{root}/")]

@@ -24,7 +24,7 @@ from credentials.rules.presigned_forms import file_form
 from credentials.vending.issuing import VendedSession
 from credentials.vending.presigning import terms_of
 from credentials.vending.signing import Signer, bucket_url
-from credentials.vending.store_clients import INTERACTIVE
+from credentials.vending.store_clients import ONE_CALL
 from credentials.vending.store_errors import CALL_FAILED, loggable
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _send(method: str, url: str, *, data: bytes, headers: dict[str, str]) -> AWS
     options: dict[str, Any] = {
         "verify": os.environ.get("AWS_CA_BUNDLE") or True,
         "proxies": get_environ_proxies(url),
-        "timeout": (INTERACTIVE.connect_seconds, INTERACTIVE.read_seconds),
+        "timeout": (ONE_CALL.connect_seconds, ONE_CALL.read_seconds),
     }
     http = URLLib3Session(**options)
     try:

@@ -17,7 +17,7 @@ from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
 from credentials.models import BuildOwner, Delivery, Grant, IssuedSession
 from credentials.vending.finishing import survey_build
 from credentials.vending.issuing import issue_session, s3_client
-from credentials.vending.store_clients import UNATTENDED
+from credentials.vending.store_clients import INTERACTIVE, UNATTENDED
 from tests.fake_sts import FakeSts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ class FakeS3:
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
     fake = FakeS3()
-    monkeypatch.setattr("credentials.vending.finishing.s3_client", lambda vended: fake)
+    monkeypatch.setattr("credentials.vending.finishing.s3_client", lambda *_: fake)
     return fake
 
 
@@ -274,7 +274,7 @@ def test_clients_act_with_the_session_alone(
     vended = issue_session(
         caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=Origin(), now=now
     )
-    for client in (s3_client(vended), s3_client(vended, UNATTENDED)):
+    for client in (s3_client(vended, INTERACTIVE), s3_client(vended, UNATTENDED)):
         used = client._request_signer._credentials  # type: ignore[attr-defined]
         assert used.access_key == vended.assumed.access_key_id
         assert [used.secret_key, used.token] == sts.secrets
@@ -291,7 +291,7 @@ def test_clients_try_once_and_give_up_in_two_seconds(
     vended = issue_session(
         caller=caller, build_id=build.pk, delivery=Delivery.LIST, origin=Origin(), now=now
     )
-    config = s3_client(vended).meta.config
+    config = s3_client(vended, INTERACTIVE).meta.config
     assert config.connect_timeout + config.read_timeout == 2.0
     assert config.retries["total_max_attempts"] == 1
     assert config.s3["addressing_style"] == "virtual"

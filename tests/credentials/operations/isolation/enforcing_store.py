@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from credentials.models import Delivery
 from credentials.operations.isolation import checking, posting
 from credentials.vending.issuing import VendedSession
+from credentials.vending.store_clients import Patience
 
 WRITES = {
     "PutObject",
@@ -31,8 +32,8 @@ def enforce(
     make_client = checking.s3_client
     writes = WRITES | {source_of}
 
-    def client(vended: VendedSession) -> Any:
-        s3 = make_client(vended)
+    def client(vended: VendedSession, patience: Patience) -> Any:
+        s3 = make_client(vended, patience)
 
         def judge(params: dict[str, Any], model: Any, **_: Any) -> None:
             if model.name == down:
