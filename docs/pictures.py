@@ -156,5 +156,5 @@ def setup(app: Any) -> dict[str, bool]:
     app.add_directive("floors", Floors)
     app.add_directive("walk", Walk)
     # The source is not among the files whose changes Sphinx looks for.
-    app.connect("env-get-outdated", lambda *_: ["architecture"])
+    app.connect("env-get-outdated", lambda *_: ["explanation/architecture"])
     return {"parallel_read_safe": True}

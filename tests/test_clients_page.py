@@ -1,4 +1,4 @@
-"""docs/clients.rst and the suite of real programs say the same."""
+"""docs/reference/programs.rst and the suite of real programs say the same."""
 
 import re
 from collections.abc import Iterable

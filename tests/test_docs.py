@@ -121,9 +121,9 @@ def test_every_make_target_is_in_the_commands_reference() -> None:
 
 
 def test_boto3_example_stores_pages_as_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """boto3 guesses no types: the lines of docs/uploading.rst do."""
-    page = (ROOT / "docs/uploading.rst").read_text(encoding="utf-8")
-    block = page.partition("\nboto3\n")[2].partition(".. code-block:: python\n")[2]
+    """boto3 guesses no types: the lines of docs/how-to/boto3.rst do."""
+    page = (ROOT / "docs/how-to/boto3.rst").read_text(encoding="utf-8")
+    block = page.partition(".. code-block:: python\n")[2]
     lines = dedent(block[: block.index("\n\nboto3 guesses")])
     requests, boto3 = MagicMock(), MagicMock()
     monkeypatch.setitem(sys.modules, "requests", requests)

@@ -1,4 +1,4 @@
-"""The walks and floors of docs/architecture.rst are those of the source."""
+"""The walks and floors of docs/explanation/architecture.rst are those of the source."""
 
 import re
 from itertools import groupby
@@ -8,7 +8,7 @@ import pytest
 from docs.pictures import ROOT, WALKS, definition, floors, used_by, walk
 
 MOST_FILES = 5
-PAGE = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "explanation" / "architecture.rst").read_text(encoding="utf-8")
 PICTURE = (ROOT / "docs" / "_static" / "issuing.svg").read_text(encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from credentials.models import EventKind, Webhook, WebhookDelivery
 from credentials.operations.outbox import record_test_event
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "webhooks.rst").read_text()
+PAGE = (DOCS / "how-to" / "webhooks.rst").read_text()
 SCHEMA = json.loads((DOCS / "reference" / "schemas" / "webhook.json").read_text())
 BLOCKS = re.findall(r"\.\. code-block:: json\n\n((?:   .*\n)+)", PAGE)
 VALIDATOR = Draft202012Validator(SCHEMA)

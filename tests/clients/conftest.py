@@ -82,7 +82,7 @@ def post_site(store: StoreUnderTest, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Row:
-    """What docs/clients.rst says of the way that the test is marked with."""
+    """What docs/reference/programs.rst says of the way that the test is marked with."""
     marker = request.node.get_closest_marker("way")
     assert marker, "mark the test with the row that it backs"
     return read_matrix()[marker.args[0]]

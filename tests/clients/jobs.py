@@ -1,4 +1,4 @@
-"""CI jobs: one with a token and environment of its own, as in docs/ci.rst, and ltdkeeper-upload."""
+"""CI jobs: one with a token and environment of its own (docs/how-to/ci.rst), ltdkeeper-upload."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ from demo.processes import ROOT
 from tests.clients.programs import UPLOADS, executable
 from tests.clients.scene import KEEPER_SCRIPT, PRODUCT, Scene
 
-# As docs/ci.rst has it, then the environment of the shell for whoever starts programs in it.
+# As docs/how-to/ci.rst has it, then the environment of the shell for whoever starts programs in it.
 STEP = """
 sh "$KEEPER_SCRIPT" -K keeper.curl "$HOST/token?format=env&product=$PRODUCT$MORE" > lines
 . ./lines

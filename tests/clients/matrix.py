@@ -1,11 +1,11 @@
-"""The table of docs/clients.rst, which the tests take their expectations from."""
+"""The table of docs/reference/programs.rst, which the tests take their expectations from."""
 
 import re
 from dataclasses import dataclass, fields
 
 from demo.processes import ROOT
 
-PAGE = ROOT / "docs" / "clients.rst"
+PAGE = ROOT / "docs" / "reference" / "programs.rst"
 
 
 @dataclass(frozen=True, kw_only=True)

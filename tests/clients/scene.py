@@ -46,14 +46,14 @@ class Scene:
         return client_environment(self.home, endpoint_url=store.endpoint_url, region=store.region)
 
     def container(self, build: RegisteredBuild) -> dict[str, str]:
-        """The same, with the address of a build's credentials, as docs/uploading.rst has it."""
+        """The same, with the address of a build's credentials, as docs/how-to/upload.rst has it."""
         return self.environment | {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{build.url}/credentials",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": f"Bearer {self.api_key}",
         }
 
     def process(self, build: RegisteredBuild, folder: Path) -> dict[str, str]:
-        """The same, with a profile that has `credential_process`, as docs/uploading.rst has it."""
+        """The same, with a profile that has `credential_process`: docs/how-to/upload.rst."""
         curl = self.write_curl_config(folder)
         config = folder / "aws-config"
         config.write_text(
@@ -65,7 +65,7 @@ class Scene:
         return self.environment | {"AWS_CONFIG_FILE": str(config), "AWS_PROFILE": "docs"}
 
     def write_curl_config(self, folder: Path) -> Path:
-        """`keeper.curl` of docs/uploading.rst."""
+        """`keeper.curl` of docs/how-to/upload.rst."""
         file = folder / "keeper.curl"
         header = 'header = "Content-Type: application/json"'
         file.write_text(f'user = "{CLIENT}:{self.api_key}"\n{header}\n')

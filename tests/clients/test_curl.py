@@ -17,7 +17,7 @@ from tests.store.uploader import RegisteredBuild
 
 
 def ask(scene: Scene, build: RegisteredBuild, what: str, body: Any, folder: Path) -> Any:
-    """Call the service as docs/uploading.rst does."""
+    """Call the service as docs/how-to/upload.rst does."""
     config = scene.write_curl_config(folder)
     command = ["curl", "-sSfK", str(config), f"{build.url}/{what}", "-d", json.dumps(body)]
     return json.loads(run(command, env=scene.environment))

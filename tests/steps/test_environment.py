@@ -180,8 +180,8 @@ def test_log_says_so_with_curl_before_7_76_too(
 def test_job_token_file_for_programs_that_want_one(
     ask: Ask, run_step: Step, store: FakeStore
 ) -> None:
-    """The lines of docs/ci.rst."""
-    page = (Path(__file__).parents[2] / "docs" / "ci.rst").read_text()
+    """The lines of docs/how-to/ci.rst."""
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "ci.rst").read_text()
     block = page.partition("a newline at its end is an error:")[2].split(".. code-block:: sh")[1]
     use_file = textwrap.dedent(block.partition("\n\nVersions")[0]).strip() + "\n"
     assert "AUTHORIZATION_TOKEN_FILE" in use_file

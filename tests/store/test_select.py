@@ -1,7 +1,8 @@
 """S3 Select is refused like every other call that reads, and is asked of a store of its own.
 
 On Ceph 16.2.15 one such request, refused or not even signed, damages the gateway's process: later
-calls of IAM with nothing wrong are told MalformedPolicyDocument, or it ends (docs/security.rst).
+calls of IAM with nothing wrong are told MalformedPolicyDocument, or it ends
+(docs/explanation/security.rst).
 So this file starts another store and ends it, and sets up everything before the first such call.
 """
 

@@ -12,6 +12,7 @@ GITHUB, GITLAB = EXAMPLES / "github-actions.yml", EXAMPLES / "gitlab-ci.yml"
 PREVIEWS = EXAMPLES / "github-previews.yml"
 GITHUB_AWS_CLI = EXAMPLES / "github-actions-aws-cli.yml"
 GITLAB_AWS_CLI = EXAMPLES / "gitlab-ci-aws-cli.yml"
+CIRCLECI, BUILDKITE = EXAMPLES / "circleci.yml", EXAMPLES / "buildkite.yml"
 ACTION, COMPONENT = ROOT / "action.yml", ROOT / "templates" / "upload.yml"
 KEEPER = "https://keeper.example.org"
 

@@ -11,6 +11,8 @@ import yaml
 from tests.shells import SHELLS
 from tests.workflows.files import (
     ACTION,
+    BUILDKITE,
+    CIRCLECI,
     COMPONENT,
     EXAMPLES,
     GITHUB,
@@ -24,7 +26,7 @@ from tests.workflows.files import (
 )
 
 SECRETS = re.compile(r"secrets\.|\b(AKIA|ASIA)[A-Z0-9]|ltd[ksj]_[a-z0-9]|password|api.key", re.I)
-FILES = [GITHUB, PREVIEWS, GITLAB, GITHUB_AWS_CLI, GITLAB_AWS_CLI]
+FILES = [GITHUB, PREVIEWS, GITLAB, GITHUB_AWS_CLI, GITLAB_AWS_CLI, CIRCLECI, BUILDKITE]
 INPUTS = dict.fromkeys(("keeper", "product", "path"), KEEPER)
 USED = {ACTION: read_workflow(ACTION), COMPONENT: read_component(INPUTS)}
 
@@ -35,7 +37,7 @@ def scripts(value: Any) -> list[str]:
         return [script for each in value for script in scripts(each)]
     if not isinstance(value, dict):
         return []
-    own = [value[name] for name in ("run", "script", "before_script") if name in value]
+    own = [value[name] for name in ("run", "script", "before_script", "command") if name in value]
     texts = [text for each in own for text in ([each] if isinstance(each, str) else each)]
     return texts + [script for each in value.values() for script in scripts(each)]
 
@@ -57,8 +59,8 @@ def test_shell_can_read_every_script(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_documentation_shows_the_file(path: Path) -> None:
-    page = (EXAMPLES.parent / "ci.rst").read_text()
-    assert f".. literalinclude:: examples/{path.name}" in page
+    pages = [page.read_text() for page in (EXAMPLES.parent / "how-to").glob("*.rst")]
+    assert any(f".. literalinclude:: ../examples/{path.name}\n" in page for page in pages)
 
 
 @pytest.mark.parametrize("path", [GITHUB, PREVIEWS, GITHUB_AWS_CLI], ids=lambda path: path.name)

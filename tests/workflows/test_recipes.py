@@ -35,10 +35,16 @@ def recipes(page: str) -> dict[str, str]:
     return {f"{page} {n}": block for n, block in enumerate(blocks) if CALLS.search(block)}
 
 
-CI, UPLOADING = recipes("ci.rst"), recipes("uploading.rst")
+UPLOAD = recipes("how-to/upload.rst")
+FINISH = {name: block for name, block in UPLOAD.items() if '"uploaded": true' in block}
+# In the order of an upload: each page goes on where the page on uploading is before its end.
+UPLOADING = UPLOAD | recipes("how-to/aws-cli.rst") | recipes("how-to/curl.rst")
+UPLOADING = {name: block for name, block in UPLOADING.items() if name not in FINISH} | FINISH
+CI = recipes("how-to/ci.rst")
 ASK = {name: block for name, block in CI.items() if "/token?format=" in block}
-PREVIEWS = recipes("trusted-publishing.rst")
-EVERY = CI | UPLOADING | PREVIEWS | recipes("security.rst")
+ASK |= recipes("how-to/github.rst")
+PREVIEWS = recipes("how-to/previews.rst")
+EVERY = CI | ASK | UPLOADING | PREVIEWS | recipes("explanation/verification.rst")
 OF_THE_SERVICE = {name: block for name, block in EVERY.items() if "-K form.curl" not in block}
 POSTS = re.compile(r"presigned-posts|-K form\.curl")
 
@@ -64,7 +70,7 @@ class Step:
             path = folder / "_build" / "html" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(name)
-        text = (ROOT / "docs" / "uploading.rst").read_text()
+        text = (ROOT / "docs" / "how-to" / "upload.rst").read_text()
         (files,) = [b for b in map(textwrap.dedent, BLOCK.findall(text)) if "cat > keeper" in b]
         self.printed = self.run(["sh", "-xe"], files).stderr
 

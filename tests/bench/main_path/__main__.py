@@ -35,7 +35,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="measures whose name contains this")
     parser.add_argument("--issues", type=int, default=3000, help="for the growth of memory")
     parser.add_argument("--json", type=Path, default=ROOT / ".build" / "bench.json")
-    parser.add_argument("--csv", type=Path, help="the table as docs/performance.rst shows it")
+    parser.add_argument(
+        "--csv", type=Path, help="the table as docs/explanation/performance.rst shows it"
+    )
     options = parser.parse_args()
     databases = [options.database] if options.database else _available()
     document: dict[str, Any] = {"machine": _machine(), "before": options.before, "rows": {}}

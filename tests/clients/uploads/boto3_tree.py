@@ -1,4 +1,4 @@
-"""As in docs/uploading.rst, for a tree: `python boto3_tree.py FOLDER BUCKET ROOT`.
+"""As in docs/how-to/upload.rst, for a tree: `python boto3_tree.py FOLDER BUCKET ROOT`.
 
 boto3 finds its credentials by itself.
 """

@@ -1,6 +1,7 @@
 """A CI job that does what it is told, one line at a time: `register`, `put NAME`, `finish`.
 
-It says a line after each. Environment as docs/ci.rst gives it; boto3 fetches the credentials.
+It says a line after each. Environment as docs/how-to/ci.rst gives it; boto3 fetches
+credentials.
 """
 
 import base64

@@ -195,7 +195,7 @@ def test_container_is_an_address_and_a_header_with_its_scheme(tmp_path: Path) ->
 def test_shell_that_traces_does_not_show_the_token(
     shell: list[str], form: str, tmp_path: Path
 ) -> None:
-    """As in docs/ci.rst, the lines are in a file."""
+    """As in docs/how-to/ci.rst, the lines are in a file."""
     environment = {
         "PATH": os.environ["PATH"],
         "TMPDIR": str(tmp_path),
