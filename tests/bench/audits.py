@@ -1,9 +1,9 @@
-"""`make bench-audits`: what audits and the ledger's upkeep cost, run as cron runs them.
+"""`make bench-audits`: what audits, webhooks and the ledger's upkeep cost, run as cron runs them.
 
 On SQLite and, where `pg_virtualenv` exists, on PostgreSQL with `fsync` on: an empty database is
-filled, a server on loopback lists a bucket, and each command has a process of its own. Prints
-seconds, seconds of processor, and the peak of memory; of what writes much, also how long others
-wait meanwhile.
+filled, a server on loopback lists a bucket and takes webhooks, and each command has a process of
+its own. Prints seconds, seconds of processor, and the peak of memory; of what writes much, also how
+long others wait meanwhile.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from django.db import connection
 from django.utils import timezone
 
 from builds.models import Store
-from credentials.models import HourlyCount
+from credentials.models import HourlyCount, Webhook, WebhookDelivery
 from credentials.operations.figures import HOUR, hour_of
-from tests.bench.many_rows import PRODUCTS, fill
+from tests.bench.many_rows import PRODUCTS, Filler, fill
 from tests.bench.migrating import beside, connect
 from tests.credentials.ledger_rows import issued_row
 from tests.credentials.operations.audit.trail_records import (
@@ -44,6 +44,7 @@ from tests.credentials.operations.audit.trail_records import (
 
 DATABASE = "LTD_TEST_DATABASE_URL"
 SESSIONS, BUILDS, OBJECTS, RECORDS = 1_000_000, 200_000, 200_000, 5_000_000
+EVENTS = 100_000
 PAGE_KEYS, OF_A_BUILD = 1000, 10
 # Of a log of CloudTrail, half of whose records are about us.
 SESSIONS_OF_A_LOG, CALLS_OF_A_SESSION, LOGS = 40, 25, 20
@@ -60,7 +61,9 @@ SIZE = f"""SELECT pg_relation_size('{TABLE}'), pg_indexes_size('{TABLE}'),
 
 
 class Bucket(BaseHTTPRequestHandler):
-    """Lists the first builds of each product, with some objects each, and no uploads."""
+    """Lists the first builds of each product, with some objects each, and no uploads; and accepts
+    webhooks.
+    """
 
     objects = 0
 
@@ -80,6 +83,11 @@ class Bucket(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body.encode())
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(204)
+        self.end_headers()
 
     def _page(self, prefix: str, begin: int) -> str:
         builds = self.objects // PRODUCTS // OF_A_BUILD
@@ -123,6 +131,7 @@ def measure(what: str, folder: Path, *command: str) -> None:
         "LTD_ENV_FILE": "tests/production.env",
         "DATABASE_URL": os.environ[DATABASE],
         "LTD_AUDITOR_PROFILE": "auditor",
+        "LTD_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "profiles"),
     } | {name: value for name, value in os.environ.items() if name.startswith("PG")}
     waits: list[float] = []
@@ -200,8 +209,8 @@ def main() -> None:
 
 def measure_all(folder: Path, options: argparse.Namespace) -> None:
     """Each of the commands that are asked for."""
-    sizes = (SESSIONS, BUILDS, OBJECTS, RECORDS)
-    sessions, builds, objects, records = (int(size * options.scale) for size in sizes)
+    sizes = (SESSIONS, BUILDS, OBJECTS, RECORDS, EVENTS)
+    sessions, builds, objects, records, events = (int(size * options.scale) for size in sizes)
     (folder / "profiles").write_text(PROFILE)
     (folder / "logs").mkdir()
     (folder / "exports").mkdir()
@@ -219,6 +228,7 @@ def measure_all(folder: Path, options: argparse.Namespace) -> None:
         ("audit_bucket",): of_objects,
         ("compact_policies",): of_all,
         prune: of_all,
+        ("deliver_webhooks",): f", {events:,} events",
     }
     asked = {each: what for each, what in commands.items() if options.only in each[0]}
     if not asked:
@@ -230,8 +240,18 @@ def measure_all(folder: Path, options: argparse.Namespace) -> None:
         HourlyCount.objects.bulk_create(
             HourlyCount(hour=now - number * HOUR) for number in range(1, 100 * 24)
         )
+        enqueue(address, events)
         for command, what in asked.items():
             measure(what, folder, *command)
+
+
+def enqueue(url: str, events: int) -> None:
+    """So many events wait for one webhook, each about something else."""
+    Webhook.objects.update(url=url)
+    first = WebhookDelivery.objects.earliest("pk")
+    WebhookDelivery.objects.exclude(pk=first.pk).delete()
+    filler = Filler(timezone.now())
+    filler.copy(first, events, event_id=filler.padded("n", 26), subject="'build ' || n")
 
 
 def write_logs(folder: Path, records: int) -> None:

@@ -79,6 +79,10 @@ class StoreClients:
     def kms(self) -> Any:
         return self._client("kms")
 
+    @cached_property
+    def cloudtrail(self) -> Any:
+        return self._client("cloudtrail")
+
     def sts_with(self, key: AccessKey) -> "STSClient":
         """STS as the owner of a key sees it."""
         client: STSClient = store_client(self.store, "sts", key, PATIENCE)

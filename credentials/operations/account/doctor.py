@@ -62,6 +62,7 @@ CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
     "unfinished-uploads": ("Unfinished uploads are removed", setting_checks.unfinished_uploads),
     "encryption": ("The bucket's key is the store's", setting_checks.encryption),
     "kms-key": ("The store's KMS key can be used", setting_checks.kms_key),
+    "trail": ("CloudTrail's logs can be read", setting_checks.trail),
     "cleaning": ("Test objects are removed", attempts.cleaning),
 }
 # What keeps all checks from being made: what an earlier run found may still be so.

@@ -20,6 +20,7 @@ from credentials.operations.findings import Finding, Severity
 from credentials.rules.principals import is_session
 
 BLOCKS_POLICIES = ("BlockPublicPolicy", "RestrictPublicBuckets")
+NO_TRAIL = "no bucket is named in LTD_TRAIL_BUCKET, or the store is not AWS"
 
 
 def row(examination: Examination) -> Iterator[Finding]:
@@ -170,6 +171,29 @@ def kms_key(examination: Examination) -> Iterator[Finding]:
         why=consistency.WHY_KEY,
         change="Set the store's KMS key ARN in the admin to the key of its bucket.",
     )
+
+
+def trail(examination: Examination) -> Iterator[Finding]:
+    """The auditor may do what `audit_cloudtrail` does with a bucket: list it, read a log, and get
+    the public keys for its digests.
+    """
+    name, ask = settings.LTD_TRAIL_BUCKET, examination.auditor.ask
+    if not name or examination.store.endpoint_url:
+        raise NotLookedAt(reason=NO_TRAIL)
+    try:
+        listed = ask("s3", "list_objects_v2", Bucket=name, MaxKeys=1)
+    except NoBucket:
+        yield Finding(
+            rule="trail.missing",
+            what=f"There is no bucket {name}.",
+            why="What AWS recorded cannot be compared with the ledger.",
+            change="Set LTD_TRAIL_BUCKET to the bucket of the account's trail.",
+        )
+        return
+    for log in (listed or {}).get("Contents", ()):
+        if read := ask("s3", "get_object", Bucket=name, Key=log["Key"]):
+            read["Body"].close()
+    ask("cloudtrail", "list_public_keys")
 
 
 def _required(

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from pytest_django import Settings
 
 from builds.models import Store
 from credentials.operations.account import (
@@ -109,6 +112,44 @@ def test_right_to_look_at_the_key_is_named_with_the_key(examination: Examination
         "kms:DescribeKey",
         KEY,
     )
+
+
+LOGS, DENIED = "logs", "AccessDenied"
+LISTED: Any = {"Contents": [{"Key": "AWSLogs/first.json.gz"}]}
+# what ListObjectsV2, GetObject and ListPublicKeys answer -> the right that the auditor lacks
+TRAILS: dict[str, tuple[dict[str, Any], str | dict[str, Any], str]] = {
+    "readable": ({"list_objects_v2": LISTED, "get_object": {"Body": BytesIO()}}, {}, ""),
+    "empty": ({"list_objects_v2": {}}, {}, ""),
+    "log gone meanwhile": ({"list_objects_v2": LISTED, "get_object": "404"}, {}, ""),
+    "not listed": ({"list_objects_v2": DENIED}, {}, "s3:ListBucket"),
+    "not read": ({"list_objects_v2": LISTED, "get_object": DENIED}, {}, "s3:GetObject"),
+    "no public keys": ({"list_objects_v2": {}}, DENIED, "cloudtrail:ListPublicKeys"),
+}
+
+
+@pytest.mark.parametrize("case", TRAILS)
+def test_right_to_the_trail_that_the_auditor_lacks_is_named(
+    case: str, examination: Examination, settings: Settings
+) -> None:
+    settings.LTD_TRAIL_BUCKET, (of_s3, keys, missing) = LOGS, TRAILS[case]
+    stub(examination.auditor.s3, **of_s3)
+    stub(examination.auditor.cloudtrail, list_public_keys=keys)
+    expected = pytest.raises(NotPermitted, match=missing) if missing else nullcontext()
+    with expected:
+        assert found(setting_checks.trail, examination) == []
+
+
+def test_trail_without_its_bucket_is_found(examination: Examination, settings: Settings) -> None:
+    settings.LTD_TRAIL_BUCKET = LOGS
+    stub(examination.auditor.s3, list_objects_v2="NoSuchBucket")
+    assert found(setting_checks.trail, examination) == ["trail.missing"]
+
+
+@pytest.mark.parametrize(("bucket", "endpoint"), [("", ""), (LOGS, "https://ceph.example")])
+def test_only_a_trail_of_aws_is_looked_at(bucket: str, endpoint: str, settings: Settings) -> None:
+    settings.LTD_TRAIL_BUCKET = bucket
+    with pytest.raises(NotLookedAt, match="LTD_TRAIL_BUCKET"):
+        found(setting_checks.trail, make_examination(endpoint_url=endpoint))
 
 
 # check -> the call that the store does not know
