@@ -3,7 +3,7 @@
 Rows that were handed out as a place to write are never deleted, so that no root is given twice.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -31,6 +31,14 @@ UNTYPED = (
 )
 # Codes of a survey that did see the store.
 LOOKED = ("", "more_than_one_page")
+# After that long, an upload that takes minutes, or a count that is due every hour, is late.
+LATE_AFTER = timedelta(hours=3)
+# The few builds of which something is wrong, or may become so.
+UNSETTLED = Q(deleted_at=None) & (
+    Q(finished_at=None, superseded_at=None)
+    | Q(finished_at__isnull=False, counted_at=None)
+    | Q(written_without_session=True)
+)
 NEVER_REMOVED = "Builds are never removed, so that no root is given out twice."
 ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 
@@ -81,6 +89,20 @@ class BuildQuerySet(models.QuerySet["Build"]):
         """Those that something else than a session wrote, until they are deleted."""
         return self.filter(written_without_session=True, deleted_at=None)
 
+    def unsettled(self) -> "BuildQuerySet":
+        """Those among which all that need attention are, in the order of an index."""
+        return self.filter(UNSETTLED).order_by("-pk")
+
+    def needing_attention(self, now: datetime) -> "BuildQuerySet":
+        """Those that have `Build.concerns`."""
+        unfinished, late = Q(finished_at=None, superseded_at=None), now - LATE_AFTER
+        return self.filter(
+            unfinished & (Q(open_until__lte=now) | Q(registered_at__lt=late))
+            | Q(finished_at__lt=late, counted_at=None)
+            | Q(written_without_session=True),
+            UNSETTLED,
+        )
+
     def closed(self, now: datetime) -> "BuildQuerySet":
         return self.exclude(
             finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
@@ -99,10 +121,18 @@ class Build(models.Model):
 
     class State(models.TextChoices):
         OPEN = "open"
-        EXPIRED = "expired"
+        EXPIRED = "expired", "expired unfinished"
         FINISHED = "finished"
         SUPERSEDED = "superseded"
         DELETED = "deleted"
+
+    class Concern(models.TextChoices):
+        """Why a build needs attention."""
+
+        EXPIRED = "expired", "expired unfinished"
+        OPEN = "open", f"open for more than {LATE_AFTER // timedelta(hours=1)} hours"
+        UNCOUNTED = "uncounted", "finished, not counted"
+        FOREIGN = "foreign", "written without a session"
 
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="builds")
     slug = models.CharField(max_length=BUILD_SLUG_LENGTH, validators=[validate_build_slug])
@@ -189,6 +219,7 @@ class Build(models.Model):
                 condition=Q(written_without_session=True, deleted_at=None),
                 name="build_foreign",
             ),
+            models.Index(fields=["-id"], condition=UNSETTLED, name="build_unsettled"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["product", "slug"], name="build_slug_once"),
@@ -218,6 +249,19 @@ class Build(models.Model):
         if self.superseded_at:
             return self.State.SUPERSEDED
         return self.State.OPEN if now < self.open_until else self.State.EXPIRED
+
+    def concerns(self, now: datetime) -> "list[Build.Concern]":
+        """Why it needs attention at a moment; nothing of a build that was deleted."""
+        state, late, concern = self.state(now), now - LATE_AFTER, self.Concern
+        is_late = self.finished_at is not None and self.finished_at < late
+        found = {
+            concern.EXPIRED: state is self.State.EXPIRED,
+            concern.OPEN: state is self.State.OPEN and self.registered_at < late,
+            concern.UNCOUNTED: is_late and self.counted_at is None,
+            concern.FOREIGN: self.written_without_session,
+        }
+        is_deleted = state is self.State.DELETED
+        return [] if is_deleted else [each for each, holds in found.items() if holds]
 
     def is_open(self, now: datetime) -> bool:
         """Whether it may still be written to."""

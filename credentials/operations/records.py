@@ -109,7 +109,7 @@ def _build(build: Build, now: datetime) -> Record:
         row=build,
         what="build",
         name=build.root,
-        status=build.state(now),
+        status=build.state(now).label.lower(),
         begins_at=build.registered_at,
         ends_at=build.closed_at(now) or build.open_until,
         build=build.root,

@@ -25,8 +25,9 @@ from credentials.models import (
     Webhook,
     WebhookDelivery,
 )
-from credentials.operations.figures import History
+from credentials.operations.figures import MOST, History
 from credentials.operations.schedule import WHY_OVERDUE, overdue_jobs
+from ltdkeeper.admin.filters import BuildState
 from ltdkeeper.admin.findings import open_findings
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
@@ -41,7 +42,6 @@ OLD_FIGURES = timedelta(hours=3)
 MOST_JOBS = 5
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
-COUNT_IS_LATE = timedelta(hours=3)
 DELIVERY_IS_LATE = timedelta(minutes=15)
 # The longest that a session lives, and a margin.
 LONGEST_SESSION = timedelta(hours=13)
@@ -65,6 +65,7 @@ class Counted:
     why: str
     rows: Callable[[datetime], QuerySet[Any]]
     query: dict[str, str]
+    describe: Callable[[Any, datetime], str] = lambda row, _now: str(row)
 
     def answer(self, count: str) -> Attention:
         address = list_address(self.model, **self.query)
@@ -83,17 +84,19 @@ def stuck_sessions(now: datetime) -> QuerySet[Any]:
     return IssuedSession.objects.stuck(now).since(now - RECENT)
 
 
-def expired_builds(now: datetime) -> QuerySet[Any]:
-    return Build.objects.expired(now).filter(open_until__gt=now - RECENT)
+def builds_needing_attention(now: datetime) -> QuerySet[Any]:
+    """Of the last 7 days, among the newest that something may be wrong with."""
+    newest = Build.objects.unsettled().values("pk")[:MOST]
+    rows = Build.objects.needing_attention(now).filter(pk__in=newest)
+    return rows.filter(registered_at__gt=now - RECENT).select_related("registration__client")
 
 
-def foreign_builds(now: datetime) -> QuerySet[Any]:
-    return Build.objects.foreign().filter(finished_at__gt=now - RECENT)
-
-
-def uncounted_builds(now: datetime) -> QuerySet[Any]:
-    late = Build.objects.uncounted().filter(finished_at__lt=now - COUNT_IS_LATE)
-    return late.filter(finished_at__gt=now - RECENT)
+def describe_build(build: Build, now: datetime) -> str:
+    """Which, why, and since when."""
+    owner = getattr(build, "registration", None)
+    why = "; ".join(each.label for each in build.concerns(now))
+    by = f" by {owner.client}" if owner else ""
+    return f"{build}: {why}; registered {build.registered_at:%F %H:%M} UTC{by}"
 
 
 def keys_about_to_expire(now: datetime) -> QuerySet[Any]:
@@ -209,24 +212,11 @@ CHECKS: list[Counted | Asked] = [
     ),
     Counted(
         model=Build,
-        what="Builds that ran out of time unfinished, in the last 7 days",
-        why="Their jobs failed, were cancelled or never said that they had finished.",
-        rows=expired_builds,
-        query={"state": "expired"},
-    ),
-    Counted(
-        model=Build,
-        what="Builds that were written without a session, and finished in the last 7 days",
-        why="Something else than this service's sessions wrote there. Their pages say what.",
-        rows=foreign_builds,
-        query={"state": "foreign"},
-    ),
-    Counted(
-        model=Build,
-        what="Builds that finished more than 3 hours ago, in the last 7 days, and are not counted",
-        why="manage.py count_builds should run every hour: look at cron, or at their pages.",
-        rows=uncounted_builds,
-        query={"state": "uncounted"},
+        what="Builds that need attention, of the last 7 days",
+        why=f"Each is one of these: {', '.join(Build.Concern.labels)}. The list says which.",
+        rows=builds_needing_attention,
+        query={"state": BuildState.ATTENTION},
+        describe=describe_build,
     ),
     Counted(
         model=ApiKey,

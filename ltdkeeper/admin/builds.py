@@ -12,14 +12,15 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 
 from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key, release_root
-from credentials.models import AuditFinding, IssuedSession, JobToken
+from credentials.models import AuditFinding, IssuedSession, JobRun, JobToken
 from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
 from ltdkeeper.admin.findings import findings_of
-from ltdkeeper.admin.links import NEWEST, NOTHING, link, list_address, moment, table
+from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, ReasonActionForm
 from ltdkeeper.admin.revoke import RevocableAdmin
@@ -31,12 +32,10 @@ Event = tuple[datetime, object]
 
 def events(build: Build, now: datetime) -> list[Event]:
     """What happened to a build itself, and when it closes."""
-    closed_at = build.closed_at(now)
-    by_itself = "closed" if closed_at == build.open_until else "would have closed"
-    closes = by_itself if closed_at else "closes"
+    closes = {None: "closes by itself", build.open_until: "expired unfinished: closed by itself"}
     found = (
         (build.registered_at, "registered"),
-        (build.open_until, f"{closes} by itself"),
+        (build.open_until, closes.get(build.closed_at(now))),
         (build.superseded_at, "superseded: the same job registered another"),
         (build.finished_at, "finished"),
         (build.newest_object_at, "its newest object was written"),
@@ -44,7 +43,21 @@ def events(build: Build, now: datetime) -> list[Event]:
         (build.deleted_at, "deleted"),
         (build.purged_at, "its objects were removed from the store"),
     )
-    return [(when, what) for when, what in found if when]
+    return [(when, what) for when, what in found if when and what]
+
+
+# What to do with a build that needs attention.
+ADVICE = {
+    Build.Concern.EXPIRED: "Its job failed, was cancelled or never finished the build, which "
+    "accepts no more uploads. Run the job again: it registers another build. "
+    "manage.py audit_sessions --close deletes builds that expired more than a day ago.",
+    Build.Concern.OPEN: "Uploads take minutes: check whether its job is still running. The build "
+    "closes by itself.",
+    Build.Concern.UNCOUNTED: "manage.py count_builds counts its objects. The clock or cron should "
+    "run it every hour.",
+    Build.Concern.FOREIGN: "Find the keys that wrote it in the store's own log, and remove them. "
+    "Then mark the build as deleted.",
+}
 
 
 class BuildPage(Page):
@@ -63,7 +76,7 @@ class BuildPage(Page):
     }
     otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
     questions = (
-        ("How it is", ("state_now", "registered_at", "open_until", "warnings")),
+        ("How it is", ("state_since", "warnings")),
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
         ("What happened, in order", ("life",)),
         ("What audits found", ("its_findings",)),
@@ -75,9 +88,23 @@ class BuildPage(Page):
     def state_now(self, build: Build) -> str:
         return build.state(timezone.now()).label.lower()
 
-    @admin.display(description="warnings")
+    @admin.display(description="state")
+    def state_since(self, build: Build) -> str:
+        """Also when it closed, or closes by itself."""
+        now = timezone.now()
+        closed_at = build.closed_at(now)
+        when = f"since {moment(closed_at)}" if closed_at else f"until {moment(build.open_until)}"
+        return f"{build.state(now).label.lower()}, {when}"
+
+    @admin.display(description="needs attention")
     def warnings(self, build: Build) -> str:
-        return build.warning or "none"
+        """Why, and what to do about it."""
+        concerns = build.concerns(timezone.now())
+        found: list[object] = [f"{each.label}: {ADVICE[each]}" for each in concerns]
+        if build.Concern.UNCOUNTED in concerns:
+            runs = list_address(JobRun, job="count_builds")
+            found.append(format_html('<a href="{}">Runs of count_builds</a>', runs))
+        return lines(filter(None, (*found, build.warning))) or "no"
 
     @admin.display(description="client")
     def client(self, build: Build) -> str:
@@ -162,8 +189,9 @@ def _time_line(found: list[Event]) -> str:
 def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:
     for session in sessions:
         name = link(session, session.access_key_id or session.session_name)
-        words = (session.get_delivery_display(), session.state(now).label.lower(), name)
-        yield session.requested_at, format_html("session ({}), {}: {}", *words)
+        whose = (session.client_name, session.token_name, session.caller_address or "no address")
+        words = (name, session.state(now).label.lower(), session.get_delivery_display(), *whose)
+        yield session.requested_at, format_html("session {}, {}: {} for {} with {} from {}", *words)
 
 
 def kept(by: Iterable[Model]) -> Any:
@@ -279,9 +307,24 @@ class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
         "warning",
     )
     list_filter = (BuildState, ByProduct, BuildClient)
+    list_select_related = ("registration__client",)
     actions = ("mark_deleted", "release_roots")
     action_form = ReasonActionForm
     revoked_as = "build"
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Of those that need attention: why, whose they are, and since when."""
+        needs_attention = request.GET.get(BuildState.parameter_name) == BuildState.ATTENTION
+        return ("root", "why", "client", "age") if needs_attention else self.list_display
+
+    @admin.display(description="needs attention")
+    def why(self, build: Build) -> str:
+        failure = f" ({build.survey_failure})" if build.survey_failure else ""
+        return "; ".join(each.label for each in build.concerns(timezone.now())) + failure
+
+    @admin.display(description="registered")
+    def age(self, build: Build) -> str:
+        return f"{timesince(build.registered_at)} ago"
 
     @admin.action(description="Mark selected builds as deleted", permissions=["change"])
     def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> HttpResponse | None:

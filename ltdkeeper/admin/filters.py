@@ -231,14 +231,12 @@ class BuildState(ChoiceFilter):
     """What became of a build, and what an operator looks for among builds."""
 
     title = parameter_name = "state"
+    ATTENTION = "attention"
     NAMES: ClassVar = {
-        "open": "open",
-        "expired": "expired unfinished",
-        "finished": "finished",
-        "superseded": "superseded",
-        "deleted": "deleted",
-        "uncounted": "finished, not counted",
-        "foreign": "written without a session",
+        ATTENTION: "needs attention",
+        **{state.value: state.label.lower() for state in Build.State},
+        "uncounted": Build.Concern.UNCOUNTED.label,
+        "foreign": Build.Concern.FOREIGN.label,
     }
 
     def lookups(self) -> dict[str, str]:
@@ -251,6 +249,8 @@ class BuildState(ChoiceFilter):
     def find(self, rows: Any) -> Rows:
         if self.value in Build.State.values:
             found: Rows = rows.in_state(Build.State(self.value), self.now)
+        elif self.value == self.ATTENTION:
+            found = rows.needing_attention(self.now)
         else:
             found = {"uncounted": rows.uncounted, "foreign": rows.foreign}[self.value]()
         return found

@@ -54,6 +54,38 @@ def test_query_for_open_builds_agrees_with_the_state(case: str, build: Build) ->
     assert Build.objects.closed(NOW).exists() is (state != "open")
 
 
+HOURS = {number: NOW - timedelta(hours=number) for number in range(5)}
+DONE = {"finished_at": HOURS[4], "counted_at": NOW}
+# what it is like -> its columns, why it needs attention
+CONCERNS: dict[str, tuple[dict[str, object], list[str]]] = {
+    "open": ({"registered_at": HOURS[3]}, []),
+    "open for long": ({"registered_at": HOURS[4]}, ["open"]),
+    "expired": ({"registered_at": HOURS[2], "open_until": NOW}, ["expired"]),
+    "superseded": ({"registered_at": HOURS[4], "superseded_at": NOW}, []),
+    "finished": (DONE, []),
+    "not counted yet": ({"finished_at": HOURS[3]}, []),
+    "not counted": ({"finished_at": HOURS[4]}, ["uncounted"]),
+    "foreign": ({**DONE, "written_without_session": True}, ["foreign"]),
+    "both": (
+        {"finished_at": HOURS[4], "written_without_session": True},
+        ["uncounted", "foreign"],
+    ),
+    "deleted": (
+        {"finished_at": HOURS[4], "written_without_session": True, "deleted_at": NOW},
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CONCERNS)
+def test_builds_that_need_attention_are_found_and_say_why(case: str, build: Build) -> None:
+    columns, why = CONCERNS[case]
+    Build.objects.update(**{"registered_at": HOURS[4], "open_until": AFTER, **columns})
+    build.refresh_from_db()
+    assert build.concerns(NOW) == why
+    assert Build.objects.needing_attention(NOW).exists() is bool(why)
+
+
 def test_builds_come_with_product_and_store_in_one_query(
     build: Build, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

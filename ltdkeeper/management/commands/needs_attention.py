@@ -61,7 +61,7 @@ def matters(now: datetime) -> Iterator[Matter]:
     for check in CHECKS:
         if not isinstance(check, Counted):
             yield from map(_matter, check.ask(now))
-        elif rows := tuple(str(row) for row in check.rows(now)[: MOST_ROWS + 1]):
+        elif rows := tuple(check.describe(row, now) for row in check.rows(now)[: MOST_ROWS + 1]):
             more = "+" if len(rows) > MOST_ROWS else ""
             count = f"{len(rows[:MOST_ROWS])}{more}"
             yield _matter(check.answer(count), rows[:MOST_ROWS])

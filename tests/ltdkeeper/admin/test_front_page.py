@@ -103,20 +103,10 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         "Error session_stuck: 1 open",
         "credentials/auditfinding/?rule=session_stuck&severity=error",
     ),
-    "expired build": (
+    "builds": (
         lambda now, **_: Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE),
-        "Builds that ran out of time unfinished, in the last 7 days: 1",
-        "builds/build/?state=expired",
-    ),
-    "build written without a session": (
-        lambda now, **_: Build.objects.update(finished_at=now, written_without_session=True),
-        "Builds that were written without a session",
-        "builds/build/?state=foreign",
-    ),
-    "build that is not counted": (
-        lambda now, **_: Build.objects.update(finished_at=now - 4 * HOUR),
-        "Builds that finished more than 3 hours ago, in the last 7 days, and are not counted: 1",
-        "builds/build/?state=uncounted",
+        "Builds that need attention, of the last 7 days: 1",
+        "builds/build/?state=attention",
     ),
     "key about to expire": (
         lambda now, **_: ApiKey.objects.update(expires_at=now + 13 * DAY),
@@ -196,6 +186,16 @@ def test_command_names_the_newest_rows(db: None, now: datetime) -> None:
     assert [row.session_name in written for row in rows] == [False, *[True] * 20]
 
 
+def test_command_says_what_is_wrong_with_a_build(
+    build: Build, client_row: Client, now: datetime
+) -> None:
+    Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE)
+    _, written = needs_attention()
+    [line] = [line for line in written.splitlines() if build.root in line]
+    day = f"{now - DAY:%F %H:%M}"
+    assert line.strip() == f"{build.root}: expired unfinished; registered {day} UTC by {client_row}"
+
+
 def test_store_that_was_never_checked_needs_attention(browser: Browser, store: Store) -> None:
     assert "was never checked" in attention(browser)[0][1]
 
@@ -224,7 +224,7 @@ QUIET: dict[str, Callable[[datetime], Any]] = {
     ),
     "build finished two hours ago": lambda now: Build.objects.update(finished_at=now - 2 * HOUR),
     "build that nobody counted for a week": lambda now: Build.objects.update(
-        finished_at=now - 8 * DAY, written_without_session=True
+        registered_at=now - 9 * DAY, finished_at=now - 8 * DAY, written_without_session=True
     ),
     "key that expired": lambda now: ApiKey.objects.update(expires_at=now - DAY),
     "key that expires later": lambda now: ApiKey.objects.update(expires_at=now + 15 * DAY),

@@ -204,6 +204,21 @@ def test_builds_are_found_by_state_product_and_client(
     assert shown("builds_build", client=caller.client.pk, state="open") == found["open"]
 
 
+def test_list_of_builds_that_need_attention_says_why_and_whose_they_are(
+    build: Build, caller: Caller, now: datetime, browser: Browser
+) -> None:
+    failed = {"finished_at": now - timedelta(hours=4), "survey_failure": "store_unreachable"}
+    Build.objects.update(registered_at=now - timedelta(hours=37), **failed)
+    address = reverse("admin:builds_build_changelist")
+    page = browser.get(address, {"state": "attention"}).content.decode()
+    cells = re.findall(r"field-(\w+)[^>]*>(.*?)</t[dh]>", unescape(page).replace("\xa0", " "))
+    assert [name for name, _ in cells] == ["root", "why", "client", "age"]
+    found = dict(cells)
+    assert found["why"] == "finished, not counted (store_unreachable)"
+    assert found["age"] == "1 day, 13 hours ago"
+    assert str(caller.client) in found["client"]
+
+
 def test_job_tokens_are_found_by_state_and_client(
     build: Build, caller: Caller, now: datetime, shown: Any
 ) -> None:

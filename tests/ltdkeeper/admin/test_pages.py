@@ -29,13 +29,14 @@ from credentials.models import (
 from credentials.operations.retention import compact_policies
 from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
+from ltdkeeper.admin.builds import events as build_events
 from ltdkeeper.admin.ledger import events, permissions
 from ltdkeeper.admin.links import page_address
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts
 
 db = pytest.mark.django_db
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 SCOPE = Scope(
     partition="aws", bucket="docs-bucket", root="guide/builds/v1", may_list_bare_root=False
@@ -187,9 +188,26 @@ def test_time_line_of_a_build_goes_from_registration_to_its_end(
 ) -> None:
     Build.objects.update(finished_at=now + MINUTE, deleted_at=now + 2 * MINUTE)
     shown = page(browser, session.existing_build).split("field-life")[1]
-    words = ["registered", "session (JSON answer)", "finished", "deleted", "closes by itself"]
+    words = ["registered", "session <a", "finished", "deleted", "closes by itself"]
     places = [shown.index(f">{word}") for word in words]
     assert places == sorted(places)
+    assert f"for ci with {session.token_name} from 192.0.2.7" in shown
+
+
+@pytest.mark.parametrize(
+    ("columns", "end"),
+    [
+        ({}, "closes by itself"),
+        ({"open_until": NOW}, "expired unfinished: closed by itself"),
+        ({"finished_at": NOW}, "finished"),
+        ({"deleted_at": NOW}, "deleted"),
+    ],
+    ids=["open", "expired", "finished", "deleted"],
+)
+def test_time_line_of_a_build_says_how_it_ended(columns: dict[str, Any], end: str) -> None:
+    times = {"registered_at": NOW - HOUR, "open_until": NOW + HOUR}
+    build = Build(**{**times, **columns})
+    assert [what for _, what in build_events(build, NOW)] == ["registered", end]
 
 
 @pytest.mark.django_db(transaction=True)
