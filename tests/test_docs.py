@@ -1,5 +1,6 @@
 """The reference pages name everything there is, and nothing that is not."""
 
+import ast
 import importlib
 import re
 import sys
@@ -18,6 +19,7 @@ from ltdkeeper.api.problems import CODES
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("builds", "credentials", "ltdkeeper")
 REFERENCE = ROOT / "docs" / "reference"
+ERRORS = REFERENCE / "errors.rst"
 # Problems made outside the error classes: `problem_response(... code="x")`, `_response(503, "x"`.
 PROBLEM = re.compile(r'_response\(\s*(?:status=)?[\w.]+,\s*(?:code=)?"(\w+)"')
 FALLBACK = re.compile(r'CODES\.get\([^,]+, "(\w+)"\)')
@@ -69,19 +71,21 @@ def literals(path: Path) -> set[str]:
     return set(re.findall(r"``([^`]+)``", path.read_text(encoding="utf-8")))
 
 
-def test_every_code_is_in_the_http_reference() -> None:
-    assert problem_codes() - literals(REFERENCE / "http.rst") == set()
+def test_every_code_has_a_row_and_every_row_a_code() -> None:
+    rows = re.findall(r"^   \* - ``(\w+)``$", ERRORS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == sorted(problem_codes())
+
+
+def test_rows_have_the_messages() -> None:
+    import_every_error()
+    page = " ".join(ERRORS.read_text(encoding="utf-8").replace("``", "`").split())
+    messages = {error.message for error in domain_errors()} - {DomainError.message}
+    assert {each for each in messages if " ".join(each.split()) not in page} == set()
 
 
 def test_error_classes_are_read_from_the_packages() -> None:
     named = {"build_closed", "sts_throttled", "body_too_large", "database_unavailable"}
     assert named | {"several_stores"} <= problem_codes()
-
-
-def test_every_code_of_the_table_exists() -> None:
-    page = (REFERENCE / "http.rst").read_text(encoding="utf-8")
-    table = page.split("* - Status", 1)[1]
-    assert set(re.findall(r"^     - ``(\w+)``$", table, re.MULTILINE)) == problem_codes()
 
 
 @pytest.mark.parametrize("page", ["docs/reference/settings.rst", ".env.example"])
@@ -131,3 +135,29 @@ def test_boto3_example_stores_pages_as_pages(monkeypatch: pytest.MonkeyPatch) ->
     exec(lines, {"build": MagicMock(), "name": "ci", "api_key": "ltdk_"})  # noqa: S102
     [call] = boto3.client.return_value.upload_file.call_args_list
     assert call.kwargs["ExtraArgs"] == {"ContentType": "text/html"}
+
+
+def own_texts() -> str:
+    """Every text of the upload client and of what examines an account; `{}` where values go."""
+    folders = ("client/ltdkeeper_upload", "credentials/operations", "credentials/rules")
+    trees = (
+        ast.parse(path.read_text()) for each in folders for path in (ROOT / each).rglob("*.py")
+    )
+    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return "\n".join(str(node.value) for node in nodes)
+
+
+@pytest.mark.parametrize("section", ["From ltdkeeper-upload", "From the service at its start"])
+def test_messages_of_ours_are_as_troubleshooting_has_them(section: str) -> None:
+    page = (ROOT / "docs/how-to/troubleshooting.rst").read_text(encoding="utf-8")
+    table = page.partition(f"\n{section}")[2].partition("\n   * - Message")[2].partition("\n\n")[0]
+    cells = re.findall(r"^   \* - (.*)$", table, re.MULTILINE)
+    parts = [
+        part.strip()
+        for cell in cells
+        for text in re.findall("``(.*?)``", cell)
+        for part in text.split("...")
+    ]
+    assert parts
+    texts = own_texts()
+    assert [part for part in parts if part not in texts] == []
