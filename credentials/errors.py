@@ -458,8 +458,20 @@ class UnidentifiedProject(NoMatchingPublisher):
 
 class ProductsNotOpened(ProductNotGranted):
     message = (
-        "No single trusted publisher that matches this job covers these products. Ask an operator "
-        "to add them to the rule and grant them to its client."
+        "No single trusted publisher that matches this job covers these products. Check their "
+        "names, or ask an operator to add them to the rule and grant them to its client."
+    )
+    NAMED_AT_MOST = 5
+
+    def __init__(self, slugs: Sequence[str] = ()) -> None:
+        named = ", ".join(slugs[: self.NAMED_AT_MOST])
+        super().__init__(f"{self.message} Requested: {named}." if named else None)
+
+
+class ProductsUnclear(NoProductNamed):
+    message = (
+        "Several trusted publishers match this job, for different products. Name yours: in "
+        "`products`, with --product of ltdkeeper-upload, or with the input `product` in CI."
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
@@ -18,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import ltdkeeper_upload
 from ltdkeeper_upload.keeper import FAILED, USAGE, Failure, Keeper, authenticated, first_of, say
-from ltdkeeper_upload.upload import files_below, upload
+from ltdkeeper_upload.upload import files_below, only_site, upload
 
 # As the service signs it for uploads without an SDK: a build's root is never used again.
 CACHE_CONTROL = "max-age=31536000"
@@ -30,11 +31,12 @@ def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     """The command line; variables of the environment are its defaults."""
     parser = ArgumentParser("ltdkeeper-upload", description=ltdkeeper_upload.__doc__)
     add = parser.add_argument
-    add("folder", type=Path, nargs="?", default="html", help="the site (default: %(default)s)")
+    add("folder", nargs="?", help="the site (default: the only one at a usual place)")
     keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
     add("--keeper", metavar="URL", default=keeper, help="the service ($LTDKEEPER_URL)")
     product = first_of(environment, "LTDKEEPER_PRODUCT", "LTD_PRODUCT")
-    add("--product", metavar="SLUG", default=product, help="the product ($LTDKEEPER_PRODUCT)")
+    which = "the product ($LTDKEEPER_PRODUCT; default: the only one that the job's identity opens)"
+    add("--product", metavar="SLUG", default=product, help=which)
     refs = "branch or tag; may be repeated (default: the CI job's)"
     add("--git-ref", metavar="REF", action="append", help=refs)
     either = parser.add_mutually_exclusive_group().add_argument
@@ -66,8 +68,8 @@ def open_build(
     if options.build:
         yield keeper.call("GET", options.build)
         return
-    build = keeper.call("POST", f"/products/{options.product}/builds/", {"git_refs": refs})
-    say(f"Registered {build['self_url']}")
+    build = keeper.call("POST", f"/products/{keeper.product}/builds/", {"git_refs": refs})
+    say(f"Registered a build of {keeper.product}: {build['self_url']}")
     try:
         yield build
     except BaseException:
@@ -81,7 +83,7 @@ def open_build(
 
 def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """The result, as `--format json` prints it. Raises Failure and what boto3 raises."""
-    files = files_below(options.folder)
+    files = files_below(Path(options.folder or only_site()))
     refs = options.git_ref or [git_ref(environment)]
     with (
         authenticated(keeper, options.product, environment) as own_token,
@@ -102,13 +104,14 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
 def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """Delete every finished build of a branch, tag or pull request; the result. Raises Failure."""
     count, query = 0, urlencode({"git_ref": options.delete, "state": "finished"})
-    page: dict[str, Any] = {"next": f"/products/{options.product}/builds/?{query}"}
     with authenticated(keeper, options.product, environment):
+        page: dict[str, Any] = {"next": f"/products/{keeper.product}/builds/?{query}"}
         while page["next"] and (page := keeper.call("GET", page["next"])):
             for url in page["builds"]:
                 say(f"Deleting {url}")
                 keeper.call("DELETE", url)
             count += len(page["builds"])
+    say(f"Deleted {count} builds")
     return {"deleted_count": count}
 
 
@@ -116,8 +119,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program; its exit code. Standard output is the address to look at, or JSON."""
     parser = arguments(os.environ)
     options = parser.parse_args(argv)
-    if not options.keeper or not options.product:
-        parser.error("name the service with --keeper and the product with --product")
+    if not options.keeper:
+        parser.error("name the service with --keeper")
+    if not re.fullmatch("[a-z0-9-]*", options.product):
+        parser.error(f"{options.product!r} is not a product: they are named like user-guide")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = (delete if options.delete else run)(options, Keeper(options.keeper), os.environ)
@@ -130,8 +135,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return 128 + signal.SIGINT
-    address = result.get("published_url") or result.get("build_url", "")
-    sys.stdout.write(f"{json.dumps(result) if options.format == 'json' else address}\n")
+    address = result.get("published_url") or result.get("build_url")
+    if printed := json.dumps(result) if options.format == "json" else address:
+        sys.stdout.write(f"{printed}\n")
     return 0
 
 

@@ -70,7 +70,7 @@ class Keeper:
     """One ltdkeeper, called with `token`: an API key, an access token or a job token."""
 
     def __init__(self, url: str) -> None:
-        self.url, self.token = url.rstrip("/"), ""
+        self.url, self.token, self.product = url.rstrip("/"), "", ""
         self._opener = build_opener(Handler)
 
     def call(self, method: str, where: str, body: Any = None, attempts: int = ATTEMPTS) -> Any:
@@ -137,17 +137,24 @@ def first_of(environment: Mapping[str, str], *names: str) -> str:
 
 @contextmanager
 def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) -> Iterator[bool]:
-    """Give the keeper a token; true for one of this job's own, which is revoked at the end.
-    Variables that somebody set count before what a CI system offers. Raises Failure."""
+    """Give the keeper a token and its product: without one, the only product that a job may have.
+    Yields whether the token is this job's own; that one is revoked at the end. Variables that
+    somebody set count before what a CI system offers. Raises Failure."""
     identity = first_of(environment, *IDENTITY_VARIABLES)
     key = first_of(environment, *KEY_VARIABLES)
     if key and not identity:
-        keeper.token = key
+        if not product:
+            raise Failure("Name the product with --product.", USAGE)
+        keeper.token, keeper.product = key, product
         yield False
         return
-    body = {"token": identity or identity_token(keeper, environment), "products": [product]}
-    keeper.token = keeper.call("POST", "/oidc/token", body)["token"]
+    body: Any = {"token": identity or identity_token(keeper, environment)}
+    job = keeper.call("POST", "/oidc/token", body | ({"products": [product]} if product else {}))
+    keeper.token, keeper.product = job["token"], job["products"][0]
     try:
+        if len(job["products"]) > 1:
+            names = ", ".join(job["products"])
+            raise Failure(f"Name one product with --product. This job may upload {names}.", USAGE)
         yield True
     finally:
         with suppress(Failure):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import threading
 import time
 from argparse import Namespace
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from mimetypes import MimeTypes
@@ -21,15 +21,16 @@ from urllib.parse import quote
 
 import boto3.session
 import botocore.session
-from boto3.s3.transfer import TransferConfig
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.config import Config
 from botocore.credentials import RefreshableCredentials
 
 from ltdkeeper_upload.keeper import USAGE, Failure, Keeper
 
-PART_BYTES, BAR_WIDTH, MEGABYTE = 256 * 1024, 30, 1_000_000
+PART_BYTES, LARGE_BYTES, BAR_WIDTH, MEGABYTE = 256 * 1024, 8 * 1024 * 1024, 30, 1_000_000
+# Where Sphinx, MkDocs, Hugo and others put what they make.
+SITES = ("html", "public", "site", "_build/html", "docs/_build/html", "docs/build/html")
 Build = Mapping[str, Any]
-Count = Callable[[int], None]
 # Python's own and not the machine's, so that a site has the same types wherever it is built.
 TYPES = MimeTypes()
 TYPES.types_map[True].update(
@@ -57,6 +58,22 @@ class SiteFile:
         with self.path.open("rb") as opened:
             yield from iter(lambda: opened.read(PART_BYTES), b"")
 
+    def digest(self, name: str) -> Any:
+        """Its hash of that name."""
+        found = hashlib.new(name, usedforsecurity=False)
+        for part in self.parts():
+            found.update(part)
+        return found
+
+
+def only_site() -> str:
+    """The folder with a page at one of the usual places. Raises Failure for none or several."""
+    found = [name for name in SITES if Path(name, "index.html").is_file()]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(found) or f"none of {', '.join(SITES)}"
+    raise Failure(f"Name the folder of the site. Found with an index.html: {there}.", USAGE)
+
 
 def files_below(folder: Path) -> list[SiteFile]:
     """Every file, hidden ones too. Raises Failure, also for links: they could publish others."""
@@ -79,89 +96,59 @@ def missing_files(store: Any, build: Build, files: list[SiteFile]) -> list[SiteF
     bucket, root = build["bucket_name"], f"{build['bucket_root_dir']}/"
     pages = store.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root)
     etags = {item["Key"]: item["ETag"].strip('"') for item in pages.search("Contents || `[]`")}
-    md5 = partial(hashlib.md5, usedforsecurity=False)
-    return [f for f in files if etags.get(root + f.name) != md5(f.path.read_bytes()).hexdigest()]
+    return [f for f in files if etags.get(root + f.name) != f.digest("md5").hexdigest()]
 
 
-class Progress:
-    """Of all uploads of a run: a bar on a terminal, a line now and then in a log."""
-
-    def __init__(self, files: int, size: int) -> None:
-        self.stopped, self._lock = False, threading.Lock()
-        self._files, self._size, self._done, self._sent = files, size, 0, 0
-        self._on_terminal = sys.stderr.isatty()
-        self._pause = 0.1 if self._on_terminal else 10.0
-        self._due = time.monotonic() + self._pause
-
-    def add(self, sent: int = 0, *, files: int = 0) -> None:
-        """Count bytes, or take off what is sent again. Raises Failure after another upload's."""
-        if self.stopped and sent <= 0:  # an attempt begins
-            raise Failure("Another upload failed.")
-        with self._lock:
-            self._done, self._sent = self._done + files, self._sent + sent
-            last = files > 0 and self._done == self._files
-            if not last and time.monotonic() < self._due:
-                return
-            self._due = time.monotonic() + self._pause
-            sizes = f"{self._sent / MEGABYTE:,.1f} of {self._size / MEGABYTE:,.1f} MB"
-            line = f"{self._done:,} of {self._files:,} files, {sizes}"
-            if self._on_terminal:
-                bar = "#" * (BAR_WIDTH * self._sent // max(self._size, 1))
-                line = f"\r[{bar:<{BAR_WIDTH}}] {line}"
-            sys.stderr.write(line if self._on_terminal and not last else f"{line}\n")
+def show_progress(done: Iterator[None], files: list[SiteFile]) -> None:
+    """Wait until all are done: with a bar on a terminal, with a line now and then in a log."""
+    on_terminal = sys.stderr.isatty()
+    pause, total, sent = 0.1 if on_terminal else 10.0, sum(file.size for file in files), 0
+    due = time.monotonic() + pause
+    for count, (file, _) in enumerate(zip(files, done), 1):
+        sent += file.size
+        last = count == len(files)
+        if last or time.monotonic() >= due:
+            due = time.monotonic() + pause
+            bar = f"\r[{'#' * (BAR_WIDTH * count // len(files)):<{BAR_WIDTH}}] "
+            line = f"{bar if on_terminal else ''}{count:,} of {len(files):,} files, "
+            line += f"{sent / MEGABYTE:,.1f} of {total / MEGABYTE:,.1f} MB"
+            sys.stderr.write(line if on_terminal and not last else f"{line}\n")
 
 
 def upload(keeper: Keeper, build: Build, files: list[SiteFile], options: Namespace) -> int:
     """Put what is missing, several at once; the number of files. Raises the first error of any."""
-    files, put = [] if options.check else files, partial(put_through_service, keeper)
-    if not options.through_service:
-        store = store_client(lambda: keeper.call("GET", build["credentials_url"]), options.jobs)
-        put = partial(put_into_store, store)
-        if options.build or options.check:
-            files = missing_files(store, build, files)
-    progress = Progress(len(files), sum(file.size for file in files))
-
-    def put_one(file: SiteFile) -> None:
-        put(build, options.cache_control, file, progress.add)
-        progress.add(files=1)
-
-    with ThreadPoolExecutor(options.jobs) as pool:
-        try:
-            list(pool.map(put_one, files))
-        finally:
-            progress.stopped = True
+    files = [] if options.check else files
+    with ThreadPoolExecutor(options.jobs) as pool, ExitStack() as stack:
+        put = partial(put_through_service, keeper, build, options.cache_control)
+        if not options.through_service:
+            s3 = store_client(lambda: keeper.call("GET", build["credentials_url"]), options.jobs)
+            parts = create_transfer_manager(s3, TransferConfig(max_concurrency=options.jobs))
+            stack.enter_context(parts)
+            put = partial(put_into_store, parts, build, options.cache_control)
+            if options.build or options.check:
+                files = missing_files(s3, build, files)
+        show_progress(pool.map(put, files), files)
     return len(files)
 
 
-def put_into_store(s3: Any, build: Build, cache_control: str, file: SiteFile, count: Count) -> None:
-    """Put a file below the build's root. Raises what boto3 raises."""
+def put_into_store(transfers: Any, build: Build, cache_control: str, file: SiteFile) -> None:
+    """Put a file below the build's root, a large one in parts. Raises what boto3 raises."""
     headers: Any = {"ContentType": file.content_type, "CacheControl": cache_control}
     headers["Metadata"] = {"surrogate-key": build["surrogate_key"]}
-    where = build["bucket_name"], f"{build['bucket_root_dir']}/{file.name}"
-    s3.upload_file(str(file.path), *where, headers, count, TransferConfig(use_threads=False))
+    bucket, key = build["bucket_name"], f"{build['bucket_root_dir']}/{file.name}"
+    if file.size > LARGE_BYTES:
+        transfers.upload(str(file.path), bucket, key, headers).result()
+    else:
+        with file.path.open("rb") as body:  # half the work that a transfer is
+            transfers.client.put_object(Bucket=bucket, Key=key, Body=body, **headers)
 
 
-def put_through_service(
-    keeper: Keeper, build: Build, cache_control: str, file: SiteFile, count: Count
-) -> None:
+def put_through_service(keeper: Keeper, build: Build, cache_control: str, file: SiteFile) -> None:
     """Send a file to the service, which puts it there. Raises Failure."""
-    sha256, sent = hashlib.sha256(), 0
-    for part in file.parts():
-        sha256.update(part)
     headers = {"Content-Type": file.content_type, "Content-Length": str(file.size)}
-    headers |= {"Cache-Control": cache_control}
-    headers |= {"x-amz-checksum-sha256": b64encode(sha256.digest()).decode()}
-
-    def parts() -> Iterator[bytes]:
-        nonlocal sent
-        count(-sent)
-        sent = 0
-        for part in file.parts():
-            sent += len(part)
-            count(len(part))
-            yield part
-
-    keeper.call("PUT", f"{build['self_url']}/objects/{quote(file.name)}", (headers, parts))
+    sha256 = b64encode(file.digest("sha256").digest()).decode()
+    headers |= {"Cache-Control": cache_control, "x-amz-checksum-sha256": sha256}
+    keeper.call("PUT", f"{build['self_url']}/objects/{quote(file.name)}", (headers, file.parts))
 
 
 def store_client(fetch: Callable[[], dict[str, Any]], jobs: int) -> Any:
@@ -182,6 +169,6 @@ def store_client(fetch: Callable[[], dict[str, Any]], jobs: int) -> Any:
     core.register_component("credential_provider", SimpleNamespace(load_credentials=lambda: key))
     retries: Any = {"mode": "standard", "total_max_attempts": 5}
     s3: Any = {"addressing_style": session["addressing"]}
-    config = Config(max_pool_connections=jobs, retries=retries, s3=s3)
+    config = Config(max_pool_connections=2 * jobs, retries=retries, s3=s3)
     where = {"region_name": session["region"], "endpoint_url": session["endpoint_url"]}
     return boto3.session.Session(botocore_session=core).client("s3", config=config, **where)

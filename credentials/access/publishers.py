@@ -14,7 +14,12 @@ from credentials.access.clients import (
     start_job_token,
 )
 from credentials.access.identity_tokens import VerifiedIdentity, use_up, verify_identity_token
-from credentials.errors import NoMatchingPublisher, ProductsNotOpened, UnidentifiedProject
+from credentials.errors import (
+    NoMatchingPublisher,
+    ProductsNotOpened,
+    ProductsUnclear,
+    UnidentifiedProject,
+)
 from credentials.models import CiJob, TrustedPublisher
 from credentials.rules.ci_jobs import describe_job, job_facts
 from credentials.rules.publishers import IssuerKind, claims_of, match_claims, value_of
@@ -34,10 +39,10 @@ def mint_job_token(
     """A job token for the job that an identity token speaks of.
 
     Of the rules that let it in, the oldest that opens all the products asked for; with None asked
-    for, the oldest that opens any, and all that it opens. Raises what `verify_identity_token` and
-    `use_up` raise, LifeOutOfRange, NoMatchingPublisher, ProductsNotOpened; and for one
-    step's environment SeveralStores. A token that is refused for another reason than reuse is not
-    used up.
+    for, all that the oldest opens, if no other opens more: a job never gets a product by chance.
+    Raises what `verify_identity_token` and `use_up` raise, LifeOutOfRange, NoMatchingPublisher,
+    ProductsNotOpened, ProductsUnclear; and for one step's environment SeveralStores. A token that
+    is refused for another reason than reuse is not used up.
     """
     require_legal_life(life_seconds)
     try:
@@ -117,12 +122,18 @@ def _choose(
 ) -> tuple[TrustedPublisher, list[Product]]:
     """The first rule that opens what is asked for, and the products in the order asked.
 
-    Raises ProductsNotOpened.
+    With None asked for, no other rule may open more. Raises ProductsNotOpened, ProductsUnclear.
     """
+    choices = []
     for publisher in publishers:
         granted = publisher.products.select_related("store").order_by("slug")
         opened = {each.slug: each for each in granted.filter(grants__client=publisher.client)}
         slugs = opened if asked_slugs is None else dict.fromkeys(asked_slugs)
         if slugs and all(slug in opened for slug in slugs):
-            return publisher, [opened[slug] for slug in slugs]
-    raise ProductsNotOpened
+            choices.append((publisher, {slug: opened[slug] for slug in slugs}))
+    if not choices:
+        raise ProductsNotOpened(asked_slugs or ())
+    publisher, products = choices[0]
+    if any(more.keys() - products.keys() for _, more in choices):
+        raise ProductsUnclear
+    return publisher, list(products.values())

@@ -21,7 +21,15 @@ import boto3
 import pytest
 from ltdkeeper_upload.__main__ import git_ref, main
 from ltdkeeper_upload.keeper import Failure, Keeper, say
-from ltdkeeper_upload.upload import PART_BYTES, Progress, SiteFile, files_below
+from ltdkeeper_upload.upload import (
+    LARGE_BYTES,
+    PART_BYTES,
+    SITES,
+    SiteFile,
+    files_below,
+    only_site,
+    show_progress,
+)
 from moto import mock_aws
 
 from tests.oidc.issuer import send
@@ -62,7 +70,7 @@ ANSWERS = {
     DELETE: BUILD | {"state": "deleted"},
     "GET /oidc/audience": {"audience": "docs keeper"},
     "GET /token?v=2&audience=docs%20keeper": {"value": IDENTITY},
-    EXCHANGE: {"token": JOB_TOKEN},
+    EXCHANGE: {"token": JOB_TOKEN, "products": ["handbook"]},
     REVOKE: None,
 }
 SECRETS = (API_KEY, JOB_TOKEN, IDENTITY, SESSION["SecretAccessKey"], SESSION["SessionToken"])
@@ -191,6 +199,15 @@ def test_result_as_json_has_where_to_look(
     assert "Warning: Pages lack a type.\n" in err
 
 
+def test_large_file_goes_up_in_parts(keeper: FakeKeeper, s3: Any, site: str) -> None:
+    (Path(site) / "book.pdf").write_bytes(bytes(LARGE_BYTES + 1))
+    assert main([site]) == 0
+    book = s3.head_object(Bucket=BUCKET, Key=f"{ROOT}/book.pdf")
+    assert (book["ContentLength"], book["ContentType"]) == (LARGE_BYTES + 1, "application/pdf")
+    assert book["ETag"].endswith('-2"')
+    assert book["Metadata"] == {"surrogate-key": "5a1b"}
+
+
 def test_continued_build_gets_what_it_lacks(keeper: FakeKeeper, s3: Any, site: str) -> None:
     for name, content in {"index.html": "index.html", "_static/style.css": "another!"}.items():
         s3.put_object(Bucket=BUCKET, Key=f"{ROOT}/{name}", Body=content)
@@ -266,16 +283,6 @@ def test_upload_waits_for_its_turn_as_long_as_it_takes(
     assert capsys.readouterr().err.count("Trying again") == 1
 
 
-def test_bytes_that_are_sent_again_count_once(
-    keeper: FakeKeeper, odd_site: str, waits: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counted: list[int] = []
-    monkeypatch.setattr(Progress, "add", lambda _, sent=0, files=0: counted.append(sent))
-    keeper.answers[PUT_PAGE] = [URLError("reset"), {}]
-    assert main([odd_site, "--through-service"]) == 0
-    assert (sum(counted), waits) == (len("index.html_static/style.css"), [2])
-
-
 def test_refused_upload_is_reported(
     keeper: FakeKeeper, odd_site: str, waits: list[float], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -283,13 +290,6 @@ def test_refused_upload_is_reported(
     assert main([odd_site, "--through-service"]) == 1
     assert FINISH not in keeper.calls
     assert "The keeper says no. (no)\n" in capsys.readouterr().err
-
-
-def test_no_attempt_begins_after_a_failure() -> None:
-    progress = Progress(files=1, size=1)
-    progress.stopped = True
-    with pytest.raises(Failure, match="Another upload failed"):
-        progress.add(0)
 
 
 def test_builds_of_a_branch_are_deleted(
@@ -306,7 +306,20 @@ def test_builds_of_a_branch_are_deleted(
     assert main(["--delete", "refs/pull/7/merge", "--format", "json"]) == 0
     looked = [f"GET {path}" for path in (find, second, third)]
     assert keeper.calls == [looked[0], DELETE, DELETE, *looked[1:], DELETE]
-    assert json.loads(capsys.readouterr().out) == {"deleted_count": 3}
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"deleted_count": 3}
+    assert err.endswith("Deleted 3 builds\n")
+
+
+def test_deleting_nothing_prints_nothing_to_look_at(
+    keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keeper.answers["GET /products/handbook/builds/?git_ref=main&state=finished"] = {
+        "builds": [],
+        "next": None,
+    }
+    assert main(["--delete", "main"]) == 0
+    assert capsys.readouterr().out == ""
 
 
 GITHUB = {
@@ -356,6 +369,28 @@ def test_identity_token_is_found_and_exchanged(
     assert keeper.tokens[FINISH] == f"Bearer {JOB_TOKEN}"
     if variables is GITHUB:
         assert keeper.tokens["GET /token?v=2&audience=docs%20keeper"] == "Bearer of-the-runner"
+
+
+def test_product_is_the_only_one_that_the_job_may_have(
+    keeper: FakeKeeper, s3: Any, site: str, environment: dict[str, str]
+) -> None:
+    environment |= {"LTDKEEPER_IDENTITY_TOKEN": IDENTITY, "LTDKEEPER_PRODUCT": ""}
+    assert main([site]) == 0
+    assert keeper.bodies[EXCHANGE] == {"token": IDENTITY}
+    assert REGISTER in keeper.calls
+
+
+def test_job_that_may_have_several_products_has_to_name_one(
+    keeper: FakeKeeper,
+    site: str,
+    environment: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    environment |= {"LTDKEEPER_IDENTITY_TOKEN": IDENTITY, "LTDKEEPER_PRODUCT": ""}
+    keeper.answers[EXCHANGE] = {"token": JOB_TOKEN, "products": ["guide", "handbook"]}
+    assert main([site]) == 2
+    assert keeper.calls == [EXCHANGE, REVOKE]
+    assert "This job may upload guide, handbook." in capsys.readouterr().err
 
 
 def test_api_key_counts_before_what_the_ci_system_offers(
@@ -495,7 +530,7 @@ def test_first_failed_upload_ends_the_transfer(
     del environment["AWS_PROFILE"]  # moto itself reads it before it answers with an error
     assert main([site]) == 3
     assert FINISH not in keeper.calls
-    sentence = "The upload failed: Failed to upload .*: An error occurred .NoSuchBucket."
+    sentence = "The upload failed: An error occurred .NoSuchBucket."
     assert re.search(sentence, capsys.readouterr().err)
 
 
@@ -510,6 +545,8 @@ def test_interrupted_upload_says_how_to_continue(
 # A variable that is not set, arguments, what is said of it.
 MISTAKES = {
     "no keeper": ("LTDKEEPER_URL", [], "name the service with --keeper"),
+    "no product for an API key": ("LTDKEEPER_PRODUCT", [], "Name the product with --product."),
+    "a title for a product": ("", ["--product", "Hand Book"], "'Hand Book' is not a product"),
     "no token": ("LTDKEEPER_API_KEY", [], "neither an identity token nor an API key"),
     "no branch": ("CI_COMMIT_REF_NAME", [], "Name the branch or tag with --git-ref."),
     "plain http": ("", ["--keeper", "http://keeper.example.org"], "is not an https address"),
@@ -577,6 +614,24 @@ def test_link_to_anything_but_a_file_of_the_site_is_refused(target: str, site: s
         files_below(Path(site))
 
 
+@pytest.mark.parametrize("name", SITES)
+def test_site_is_found_if_there_is_one(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("public").mkdir(exist_ok=True)  # of a program's source, without a page
+    Path(name).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(Failure, match=r"none of html, public, site, "):
+        only_site()
+    Path(name, "index.html").touch()
+    assert only_site() == name
+    other = Path("site" if name != "site" else "html")
+    other.mkdir()
+    (other / "index.html").touch()
+    with pytest.raises(Failure, match=r"index\.html: .*, "):
+        only_site()
+
+
 def test_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="holds no files"):
         files_below(tmp_path)
@@ -591,13 +646,10 @@ def test_progress_is_a_bar_on_a_terminal_and_a_line_in_a_log(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: on_terminal)
-    progress = Progress(files=1, size=2_000_000)
-    progress.add(1_000_000)
-    progress.add(1_000_000)
-    progress.add(files=1)
-    line = "1 of 1 files, 2.0 of 2.0 MB"
-    bar = f"\r[{'#' * 30}] "
-    assert capsys.readouterr().err == (f"{bar if on_terminal else ''}{line}\n")
+    files = [SiteFile(path=Path(), name="index.html", size=1_000_000)] * 2
+    show_progress(iter([None] * 2), files)
+    bar = f"\r[{'#' * 30}] " if on_terminal else ""
+    assert capsys.readouterr().err == f"{bar}2 of 2 files, 2.0 of 2.0 MB\n"
 
 
 def test_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:

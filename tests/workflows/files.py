@@ -9,6 +9,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 GITHUB, GITLAB = EXAMPLES / "github-actions.yml", EXAMPLES / "gitlab-ci.yml"
+GITHUB_ONE_JOB = EXAMPLES / "github-one-job.yml"
 PREVIEWS = EXAMPLES / "github-previews.yml"
 GITHUB_AWS_CLI = EXAMPLES / "github-actions-aws-cli.yml"
 GITLAB_AWS_CLI = EXAMPLES / "gitlab-ci-aws-cli.yml"
@@ -25,7 +26,14 @@ def read_workflow(path: Path, keeper: str = KEEPER) -> dict[str, Any]:
 
 def read_component(inputs: dict[str, str]) -> dict[str, Any]:
     """The jobs that GitLab makes of the component."""
-    _, jobs = COMPONENT.read_text().split("\n---\n")
+    header, jobs = COMPONENT.read_text().split("\n---\n")
+    inputs = with_defaults(inputs, yaml.safe_load(header)["spec"]["inputs"])
     jobs = re.sub(r"\$\[\[ inputs\.(\w+) ]]", lambda found: inputs[found[1]], jobs)
     made: dict[str, Any] = yaml.safe_load(jobs)
     return made
+
+
+def with_defaults(inputs: dict[str, str], known: dict[str, Any]) -> dict[str, str]:
+    """The inputs, and the defaults of the others; none is unknown."""
+    assert set(inputs) <= set(known)
+    return {name: inputs[name] if name in inputs else known[name]["default"] for name in known}

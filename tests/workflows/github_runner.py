@@ -18,7 +18,7 @@ import yaml
 
 from tests.credentials.job_environment.test_github import later_environment
 from tests.oidc.issuer import send
-from tests.workflows.files import ACTION, ROOT
+from tests.workflows.files import ACTION, ROOT, with_defaults
 from tests.workflows.project import copy, programs, run_script, write_project
 
 REQUEST_TOKEN = "request-token-of-this-job"
@@ -85,7 +85,7 @@ class GithubRunner:
 
     def run(self, workflow: dict[str, Any]) -> None:
         for name, job in workflow["jobs"].items():
-            permissions = job.get("permissions", workflow["permissions"])
+            permissions = job.get("permissions") or workflow["permissions"]
             if self._is_met(job.get("if", "")):
                 self._run_job(self.folder / name, job, permissions)
 
@@ -143,7 +143,7 @@ class GithubRunner:
         self, inputs: dict[str, str], workspace: Path, environment: dict[str, str]
     ) -> None:
         action = yaml.safe_load(ACTION.read_text())
-        assert set(inputs) == set(action["inputs"])
+        inputs = with_defaults(inputs, action["inputs"])
         (step,) = action["runs"]["steps"]
         variables = {name: self._filled(text, inputs) for name, text in step["env"].items()}
         own = environment | variables | {"GITHUB_ACTION_PATH": str(ROOT)}

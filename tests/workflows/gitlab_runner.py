@@ -58,6 +58,7 @@ class GitlabRunner:
             "HOME": str(folder),
             "TMPDIR": str(folder),
             "CI_COMMIT_REF_NAME": "main",
+            "PIP_INDEX_URL": "https://pypi.example.org/simple",
             **self._variables,
             **variables,
             **{name: self._sign(options["aud"]) for name, options in tokens.items()},

@@ -17,6 +17,7 @@ from tests.workflows.files import (
     EXAMPLES,
     GITHUB,
     GITHUB_AWS_CLI,
+    GITHUB_ONE_JOB,
     GITLAB,
     GITLAB_AWS_CLI,
     KEEPER,
@@ -26,7 +27,16 @@ from tests.workflows.files import (
 )
 
 SECRETS = re.compile(r"secrets\.|\b(AKIA|ASIA)[A-Z0-9]|ltd[ksj]_[a-z0-9]|password|api.key", re.I)
-FILES = [GITHUB, PREVIEWS, GITLAB, GITHUB_AWS_CLI, GITLAB_AWS_CLI, CIRCLECI, BUILDKITE]
+FILES = [
+    GITHUB_ONE_JOB,
+    GITHUB,
+    PREVIEWS,
+    GITLAB,
+    GITHUB_AWS_CLI,
+    GITLAB_AWS_CLI,
+    CIRCLECI,
+    BUILDKITE,
+]
 INPUTS = dict.fromkeys(("keeper", "product", "path"), KEEPER)
 USED = {ACTION: read_workflow(ACTION), COMPONENT: read_component(INPUTS)}
 
@@ -82,6 +92,19 @@ def test_only_the_upload_on_gitlab_has_an_identity(path: Path) -> None:
     upload = component if path is GITLAB else pipeline["upload"]
     assert list(upload["id_tokens"].values()) == [{"aud": KEEPER}]
     assert upload["variables"]["GIT_STRATEGY"] == "none"
+
+
+def test_a_job_that_builds_the_documentation_gets_four_lines() -> None:
+    lines = GITHUB_ONE_JOB.read_text().splitlines()
+    added = [line for line in lines if line.endswith("# +")]
+    assert len(added) == 4
+    before = yaml.safe_load("\n".join(line for line in lines if line not in added))
+    assert [set(step) for step in before["jobs"]["docs"]["steps"]] == [{"uses"}, {"run"}]
+
+
+def test_pipeline_gets_four_lines() -> None:
+    (include,) = read_workflow(GITLAB)["include"]
+    assert set(include["inputs"]) == {"keeper"}
 
 
 def test_actions_are_pinned_by_hash() -> None:

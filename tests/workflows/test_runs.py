@@ -14,6 +14,7 @@ from tests.store.stage import Account
 from tests.workflows.files import (
     GITHUB,
     GITHUB_AWS_CLI,
+    GITHUB_ONE_JOB,
     GITLAB,
     GITLAB_AWS_CLI,
     PREVIEWS,
@@ -97,8 +98,14 @@ def hold(build: dict[str, Any], account: Account, html: Path) -> None:
     assert build["written_without_session"] is False
 
 
+SITES = {
+    GITHUB_ONE_JOB: "docs/work/html",
+    **dict.fromkeys([GITHUB, GITHUB_AWS_CLI], "artifacts/html"),
+}
+
+
 @TRACED_OR_NOT
-@pytest.mark.parametrize("path", [GITHUB, GITHUB_AWS_CLI], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SITES, ids=lambda path: path.name)
 def test_github_workflow_uploads_and_finishes(
     path: Path,
     options: str,
@@ -109,18 +116,15 @@ def test_github_workflow_uploads_and_finishes(
     tmp_path: Path,
 ) -> None:
     runner = run_on_github(tmp_path, service, sign, path=path, options=options)
-    newest = builds(service, read)[0]
-    hold(read(newest), account, runner.artifacts / "html")
+    newest, html = builds(service, read)[0], runner.folder / SITES[path]
+    hold(read(newest), account, html)
     shown = [line for line in runner.printed.splitlines() if JOB_TOKEN.search(line)]
-    assert [line.partition("ltdj_")[0] for line in shown] == ["::add-mask::"] * (path != GITHUB)
+    masks = ["::add-mask::"] * (path == GITHUB_AWS_CLI)
+    assert [line.partition("ltdj_")[0] for line in shown] == masks
     assert not IDENTITY_TOKEN.search(runner.printed)
-    if path == GITHUB:
-        count = str(len(tree_on_disk(runner.artifacts / "html")))
-        assert runner.outputs == {
-            "build-url": newest,
-            "published-url": "",
-            "object-count": count,
-        }
+    if path != GITHUB_AWS_CLI:
+        count = str(len(tree_on_disk(html)))
+        assert runner.outputs == {"build-url": newest, "published-url": "", "object-count": count}
         assert runner.summary == f"{count} objects: <{newest}>\n"
 
 
