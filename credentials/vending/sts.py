@@ -93,7 +93,7 @@ def assume_role(
     }
     if cooldown.is_on(_endpoint(store)):
         raise StsUnreachable
-    session = _read(_ask(store, request, patience))
+    session = _read(_ask(store, request, patience), store)
     _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
     return session
 
@@ -120,8 +120,9 @@ def _ask(store: Store, request: dict[str, Any], patience: Patience) -> Any:
         sts_seconds.labels(store=store.name, outcome=outcome).observe(seconds)
 
 
-def _read(answer: Any) -> AssumedSession:
+def _read(answer: Any, store: Store) -> AssumedSession:
     try:
+        _require_account(answer.get("AssumedRoleUser", {}).get("Arn", ""), store)
         credentials = {name: value for name, value in answer["Credentials"].items() if value}
         access_key_id = credentials["AccessKeyId"]
         if not ACCESS_KEY_ID.match(access_key_id):
@@ -142,6 +143,13 @@ def _read(answer: Any) -> AssumedSession:
     except UNREADABLE as err:
         log.warning("assume_role_incomplete", error=f"{type(err).__name__}: {err}")
         raise StsBadAnswer from None
+
+
+def _require_account(arn: str, store: Store) -> None:
+    """Where the answer and the role's ARN both name one: Ceph's roles have none."""
+    given, wanted = (each.split(":")[4:5] for each in (arn, store.role_arn))
+    if "" not in (*given, *wanted) and given and given != wanted:
+        raise ValueError("a session of another account")
 
 
 def _short(text: str, longest: int) -> str:

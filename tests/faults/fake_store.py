@@ -1,12 +1,17 @@
 """A store on loopback that can be made to hang, to fail and to stop: STS and the listing of S3."""
 
+import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from django.utils import timezone
 
 from tests.http.sts_answers import Answer, StsAnswers
 
@@ -14,6 +19,8 @@ LISTING = (
     "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>1</KeyCount>"
     "<Contents><Key>{prefix}k</Key><Size>7</Size></Contents></ListBucketResult>"
 )
+VENDOR = "/vendor"
+KEY = "AKIAVENDORONLYFORTESTS"
 Behaviour = Callable[[], Answer]
 
 
@@ -31,11 +38,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.store.asked += 1
-        self._answer(*self.server.store.sts())
+        store = self.server.store
+        store.asked += 1
+        is_signed = any(f"Credential={key}/" in self.headers["Authorization"] for key in store.keys)
+        self._answer(*(store.sts() if is_signed else store.refusal("ExpiredToken", 403)))
 
     def do_GET(self) -> None:
-        """A listing of whatever prefix is asked for."""
+        """A listing of whatever prefix is asked for; the service's own key, as containers do."""
+        if self.path == VENDOR:
+            self._answer(*self.server.store.vendor())
+            return
         status, body = self.server.store.s3()
         prefix = parse_qs(urlsplit(self.path).query).get("prefix", [""])[0]
         self._answer(status, body.replace("{prefix}", prefix))
@@ -45,14 +57,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(len(body.encode())))
         self.end_headers()
-        self.wfile.write(body.encode())
+        for byte in body.encode() if self.server.store.drips else ():
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.002)
+        if not self.server.store.drips:
+            self.wfile.write(body.encode())
 
     def log_message(self, *_: Any) -> None:
         """Nothing: the tests look at answers."""
 
 
 class FakeStore(StsAnswers):
-    """`sts` and `s3` make the answers; `asked` counts the calls of STS."""
+    """`sts` and `s3` make the answers; `asked` counts the calls of STS, which has to be signed with
+    one of `keys`.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,6 +109,9 @@ class FakeStore(StsAnswers):
         """Answer as it should from now on, and let go of whoever waits."""
         self.release()
         self.asked = 0
+        self.drips = False
+        self.keys = [KEY]
+        self.vendor_key = KEY
         self.sts: Behaviour = self.session
         self.s3: Behaviour = lambda: (200, LISTING)
 
@@ -109,6 +130,23 @@ class FakeStore(StsAnswers):
         self.has_hung = True
         self._released.wait(120)
         return 500, ""
+
+    def vendor(self) -> Answer:
+        """The service's own key, to be asked for again before each call: it is about to expire."""
+        expiration = timezone.now() + timedelta(minutes=5)
+        return 200, json.dumps(
+            {
+                "AccessKeyId": self.vendor_key,
+                "SecretAccessKey": "only-for-tests",
+                "Token": "only-for-tests",
+                "Expiration": f"{expiration:%Y-%m-%dT%H:%M:%SZ}",
+            }
+        )
+
+    def rotate(self) -> None:
+        """Another key; the one before works a while longer."""
+        self.keys = [self.vendor_key, f"ASIA{secrets.token_hex(8).upper()}"]
+        self.vendor_key = self.keys[-1]
 
     def slow(self) -> Answer:
         """Answer within the time the service waits."""

@@ -12,10 +12,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import requests
 
 from demo.processes import ROOT
 from demo.service import free_port
+from tests.faults.fake_store import KEY
+from tests.faults.postgres import Postgres
 
 CLIENT_SECONDS = 120
 START_SECONDS = 120
@@ -25,20 +28,30 @@ import django
 from django.core.management import call_command
 django.setup()
 call_command("migrate", verbosity=0)
+call_command("createcachetable", verbosity=0)
 call_command("ensure_store", stdout=open("/dev/null", "w"))
-call_command("create_client", "ci", "--may-create-products", "--format", "json")
+from builds.services import create_product
+create_product(slug="guide", store_name="default")
+options = ("--product", "guide", "--may-create-products", "--format", "json")
+call_command("create_client", "ci", *options)
 """
 
 
 class Service:
-    """Set up by the commands an operator types, spoken to over HTTP, its ledger read as a file."""
+    """Set up by the commands an operator types, spoken to over HTTP, its ledger read from outside.
 
-    def __init__(self, folder: Path, store_url: str) -> None:
+    On SQLite in the folder, unless `database_url` names another database.
+    """
+
+    server: Postgres
+
+    def __init__(self, folder: Path, store_url: str, database_url: str = "") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "db.sqlite3"
         self.log = folder / "service.log"
         self.env = self._environment(store_url)
+        self.env["DATABASE_URL"] = database_url or self.env["DATABASE_URL"]
         self.headers: dict[str, str] = {}
         self.http = requests.Session()
         self.http.trust_env = False
@@ -55,39 +68,52 @@ class Service:
             "LTD_TRUSTED_PROXIES": "1",
             "LTD_WEB_THREADS": "4",
             "LTD_LOG_LEVEL": "DEBUG",
+            "LTD_SESSIONS_AN_HOUR": "1000000",
             "LTD_STORE_BUCKET": "docs-bucket",
             "LTD_STORE_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
             "LTD_STORE_ENDPOINT_URL": store_url,
             "DATABASE_URL": f"sqlite:///{self.database}",
-            "AWS_ACCESS_KEY_ID": "AKIAVENDORONLYFORTESTS",
+            "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": "only-for-tests",
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def use_file(self, database: Path) -> None:
+        """Of SQLite."""
+        self.database = database
+        self.env["DATABASE_URL"] = f"sqlite:///{database}"
+
+    def use_server(self, server: Postgres) -> None:
+        self.server = server
+        self.env["DATABASE_URL"] = server.url()
+
     def set_up(self) -> None:
         """Migrate, make the store and a client, and show the client's key from now on."""
-        done = subprocess.run(
-            [sys.executable, "-c", SET_UP],
-            cwd=ROOT,
-            env=self.env,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        key = json.loads(done.stdout)["api_key"]
+        key = json.loads(self.python("-c", SET_UP))["api_key"]
         self.headers = {"Authorization": f"Bearer {key}"}
 
+    def python(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> str:
+        """What a program prints that runs with the service's settings: `-c`, or `manage.py`."""
+        command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.env, check=False, capture_output=True, text=True
+        )
+        assert done.returncode in codes, done.stderr
+        return done.stdout
+
     @contextmanager
-    def running(self, workers: int = 1) -> Iterator[None]:
+    def running(self, workers: int = 1, *options: str, tree: Path = ROOT) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
             *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
-            *("--workers", str(workers), "--blocking-threads", "4", "ltdkeeper.wsgi:application"),
+            *("--workers", str(workers), "--blocking-threads", "4", *options),
+            "ltdkeeper.wsgi:application",
         ]
-        with self.log.open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(command, cwd=tree, env=self.env, stdout=log, stderr=log)
+        self.process = process
         try:
             self._wait(process)
             yield
@@ -95,6 +121,12 @@ class Service:
             self.http.close()
             process.send_signal(signal.SIGTERM)
             process.wait(120)
+
+    def workers(self) -> list[int]:
+        """The processes that answer, the oldest first."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        return [int(child) for child in children.split()]
 
     def _wait(self, process: "subprocess.Popen[bytes]") -> None:
         give_up = time.monotonic() + START_SECONDS
@@ -114,8 +146,24 @@ class Service:
 
     def read(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the service's database, read from outside."""
+        if self.kind == "postgresql":
+            with psycopg.connect(self.env["DATABASE_URL"]) as connection:
+                return connection.execute(query.encode()).fetchall()
         with closing(sqlite3.connect(self.database)) as database:
             return database.execute(query).fetchall()
+
+    def write(self, statement: str) -> None:
+        """Change the service's database from outside."""
+        if self.kind == "postgresql":
+            with psycopg.connect(self.env["DATABASE_URL"]) as connection:
+                connection.execute(statement.encode())
+            return
+        with closing(sqlite3.connect(self.database)) as database, database:
+            database.execute(statement)
+
+    @property
+    def kind(self) -> str:
+        return "postgresql" if self.env["DATABASE_URL"].startswith("postgres") else "sqlite"
 
     def last_session(self) -> tuple[str, str]:
         """Status and failure code of the newest ledger row."""

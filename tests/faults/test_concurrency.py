@@ -97,8 +97,6 @@ def two_workers(tmp_path: Path, running_store: FakeStore, store: FakeStore) -> I
     service = Service(tmp_path, running_store.url)
     service.set_up()
     with service.running(workers=2):
-        product = {"slug": "guide", "store": "default"}
-        service.call("POST", "/products/", product, headers=service.headers)
         yield service
 
 

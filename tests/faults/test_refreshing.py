@@ -98,8 +98,6 @@ def two_processes(
     service = Service(tmp_path_factory.mktemp("two"), store.url)
     service.set_up()
     with service.running(workers=2):
-        product = {"slug": "guide", "store": "default"}
-        assert service.call("POST", "/products/", product, headers=service.headers).ok
         body = {"git_refs": ["main"]}
         made = service.call("POST", "/products/guide/builds/", body, headers=service.headers)
         yield service, "/builds/" + made.json()["self_url"].rpartition("/")[2]

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,10 @@ CREDENTIALS = {
 }
 ANSWER = {
     "Credentials": CREDENTIALS,
-    "AssumedRoleUser": {"AssumedRoleId": "AROA:session", "Arn": "arn:aws:sts::1:assumed-role/x/y"},
+    "AssumedRoleUser": {
+        "AssumedRoleId": "AROA:session",
+        "Arn": "arn:aws:sts::123456789012:assumed-role/x/y",
+    },
     "PackedPolicySize": 41,
     "ResponseMetadata": {"RequestId": "request-1"},
 }
@@ -134,6 +138,29 @@ SHAPELESS: dict[str, Any] = {
     "expiry as text": {"Credentials": CREDENTIALS | {"Expiration": "2026-11-23T12:30:00Z"}},
     "role in a list": {"Credentials": CREDENTIALS, "AssumedRoleUser": []},
 }
+
+
+# the role's ARN, that of the answer -> taken
+ACCOUNTS = {
+    "the role's": (STORE.role_arn, "arn:aws:sts::123456789012:assumed-role/upload/x", True),
+    "another": (STORE.role_arn, "arn:aws:sts::210987654321:assumed-role/upload/x", False),
+    "none in the answer": (STORE.role_arn, "arn:aws:sts:::assumed-role/upload/x", True),
+    "no ARN": (STORE.role_arn, "", True),
+    "none in the role's": (
+        "arn:aws:iam:::role/upload",
+        "arn:aws:sts::tenant:assumed-role/x/y",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ACCOUNTS)
+def test_session_of_another_account_is_an_error(case: str, answer: Answer) -> None:
+    role_arn, arn, is_taken = ACCOUNTS[case]
+    answer(ANSWER | {"AssumedRoleUser": {"Arn": arn}})
+    store = Store(name="main", bucket="docs", role_arn=role_arn)
+    with nullcontext() if is_taken else pytest.raises(StsBadAnswer):
+        assume(store=store)
 
 
 @pytest.mark.parametrize("case", SHAPELESS)

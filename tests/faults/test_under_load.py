@@ -1,0 +1,80 @@
+"""The store, the cache and the service's own key fail under load, and come back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.callers import Callers
+from tests.faults.conftest import Services
+from tests.faults.fake_store import VENDOR, FakeStore
+from tests.faults.service import Service
+from tests.faults.table import compare, times
+from tests.http.sts_answers import Answer
+
+pytestmark = pytest.mark.faults
+BAD = (502, "sts_bad_answer")
+EXPIRED = (503, "vendor_credentials_expired")
+LONG_AGO = "2020-01-01T00:00:00Z"
+OTHER_ACCOUNT = "arn:aws:sts::210987654321:assumed-role/upload/x"
+# What STS does, and what a caller is told then.
+FAULTS: dict[str, tuple[Callable[[FakeStore], Answer], tuple[int, str]]] = {
+    "refuses": (lambda s: s.refusal("AccessDenied", 403), (502, "role_not_assumable")),
+    "throttles": (lambda s: s.refusal("Throttling"), (503, "sts_throttled")),
+    "answers garbage": (lambda s: (200, "<Assume arn:aws:x"), BAD),
+    "is cut off": (FakeStore.cut, BAD),
+    "answers for another account": (lambda s: s.changed("Arn", OTHER_ACCOUNT), BAD),
+    "gives a session that is over": (lambda s: s.changed("Expiration", LONG_AGO), BAD),
+    "hangs": (FakeStore.hang, (503, "sts_unreachable")),
+}
+
+
+def test_faults_of_sts_lose_nothing(shared: Service, store: FakeStore) -> None:
+    tried, callers = times(10, 1), Callers(shared, 4)
+    callers.usual = callers.usual | {told for _, told in FAULTS.values()}
+    with callers.asking():
+        for behaviour, told in tried * list(FAULTS.values()):
+            store.sts = lambda behaviour=behaviour: behaviour(store)
+            callers.wait_to_be_told(told)
+            store.behave()
+            callers.wait_for_more()
+    compare("STS " + ", ".join(FAULTS), shared, callers, tried * len(FAULTS))
+
+
+def test_answers_of_sts_that_come_byte_by_byte_are_read(shared: Service, store: FakeStore) -> None:
+    tried, callers = times(20, 4), Callers(shared, 4)
+    store.drips = True
+    with callers.asking():
+        callers.wait_for_more(tried)
+    compare("STS answers byte by byte", shared, callers, tried)
+
+
+def test_builds_are_finished_while_the_store_is_away(shared: Service, store: FakeStore) -> None:
+    callers = Callers(shared, times(40, 4))
+    with callers.asking():
+        callers.wait_for_more()
+    with store.stopped():
+        for build in callers.builds:
+            answer = shared.call("PATCH", build, {"uploaded": True}, headers=shared.headers)
+            assert (answer.status_code, answer.json()["state"]) == (200, "finished")
+    compare("the store is away when a build is finished", shared, callers, len(callers.builds))
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_own_key_that_rotates_or_expires_loses_nothing(
+    kind: str, services: Services, store: FakeStore
+) -> None:
+    service, tried = services.make(kind), times(40, 4)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del service.env[name]
+    service.env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = store.url + VENDOR
+    callers = Callers(service)
+    callers.usual = callers.usual | {EXPIRED}
+    with service.running(2), callers.asking():
+        for _ in range(tried):
+            store.rotate()
+            callers.wait_for_more(8)
+        store.keys = []
+        callers.wait_to_be_told(EXPIRED)
+        store.rotate()
+        callers.wait_for_more(8)
+    compare("the service's own key rotates, and once expires", service, callers, tried)
