@@ -27,7 +27,10 @@ serve: $(DEMO) ## Leave the service running on PORT (default 8000) until Ctrl-C
 test: $(DEV) ## Run what takes a minute together; T=path runs that place, failed ones first
 	@$(PYTEST) $(if $(T),--failed-first $(T),$(PARALLEL) -m 'not slow')
 test-slow: $(DEV) ## Run the tests that start servers and other processes, the demo among them
-	@$(PYTEST) $(PARALLEL) -m slow
+	@$(PYTEST) $(PARALLEL) -m 'slow and not faults'
+faults: $(DEV) ## Break servers, databases, disks and STS under load; a table says what was lost
+	@$(call needs,pg_virtualenv,postgresql); $(call needs,redis-server,redis-server); \
+	LTD_FAULTS=$${LTD_FAULTS:-full} $(PYTEST) -m faults tests/faults
 test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store
@@ -46,11 +49,11 @@ proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the sess
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
 	@.venv/bin/python -m tests.proof.mutants
-test-all: test test-slow test-store test-clients test-browser test-postgres test-spark proof mutants ## Run all of these, one after the other
+test-all: test test-slow faults test-store test-clients test-browser test-postgres test-spark proof mutants ## Run all of these, one after the other
 
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage
-	@$(PYTEST) $(PARALLEL) --cov --cov-report=term-missing
+	@$(PYTEST) $(PARALLEL) -m 'not faults' --cov --cov-report=term-missing
 check-static: $(DEV) docs ## Check format, lint, types, imports, migrations, deployment, API, documentation
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check

@@ -104,7 +104,9 @@ class Service:
         return done.stdout
 
     @contextmanager
-    def running(self, workers: int = 1, *options: str, tree: Path = ROOT) -> Iterator[None]:
+    def running(
+        self, workers: int = 1, *options: str, tree: Path = ROOT, ready: str = "/readyz"
+    ) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
             *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
@@ -115,7 +117,7 @@ class Service:
             process = subprocess.Popen(command, cwd=tree, env=self.env, stdout=log, stderr=log)
         self.process = process
         try:
-            self._wait(process)
+            self._wait(process, ready)
             yield
         finally:
             self.http.close()
@@ -128,11 +130,11 @@ class Service:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [int(child) for child in children.split()]
 
-    def _wait(self, process: "subprocess.Popen[bytes]") -> None:
+    def _wait(self, process: "subprocess.Popen[bytes]", ready: str) -> None:
         give_up = time.monotonic() + START_SECONDS
         while time.monotonic() < give_up and process.poll() is None:
             try:
-                if self.call("GET", "/readyz").status_code == 200:
+                if self.call("GET", ready).status_code == 200:
                     return
             except requests.ConnectionError:
                 time.sleep(0.1)

@@ -38,7 +38,7 @@ def test_killed_workers_leave_no_credentials_without_a_row(shared: Service) -> N
 
 
 def test_server_that_is_told_to_stop_cuts_no_answer_off(kind: str, services: Services) -> None:
-    service, tried, longest = services.make(kind), times(20, 2), 0.0
+    service, tried, longest = services.make(kind), times(20, 1), 0.0
     callers = Callers(service)
     for _ in range(tried):
         with service.running(2), callers.asking():
