@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any
 
 import environ
-import redis
 from django.core.cache.backends import db
 from django.db import Error, connections, router, transaction
 from django.db.backends.utils import CursorWrapper
@@ -64,6 +63,8 @@ def _require_shared(url: str, *, debug: bool) -> None:
 
 def _require_redis_options(url: str) -> None:
     """Raises ValueError for options of the address that no connection can be made with."""
+    import redis  # noqa: PLC0415 - 8 MB that few need
+
     try:
         redis.ConnectionPool.from_url(url).make_connection()  # which connects to nobody yet
     except (TypeError, ValueError, redis.RedisError):

@@ -25,7 +25,7 @@ from credentials.operations.figures import count_missing_hours, hour_of, rolled_
 from credentials.rules.policy import BUCKET_MARK, ROOT_MARK, fill_template
 
 # Rows are read, changed and deleted so many at a time.
-BATCH = 1000
+BATCH = 500
 COLUMNS = [field.attname for field in IssuedSession._meta.concrete_fields]
 
 

@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.html import format_html
@@ -22,10 +23,11 @@ from credentials.operations.acknowledgements import (
     require_possible_end,
     withdraw_acknowledgement,
 )
+from credentials.operations.audit.bucket import usage_of
 from credentials.operations.findings import Rule
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
 from ltdkeeper.admin.findings import describe_finding, found_by
-from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment
+from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
 
@@ -69,6 +71,22 @@ def state_of(run: JobRun, now: datetime) -> str:
     return f"{run.get_state_display().lower()} {timesince(run.finished_at, now)} ago"
 
 
+def _stretch(stretch: Mapping[str, str]) -> str:
+    """A time that findings are complete for, and of what: as `RecordedRun.covers` notes it."""
+    since, until = (moment(datetime.fromisoformat(stretch[end])) for end in ("since", "until"))
+    of = stretch.get("proof") or stretch.get("source")
+    return f"{since} to {until}{f' ({of})' if of else ''}"
+
+
+def _usage_row(held: Mapping[str, Any]) -> tuple[str, ...]:
+    objects, size = f"{held['objects']:,}", filesizeformat(held["bytes"])
+    if "more_bytes" not in held:
+        return held["folder"], objects, size, NOTHING
+    sign = "" if held["more_bytes"] < 0 else "+"
+    more = f"{held['more_objects']:+,} objects, {sign}{filesizeformat(held['more_bytes'])}"
+    return held["folder"], objects, size, more
+
+
 @admin.register(JobRun)
 class JobRunAdmin(Page, BigListAdmin):
     """Runs, read-only: what cron did, and when."""
@@ -80,7 +98,7 @@ class JobRunAdmin(Page, BigListAdmin):
     seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_findings": AuditFinding}
     questions = (
         ("How it went", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
-        ("What it looked at", ("job", "of_store", "read", "covered")),
+        ("What it looked at", ("job", "of_store", "read", "covered", "held")),
         ("What it found", ("found", "new", "its_findings")),
     )
 
@@ -108,8 +126,12 @@ class JobRunAdmin(Page, BigListAdmin):
 
     @admin.display(description="complete for")
     def covered(self, run: JobRun) -> str:
-        stretches = run.coverage[-NEWEST:]
-        return lines(f"{each['since']} to {each['until']}" for each in stretches)
+        return lines(map(_stretch, run.coverage[-NEWEST:]))
+
+    @admin.display(description="largest folders")
+    def held(self, run: JobRun) -> str:
+        largest = sorted(usage_of(run), key=lambda each: -each["bytes"])[:NEWEST]
+        return table(("folder", "objects", "size", "growth"), map(_usage_row, largest))
 
     @admin.display(description="findings of the job")
     def its_findings(self, run: JobRun) -> str:

@@ -417,6 +417,7 @@ class Seed:
             with recorded_run("audit_bucket", store=self.store) as run:
                 run.looked_at(objects=18_734, builds=214)
                 run.covers(since=self.ago(days=1), until=self.now)
+                run.row.usage = {"guide/": [12_034, 90_210_332], "handbook/": [6_700, 41_002_110]}
                 list(run.keep(findings))
         acknowledge(
             findings=AuditFinding.objects.filter(rule=known.rule),

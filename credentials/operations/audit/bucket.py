@@ -5,7 +5,7 @@ is joined with the builds that it names in one statement, by their roots. What a
 depends on its locale, and the keys of `a` lie around those of `a-b`: no order is relied on there.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,7 +21,7 @@ from django.db.models import Max, OuterRef, Subquery
 
 from builds.models import Build, Store
 from credentials.errors import ListingUnusable
-from credentials.models import IssuedSession, LedgerExport
+from credentials.models import IssuedSession, JobRun, LedgerExport
 from credentials.operations.findings import Finding, Rule, Severity
 from credentials.rules.bucket_layout import is_allowed, may_lie_in, place_of, shown_key, shown_place
 from credentials.vending.listing import (
@@ -95,20 +95,27 @@ class Usage:
     bytes: int = 0
 
 
+def usage_of(run: JobRun) -> list[dict[str, Any]]:
+    """What each folder held, and how much more that is than a finished run found before."""
+    before = JobRun.objects.of(run.job, run.store).finished().exclude(usage=None)
+    earlier = before.filter(pk__lt=run.pk).first() if run.usage else None
+    return usage_since(run.usage or {}, earlier.usage if earlier else None)
+
+
 def usage_since(
-    usage: Mapping[str, Usage], before: Mapping[str, list[int]] | None
+    usage: Mapping[str, Sequence[int]], before: Mapping[str, Sequence[int]] | None
 ) -> list[dict[str, Any]]:
-    """What each folder holds and how much more that is than `before`; folders that are gone too.
+    """Objects and bytes of each folder; folders that are gone too.
 
     Without a look before, nothing is said about growth.
     """
     rows = []
     for folder in sorted({*usage, *(before or {})}):
-        now = usage.get(folder, Usage())
-        row = {"folder": folder or "/", "objects": now.objects, "bytes": now.bytes}
+        objects, size = usage.get(folder, (0, 0))
+        row = {"folder": folder or "/", "objects": objects, "bytes": size}
         if before is not None:
-            objects, size = before.get(folder, [0, 0])
-            row |= {"more_objects": now.objects - objects, "more_bytes": now.bytes - size}
+            objects_before, size_before = before.get(folder, (0, 0))
+            row |= {"more_objects": objects - objects_before, "more_bytes": size - size_before}
         rows.append(row)
     return rows
 

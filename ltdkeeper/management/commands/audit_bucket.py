@@ -13,8 +13,7 @@ from tqdm import tqdm
 from builds.errors import DomainError
 from builds.names import is_product_slug
 from credentials.errors import AlreadyRunning
-from credentials.models import JobRun
-from credentials.operations.audit.bucket import BucketAudit, usage_since
+from credentials.operations.audit.bucket import BucketAudit, usage_of, usage_since
 from credentials.operations.runs import Kept, RecordedRun, recorded_run
 from credentials.vending.store_errors import CALL_FAILED, http_status, loggable
 from ltdkeeper.management.findings import report_findings
@@ -136,10 +135,10 @@ def _in_words() -> Iterator[None]:
 
 def _usage(run: RecordedRun, audit: BucketAudit) -> list[dict[str, Any]]:
     """Note in the run what the bucket holds, beside what it held when it was last looked at."""
-    for each in audit.usage.values():
-        run.looked_at(objects=each.objects, bytes=each.bytes)
+    held = {folder: [each.objects, each.bytes] for folder, each in audit.usage.items()}
+    for objects, size in held.values():
+        run.looked_at(objects=objects, bytes=size)
     if audit.product:
-        return usage_since(audit.usage, None)
-    earlier = JobRun.objects.of("audit_bucket", audit.store).finished().exclude(usage=None).first()
-    run.row.usage = {folder: [each.objects, each.bytes] for folder, each in audit.usage.items()}
-    return usage_since(audit.usage, earlier.usage if earlier else None)
+        return usage_since(held, None)
+    run.row.usage = held
+    return usage_of(run.row)

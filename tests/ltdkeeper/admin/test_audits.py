@@ -1,6 +1,7 @@
 """Pages of runs and findings: what was found, and that a finding is known until a day."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/credentials/auditfinding/"
 DAYS = timedelta(days=30)
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def found(*findings: Finding) -> list[AuditFinding]:
@@ -56,6 +58,17 @@ def test_page_of_a_run_says_what_it_looked_at_and_found(browser: Browser) -> Non
     page = shown(browser, page_address(run))
     for words in ("1,200 sessions", "1 error, 1 warning", f"{LIST}?job=audit_sessions"):
         assert words in page
+
+
+def test_page_of_a_run_says_what_the_bucket_held_and_of_which_time(browser: Browser) -> None:
+    for held in ({"guide/": [3, 3072]}, {"guide/": [5, 2048]}):
+        with recorded_run("audit_bucket") as run:
+            run.covers(since=datetime(2026, 3, 2, tzinfo=UTC), until=NOON, proof="gapless")
+            run.row.usage = held
+    page = shown(browser, page_address(run.row))
+    assert "guide/" in page
+    assert "+2 objects, -1.0\xa0KB" in page
+    assert re.search(r"2026-03-02 .* to .*12:00.* \(gapless\)", page)
 
 
 @pytest.mark.parametrize(
