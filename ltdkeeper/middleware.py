@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from ulid import ULID
 
 from builds.names import has_controls
+from credentials.access.callers import Caller
 from credentials.access.refusals import TOO_MANY_LOGINS, RefusedCall, refusals
 from ltdkeeper.api.authentication import named_token
 from ltdkeeper.api.origins import caller_address
@@ -96,6 +97,7 @@ def count_refusal(request: HttpRequest, response: HttpResponse, address: str) ->
         named_token(header) if header else "",
         names.get("slug") or (_product_asked_for(query) if query else ""),
         names.get("build_id"),
+        isinstance(getattr(request, "auth", None), Caller),  # as REST framework sets it
     )
     refusals.add(call, now=timezone.now())
 

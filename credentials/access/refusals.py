@@ -43,13 +43,16 @@ refused_calls = Counter(
 
 
 class RefusedCall(NamedTuple):
-    """What a refused call is counted by, as the caller sent it: nothing of it is verified."""
+    """What a refused call is counted by, as the caller sent it: nothing of it is verified, but the
+    token where it was accepted.
+    """
 
     address: str
     reason: str
     token_name: str = ""
     product_slug: str = ""
     build_id: int | None = None
+    token_accepted: bool = False
 
 
 class Count(NamedTuple):
@@ -151,6 +154,7 @@ def write_refusals(counts: Mapping[RefusedCall, Count], *, now: datetime) -> Non
     clients = _clients_of_tokens({call.token_name for call in counts} - {""})
     slugs = _existing_products(counts)
     rows: dict[Row, Count] = {}
+    accepted: set[Row] = set()
     for call, count in counts.items():
         row = Row(
             hour=count.last_at.replace(minute=0, second=0, microsecond=0),
@@ -160,9 +164,11 @@ def write_refusals(counts: Mapping[RefusedCall, Count], *, now: datetime) -> Non
             product_slug=slugs.get(call.build_id or call.product_slug, ""),
         )
         _add_up(rows, row, *count)
+        if call.token_accepted:
+            accepted.add(row)
     with transaction.atomic():
         for row, count in sorted(_within_room(rows).items()):
-            _upsert(row, count, clients.get(row.token_name))
+            _upsert(row, count, clients.get(row.token_name), token_accepted=row in accepted)
         Refusal.objects.before(now - KEPT).delete()
 
 
@@ -216,15 +222,18 @@ def _within_room(rows: dict[Row, Count]) -> dict[Row, Count]:
 # Equals `update(calls=F("calls") + calls)` where the row is there, and `create` where it is not.
 _UPSERT = """
 INSERT INTO credentials_refusal
-  (hour, network, reason, token_name, product_slug, client_id, calls, last_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+  (hour, network, reason, token_name, product_slug, client_id, calls, first_at, last_at,
+   token_accepted)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (hour, network, reason, token_name, product_slug) DO UPDATE
-SET calls = credentials_refusal.calls + excluded.calls, last_at = excluded.last_at
+SET calls = credentials_refusal.calls + excluded.calls, last_at = excluded.last_at,
+    token_accepted = credentials_refusal.token_accepted OR excluded.token_accepted
 """
 
 
-def _upsert(row: Row, count: Count, client_id: int | None) -> None:
+def _upsert(row: Row, count: Count, client_id: int | None, *, token_accepted: bool) -> None:
     adapt = connection.ops.adapt_datetimefield_value
-    values = [adapt(row.hour), *row[1:], client_id, count.calls, adapt(count.last_at)]
+    hour, last_at = adapt(row.hour), adapt(count.last_at)
+    values = [hour, *row[1:], client_id, count.calls, last_at, last_at, token_accepted]
     with connection.cursor() as cursor:
         cursor.execute(_UPSERT, values)

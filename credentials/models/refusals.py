@@ -30,7 +30,7 @@ class Refusal(models.Model):
     """How many calls were refused in an hour for one reason, from one address, for one token.
 
     Nothing here is text that a caller chose: a token or product is named only where it exists.
-    The token was named by the caller, who may not have had its secret.
+    The token was named by the caller, who had its secret only where it was accepted.
     """
 
     hour = models.DateTimeField()
@@ -45,7 +45,12 @@ class Refusal(models.Model):
     client = models.ForeignKey(
         Client, null=True, on_delete=models.SET_NULL, related_name="refusals"
     )
+    token_accepted = models.BooleanField(
+        null=True,
+        help_text="In at least one of the calls, so that its caller has the secret.",
+    )
     calls = models.PositiveBigIntegerField()
+    first_at = models.DateTimeField(null=True, help_text="Right to some seconds.")
     last_at = models.DateTimeField()
 
     objects = RefusalQuerySet.as_manager()

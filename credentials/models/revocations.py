@@ -44,10 +44,10 @@ class Revocation(models.Model):
         STORE = "store", "store"
 
     class State(models.TextChoices):
-        REQUESTED = "requested"
-        WRITTEN = "written"
-        VERIFIED = "verified"
-        FAILED = "failed"
+        REQUESTED = "requested", "requested"
+        WRITTEN = "written", "written"
+        VERIFIED = "verified", "verified"
+        FAILED = "failed", "failed"
 
     kind = models.CharField(max_length=10, choices=Kind)
     target_name = models.CharField("target", max_length=NAME_LENGTH)

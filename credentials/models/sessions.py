@@ -29,16 +29,16 @@ def first_ledger_id(moment: datetime) -> str:
 class Delivery(models.TextChoices):
     """Why or how a session left."""
 
-    JSON = "json", "JSON answer"
+    JSON = "json", "credentials as JSON"
     CONTAINER = "container", "container credentials"
     PROCESS = "process", "credential_process"
     POST = "post", "presigned POSTs"
     URL = "url", "presigned URLs"
     UPLOAD = "upload", "upload through this service"
-    LIST = "list", "inside: listing"
-    PROBE = "probe", "inside: check of isolation"
-    CLEAN = "clean", "inside: removing"
-    VERIFY = "verify", "inside: check of a revocation"
+    LIST = "list", "this service itself, to list"
+    PROBE = "probe", "this service itself, to check isolation"
+    CLEAN = "clean", "this service itself, to remove objects"
+    VERIFY = "verify", "this service itself, to check a revocation"
 
 
 WRITING = (

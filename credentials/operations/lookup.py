@@ -59,6 +59,24 @@ def sessions_of(rows: Iterable[Row]) -> list[IssuedSession]:
     return list(found.values())
 
 
+def refusals_of(rows: Iterable[Row]) -> list[Refusal]:
+    """Refused calls of clients and of tokens, the last hours first; of each at most `LIMIT`."""
+    found: list[Refusal] = []
+    for row in rows:
+        if isinstance(row, Client):
+            refusals = row.refusals.all()
+        elif isinstance(row, Token):
+            refusals = client_of(row).refusals.filter(token_name=row.token_name)
+        else:
+            continue
+        found += refusals.select_related("client").order_by("-hour", "-calls")[:LIMIT]
+    return found
+
+
+def client_of(token: Token) -> Client:
+    return token.api_key.client if isinstance(token, AccessToken) else token.client
+
+
 # What the ledger alone knew of a session.
 OF_SESSIONS = {
     *(Kind.ACCESS_KEY_ID, Kind.SESSION_NAME, Kind.LEDGER_ID, Kind.ASSUMED_ROLE_ARN),
@@ -103,7 +121,7 @@ def findings_about(identifiers: Iterable[Identifier], rows: Iterable[Row]) -> li
 
 
 def _belonging_to(row: Row) -> QuerySet[IssuedSession]:
-    ledger = IssuedSession.objects.select_related("revocation")
+    ledger = IssuedSession.objects.select_related("revocation", "policy_template")
     if isinstance(row, Build):
         return ledger.filter(build=row)
     if isinstance(row, Product):
@@ -131,7 +149,7 @@ def _names_in_ledger(token: Token) -> list[str]:
 
 
 def _sessions(**conditions: Any) -> list[Row]:
-    sessions = IssuedSession.objects.select_related("revocation")
+    sessions = IssuedSession.objects.select_related("revocation", "policy_template")
     return list(sessions.filter(**conditions)[:LIMIT])
 
 

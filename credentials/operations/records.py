@@ -9,8 +9,9 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 from builds.models import Build, Product
-from credentials.models import AccessToken, Client, IssuedSession, JobToken, Refusal
-from credentials.operations.lookup import Row, Token, name_in_ledger
+from credentials.models import Client, IssuedSession, JobToken, Refusal
+from credentials.operations.lookup import Row, Token, client_of, name_in_ledger
+from credentials.rules.policy import permissions
 from credentials.rules.tokens import TokenKind
 
 
@@ -26,6 +27,7 @@ class Record:
     ends_at: datetime | None = None
     access_key_id: str = ""
     role_arn: str = ""
+    may: tuple[str, ...] = ()
     build: str = ""
     bucket: str = ""
     client: str = ""
@@ -68,6 +70,7 @@ def _record(row: Row, now: datetime, jobs: dict[str, JobToken]) -> Record:
 
 def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Record:
     failure = f": {session.failure_code}" if session.failure_code else ""
+    is_live = session.expires_at is not None and session.expires_at > now
     return Record(
         row=session,
         what="session",
@@ -77,6 +80,7 @@ def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Rec
         ends_at=session.expires_at,
         access_key_id=session.access_key_id,
         role_arn=session.role_arn,
+        may=tuple(map(str, permissions(session.policy_text))) if is_live else (),
         build=session.root,
         bucket=session.bucket_name,
         client=session.client_name,
@@ -86,7 +90,7 @@ def _session(session: IssuedSession, now: datetime, job: JobToken | None) -> Rec
     )
 
 
-def _job(token: JobToken | None) -> dict[str, str]:
+def _job(token: JobToken | None) -> dict[str, Any]:
     """What is known of the job that held a token; of API keys' job tokens their identity alone."""
     if token is None:
         return {}
@@ -153,12 +157,15 @@ def _person(user: User) -> Record:
 
 
 def _refusal(refusal: Refusal) -> Record:
+    hour = f"in the hour from {refusal.hour:%H:%M} UTC"
+    accepted = ", token accepted: the caller has its secret" if refusal.token_accepted else ""
     return Record(
         row=refusal,
         what="refused calls",
         name=f"from {refusal.network}",
-        status=f"{refusal.reason}: {refusal.calls} in the hour from {refusal.hour:%H:%M} UTC",
-        begins_at=refusal.last_at,
+        status=f"{refusal.reason}: {refusal.calls} {hour}{accepted}",
+        begins_at=refusal.first_at or refusal.hour,
+        ends_at=refusal.last_at,
         client=refusal.client.name if refusal.client else "",
         token=refusal.token_name,
     )
@@ -173,7 +180,6 @@ BY_MODEL: dict[type[Model], Callable[[Any], Record]] = {
 
 
 def _token(token: Token, now: datetime) -> Record:
-    client = token.api_key.client if isinstance(token, AccessToken) else token.client
     return Record(
         row=token,
         what="token",
@@ -181,7 +187,7 @@ def _token(token: Token, now: datetime) -> Record:
         status=_status(token, now),
         begins_at=token.created_at,
         ends_at=token.expires_at,
-        client=client.name,
+        client=client_of(token).name,
         token=name,
         **_job(token if isinstance(token, JobToken) else None),
     )
@@ -193,5 +199,4 @@ def _status(token: Token, now: datetime) -> str:
         return "revoked"
     if token.expires_at and token.expires_at <= now:
         return "expired"
-    client = token.api_key.client if isinstance(token, AccessToken) else token.client
-    return "valid" if client.is_active else "valid again if its client is enabled"
+    return "valid" if client_of(token).is_active else "valid again if its client is enabled"

@@ -217,7 +217,7 @@ def revoke(
         closed = False
         if isinstance(target.row, Build) and not may_go_on:
             closed = close_to_uploads(build_id=target.row.pk, now=now)
-        under_way = target.sessions.filter(status=IssuedSession.Status.REQUESTED)
+        under_way = target.sessions.requested(now)  # what is stuck can come to nothing any more
         withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
         decisions = [
             _decision(target, store, reason=reason, by=by, may_go_on=may_go_on, now=now)

@@ -11,8 +11,9 @@ the whole role (AWS STS API reference, AssumeRole). Multipart create, upload and
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from builds.names import is_bucket_name, is_build_root, is_kms_key_arn, is_partition
 from credentials.errors import PolicyTooLarge
@@ -148,3 +149,50 @@ def fill_template(template: str, *, bucket: str, root: str, sha256: str) -> str:
     """The policy that a template was made from; empty where that is another text."""
     text = template.replace(BUCKET_MARK, bucket).replace(ROOT_MARK, root)
     return text if hashlib.sha256(text.encode()).hexdigest() == sha256 else ""
+
+
+# What a policy says, for people.
+
+
+class Permission(NamedTuple):
+    """A statement of a policy, each part as people read it."""
+
+    effect: str
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"{self.effect} {', '.join(self.actions)} on {', '.join(self.resources_in_words())}"
+
+    def resources_in_words(self) -> Iterator[str]:
+        """With the conditions, which few statements have."""
+        yield from self.resources
+        yield from (f"if {condition}" for condition in self.conditions)
+
+
+def permissions(policy: str) -> list[Permission]:
+    """The statements of a policy; none where it is not a policy that can be read."""
+    try:
+        document = json.loads(policy)
+        return [
+            Permission(
+                effect=str(statement["Effect"]),
+                actions=_several(statement["Action"]),
+                resources=_several(statement["Resource"]),
+                conditions=list(_conditions(statement.get("Condition", {}))),
+            )
+            for statement in document["Statement"]
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return []
+
+
+def _several(value: object) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
+
+
+def _conditions(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for operator, keys in conditions.items():
+        for key, values in keys.items():
+            yield f"{key} {operator} {' or '.join(_several(values))}"

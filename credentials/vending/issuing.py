@@ -26,6 +26,7 @@ from credentials.access.rights import closable_build, owned_build, right_still_s
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
 from credentials.models.runs import IsolationRun
+from credentials.rules.durations import COMPLETED_WITHIN
 from credentials.rules.networks import ip_hex
 from credentials.vending.scope import duration_for, policy_for, scope_of
 from credentials.vending.store_clients import AccessKey, Patience, store_client
@@ -262,7 +263,7 @@ def _complete(
         setattr(row, name, getattr(assumed, name))
     row.completed_at = now
     with transaction.atomic(durable=True):
-        stands = still_stands(now=now)
+        stands = still_stands(now=now) and now - row.requested_at < COMPLETED_WITHIN
         row.status = (
             IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
         ).value

@@ -49,11 +49,12 @@ LONGEST_SESSION = timedelta(hours=13)
 
 @dataclass(frozen=True, kw_only=True)
 class Attention:
-    """One thing: what it is, why it matters or what to do, and where its rows are."""
+    """One thing: what it is, why it matters or what to do, where its rows are, and some of them."""
 
     what: str
     why: str
     address: str
+    rows: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,11 +131,9 @@ def disabled_clients_with_live_sessions(now: datetime) -> QuerySet[Any]:
 
 
 def refused_addresses(now: datetime) -> Iterator[Attention]:
-    for sentence, address in busy_addresses(now):
-        why = (
-            "Someone may be probing, or a job is misconfigured. The page shows reasons and tokens."
-        )
-        yield Attention(what=sentence, why=why, address=address)
+    why = "Someone may be probing, or a job is misconfigured."
+    for busy in busy_addresses(now):
+        yield Attention(what=busy.sentence, why=why, address=busy.address, rows=busy.kinds)
 
 
 def findings_by_rule(now: datetime) -> Iterator[Attention]:

@@ -76,8 +76,8 @@ class BuildPage(Page):
     }
     otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
     questions = (
-        ("How it is", ("state_since", "warnings")),
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
+        ("How it is", ("state_since", "warnings")),
         ("What happened, in order", ("life",)),
         ("What audits found", ("its_findings",)),
         ("What lies in the store", ("counted", "store_link", "root", "imported")),
@@ -94,7 +94,10 @@ class BuildPage(Page):
         now = timezone.now()
         closed_at = build.closed_at(now)
         when = f"since {moment(closed_at)}" if closed_at else f"until {moment(build.open_until)}"
-        return f"{build.state(now).label.lower()}, {when}"
+        owner = getattr(build, "registration", None)
+        is_stopped = not closed_at and owner and not owner.client.is_active
+        stopped = ": accepts no uploads, because its client is disabled" if is_stopped else ""
+        return f"{build.state(now).label.lower()}, {when}{stopped}"
 
     @admin.display(description="needs attention")
     def warnings(self, build: Build) -> str:

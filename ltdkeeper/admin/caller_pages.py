@@ -18,6 +18,7 @@ from credentials.models import (
     IssuedSession,
     JobToken,
     Refusal,
+    Revocation,
     TrustedPublisher,
 )
 from ltdkeeper.admin.attention import LONGEST_SESSION
@@ -56,7 +57,7 @@ def session_table(rows: Iterable[IssuedSession], address: str, what: str) -> str
     cells = (
         (
             moment(row.requested_at),
-            row.state(now).label.lower(),
+            row.described_state(now),
             link(row.build, row.root),
             link(row, row.access_key_id or row.session_name),
             moment(row.expires_at),
@@ -64,6 +65,20 @@ def session_table(rows: Iterable[IssuedSession], address: str, what: str) -> str
         for row in rows
     )
     return newest(("When", "State", "Build", "Access key id", "Ends"), cells, address, what)
+
+
+def refusal_table(client: Client, token_name: str = "") -> str:
+    """Why calls were refused in the last 24 hours."""
+    cells = (
+        (
+            format_html('<a href="{}">{}</a>', line.address, line.text),
+            line.calls,
+            moment(line.first_at),
+            moment(line.last_at),
+        )
+        for line in refused_calls_of(client, timezone.now(), token_name).lines
+    )
+    return table(("Reason", "Calls", "First", "Last"), cells)
 
 
 BUILD_HEAD = ("Build", "State", "Registered")
@@ -87,7 +102,8 @@ def job_token_table(rows: Iterable[JobToken], address: str, what: str) -> str:
 
 def sessions_of_token(name: str) -> "QuerySet[IssuedSession]":
     """The newest that were asked for with a token: an equality, in the index's own order."""
-    return IssuedSession.objects.filter(token_name=name).select_related("build")[:NEWEST]
+    rows = IssuedSession.objects.filter(token_name=name)
+    return rows.select_related("build", "revocation")[:NEWEST]
 
 
 class ClientPage(Page):
@@ -97,6 +113,7 @@ class ClientPage(Page):
         "live_sessions": IssuedSession,
         "addresses": IssuedSession,
         "open_builds": Build,
+        "keys": ApiKey,
         "publishers": TrustedPublisher,
         "job_tokens": JobToken,
         "refused_calls": Refusal,
@@ -105,7 +122,7 @@ class ClientPage(Page):
         (None, ("name", ACTIVE, "may_create_products", "created_at")),
         ("What it has now", ("live_sessions", "open_builds")),
         ("Last addresses", ("addresses", "refused_calls")),
-        ("Who stands for it", ("publishers", "job_tokens")),
+        ("Who stands for it", ("keys", "publishers", "job_tokens")),
     )
 
     def editable_fields(self, request: HttpRequest) -> Sequence[str]:
@@ -113,11 +130,13 @@ class ClientPage(Page):
 
     @admin.display(description="live sessions")
     def live_sessions(self, client: Client) -> str:
+        """Also those that were revoked, until the store was seen to refuse them."""
         now = timezone.now()
-        rows = client.issued_sessions.active(now).for_builds()
+        rows = client.issued_sessions.unexpired(now).for_builds()
+        rows = rows.exclude(revocation__state=Revocation.State.VERIFIED)
         address = list_address(IssuedSession, state="active", client=client.pk)
         recent = rows.since(now - LONGEST_SESSION).order_by("-requested_at")
-        found = recent.select_related("build")[:NEWEST]
+        found = recent.select_related("build", "revocation")[:NEWEST]
         return session_table(found, address, "All its live sessions")
 
     @admin.display(description="open builds")
@@ -141,16 +160,19 @@ class ClientPage(Page):
 
     @admin.display(description="refused in the last 24 hours")
     def refused_calls(self, client: Client) -> str:
-        lines = refused_calls_of(client, timezone.now()).lines
+        return refusal_table(client)
+
+    @admin.display(description="API keys")
+    def keys(self, client: Client) -> str:
+        now = timezone.now()
         cells = (
-            (
-                format_html('<a href="{}">{}</a>', line.address, line.text),
-                line.calls,
-                moment(line.last_at),
-            )
-            for line in lines
+            (link(key), key.label or NOTHING, validity(key, now), moment(key.last_used_at))
+            for key in client.api_keys.order_by("-pk")[:NEWEST]
         )
-        return table(("Reason", "Calls", "Last"), cells)
+        address = list_address(ApiKey, client=client.pk)
+        return newest(
+            ("API key", "Label", "State", "Last used"), cells, address, "All its API keys"
+        )
 
     @admin.display(description="trusted publishers")
     def publishers(self, client: Client) -> str:
@@ -169,12 +191,21 @@ class KeyPage(Page):
     seen_with: ClassVar[Mapping[str, type[Model]]] = {
         "its_sessions": IssuedSession,
         "its_job_tokens": JobToken,
+        "refused_calls": Refusal,
     }
     questions = (
         ("Whose it is", ("token_name", "client_link", "label", "opens", "taken_from")),
-        ("Its life", ("state_now", "created_at", "expires_at", "last_used_at", "revoked_at")),
+        (
+            "Its life",
+            ("state_now", "created_at", "expires_at", "last_used_at", "revoked_at"),
+        ),
         ("What it gave", ("its_sessions", "its_job_tokens")),
+        ("What was refused", ("refused_calls",)),
     )
+
+    @admin.display(description="refused in the last 24 hours")
+    def refused_calls(self, key: ApiKey) -> str:
+        return refusal_table(key.client, key.token_name)
 
     @admin.display(description="client")
     def client_link(self, key: ApiKey) -> str:
@@ -204,12 +235,17 @@ class JobTokenPage(Page):
     seen_with: ClassVar[Mapping[str, type[Model]]] = {
         "its_builds": Build,
         "its_sessions": IssuedSession,
+        "refused_calls": Refusal,
     }
     questions = (
         ("Which job", ("token_name", "job", "client_link", "origin_link", "opens_links")),
         ("Its life", ("state_now", "created_at", "expires_at", "ended_at")),
-        ("What the job did", ("its_builds", "its_sessions")),
+        ("What the job did", ("its_builds", "its_sessions", "refused_calls")),
     )
+
+    @admin.display(description="refused in the last 24 hours")
+    def refused_calls(self, token: JobToken) -> str:
+        return refusal_table(token.client, token.token_name)
 
     @admin.display(description="CI job")
     def job(self, token: JobToken) -> str:

@@ -20,7 +20,14 @@ from credentials.models import ApiKey, Client, Grant, JobToken
 from credentials.models.validators import validate_networks
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
-from ltdkeeper.admin.filters import ByKey, ByPublisher, JobTokenClient, JobTokenState
+from ltdkeeper.admin.filters import (
+    ActiveState,
+    ByKey,
+    ByPublisher,
+    JobTokenClient,
+    JobTokenState,
+    KeyClient,
+)
 from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
@@ -114,27 +121,6 @@ class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
         return super().get_queryset(request).select_related("client", "product")
 
 
-class ApiKeyInline(admin.TabularInline):  # type: ignore[type-arg]
-    """A client's keys, to look at; they are made and revoked under API keys."""
-
-    model = ApiKey
-    fields = readonly_fields = (
-        "token_name",
-        "label",
-        "created_at",
-        "expires_at",
-        "last_used_at",
-        "revoked_at",
-    )
-    verbose_name_plural = "API keys (make and revoke them under API keys)"
-    extra = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
-        return False
-
-
 MAY_CREATE = in_words("may_create_products", yes="yes", no="no", name="may create products")
 
 
@@ -144,11 +130,12 @@ class ClientAdmin(RevocableAdmin, ClientPage, SwitchedAdmin):
 
     is_exported = True
     list_display = ("name", ACTIVE, MAY_CREATE, "created_at")
-    list_filter = ("is_active", "may_create_products")
+    list_filter = (("is_active", ActiveState), "may_create_products")
     search_fields = ("name",)
     ordering = ("name",)
-    inlines = (GrantInline, ApiKeyInline)
+    inlines = (GrantInline,)
     revoked_as = "client"
+    revoke_label = "Disable, and revoke sessions"
 
     @admin.action(description="Disable selected clients", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Client]) -> HttpResponse | None:
@@ -164,12 +151,13 @@ class ApiKeyAdmin(RevocableAdmin, KeyPage):
 
     is_exported = True
     list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
-    list_filter = ("revoked_at", "expires_at")
+    list_filter = ("revoked_at", "expires_at", KeyClient)
     list_select_related = ("client",)
     search_fields = ("public_id", "client__name", "label")
     autocomplete_fields = ("client", "products")
     actions = ("revoke",)
     revoked_as = "api_key"
+    revoke_label = "Revoke key and sessions"
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         chosen = {} if obj else {"form": NewKeyForm}
@@ -262,6 +250,7 @@ class JobTokenAdmin(RevocableAdmin, JobTokenPage, BigListAdmin):
     list_filter = (JobTokenState, JobTokenClient, ByPublisher, ByKey)
     actions = ("revoke",)
     revoked_as = "job_token"
+    revoke_label = "Revoke token and sessions"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
         tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.admin import ListFilter
+from django.contrib.admin import BooleanFieldListFilter, ListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect
@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from builds.models import Build, Store
-from credentials.models import ApiKey, IssuedSession, JobToken, TrustedPublisher
+from credentials.models import ApiKey, Client, IssuedSession, JobToken, TrustedPublisher
 from ltdkeeper.admin.lists import is_key
 
 Rows = QuerySet[Any]
@@ -27,7 +27,6 @@ Rows = QuerySet[Any]
 class KeysetFilter(ListFilter):
     """One parameter of the address, whose value is checked before anything is looked up."""
 
-    template = "admin/includes/list_filter.html"
     parameter_name: ClassVar[str]
     title: str
     is_ordered = False
@@ -47,11 +46,6 @@ class KeysetFilter(ListFilter):
     def is_used(self) -> bool:
         """Whether it leaves anything out."""
         return bool(self.value)
-
-    @property
-    def chosen(self) -> str:
-        """What is chosen, in words."""
-        return self.value
 
     def is_known(self, value: str) -> bool:
         """Whether it can be looked for at all."""
@@ -89,10 +83,6 @@ class ChoiceFilter(KeysetFilter):
         """Value -> what it is called."""
         raise NotImplementedError
 
-    @property
-    def chosen(self) -> str:
-        return self.lookups().get(self.value, self.without)
-
     def is_known(self, value: str) -> bool:
         return value in self.lookups()
 
@@ -113,7 +103,12 @@ class LinkFilter(KeysetFilter):
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         yield self.choice(changelist, "", "any")
-        yield self.choice(changelist, self.value, self.value)
+        yield self.choice(changelist, self.value, self.chosen)
+
+    @property
+    def chosen(self) -> str:
+        """What is chosen, in words."""
+        return self.value
 
     def find(self, rows: Rows) -> Rows:
         return rows.filter(**{self.parameter_name: self.value})
@@ -274,29 +269,38 @@ class JobTokenState(ChoiceFilter):
         return rows.filter(condition)
 
 
-class ByKey(KeysetFilter):
-    """Job tokens that came from an API key: its page links to them."""
+class ByRow(LinkFilter):
+    """What belongs to a row, whose page links to it."""
 
-    title = "API key"
-    parameter_name = "api_key"
+    model: ClassVar[type[Model]]
 
     @property
     def chosen(self) -> str:
-        key = ApiKey.objects.filter(pk=self.value).first()
-        return key.token_name if key else "none"
+        return str(self.model._base_manager.filter(pk=self.value).first() or "none")  # noqa: SLF001
 
     def is_known(self, value: str) -> bool:
-        return is_key(ApiKey._meta.pk, value)
+        return is_key(self.model._meta.pk, value)
 
-    def has_output(self) -> bool:
-        return self.is_used
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
-        yield self.choice(changelist, "", "any")
-        yield self.choice(changelist, self.value, self.chosen)
+class ByKey(ByRow):
+    title, parameter_name, model = "API key", "api_key", ApiKey
 
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(api_key=self.value)
+
+class KeyClient(ByRow):
+    title, parameter_name, model = "client", "client", Client
+
+
+class ActiveState(BooleanFieldListFilter):
+    """Django's own, in the words of the lists."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = "state"
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        words = {"All": "any", "Yes": "active", "No": "disabled"}
+        for choice in super().choices(changelist):
+            yield {**choice, "display": words[str(choice["display"])]}
 
 
 class ByPublisher(ChoiceFilter):

@@ -27,21 +27,25 @@ from credentials.operations.lookup import (
     look_up,
 )
 from credentials.operations.records import Record, describe
+from credentials.operations.revocation_targets import KINDS
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.findings import describe_finding
 from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.refusals import page_of
+from ltdkeeper.admin.revoke import may_revoke, revoke_address
 
 TEMPLATE = "admin/find.html"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hits:
-    """The rows of one kind, each with its page. `has_more` where there may be others."""
+    """The rows of one kind, each with its page, and where its sessions are revoked if one may.
+    `has_more` where there may be others.
+    """
 
     kind: Kind
-    pages: list[tuple[str, Record]]
+    pages: list[tuple[str, Record, str]]
     lacks_build: bool
     has_more: bool
 
@@ -66,7 +70,7 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
     match list(hit.items()):
         case [(address, (identifier, row))] if not lacks_build(identifier, row):
             return HttpResponseRedirect(address)
-    hits = [_hits(identifier, rows) for identifier, rows in found.items()]
+    hits = [_hits(request, identifier, rows) for identifier, rows in found.items()]
     tried = [identifier.kind for identifier in identifiers]
     may_view = site.get_model_admin(IssuedSession).has_view_permission(request)
     exports = exports_with(identifiers) if may_view and not hits else []
@@ -100,13 +104,23 @@ def _address_of(row: Row) -> str:
     return page_address(_shown(row))
 
 
-def _hits(identifier: Identifier, rows: list[Row]) -> Hits:
+def _hits(request: HttpRequest, identifier: Identifier, rows: list[Row]) -> Hits:
     return Hits(
         kind=identifier.kind,
-        pages=[(_address_of(record.row), record) for record in describe(rows, timezone.now())],
+        pages=[
+            (_address_of(record.row), record, _revoke_address(request, record.row))
+            for record in describe(rows, timezone.now())
+        ],
         lacks_build=lacks_build(identifier, rows[0]),
         has_more=len(rows) == LIMIT,
     )
+
+
+def _revoke_address(request: HttpRequest, row: Row) -> str:
+    """Of what has sessions, for whoever may revoke them."""
+    shown = _shown(row)
+    kind = KINDS.get(type(shown))
+    return revoke_address(kind, shown) if kind and may_revoke(request) else ""
 
 
 def _page(request: HttpRequest, site: AdminSite, **context: object) -> TemplateResponse:

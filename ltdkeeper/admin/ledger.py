@@ -3,11 +3,11 @@
 A session's page says who has it, what it may do, its life, and how to find it in a store's log.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from credentials.models import AuditFinding, IssuedSession, JobToken, Revocation
 from credentials.models.runs import IsolationRun
 from credentials.rules.log_searches import log_searches
+from credentials.rules.policy import permissions
 from ltdkeeper.admin.filters import ByClient, ByStore
 from ltdkeeper.admin.findings import findings_of
 from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table, whole_lines
@@ -39,48 +40,12 @@ from ltdkeeper.admin.tokens import ci_job, linked_token, token_rows
 LOG_MARGIN = timedelta(minutes=5)
 
 
-class Permission(NamedTuple):
-    """A statement of a policy, each part as people read it."""
-
-    effect: str
-    actions: Sequence[str]
-    resources: Sequence[str]
-    conditions: Sequence[str]
-
-
-def permissions(policy: str) -> list[Permission]:
-    """The statements of a policy; none where it is not a policy that can be read."""
-    try:
-        document = json.loads(policy)
-        return [
-            Permission(
-                effect=str(statement["Effect"]),
-                actions=_several(statement["Action"]),
-                resources=_several(statement["Resource"]),
-                conditions=list(_conditions(statement.get("Condition", {}))),
-            )
-            for statement in document["Statement"]
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        return []
-
-
-def _several(value: object) -> list[str]:
-    return [str(each) for each in value] if isinstance(value, list) else [str(value)]
-
-
-def _conditions(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    for operator, keys in conditions.items():
-        for key, values in keys.items():
-            yield f"{key} {operator} {' or '.join(_several(values))}"
-
-
 def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
     """What happened to a session, and what will, in order."""
     outcome = {
         IssuedSession.Status.ISSUED: "issued: returned to its caller",
         IssuedSession.Status.FAILED: f"failed: {session.failure_code}",
-        IssuedSession.Status.WITHHELD: "withheld: the right ended during the call to the store",
+        IssuedSession.Status.WITHHELD: "withheld: the right ended, or a minute passed, meanwhile",
     }
     ends = "expires" if session.expires_at and session.expires_at > now else "expired"
     found = (
@@ -93,6 +58,22 @@ def events(session: IssuedSession, now: datetime) -> list[tuple[datetime, str]]:
     return sorted(((when, what) for when, what in found if when), key=lambda event: event[0])
 
 
+def brief(left: timedelta) -> str:
+    """A time in whole minutes, as 43 min or 2 h 5 min; the last minute in seconds."""
+    seconds = int(left.total_seconds())
+    if seconds < 60:  # noqa: PLR2004
+        return f"{seconds} s"
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def described_state(session: IssuedSession, now: datetime) -> str:
+    """In words; of an active session with what is left of it."""
+    if session.state(now) is not IssuedSession.State.ACTIVE or session.expires_at is None:
+        return session.described_state(now)
+    return f"active, ends in {brief(session.expires_at - now)}"
+
+
 class SessionPage(Page):
     """Reads only: it is evidence."""
 
@@ -103,9 +84,9 @@ class SessionPage(Page):
         "its_findings": AuditFinding,
     }
     questions = (
-        ("Who", ("state_now", "client_link", "token", "job", "caller")),
+        ("Who", ("state_until", "client_link", "token", "job", "caller")),
         ("What it may do", ("build_link", "product_link", "store_link", "purpose", "may")),
-        ("Its life", ("life", "revoked_by")),
+        ("Its life", ("life", "duration", "revoked_by")),
         ("What audits found", ("its_findings",)),
         (
             "What the store calls it",
@@ -146,7 +127,7 @@ class SessionPage(Page):
         name = link(session.store, session.store_name)
         return format_html("{}, bucket {}", name, session.bucket_name)
 
-    @admin.display(description="delivered as")
+    @admin.display(description="requested as")
     def purpose(self, session: IssuedSession) -> str:
         if session.signed_by_identity:
             return (
@@ -160,12 +141,33 @@ class SessionPage(Page):
         if not (text := session.policy_text):
             return format_html("The policy cannot be remade. SHA-256: {}", session.policy_sha256)
         rows = (
-            (each.effect, whole_lines(each.actions), lines(each.resources), lines(each.conditions))
+            (each.effect, whole_lines(each.actions), lines(each.resources_in_words()))
             for each in permissions(text)
         )
-        shown = table(("Effect", "Actions", "Resources", "Conditions"), rows)
+        shown = table(("Effect", "Actions", "Resources"), rows)
         remade = ", remade: its SHA-256 is as recorded" if session.policy_sha256 else ""
         return format_html("{}{}", shown, folded(f"The policy as it was sent{remade}", text))
+
+    @admin.display(description="state")
+    def state_until(self, session: IssuedSession) -> str:
+        """The state, and of an active session also when it ends."""
+        now = timezone.now()
+        words = described_state(session, now)
+        is_active = session.state(now) is IssuedSession.State.ACTIVE
+        return f"{words}, at {moment(session.expires_at)}" if is_active else words
+
+    @admin.display(description="requested for")
+    def duration(self, session: IssuedSession) -> str:
+        """How long it was to live, and who said so."""
+        seconds = session.duration_seconds
+        product = session.build and session.build.product
+        if product and product.session_seconds == seconds:
+            why = "the product's session duration"
+        elif seconds == settings.LTD_SESSION_SECONDS:
+            why = "the service's default"
+        else:
+            why = "as its caller asked, or as its delivery needs"
+        return f"{brief(timedelta(seconds=seconds))}: {why}"
 
     @admin.display(description="events")
     def life(self, session: IssuedSession) -> str:
@@ -220,21 +222,13 @@ class IsolationRunAdmin(RecordAdmin):
         return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
 
 
-def brief(left: timedelta) -> str:
-    """A time in whole minutes, as 43 min or 2 h 5 min; the last minute in seconds."""
-    seconds = int(left.total_seconds())
-    if seconds < 60:  # noqa: PLR2004
-        return f"{seconds} s"
-    hours, minutes = divmod(seconds // 60, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
 @admin.register(IssuedSession)
 class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
     """The ledger, read-only: it is evidence. What is live can be revoked."""
 
     actions = ("revoke",)
     revoked_as = "session"
+    revoke_label = "Revoke session"
 
     list_display = (
         "requested_at",
@@ -255,12 +249,7 @@ class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
 
     @admin.display(description="state")
     def state_now(self, session: IssuedSession) -> str:
-        """In words; of an active session with what is left of it."""
-        now = timezone.now()
-        state = session.state(now)
-        if state is not IssuedSession.State.ACTIVE or session.expires_at is None:
-            return session.described_state(now)
-        return f"active, ends in {brief(session.expires_at - now)}"
+        return described_state(session, timezone.now())
 
     @admin.display(description="product")
     def product(self, session: IssuedSession) -> str:

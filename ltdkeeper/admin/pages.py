@@ -37,7 +37,8 @@ class Page(KeeperAdmin):
             (title, list(filter(None, (self._shown(request, field) for field in fields))))
             for title, fields in self.questions
         )
-        return [(title, {"fields": fields}) for title, fields in shown if fields]
+        sections = [(title, {"fields": fields}) for title, fields in shown if fields]
+        return self.readable(request, obj, sections)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = tuple(super().get_readonly_fields(request, obj))

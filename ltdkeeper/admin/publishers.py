@@ -16,6 +16,7 @@ from credentials.access.identity_tokens import keys_at
 from credentials.errors import JwksUnavailable
 from credentials.models import OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB, GITLAB, IssuerKind, KindClaims, claims_of
+from ltdkeeper.admin.filters import ActiveState
 from ltdkeeper.admin.links import ACTIVE
 from ltdkeeper.admin.records import EditForm, SwitchedAdmin
 from ltdkeeper.admin.see_also import PublisherSeeAlso
@@ -229,7 +230,7 @@ class OidcIssuerAdmin(SwitchedAdmin):
 
     is_exported = True
     list_display = ("issuer", ACTIVE, "kind", "jwks_url", "created_at")
-    list_filter = ("is_active", "kind")
+    list_filter = (("is_active", ActiveState), "kind")
     search_fields = ("issuer",)
     fields = ("kind", "issuer", "jwks_url", "identifying_claims", "is_active")
     actions = (*SwitchedAdmin.actions, "fetch_keys")
@@ -275,7 +276,7 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
         "identified_by",
         "issuer",
     )
-    list_filter = ("is_active", "issuer", "client")
+    list_filter = (("is_active", ActiveState), "issuer", "client")
     list_select_related = ("client", "issuer")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client", "products")

@@ -170,6 +170,23 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return found
         return self._rows().select_for_update(no_key=True).filter(pk=found.pk).first()
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.readable(request, obj, super().get_fieldsets(request, obj))
+
+    def readable(self, request: HttpRequest, obj: Any, fieldsets: Any) -> Any:
+        """With booleans that cannot be changed as words, for which Django has a red cross."""
+        if obj is None or self.has_change_permission(request, obj):
+            return fieldsets
+        booleans = (each for each in self.opts.fields if isinstance(each, models.BooleanField))
+        words = {
+            each.name: in_words(each.name, yes="yes", no="no", name=str(each.verbose_name))
+            for each in booleans
+        }
+        return [
+            (title, {**part, "fields": [words.get(name, name) for name in part["fields"]]})
+            for title, part in fieldsets
+        ]
+
     def get_form(
         self,
         request: HttpRequest,
@@ -262,7 +279,8 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         path, _, comparison = lookup.rpartition("__")
         path = path if comparison in COMPARISONS else lookup
         offered = self.list_filter if request is None else self.get_list_filter(request)
-        filters = {getattr(each, "parameter_name", each) for each in offered}
+        names = (each[0] if isinstance(each, tuple) else each for each in offered)
+        filters = {getattr(each, "parameter_name", each) for each in names}
         is_short = request is None or len(request.GET.getlist(lookup)) <= MOST_VALUES
         return is_short and path.removesuffix("__id") in filters
 

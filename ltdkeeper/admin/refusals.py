@@ -1,14 +1,17 @@
 """Refused calls in the admin: who probes, and whose job is misconfigured. Totals, not calls."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max, Min, Q, Sum, Window
 from django.db.models.functions import TruncDay
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -20,11 +23,15 @@ from credentials.access.refusals import KEPT, OTHER
 from credentials.models import Client, Refusal
 from credentials.models.refusals import RefusalQuerySet
 from credentials.rules.networks import UNREADABLE
+from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.records import RecordAdmin
+from ltdkeeper.admin.tokens import token_pages
 
 TEMPLATE = "admin/credentials/refusal/totals.html"
 MOST_LINES = 50
 LONGEST_VALUE = 100
+
+ACCEPTED = "accepted: the caller has its secret"
 
 # What totals are made by: word in the address -> column, heading, where there is none.
 PARTS: dict[str, tuple[str, str, str]] = {
@@ -38,12 +45,17 @@ PARTS: dict[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """How many calls have something in common. `address`: the page with only those."""
+    """How many calls have something in common. `address`: the page with only those; `page`: of
+    what they name; `note`: more about it.
+    """
 
     text: str
     calls: int
-    last_at: datetime
+    first_at: datetime | None
+    last_at: datetime | None
     address: str = ""
+    page: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,27 +93,51 @@ def by_day(rows: RefusalQuerySet) -> Table:
     return Table(heading="Day (UTC)", lines=_by_time(rows, TruncDay("hour"), "%Y-%m-%d"))
 
 
+TOTALS: dict[str, Any] = {
+    "total": Sum("calls"),
+    "first": Min("first_at"),
+    "last": Max("last_at"),
+    "accepted": Sum("calls", filter=Q(token_accepted=True)),
+}
+
+
 def _by_time(rows: RefusalQuerySet, unit: Any, form: str) -> list[Line]:
-    totals = rows.order_by().values(at=unit).annotate(total=Sum("calls"), last=Max("last_at"))
+    totals: Any = rows.order_by().values(at=unit).annotate(**TOTALS)
     return [
-        Line(text=f"{each['at']:{form}}", calls=each["total"], last_at=each["last"])
+        Line(
+            text=f"{each['at']:{form}}",
+            calls=each["total"],
+            first_at=each["first"],
+            last_at=each["last"],
+        )
         for each in totals.order_by("-at")[:MOST_LINES]
     ]
 
 
 def _by_part(rows: RefusalQuerySet, word: str, chosen: Mapping[str, str]) -> Table:
+    """Each line leads to the page of its client or token, or to the calls that it counts."""
     column, heading, nothing = PARTS[word]
-    totals = rows.order_by().values(column).annotate(total=Sum("calls"), last=Max("last_at"))
+    columns = (column, "client") if word == "client" else (column,)
+    totals = rows.order_by().values(*columns).annotate(**TOTALS)
+    found = list(totals.order_by("-total", column)[:MOST_LINES])
+    pages = token_pages(each[column] for each in found) if word == "token" else {}
     lines = [
         Line(
             text=each[column] or nothing,
             calls=each["total"],
+            first_at=each["first"],
             last_at=each["last"],
             address=page_of({**chosen, word: each[column]}) if each[column] else "",
+            page=_client_page(each.get("client")) or pages.get(each[column], ""),
+            note=ACCEPTED if word == "token" and each["accepted"] else "",
         )
-        for each in totals.order_by("-total", column)[:MOST_LINES]
+        for each in found
     ]
     return Table(heading=heading, lines=lines)
+
+
+def _client_page(pk: int | None) -> str:
+    return reverse("admin:credentials_client_change", args=[pk]) if pk else ""
 
 
 @admin.register(Refusal)
@@ -115,7 +151,7 @@ class RefusalAdmin(RecordAdmin):
             raise PermissionDenied
         now, chosen = timezone.now(), chosen_parts(request)
         rows = Refusal.objects.filter(**{PARTS[word][0]: text for word, text in chosen.items()})
-        today = rows.last_day(now)
+        shown = tables(rows.last_day(now), chosen)
         context = {
             **self.admin_site.each_context(request),
             "title": "Refused calls",
@@ -123,9 +159,9 @@ class RefusalAdmin(RecordAdmin):
             "chosen": [
                 (PARTS[word][1], text, _page_about(word, text)) for word, text in chosen.items()
             ],
-            "total": today.aggregate(total=Sum("calls"))["total"] or 0,
+            "total": _sum(shown[0].lines),
             "since": now - timedelta(hours=23),
-            "tables": tables(today, chosen),
+            "tables": shown,
             "days": by_day(rows.since(now - KEPT)) if chosen.keys() & INDEXED else None,
             **(extra_context or {}),
         }
@@ -136,40 +172,79 @@ class RefusalAdmin(RecordAdmin):
 INDEXED = {"address", "client"}
 
 
+def _sum(lines: Sequence[Line]) -> Line:
+    """All lines as one."""
+    return Line(
+        text="all",
+        calls=sum(line.calls for line in lines),
+        first_at=min((line.first_at for line in lines if line.first_at), default=None),
+        last_at=max((line.last_at for line in lines if line.last_at), default=None),
+    )
+
+
 def _page_about(word: str, text: str) -> str:
-    """The page of a client or product that is called so; empty where there is none."""
+    """The page of a client, token or product that is called so; empty where there is none."""
     if word == "client" and (client := Client.objects.filter(name=text).first()):
-        return reverse("admin:credentials_client_change", args=[client.pk])
+        return page_address(client)
     if word == "product" and (product := Product.objects.filter(slug=text).first()):
-        return reverse("admin:builds_product_change", args=[product.pk])
-    return ""
+        return page_address(product)
+    return token_pages([text]).get(text, "") if word == "token" else ""
 
 
 # What other pages say about refused calls.
 
 MANY_CALLS = 8
 MOST_ADDRESSES = 5
+MOST_KINDS = 3
+MOST_ROWS = 500
 
 
-def busy_addresses(now: datetime) -> list[tuple[str, str]]:
-    """A sentence with its page for each address that was refused often in this hour or the last."""
+@dataclass(frozen=True, kw_only=True)
+class BusyAddress:
+    """An address that was refused often: a sentence, its kinds of calls, and its page."""
+
+    sentence: str
+    kinds: tuple[str, ...]
+    address: str
+
+
+def busy_addresses(now: datetime) -> list[BusyAddress]:
+    """Those that were refused often in this hour or the last, by one statement."""
     since = (now - timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    recent = Refusal.objects.since(since).order_by()
-    totals = recent.values("network").annotate(total=Sum("calls")).filter(total__gte=MANY_CALLS)
-    found = totals.order_by("-total")[:MOST_ADDRESSES].values_list("network", "total")
-    return [
-        (
-            f"{calls} refused calls from {_called(network)} since {since:%H:%M} UTC",
-            page_of({"address": network}),
-        )
-        for network, calls in found
-    ]
+    whole = {
+        "total": Window(Sum("calls"), partition_by="network"),
+        "first": Window(Min("first_at"), partition_by="network"),
+        "last": Window(Max("last_at"), partition_by="network"),
+    }
+    rows: Any = Refusal.objects.since(since).select_related("client").annotate(**whole)
+    rows = rows.filter(total__gte=MANY_CALLS).order_by("-total", "network", "-calls")
+    found = groupby(rows[:MOST_ROWS], key=attrgetter("network"))
+    return [_busy_address(list(its), since) for _, its in islice(found, MOST_ADDRESSES)]
+
+
+def _busy_address(rows: Sequence[Any], since: datetime) -> BusyAddress:
+    """Of the rows of an address, each with what all of them are together."""
+    one, kinds = rows[0], Counter[str]()
+    for row in rows:
+        token = f" with {row.token_name} of {row.client}" if row.token_name else ""
+        accepted = f", {ACCEPTED}" if row.token_accepted else ""
+        kinds[f"{row.reason}{token}{accepted}"] += row.calls
+    ends = f": first {one.first:%H:%M:%S}, last {one.last:%H:%M:%S}" if one.first else ""
+    return BusyAddress(
+        sentence=f"{one.total} refused calls from {_called(one.network)} between "
+        f"{since:%H:%M} UTC and now{ends}",
+        kinds=tuple(f"{calls} {kind}" for kind, calls in kinds.most_common(MOST_KINDS)),
+        address=page_of({"address": one.network}),
+    )
 
 
 def _called(network: str) -> str:
     return {OTHER: "many other addresses", UNREADABLE: "unreadable addresses"}.get(network, network)
 
 
-def refused_calls_of(client: Client, now: datetime) -> Table:
-    """For a client's page: why its calls were refused in the last 24 hours."""
-    return _by_part(client.refusals.last_day(now), "reason", {"client": client.name})
+def refused_calls_of(client: Client, now: datetime, token_name: str = "") -> Table:
+    """Why calls with a client's tokens, or with one of them, were refused in the last 24 hours."""
+    rows = client.refusals.last_day(now)
+    if token_name:
+        return _by_part(rows.filter(token_name=token_name), "reason", {"token": token_name})
+    return _by_part(rows, "reason", {"client": client.name})

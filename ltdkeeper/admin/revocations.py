@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.timesince import timesince
 
-from credentials.models import Revocation
-from ltdkeeper.admin.links import NEWEST, lines, link
+from credentials.models import JobRun, Revocation
+from ltdkeeper.admin.links import NEWEST, lines, link, list_address
 from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import may_revoke
 
@@ -69,7 +69,7 @@ class RevocationAdmin(RecordAdmin):
         ("Sessions", {"fields": ("session_count", "sessions", "before", "new_sessions")}),
         (
             "At the store",
-            {"fields": ("store", "written_at", "verified_at", "failed_at", "ends_at")},
+            {"fields": ("store", "written_at", "verified_at", "failed_at", "ends_at", "runs")},
         ),
     )
 
@@ -95,6 +95,11 @@ class RevocationAdmin(RecordAdmin):
             if revocation.may_go_on
             else ("the credential that requested these has ended as well")
         )
+
+    @admin.display(description="who writes it")
+    def runs(self, _revocation: Revocation) -> str:
+        runs = list_address(JobRun, job="write_revocations")
+        return format_html('<a href="{}">Runs of write_revocations</a>', runs)
 
     @admin.display(description="the newest")
     def sessions(self, revocation: Revocation) -> str:

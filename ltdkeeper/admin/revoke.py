@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from builds.models import Build, Product, Store
 from credentials.access.clients import revoke_api_key, revoke_job_token
@@ -128,6 +129,10 @@ class RevokeForm(forms.Form):
     """Asks for what a decision needs."""
 
     sessions = forms.BooleanField(required=False)
+    keys = forms.BooleanField(
+        required=False,
+        help_text="This cannot be undone. Otherwise they work again if the client is enabled.",
+    )
     before = forms.DateTimeField(
         label="Issued before (UTC)",
         required=False,
@@ -135,10 +140,11 @@ class RevokeForm(forms.Form):
         help_text="Empty: all that are live. Sessions issued at that time or later go on.",
     )
     may_go_on = forms.BooleanField(
-        label="May go on",
+        label="May go on: only the sessions end",
         required=False,
         help_text=(
-            "Holders of the tokens can get new sessions. Leave it empty if a token may have leaked."
+            "What is listed above stays valid, and its holders can get new sessions at once. Leave "
+            "it empty if a token may have leaked."
         ),
     )
     reason = ReasonField(help_text="Kept with the decision and in the admin's log. No secrets.")
@@ -193,9 +199,19 @@ class Confirmation:
 
     def _unused_fields(self) -> list[str]:
         """The fields that this decision does not need."""
+        keys = [] if self._keys else ["keys"]
         if not self.ending:
-            return ["sessions", *(["before"] if self.kind == Revocation.Kind.SESSION else [])]
-        return ["before", "may_go_on", *([] if may_revoke(self.request) else ["sessions"])]
+            is_session = self.kind == Revocation.Kind.SESSION
+            return ["sessions", *keys, *(["before"] if is_session else [])]
+        sessions = [] if may_revoke(self.request) else ["sessions"]
+        return ["before", "may_go_on", *keys, *sessions]
+
+    @cached_property
+    def _keys(self) -> list[ApiKey]:
+        """The API keys of clients, for whoever may revoke them: disabling ends none of them."""
+        if self.kind != Revocation.Kind.CLIENT or not may_revoke(self.request):
+            return []
+        return list(ApiKey.objects.filter(client__in=self.rows, revoked_at=None).order_by("pk"))
 
     def _targets(self, before: datetime | None) -> list[Target]:
         return [target_of(row, before=before) for row in self.rows]
@@ -218,6 +234,9 @@ class Confirmation:
         count = counted(found.session_count, "session")
         if "sessions" in form.fields:
             form.fields["sessions"].label = f"Revoke {count} too"
+        if "keys" in form.fields:
+            keys = counted(len(self._keys), "API key")
+            form.fields["keys"].label = f"Revoke {keys} too"
         context = {
             **admin.site.each_context(self.request),
             "title": self.title,
@@ -242,6 +261,7 @@ class Confirmation:
         before: datetime | None = None,
         may_go_on: bool = True,
         sessions: bool = False,
+        keys: bool = False,
     ) -> HttpResponse:
         """End the rows and record the revocations, all or nothing."""
         made: list[Revocation] = []
@@ -257,11 +277,14 @@ class Confirmation:
                         may_go_on=may_go_on,
                         now=timezone.now(),
                     )
-        return self._result(made)
+            for key in self._keys if keys else ():  # as issuing locks them: after their clients
+                revoke_api_key(key=key, actor=self.request.user, reason=reason, now=timezone.now())
+        ends = not may_go_on and self.kind != Revocation.Kind.BUILD
+        return self._result(made, ENDINGS.get(self.kind) if ends else self.ending)
 
-    def _result(self, made: list[Revocation]) -> HttpResponse:
+    def _result(self, made: list[Revocation], ending: Ending | None) -> HttpResponse:
         """On to the page of the only revocation, the list of several, or where it began."""
-        said = [f"{self.ending.past}: {self.name}."] if self.ending else []
+        said = [f"{ending.past}: {self.name}."] if ending else []
         if made:
             count = counted(sum(each.session_count for each in made), "session")
             said.append(f"Revocation recorded: {count}.")
@@ -323,10 +346,16 @@ def may_revoke(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(PERMISSION))
 
 
+def revoke_address(kind: str, row: Model) -> str:
+    """Where revoking the sessions of a row is confirmed."""
+    return reverse("admin:revoke", args=[kind, row.pk])
+
+
 class RevocableAdmin(KeeperAdmin):
     """Its rows have sessions: a button on the page of each, and actions that ask first."""
 
     revoked_as: str
+    revoke_label: str = "Revoke sessions"
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """What Django asks for actions with the permission `revoke`."""
@@ -347,5 +376,6 @@ class RevocableAdmin(KeeperAdmin):
     ) -> HttpResponse:
         row = kwargs.get("obj")
         if row is not None and may_revoke(request):
-            context["revoke_url"] = reverse("admin:revoke", args=[self.revoked_as, row.pk])
+            context["revoke_url"] = revoke_address(self.revoked_as, row)
+            context["revoke_label"] = self.revoke_label
         return super().render_change_form(request, context, *args, **kwargs)

@@ -97,12 +97,6 @@ class SessionTime(KeysetFilter):
     }
     FORMATS: ClassVar = {4: "%Y", 7: "%Y-%m", 10: "%Y-%m-%d", 13: "%Y-%m-%dT%H"}
 
-    @property
-    def chosen(self) -> str:
-        if self.value in self.RECENT:
-            return self.RECENT[self.value][0]
-        return f"{self.value} UTC" if self.value else "any"
-
     def is_known(self, value: str) -> bool:
         return value in self.RECENT or self._moment(value) is not None
 

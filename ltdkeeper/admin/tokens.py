@@ -1,13 +1,14 @@
 """From a token's name in the ledger to its rows, and to the CI job that held it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from django.db.models import Value
 from django.utils.html import format_html
 
-from credentials.models import ApiKey, JobToken
+from credentials.models import AccessToken, ApiKey, JobToken
 from credentials.rules.tokens import TokenKind
-from ltdkeeper.admin.links import NOTHING, lines, link
+from ltdkeeper.admin.links import NOTHING, lines, link, page_address
 
 
 class TokenRows(NamedTuple):
@@ -26,6 +27,27 @@ def token_rows(token_name: str) -> TokenRows:
         api_key=ApiKey.objects.filter(public_id=key).first() if key else None,
         job_token=jobs.filter(public_id=job).first() if job else None,
     )
+
+
+def token_pages(names: Iterable[str]) -> dict[str, str]:
+    """Name -> page of the tokens that exist, in one statement; of an access token its key's."""
+    ids = [name.partition("_")[2] for name in names]
+    keys, tokens, jobs = (
+        model.objects.order_by()
+        .filter(public_id__in=ids)
+        .values_list(Value(kind.value), "public_id", pk)
+        for model, kind, pk in (
+            (ApiKey, TokenKind.API_KEY, "pk"),
+            (AccessToken, TokenKind.ACCESS_TOKEN, "api_key"),
+            (JobToken, TokenKind.JOB_TOKEN, "pk"),
+        )
+    )
+    return {
+        f"{kind}_{public_id}": page_address(
+            JobToken(pk=pk) if kind == TokenKind.JOB_TOKEN else ApiKey(pk=pk)
+        )
+        for kind, public_id, pk in keys.union(tokens, jobs, all=True)
+    }
 
 
 def linked_token(token_name: str) -> str:
@@ -63,5 +85,5 @@ def _facts(token: JobToken) -> Iterator[str]:
     }
     yield from (f"{name} {text}" for name, text in facts.items() if text)
     if address := job.address:
-        yield format_html('<a href="{}" rel="noreferrer">The run at its provider</a>', address)
+        yield format_html('<a href="{}" rel="noreferrer">{}</a>', address, address)
     yield f"as the provider described it: {token.identity}"

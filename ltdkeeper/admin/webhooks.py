@@ -20,7 +20,7 @@ from credentials.models import EventKind, Webhook, WebhookDelivery
 from credentials.models.outbox import BOTH_SECRETS
 from credentials.operations.outbox import change_secret, record_test_event, send_again
 from credentials.operations.webhook_calls import Problem
-from ltdkeeper.admin.filters import ChoiceFilter, Rows, names_of
+from ltdkeeper.admin.filters import ActiveState, ChoiceFilter, Rows, names_of
 from ltdkeeper.admin.links import ACTIVE, NEWEST, link, list_address, moment, newest
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, ReasonActionForm, SwitchedAdmin
@@ -92,7 +92,7 @@ class WebhookAdmin(Page, SwitchedAdmin):
 
     form = WebhookForm
     list_display = ("name", ACTIVE, "host", "told_of", "created_at")
-    list_filter = ("is_active",)
+    list_filter = (("is_active", ActiveState),)
     search_fields = ("name",)
     autocomplete_fields = ("products",)
     fields = WebhookForm.Meta.fields

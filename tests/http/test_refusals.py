@@ -46,7 +46,15 @@ def test_refused_call_is_counted_with_its_build(
     assert browser.get(f"/builds/{build.pk}/credentials", **header).status_code == 403
     [call] = counted()
     assert (call.reason, call.build_id) == ("product_not_granted", build.pk)
-    assert call.token_name == stranger.token_name
+    assert (call.token_name, call.token_accepted) == (stranger.token_name, True)
+
+
+def test_token_that_nobody_looked_at_is_not_accepted(browser: Browser, caller: Caller) -> None:
+    browser.force_login(User.objects.create_user("somebody", is_staff=True))
+    header = {"HTTP_AUTHORIZATION": f"Bearer {raw_key(caller)}"}
+    browser.get("/admin/credentials/client/", **header)
+    [call] = counted()
+    assert (call.token_name, call.token_accepted) == (caller.token_name, False)
 
 
 @pytest.fixture

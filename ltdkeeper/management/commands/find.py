@@ -13,6 +13,7 @@ from credentials.operations.lookup import (
     findings_about,
     lacks_build,
     look_up,
+    refusals_of,
     sessions_of,
 )
 from credentials.operations.records import Record, describe
@@ -21,10 +22,7 @@ from ltdkeeper.management.findings import in_a_line, members
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 KINDS = ", ".join(Kind)
-NO_BUILD = (
-    "No build has this root: something else wrote there, or its row is in another database. What "
-    "is listed above belongs to the product."
-)
+NO_BUILD = "No build has this root: something else wrote there, or its row is in another database."
 EXPORT = {"file": "file_name", "begins_at": "begins_at", "until": "until", "sha256": "sha256"}
 
 
@@ -45,9 +43,12 @@ class Command(ServiceCommand):
             raise wrong_argument(f"This has the form of none of these: {KINDS}.")
         tried = [identifier.kind for identifier in identifiers]
         found_rows = look_up(identifiers)
-        first = [(identifier, rows[0]) for identifier, rows in found_rows.items() if rows]
+        lacking = [
+            row for each, rows in found_rows.items() for row in rows if lacks_build(each, row)
+        ]
         rows = [row for rows in found_rows.values() for row in rows]
-        rows = list(dict.fromkeys([*rows, *sessions_of(rows)]))
+        known = [row for row in rows if row not in lacking]
+        rows = list(dict.fromkeys([*rows, *refusals_of(known), *sessions_of(known)]))
         records, findings = describe(rows, now), findings_about(identifiers, rows)
         pruned = [] if records else exports_with(identifiers)
         if options["format"] == "json":
@@ -58,7 +59,7 @@ class Command(ServiceCommand):
             self.write_json(orjson.dumps(document).decode())
         else:
             self._print(records, tried)
-            if any(lacks_build(identifier, row) for identifier, row in first):
+            if lacking:
                 self.stdout.write(NO_BUILD)
             for finding in findings:
                 self.stdout.write(f"finding {in_a_line(finding, now)}")
@@ -77,15 +78,27 @@ class Command(ServiceCommand):
             self.stdout.write(f"Of sessions, only the newest {LIMIT} are shown.")
 
 
+# What the two times of a record are, where it is not made and expires.
+TIMES = {
+    "session": ("requested", "expires"),
+    "build": ("registered", "closes"),
+    "refused calls": ("first", "last"),
+}
+
+
 def _lines(record: Record) -> list[tuple[str, object]]:
     """The members that say something which the first line has not said."""
     said = {"what", "name", record.what}
+    begins, ends = TIMES.get(record.what, ("made", "expires"))
+    labels = {"begins_at": begins, "ends_at": ends}
     return [
-        (name.removesuffix("_at").replace("_", " "), _text(value))
+        (labels.get(name, name.replace("_", " ")), _text(value))
         for name, value in record.members().items()
         if value and name not in said
     ]
 
 
 def _text(value: object) -> object:
+    if isinstance(value, tuple):
+        return "; ".join(value)
     return f"{value:%F %T} UTC" if isinstance(value, datetime) else value

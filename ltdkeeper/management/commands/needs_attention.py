@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
@@ -24,13 +24,6 @@ from ltdkeeper.admin.attention import (
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end
 
 MOST_ROWS = 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Matter(Attention):
-    """One thing, with the newest rows that it is about, where it is about rows of one kind."""
-
-    rows: tuple[str, ...] = ()
 
 
 class Command(ServiceCommand):
@@ -56,19 +49,20 @@ class Command(ServiceCommand):
         end(ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND)
 
 
-def matters(now: datetime) -> Iterator[Matter]:
+def matters(now: datetime) -> Iterator[Attention]:
     """All that the front page shows to whoever may see everything, in its order."""
     for check in CHECKS:
         if not isinstance(check, Counted):
-            yield from map(_matter, check.ask(now))
+            yield from map(_absolute, check.ask(now))
         elif rows := tuple(check.describe(row, now) for row in check.rows(now)[: MOST_ROWS + 1]):
             more = "+" if len(rows) > MOST_ROWS else ""
-            count = f"{len(rows[:MOST_ROWS])}{more}"
-            yield _matter(check.answer(count), rows[:MOST_ROWS])
-    yield from map(_matter, about_isolation(last_verdicts(), now))
-    yield from map(_matter, about_figures(history(now), now))
+            found = check.answer(f"{len(rows[:MOST_ROWS])}{more}")
+            yield _absolute(replace(found, rows=rows[:MOST_ROWS]))
+    yield from map(_absolute, about_isolation(last_verdicts(), now))
+    yield from map(_absolute, about_figures(history(now), now))
 
 
-def _matter(about: Attention, rows: tuple[str, ...] = ()) -> Matter:
-    address = urljoin(f"{settings.LTD_PUBLIC_URL}{reverse('admin:index')}", about.address)
-    return Matter(what=about.what, why=about.why, address=address, rows=rows)
+def _absolute(about: Attention) -> Attention:
+    """With an address that can be pasted anywhere."""
+    front_page = f"{settings.LTD_PUBLIC_URL}{reverse('admin:index')}"
+    return replace(about, address=urljoin(front_page, about.address))

@@ -119,7 +119,7 @@ def _lines(seen: Preview) -> list[str]:
     """What would end."""
     last = f", the last by itself at {seen.last_end:%F %T} UTC" if seen.last_end else ""
     lines = [f"{seen.targets[0].row}: {seen.session_count} live sessions{last}"]
-    lines += [f"  session  {each}" for each in seen.sessions]
+    lines += [f"  session  {each}, to {each.expires_at:%F %T} UTC" for each in seen.sessions]
     lines += [f"Uploads interrupted: {seen.build_count}"] if seen.build_count else []
     lines += [f"  build    {each.root}" for each in seen.builds]
     lines += [f"Ends as well: {name}" for name in seen.tokens]

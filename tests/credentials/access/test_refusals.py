@@ -43,9 +43,9 @@ def test_refusals_are_added_to_the_row_of_their_hour(counter: RefusalCounter) ->
     write(counter, CALL, now=NOW + timedelta(minutes=5))
     write(counter, CALL, now=NOW + HOUR)
     noon = NOW.replace(minute=0, second=0)
-    assert rows("hour", "calls", "last_at") == [
-        (noon, 3, NOW + timedelta(minutes=5)),
-        (noon + HOUR, 1, NOW + HOUR),
+    assert rows("hour", "calls", "first_at", "last_at") == [
+        (noon, 3, NOW, NOW + timedelta(minutes=5)),
+        (noon + HOUR, 1, NOW + HOUR, NOW + HOUR),
     ]
 
 
@@ -78,6 +78,17 @@ def test_names_that_exist_are_kept(counter: RefusalCounter, api_key: ApiKey, bui
     refusal = Refusal.objects.get()
     assert (refusal.token_name, refusal.client) == (api_key.token_name, api_key.client)
     assert (refusal.product_slug, refusal.calls) == ("guide", 2)
+
+
+def test_token_that_was_accepted_once_in_an_hour_is_known_to_its_caller(
+    counter: RefusalCounter, api_key: ApiKey
+) -> None:
+    wrong = RefusedCall("192.0.2.7", "too_many", api_key.token_name)
+    for call in (wrong, wrong._replace(token_accepted=True), wrong):
+        write(counter, call)
+    assert rows("calls", "token_accepted") == [(3, True)]
+    write(counter, wrong._replace(reason="invalid_credentials"))
+    assert rows("calls", "token_accepted")[0] == (1, False)
 
 
 # what a caller may send

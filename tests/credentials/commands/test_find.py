@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Build, Product
 from credentials.access.callers import Caller
+from credentials.access.refusals import Count, RefusedCall, write_refusals
 from credentials.models import Client, LedgerExport
 from credentials.operations.findings import Finding
 from credentials.operations.lookup import LIMIT
@@ -30,10 +31,11 @@ def find(*arguments: str) -> tuple[int, str]:
 PRINTED = """\
 session {row.session_name}
   status         active
-  begins         2026-11-23 11:59:00 UTC
-  ends           2026-11-23 12:29:00 UTC
+  requested      2026-11-23 11:59:00 UTC
+  expires        2026-11-23 12:29:00 UTC
   access key id  {row.access_key_id}
   role arn       arn:aws:iam::123456789012:role/upload
+  may            Allow s3:PutObject on arn:aws:s3:::docs-bucket/guide/builds/v1/*
   build          guide/builds/v1
   bucket         docs-bucket
   client         ci
@@ -44,7 +46,10 @@ session {row.session_name}
 
 @time_machine.travel(NOW)
 def test_session_is_printed_line_by_line(db: None) -> None:
-    row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0")
+    resource = "arn:aws:s3:::docs-bucket/guide/builds/v1/*"
+    statement = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": resource}
+    policy = json.dumps({"Statement": [statement]})
+    row = issued_row(caller_address="192.0.2.7", caller_agent="uploader/1.0", policy=policy)
     assert find(row.access_key_id) == (0, PRINTED.format(row=row))
 
 
@@ -63,6 +68,15 @@ def test_findings_are_shown(about: str, build: Build) -> None:
         assert (code, finding["rule"]) == (0, "denied_call")
         line = f"finding {finding['fingerprint'][:12]} open, error denied_call: x: wrong\n"
         assert find(name)[1].endswith(line)
+
+
+def test_client_and_token_have_their_refused_calls(caller: Caller) -> None:
+    call = RefusedCall("192.0.2.9", "product_not_granted", caller.token_name, token_accepted=True)
+    write_refusals({call: Count(17, NOW)}, now=NOW)
+    for name in (caller.token_name, caller.client.name):
+        said = " ".join(find(name)[1].split())
+        assert "refused calls from 192.0.2.9 status product_not_granted: 17 in the hour" in said
+        assert "token accepted: the caller has its secret" in said
 
 
 def test_document_has_every_member(db: None) -> None:

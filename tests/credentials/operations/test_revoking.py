@@ -125,6 +125,13 @@ def test_build_is_closed_to_uploads(issued: Make, now: datetime) -> None:
     assert build.state(now + timedelta(seconds=1)) == Build.State.EXPIRED
 
 
+def test_stuck_session_keeps_its_history(issued: Make, now: datetime) -> None:
+    stuck = issued(requested_row, requested_at=now - timedelta(hours=6))
+    decide(stuck.client, now)
+    stuck.refresh_from_db()
+    assert (stuck.state(now), stuck.completed_at) == (IssuedSession.State.STUCK, None)
+
+
 def test_session_that_is_being_issued_is_withheld(issued: Make, now: datetime) -> None:
     under_way = issued(requested_row)
     decide(under_way.client, now)

@@ -148,6 +148,15 @@ def test_withheld_row_says_which_session_it_was(issue: Issue, sts: FakeSts) -> N
     assert row.expires_at is not None
 
 
+def test_answer_that_comes_too_late_is_withheld(
+    issue: Issue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuing, "COMPLETED_WITHIN", timedelta(0))
+    with pytest.raises(SessionWithheld):
+        issue()
+    assert IssuedSession.objects.get().status == "withheld"
+
+
 def test_crash_after_the_call_leaves_a_row_for_the_audit(
     issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,17 @@ def test_several_hits_are_listed_by_kind(browser: Browser, build: Build) -> None
         assert reverse(name, args=[row.pk]) in page
 
 
+def test_several_hits_have_a_link_that_revokes_for_whoever_may(
+    browser: Browser, viewer: Callable[..., Browser], build: Build
+) -> None:
+    Build.objects.filter(pk=build.pk).update(git_ref="guide")
+    addresses = [reverse("admin:revoke", args=["build", build.pk])]
+    addresses += [reverse("admin:revoke", args=["product", build.product.pk])]
+    page, seen = (shown(find(each, "guide")) for each in (browser, viewer("build", "product")))
+    assert [address in page for address in addresses] == [True, True]
+    assert "revoke" not in seen.split("keeper-hits", 1)[1]
+
+
 def test_product_of_an_unknown_build_is_linked_and_explained(
     browser: Browser, product: Product
 ) -> None:

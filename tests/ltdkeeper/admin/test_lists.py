@@ -345,3 +345,15 @@ def test_time_is_chosen_between_the_first_session_and_the_last(browser: Browser,
         18,
     )
     assert time_choices(browser, time="2021-06-02") == ["2021 UTC", "2021-06 UTC", "2021-06-02 UTC"]
+
+
+def test_small_lists_have_the_filters_of_big_ones_and_no_second_search_box(
+    browser: Browser, caller: Caller
+) -> None:
+    address = reverse("admin:credentials_client_changelist")
+    page = browser.get(address, {"is_active__exact": "0", "q": "x"}).content.decode()
+    assert "<summary>State: <strong>disabled</strong></summary>" in page
+    assert "<summary>Contains: <strong>x</strong></summary>" in page
+    assert '<input type="hidden" name="is_active__exact" value="0">' in page
+    assert page.count('role="search"') == 1
+    assert "changelist-filter" not in page

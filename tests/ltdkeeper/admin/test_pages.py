@@ -27,10 +27,10 @@ from credentials.models import (
     TrustedPublisher,
 )
 from credentials.operations.retention import compact_policies
-from credentials.rules.policy import Scope, session_policy
+from credentials.rules.policy import Scope, permissions, session_policy
 from credentials.vending.issuing import issue_session
 from ltdkeeper.admin.builds import events as build_events
-from ltdkeeper.admin.ledger import events, permissions
+from ltdkeeper.admin.ledger import events
 from ltdkeeper.admin.links import page_address
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts
@@ -345,3 +345,29 @@ def test_what_others_wrote_is_text(browser: Browser, build: Build) -> None:
         browser.get(page_address(build)).content,
     ):
         assert not re.search(b"<script>alert|<img src=x>|<b>", shown)
+
+
+@db
+def test_booleans_that_cannot_be_changed_are_words(client_row: Client) -> None:
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=["view_client", "view_apikey"])
+    )
+    browser = Browser()
+    browser.force_login(user)
+    shown = page(browser, client_row)
+    assert "icon-no" not in shown
+    assert '<div class="readonly">no</div>' in shown
+
+
+@db
+def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey) -> None:
+    shown = page(browser, api_key.client).split("field-keys")[1]
+    assert f'<a href="{page_address(api_key)}">{api_key.token_name}</a>' in shown
+    assert f"/admin/credentials/apikey/?client={api_key.client_id}" in shown
+    [listed] = (
+        browser.get(f"/admin/credentials/apikey/?client={api_key.client_id}")
+        .context["cl"]
+        .result_list
+    )
+    assert listed == api_key

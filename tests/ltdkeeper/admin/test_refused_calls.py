@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from credentials.access.refusals import Count, RefusedCall, write_refusals
 from credentials.models import ApiKey
+from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.refusals import busy_addresses, refused_calls_of
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +22,7 @@ PROBE, JOB = "203.0.113.9", "192.0.2.7"
 def refused(api_key: ApiKey, now: datetime) -> None:
     """Twelve wrong keys from one address, nine refused writes of a job, and one of last week."""
     wrong = RefusedCall(PROBE, "invalid_credentials")
-    write = RefusedCall(JOB, "build_closed", api_key.token_name, "guide")
+    write = RefusedCall(JOB, "build_closed", api_key.token_name, "guide", token_accepted=True)
     write_refusals({wrong: Count(12, now), write: Count(9, now)}, now=now)
     write_refusals(
         {wrong._replace(reason="forbidden"): Count(77, now - timedelta(days=7))}, now=now
@@ -70,9 +71,16 @@ def test_what_was_sent_in_the_address_is_escaped_and_cut(browser: Browser, refus
     assert "x" * 100 not in page
 
 
-def test_front_page_names_addresses_that_were_refused_often(refused: None, now: datetime) -> None:
-    sentences = [sentence.partition(" since ")[0] for sentence, _ in busy_addresses(now)]
-    assert sentences == [f"12 refused calls from {PROBE}", f"9 refused calls from {JOB}"]
+def test_front_page_names_addresses_that_were_refused_often(
+    refused: None, api_key: ApiKey, now: datetime
+) -> None:
+    first, second = busy_addresses(now)
+    hour, at = f"{now - timedelta(hours=1):%H}:00", f"{now:%H:%M:%S}"
+    window = f"between {hour} UTC and now: first {at}, last {at}"
+    assert first.sentence == f"12 refused calls from {PROBE} {window}"
+    assert first.kinds == ("12 invalid_credentials",)
+    token = f"{api_key.token_name} of {api_key.client}"
+    assert second.kinds == (f"9 build_closed with {token}, accepted: the caller has its secret",)
     assert busy_addresses(now + timedelta(hours=2)) == []
 
 
@@ -81,6 +89,21 @@ def test_few_refusals_need_no_attention(db: None, now: datetime) -> None:
     assert busy_addresses(now) == []
 
 
-def test_client_page_has_its_reasons(refused: None, api_key: ApiKey, now: datetime) -> None:
+def test_tokens_and_clients_lead_to_their_pages(
+    browser: Browser, refused: None, api_key: ApiKey
+) -> None:
+    page = shown(browser)
+    for row in (api_key, api_key.client):
+        assert f'<a href="{page_address(row)}">{getattr(row, "token_name", row)}</a>' in page
+    assert "accepted: the caller has its secret" in page
+    assert page_address(api_key) in shown(browser, token=api_key.token_name)
+
+
+def test_client_and_its_token_have_their_reasons(
+    refused: None, api_key: ApiKey, browser: Browser, now: datetime
+) -> None:
     [line] = refused_calls_of(api_key.client, now).lines
     assert (line.text, line.calls) == ("build_closed", 9)
+    assert refused_calls_of(api_key.client, now, "ltdk_000000000000").lines == []
+    for row in (api_key, api_key.client):
+        assert "build_closed" in browser.get(page_address(row)).content.decode()

@@ -124,7 +124,23 @@ def test_double_click_records_one_decision(browser: Browser, session: IssuedSess
     answers = [browser.post(address, sent, follow=True) for _ in range(2)]
     assert Revocation.objects.count() == 1
     assert "Revocation recorded: 1 session." in text_of(answers[0])
-    assert "No live session was left." in text_of(answers[1])
+    said = "Disabled: client ci. No live session was left."
+    assert said in text_of(answers[1])
+
+
+@pytest.mark.parametrize("ticked", [True, False])
+def test_keys_of_a_client_are_revoked_where_that_is_ticked(
+    ticked: bool,  # noqa: FBT001
+    browser: Browser,
+    session: IssuedSession,
+) -> None:
+    address = page_of("client", session.client)
+    page = browser.get(address)
+    assert "Revoke 1 API key too" in text_of(page)
+    browser.post(address, {**fields_of(page), **({"keys": "on"} if ticked else {})})
+    assert ApiKey.objects.filter(revoked_at=None).exists() is not ticked
+    session.client.refresh_from_db()
+    assert not session.client.is_active
 
 
 def test_session_that_came_after_the_page_was_opened_ends_too(
