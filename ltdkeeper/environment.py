@@ -305,6 +305,12 @@ def existing(kind: Callable[[Path], bool], what: str) -> Callable[[str], None]:
     return rule
 
 
+def pinned(text: str) -> None:
+    """A rule: a repository and a commit of it."""
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+@[\w.-]+", text, re.ASCII):
+        raise ValueError("not a repository and the hash of a commit, joined by @")
+
+
 def one_word(longest: int) -> Callable[[str], None]:
     """A rule: printable ASCII without spaces, as a header or an AWS profile can carry it."""
 

@@ -30,6 +30,7 @@ from ltdkeeper.environment import (
     is_loopback,
     networks,
     one_word,
+    pinned,
     public_url,
     secret_key,
     store_name,
@@ -127,6 +128,12 @@ LTD_FAILURES_A_MINUTE = env.number("LTD_FAILURES_A_MINUTE", 10, least=1, most=10
 LTD_OIDC_AUDIENCE = (
     env.text("LTD_OIDC_AUDIENCE", rule=audience, example="https://keeper.example.org")
     or LTD_PUBLIC_URL
+)
+LTD_UPLOAD_ACTION = env.text(
+    "LTD_UPLOAD_ACTION",
+    default="OWNER/ltdkeeper@HASH",
+    rule=pinned,
+    example="octo-org/ltdkeeper@d23441a48e516b6c34aea4fa41551a30e30af803",
 )
 
 # --- people in the admin ----------------------------------------------------------------------

@@ -21,7 +21,7 @@ from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key
 from credentials.access.clients import CANARY_PREFIX
 from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
-from credentials.rules.publishers import IssuerKind, with_usual_events
+from credentials.rules.publishers import IssuerKind, default_jwks_url, with_usual_events
 
 Values = str | int | bool | list[str | int | bool]
 
@@ -190,6 +190,22 @@ def read_configuration(sections: Collection[str] = tuple(NOUNS)) -> Configuratio
         if section in sections
     }
     return Configuration(**found)  # type: ignore[arg-type]
+
+
+def export() -> dict[str, Any]:
+    """What is there, as plain dictionaries, without what a new installation has anyway: groups that
+    `migrate` makes, and defaults of fields. Raises ConfigurationError.
+    """
+    found: dict[str, dict[str, Any]] = msgspec.to_builtins(read_configuration())
+    found["groups"] = {name: each for name, each in found["groups"].items() if name not in OURS}
+    for section, entries in found.items():
+        meta = NOUNS[section][2]._meta
+        for name, entry in entries.items():
+            usual = {each: meta.get_field(each).get_default() for each in entry}
+            if section == "issuers":
+                usual["jwks_url"] = default_jwks_url(IssuerKind(entry["kind"]), name)
+            entries[name] = {each: entry[each] for each in entry if entry[each] != usual[each]}
+    return {section: entries for section, entries in found.items() if entries}
 
 
 def plan(wanted: Configuration, *, prune: bool = False, enable: bool = False) -> list[Change]:

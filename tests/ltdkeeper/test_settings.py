@@ -111,6 +111,10 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
         ["docs keeper", "a" * 256, "https://github.com/octo-org", "sts.amazonaws.com", "sigstore"],
         ["", "ltdkeeper"],
     ),
+    "LTD_UPLOAD_ACTION": (
+        ["", "octo-org/ltdkeeper", "ltdkeeper@v1", "octo-org/ltdkeeper@", "a/b@c d", "a/b@c\n"],
+        ["octo-org/ltdkeeper@d23441a", "group/sub/ltdkeeper@v1.0.0"],
+    ),
     "LTD_REQUIRE_SECOND_FACTOR": FLAG,
     "LTD_ADMIN_OIDC_ISSUER": PAGE,
     "LTD_ADMIN_OIDC_AUTHORIZATION_URL": PAGE,

@@ -1,9 +1,16 @@
-"""`manage.py create_publisher`: let a repository's CI jobs upload, with one command."""
+"""`manage.py create_publisher`: let a repository's CI jobs upload, with one command.
+
+Sources: Buildkite, "OIDC in Buildkite Pipelines" (buildkite.com/docs); CircleCI, "Using OpenID
+Connect tokens in jobs" (circleci.com/docs); and the `jwks_uri` of their discovery documents.
+"""
 
 import os
 import re
 from argparse import ArgumentParser
-from typing import Any
+from string import Template
+from typing import Any, NamedTuple
+
+from django.conf import settings
 
 from builds.models import Product, Store
 from credentials.access.clients import command_line_user
@@ -25,10 +32,98 @@ from ltdkeeper.management.commands.apply import render
 from ltdkeeper.management.outcomes import ServiceCommand, not_made, wrong_argument
 
 LONGEST_NAME = 64  # of a publisher
-TOKENS = {IssuerKind.GITHUB: "GITHUB_TOKEN", IssuerKind.GITLAB: "GITLAB_TOKEN"}
-IDS = {
-    IssuerKind.GITHUB: ("repository_id", "repository_owner_id"),
-    IssuerKind.GITLAB: ("project_id",),
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+NAME = r"[\w.-]+(/[\w.-]+)+"
+
+
+class Provider(NamedTuple):
+    """A CI system: how its projects are named, which claims identify them and say the branch, and
+    what a maintainer adds to a repository.
+    """
+
+    kind: IssuerKind
+    project: str
+    form: str
+    identifying: tuple[str, ...]
+    branch: tuple[str, str]
+    lines: str
+    token: str = ""
+    issuer: str = ""
+    keys: str = ""
+
+
+PROVIDERS = {
+    "github": Provider(
+        kind=IssuerKind.GITHUB,
+        project="OWNER/REPO",
+        form=NAME,
+        identifying=("repository_id", "repository_owner_id"),
+        branch=("ref", "refs/heads/"),
+        token="GITHUB_TOKEN",  # noqa: S106 - a variable
+        lines="""\
+To the job that builds the documentation, add:
+
+    permissions: {contents: read, id-token: write}
+
+and as its last step:
+
+    - uses: $action
+      with:
+        keeper: $keeper
+        product: $product
+""",
+    ),
+    "gitlab": Provider(
+        kind=IssuerKind.GITLAB,
+        project="GROUP/PROJECT",
+        form=NAME,
+        identifying=("project_id",),
+        branch=("ref", ""),
+        token="GITLAB_TOKEN",  # noqa: S106 - a variable
+        lines="""\
+To .gitlab-ci.yml, whose stage before `deploy` builds the documentation, add:
+
+    include:
+      - component: $$CI_SERVER_FQDN/$component
+        inputs:
+          keeper: $keeper
+          product: $product
+""",
+    ),
+    "buildkite": Provider(
+        kind=IssuerKind.OTHER,
+        project="PIPELINE_ID",
+        form=UUID,
+        identifying=("pipeline_id",),
+        branch=("build_branch", ""),
+        issuer="https://agent.buildkite.com",
+        keys="/.well-known/jwks",
+        lines="""\
+To .buildkite/pipeline.yml, after a step that keeps the documentation as artifacts, add:
+
+    - wait
+    - command: |
+        buildkite-agent artifact download 'html/**/*' .
+        python3 -m pip install ltdkeeper-upload
+        ltdkeeper-upload html --keeper $keeper --product $product
+""",
+    ),
+    "circleci": Provider(
+        kind=IssuerKind.OTHER,
+        project="ORGANIZATION_ID/PROJECT_ID",
+        form=f"{UUID}/{UUID}",
+        identifying=("oidc.circleci.com/project-id",),
+        branch=("oidc.circleci.com/vcs-ref", "refs/heads/"),
+        issuer="https://oidc.circleci.com/org/$organization",
+        keys="/.well-known/jwks-pub.json",
+        lines="""\
+To .circleci/config.yml, as the last step of the job that builds the documentation, add:
+
+    - run: |
+        python3 -m pip install ltdkeeper-upload
+        ltdkeeper-upload html --keeper $keeper --product $product
+""",
+    ),
 }
 
 
@@ -40,8 +135,8 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--github", metavar="OWNER/REPO")
-        which.add_argument("--gitlab", metavar="GROUP/PROJECT")
+        for name, provider in PROVIDERS.items():
+            which.add_argument(f"--{name}", metavar=provider.project)
         parser.add_argument("--product", action="append", required=True, metavar="SLUG")
         parser.add_argument(
             "--store", help="where missing products are made; default: the only one"
@@ -77,12 +172,12 @@ class Command(ServiceCommand):
         parser.add_argument("--dry-run", action="store_true", help="only show what would change")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        kind = IssuerKind.GITHUB if options["github"] else IssuerKind.GITLAB
-        project = options["github"] or options["gitlab"]
-        if not re.fullmatch(r"[\w.-]+(/[\w.-]+)+", project):
-            raise wrong_argument(f"{project!r} is not the name of a repository: OWNER/REPO.")
+        name = next(name for name in PROVIDERS if options[name])
+        provider, project = PROVIDERS[name], options[name]
+        if not re.fullmatch(provider.form, project):
+            raise wrong_argument(f"--{name} {project}: has to be {provider.project}.")
         try:
-            wanted = _wanted(kind, project, options)
+            wanted = _wanted(name, project, options)
             _refuse_to_replace(wanted, is_meant=options["replace"])
             do = rehearse if options["dry_run"] else apply
             changes = do(wanted, actor=command_line_user())
@@ -93,10 +188,25 @@ class Command(ServiceCommand):
         for change in changes:
             self.stdout.write(render(change))
         products = ", ".join(options["product"])
-        told = (
-            "Jobs of {} would be able to upload {}." if options["dry_run"] else "{} may upload {}."
-        )
-        self.stdout.write(told.format(project, products))
+        if options["dry_run"]:
+            self.stdout.write(f"Jobs of {project} would be able to upload {products}.")
+        else:
+            self.stdout.write(f"{project} may upload {products}.\n")
+            self.stdout.write(_lines(provider, options["product"]), ending="")
+
+
+def _lines(provider: Provider, slugs: list[str]) -> str:
+    """What a maintainer adds. Jobs find a single product by themselves."""
+    lines = provider.lines
+    if len(slugs) == 1:
+        lines = re.sub("(?m)^ *product: .*\n", "", lines)
+    action = settings.LTD_UPLOAD_ACTION
+    return Template(lines).substitute(
+        action=action,
+        component="/upload@".join(action.split("@")),
+        keeper=settings.LTD_PUBLIC_URL,
+        product=slugs[0] + "".join(f" # or {slug}" for slug in slugs[1:]),
+    )
 
 
 def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
@@ -110,45 +220,61 @@ def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
             )
 
 
-def _wanted(kind: IssuerKind, project: str, options: dict[str, Any]) -> Configuration:
-    issuer = options["issuer"] or default_issuer(kind)
-    client = options["client"] or re.sub(r"[^\w.-]", "-", project)[:CLIENT_NAME_LENGTH]
-    slugs = options["product"]
+def _wanted(name: str, project: str, options: dict[str, Any]) -> Configuration:
+    provider, slugs = PROVIDERS[name], options["product"]
+    default = Template(provider.issuer).substitute(organization=project.partition("/")[0])
+    issuer = options["issuer"] or default or default_issuer(provider.kind)
+    entry = IssuerEntry(kind=provider.kind.value)
+    title = project
+    if provider.kind is IssuerKind.OTHER:
+        title = f"{name}/{slugs[0]}"
+        entry.jwks_url = issuer + provider.keys
+        entry.identifying_claims = list(provider.identifying)
+    client = options["client"] or re.sub(r"[^\w.-]", "-", title)[:CLIENT_NAME_LENGTH]
     publisher = PublisherEntry(
         client=client,
         issuer=issuer,
         products=slugs,
-        conditions=_conditions(kind, project, options),  # type: ignore[arg-type]
+        conditions=_conditions(provider, project, options),  # type: ignore[arg-type]
     )
     return Configuration(
         products={slug: ProductEntry(**_new_product(slug, options["store"])) for slug in slugs},
-        issuers={issuer: IssuerEntry(kind=kind.value)},
+        issuers={issuer: entry},
         clients={client: ClientEntry(products=slugs)},
-        publishers={options["name"] or project[-LONGEST_NAME:]: publisher},
+        publishers={options["name"] or title[-LONGEST_NAME:]: publisher},
     )
 
 
-def _conditions(kind: IssuerKind, project: str, options: dict[str, Any]) -> dict[str, list[str]]:
-    names = IDS[kind]
-    if (given := options["id"]) and len(given) != len(names):
-        raise wrong_argument(f"--id: needed {len(names)} times, for {' and '.join(names)}.")
-    if given:
-        conditions = {name: [value] for name, value in zip(names, given, strict=True)}
-    else:
-        token = os.environ.get(TOKENS[kind], "")
-        conditions = project_conditions(kind, project, api=options["api"], token=token)
+def _conditions(provider: Provider, project: str, options: dict[str, Any]) -> dict[str, list[str]]:
+    conditions = _identity(provider, project, options)
+    is_other = provider.kind is IssuerKind.OTHER
+    if is_other and (options["tags"] or options["environment"] or options["event"]):
+        raise wrong_argument("--tags, --environment and --event are for GitHub and GitLab.")
     if options["tags"]:
         if options["branch"]:
             raise wrong_argument("Give --branch or --tags: make a further publisher with --name.")
         conditions["ref_type"] = ["tag"]
     if events := options["event"]:
-        conditions[claims_of(kind).event] = list(events)
+        conditions[claims_of(provider.kind).event] = list(events)
     if branches := options["branch"]:
-        prefix = "refs/heads/" if kind is IssuerKind.GITHUB else ""
-        conditions |= {"ref_type": ["branch"], "ref": [prefix + each for each in branches]}
+        claim, prefix = provider.branch
+        conditions |= {} if is_other else {"ref_type": ["branch"]}
+        conditions[claim] = [prefix + each for each in branches]
     if environments := options["environment"]:
         conditions["environment"] = list(environments)
     return conditions
+
+
+def _identity(provider: Provider, project: str, options: dict[str, Any]) -> dict[str, list[str]]:
+    names, given = provider.identifying, options["id"]
+    if provider.kind is IssuerKind.OTHER:
+        return {names[0]: [project.rpartition("/")[2]]}
+    if given and len(given) != len(names):
+        raise wrong_argument(f"--id: needed {len(names)} times, for {' and '.join(names)}.")
+    if given:
+        return {name: [value] for name, value in zip(names, given, strict=True)}
+    token = os.environ.get(provider.token, "")
+    return project_conditions(provider.kind, project, api=options["api"], token=token)
 
 
 def _new_product(slug: str, store: str | None) -> dict[str, Any]:

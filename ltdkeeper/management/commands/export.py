@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import msgspec
 import yaml
 
-from credentials.operations.configuration import ConfigurationError, read_configuration
+from credentials.operations.configuration import ConfigurationError, export
 from ltdkeeper.management.outcomes import ServiceCommand, not_made
 
 WIDTH = 100
@@ -17,7 +16,7 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         try:
-            found = msgspec.to_builtins(read_configuration())
+            found = export()
         except ConfigurationError as err:
             raise not_made(str(err)) from err
         text = yaml.safe_dump(found, sort_keys=False, allow_unicode=True, width=WIDTH)

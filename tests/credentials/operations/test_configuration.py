@@ -21,9 +21,11 @@ from builds.models import Build, Product, Store
 from credentials.access.clients import command_line_user
 from credentials.models import Client, OidcIssuer, TrustedPublisher
 from credentials.operations.configuration import (
+    OURS,
     Configuration,
     ConfigurationError,
     apply,
+    export,
     parse_configuration,
     plan,
     read_configuration,
@@ -51,6 +53,7 @@ publishers:
 groups:
   night shift: {{permissions: [credentials.view_client]}}
 """
+IDS, NEW = ("--id", "74", "--id", "65"), ("--product", "handbook")
 
 
 def document(text: str = WHOLE) -> Configuration:
@@ -78,12 +81,22 @@ def test_everything_is_made_and_a_second_time_nothing() -> None:
 
 def test_what_is_exported_changes_nothing_and_makes_the_same_elsewhere() -> None:
     apply_text()
-    exported = msgspec.to_builtins(read_configuration())
+    before, exported = read_configuration(), export()
     assert plan(parse_configuration(exported), prune=True) == []
-    for model in (TrustedPublisher, OidcIssuer, Client, Product, Store, Group):
+    for model in (TrustedPublisher, OidcIssuer, Client, Product, Store):
         model.objects.all().delete()
+    Group.objects.exclude(name__in=OURS).delete()
     apply(parse_configuration(exported), actor=command_line_user())
-    assert msgspec.to_builtins(read_configuration()) == exported
+    assert read_configuration() == before
+
+
+def test_export_leaves_out_what_a_new_installation_has(store: Store) -> None:
+    call_command(*("create_publisher", "--github", "octo/docs", *IDS), *NEW, stdout=StringIO())
+    exported = export()
+    assert exported["issuers"] == {GITHUB: {"kind": "github"}}
+    assert exported["products"] == {"handbook": {"store": store.name}}
+    assert exported["clients"] == {"octo-docs": {"products": ["handbook"]}}
+    assert "groups" not in exported
 
 
 @given(
@@ -315,7 +328,7 @@ def create(provider: FakeKeeper, *arguments: str) -> str:
 @pytest.mark.loopback
 def test_one_command_lets_a_repository_upload(provider: FakeKeeper, store: Store) -> None:
     told = create(provider, "--github", "octo/docs", "--product", "handbook", "--branch", "main")
-    assert told.endswith("octo/docs may upload handbook.\n")
+    assert "octo/docs may upload handbook.\n" in told
     rule = TrustedPublisher.objects.get()
     assert (rule.client.name, rule.issuer.issuer) == ("octo-docs", GITHUB)
     assert rule.conditions == {
@@ -327,7 +340,7 @@ def test_one_command_lets_a_repository_upload(provider: FakeKeeper, store: Store
     }
     assert rule.client.products.get() == rule.products.get() == Product.objects.get(store=store)
     again = create(provider, "--github", "octo/docs", "--product", "handbook", "--branch", "main")
-    assert again == "octo/docs may upload handbook.\n"
+    assert again.startswith("octo/docs may upload handbook.\n")
 
 
 @pytest.mark.loopback
@@ -363,7 +376,85 @@ def test_token_goes_to_the_provider_and_nowhere_else(
     assert not TrustedPublisher.objects.exists()
 
 
-IDS = ("--id", "74", "--id", "65")
+PIPELINE, ORGANIZATION = (f"a2c4e6a8-0000-4000-8000-00000000000{n}" for n in (1, 2))
+# Arguments, lines to paste, issuer, conditions besides the events.
+PASTED: dict[str, tuple[list[str], str, str, dict[str, list[str]]]] = {
+    "GitHub": (
+        ["--github", "octo/docs", *IDS],
+        """
+    - uses: octo-org/ltdkeeper@d23441a
+      with:
+        keeper: https://keeper.example.org
+""",
+        GITHUB,
+        {"repository_id": ["74"], "ref_type": ["branch"], "ref": ["refs/heads/main"]},
+    ),
+    "GitLab": (
+        ["--gitlab", "octo/docs", "--id", "302"],
+        """
+    include:
+      - component: $CI_SERVER_FQDN/octo-org/ltdkeeper/upload@d23441a
+        inputs:
+          keeper: https://keeper.example.org
+""",
+        "https://gitlab.com",
+        {"project_id": ["302"], "ref_type": ["branch"], "ref": ["main"]},
+    ),
+    "Buildkite": (
+        ["--buildkite", PIPELINE],
+        "\n        ltdkeeper-upload html --keeper https://keeper.example.org --product handbook\n",
+        "https://agent.buildkite.com",
+        {"pipeline_id": [PIPELINE], "build_branch": ["main"]},
+    ),
+    "CircleCI": (
+        ["--circleci", f"{ORGANIZATION}/{PIPELINE}"],
+        "\n        ltdkeeper-upload html --keeper https://keeper.example.org --product handbook\n",
+        f"https://oidc.circleci.com/org/{ORGANIZATION}",
+        {
+            "oidc.circleci.com/project-id": [PIPELINE],
+            "oidc.circleci.com/vcs-ref": ["refs/heads/main"],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines", "issuer", "conditions"), PASTED.values(), ids=PASTED
+)
+def test_command_says_what_to_paste(
+    arguments: list[str],
+    lines: str,
+    issuer: str,
+    conditions: dict[str, list[str]],
+    store: Store,
+    settings: Any,
+) -> None:
+    settings.LTD_UPLOAD_ACTION = "octo-org/ltdkeeper@d23441a"
+    out, more = StringIO(), ["--product", "handbook", "--branch", "main"]
+    call_command("create_publisher", *arguments, *more, stdout=out)
+    assert out.getvalue().endswith(lines)
+    rule = TrustedPublisher.objects.get()
+    assert rule.issuer.issuer == issuer
+    assert rule.conditions.items() >= conditions.items()
+    call_command("create_publisher", *arguments, *more, stdout=out)
+
+
+def test_what_to_paste_names_the_product_where_there_are_several(store: Store) -> None:
+    out, more = StringIO(), ["--product", "guide", "--product", "handbook"]
+    call_command("create_publisher", "--github", "octo/docs", *IDS, *more, stdout=out)
+    assert "        product: guide # or handbook\n" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--buildkite", "handbook"], ["--circleci", PIPELINE], ["--buildkite", PIPELINE, "--tags"]],
+    ids=["a name", "half", "a condition it cannot have"],
+)
+def test_project_that_cannot_be_meant_is_refused(arguments: list[str], store: Store) -> None:
+    with pytest.raises(CommandError) as caught:
+        call_command("create_publisher", *arguments, "--product", "handbook", stdout=StringIO())
+    assert caught.value.returncode == 2
+    assert not TrustedPublisher.objects.exists()
 
 
 def test_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, product: Product) -> None:
