@@ -49,7 +49,9 @@ proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the sess
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
 	@.venv/bin/python -m tests.proof.mutants
-test-all: test test-slow faults test-store test-clients test-browser test-postgres test-spark proof mutants ## Run all of these, one after the other
+fuzz: $(DEV) ## Try over 100,000 inputs on everything that reads one; FUZZ=100 tries so many of each kind
+	@FUZZ_EXAMPLES=$(or $(FUZZ),2000) $(PYTEST) -p tests.fuzz.plugin $(T)
+test-all: test test-slow faults test-store test-clients test-browser test-postgres test-spark proof mutants fuzz ## Run all of these, one after the other
 
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage

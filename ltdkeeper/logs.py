@@ -19,7 +19,7 @@ Event = MutableMapping[str, Any]
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 NEVER_BELOW_INFO = ("botocore", "boto3", "urllib3", "s3transfer")
 LONGEST_TEXT = 1000
-ACCESS_TOKEN = re.compile(r"\b(ltd[a-z]_[a-z0-9]{4,})_[0-9a-f]{16,}")
+ACCESS_TOKEN = re.compile(r"(ltd[a-z]_[a-z0-9]{4,})_[0-9a-f]{16,}")
 
 
 def mask_tokens(_logger: object, _method: str, event: Event) -> Event:

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from msgspec import UNSET, Struct, UnsetType
 
 from builds.models import Build, Product, Store
+from builds.names import escape_controls, has_controls
 from builds.services import new_surrogate_key
 from credentials.access.clients import CANARY_PREFIX
 from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
@@ -170,13 +171,20 @@ def parse_configuration(document: object) -> Configuration:
             sections[section] = {}
             for name, fields in (entries or {}).items():
                 try:
-                    name_ = msgspec.convert(name, str)
+                    name_ = _name(name)
                     sections[section][name_] = msgspec.convert(fields or {}, entry)
-                except msgspec.ValidationError as err:
-                    problems.append(f"{section}.{name}: {err}.")
+                except (msgspec.ValidationError, UnicodeEncodeError) as err:
+                    problems.append(escape_controls(f"{section}.{name}: {err}."))
     if problems:
         raise ConfigurationError(problems)
     return Configuration(**sections)
+
+
+def _name(name: object) -> str:
+    """Raises ValidationError, UnicodeEncodeError."""
+    if has_controls(text := msgspec.convert(name, str)):
+        raise msgspec.ValidationError("The name has control characters")
+    return text
 
 
 def read_configuration(sections: Collection[str] = tuple(NOUNS)) -> Configuration:

@@ -305,7 +305,7 @@ def _members(raw: Raw) -> dict[str, Any]:
     """The members of a JSON object; none of anything else."""
     try:
         found = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,9 +1,9 @@
 """The OpenAPI document says what the service does: every status, media type and shape of answers
-to what schemathesis makes of it. Each run tries the same; `FUZZ_EXAMPLES=200` tries more.
+to what schemathesis makes of it.
 """
 
-import os
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,25 +11,27 @@ import pytest
 import requests
 import schemathesis
 from django.test import Client as Browser
-from hypothesis import HealthCheck, Phase, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
+from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks
 from urllib3 import HTTPResponse
 
-from builds.models import Build
+from builds.models import Build, Product
 from credentials.access.callers import Caller
 from ltdkeeper.api.schema import made_document
 from ltdkeeper.middleware import GuardedRequest
 from tests.conftest import raw_key
 from tests.fake_sts import FakeSts
+from tests.fuzz.cases import trying
+from tests.http.callers import CALLERS, World, bearer
 from tests.http.fake_s3 import FakeS3
 
 pytestmark = pytest.mark.django_db
 
 HOME = "https://keeper.example.org"
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
+CREATED = 201
 CHECKS = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -42,15 +44,23 @@ SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
 OPERATIONS = {
     each.ok().definition.raw["operationId"]: each.ok() for each in SCHEMA.get_all_operations()
 }
+CASES = {name: operation.as_strategy() for name, operation in OPERATIONS.items()}
+
+
+def put(case: Any, **names: Any) -> None:
+    """Let a case be about rows that are there."""
+    case.path_parameters.update(
+        {name: names[name] for name in names if name in case.path_parameters}
+    )
 
 
 class InProcess(BaseAdapter):
     """Requests go to Django's test client, as the server would make them."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, shown: dict[str, str]) -> None:
         super().__init__()
         self._client = Browser(raise_request_exception=False)
-        self._token = token
+        self.shown = shown
 
     def send(self, request: Any, *_args: Any, **_kwargs: Any) -> requests.Response:
         parts = urlsplit(request.url)
@@ -59,8 +69,8 @@ class InProcess(BaseAdapter):
             f"{parts.path}?{parts.query}",
             request.body or b"",
             content_type=request.headers.get("Content-Type", ""),
-            headers={"authorization": f"Bearer {self._token}", "x-forwarded-proto": "https"},
             secure=True,
+            **self.shown,
         )
         response = requests.Response()
         response.status_code, response._content = answer.status_code, answer.content
@@ -79,33 +89,50 @@ def session(
 ) -> requests.Session:
     monkeypatch.setattr("django.test.client.WSGIRequest", GuardedRequest)
     session = requests.Session()
-    session.mount(HOME, InProcess(raw_key(caller)))
+    session.mount(HOME, InProcess(bearer(raw_key(caller))))
     return session
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_answers_are_as_documented(name: str, session: requests.Session, build: Build) -> None:
-    operation = OPERATIONS[name]
+@trying(15)
+@given(data=st.data())
+def test_answers_are_as_documented(
+    name: str, data: st.DataObject, session: requests.Session, build: Build
+) -> None:
+    case = data.draw(CASES[name])
+    for there in (False, True):  # the build and the product that are there, now and then
+        if there:
+            put(case, build_id=build.pk, slug="guide")
+        case.validate_response(case.call(base_url=HOME, session=session), checks=CHECKS)
 
-    @hypothesis_settings(
-        max_examples=EXAMPLES or 15,
-        derandomize=not EXAMPLES,
-        database=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy())
-    def conform(case: Any) -> None:
-        for there in (False, True):  # the build and the product that are there, now and then
-            if there and "build_id" in (case.path_parameters or {}):
-                case.path_parameters["build_id"] = build.pk
-            if there and "slug" in (case.path_parameters or {}):
-                case.path_parameters["slug"] = "guide"
-            response = case.call(base_url=HOME, session=session)
-            case.validate_response(response, checks=CHECKS)
 
-    conform()
+@pytest.fixture
+def callers(caller: Caller, make_product: Any, now: datetime) -> dict[str, dict[str, str]]:
+    """What every kind of caller shows."""
+    products = {"product": Product.objects.get(), "other_product": make_product("other")}
+    world = World(**products, client=caller.client, now=now)
+    job = world.job()
+    return {kind: shown_by(world, job) for kind, shown_by in CALLERS.items()}
+
+
+@pytest.mark.slow
+@trying(15)
+@given(data=st.data())
+def test_any_callers_in_any_order_are_answered_as_documented(
+    data: st.DataObject, session: requests.Session, build: Build, callers: dict[str, dict[str, str]]
+) -> None:
+    builds, products = [build.pk], ["guide", "other"]
+    steps = st.tuples(st.sampled_from(list(CASES)), st.sampled_from(list(callers)))
+    for name, kind in data.draw(st.lists(steps, min_size=5, max_size=10)):
+        case = data.draw(CASES[name])
+        put(case, build_id=data.draw(st.sampled_from(builds)))
+        put(case, slug=data.draw(st.sampled_from(products)))
+        session.get_adapter(HOME).shown = callers[kind]  # type: ignore[attr-defined]
+        response = case.call(base_url=HOME, session=session)
+        case.validate_response(response, checks=CHECKS)
+        if name == "register_build" and response.status_code == CREATED:
+            builds.append(int(response.json()["self_url"].rpartition("/")[2]))
 
 
 TOKENS = [{"basic": []}, {"bearer": []}]

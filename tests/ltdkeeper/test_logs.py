@@ -22,6 +22,7 @@ MASKED = {
     "in an address": (f"https://ltdk_{ID}_{SECRET}@x/", f"https://ltdk_{ID}_***@x/"),
     "in quotes": (f"{{'key': 'ltdk_{ID}_{SECRET}'}}", f"{{'key': 'ltdk_{ID}_***'}}"),
     "twice": (f"ltdk_{ID}_{SECRET} ltds_{ID}_{SECRET}", f"ltdk_{ID}_*** ltds_{ID}_***"),
+    "behind a letter": (f"%22ltdk_{ID}_{SECRET}", f"%22ltdk_{ID}_***"),
     "cut short": (f"ltdk_{ID}_{SECRET[:20]}", f"ltdk_{ID}_***"),
     "name of a key": (f"ltdk_{ID}", f"ltdk_{ID}"),
     "plain text": ("nothing to hide", "nothing to hide"),

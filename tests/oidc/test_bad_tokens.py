@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credentials.models import JobToken, TrustedPublisher, UsedIdentityToken
+from tests.fuzz.cases import TEXTS, VALUES, fuzzed
 from tests.http.problem import assert_problem
-from tests.http.test_fuzz import TEXTS, VALUES, fuzzed, is_answered
+from tests.http.test_fuzz import is_answered
 from tests.oidc.bad_tokens import BAD_TOKENS
 from tests.oidc.conftest import Show, Trust
 from tests.oidc.forging import Make, Scene

@@ -323,20 +323,20 @@ def _read(data: bytes, watched: Watched) -> Part | None:
     """Records with commas between them; None if they are no JSON, such as the half of one."""
     if not any(needle in data for needle in watched.needles):
         return Part(records=data.count(_FIRST_MEMBER))
-    data, problem = b"[%b]" % data, ""
     try:
-        records = _records.decode(data)
-    except msgspec.ValidationError:
-        records, problem = _one_by_one(data)
+        records, problem = _decoded(b"[%b]" % data)
     except UNREADABLE:
         return None
     calls = (recognise(record, watched) for record in records)
     return Part(records=len(records), calls=[call for call in calls if call], problem=problem)
 
 
-def _one_by_one(data: bytes) -> tuple[list[Record], str]:
-    """Of records among which some have another form, the others."""
-    records, strange = [], 0
+def _decoded(data: bytes) -> tuple[list[Record], str]:
+    """Records; where some have another form, the others, and a sentence. Raises UNREADABLE."""
+    try:
+        return _records.decode(data), ""
+    except msgspec.ValidationError:
+        records, strange = [], 0
     for raw in _raw_records.decode(data):
         try:
             records.append(_record.decode(raw))

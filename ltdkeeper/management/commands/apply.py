@@ -21,17 +21,37 @@ from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_a
 SIGNS = {"create": "+", "change": "~", "disable": "-", "delete": "-"}
 
 
+# What PyYAML raises of values that are not what their tag or form says, and of very deep nesting.
+BAD_VALUE = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+# Merges of merges of merges grow without bound from a few lines.
+MOST_MERGED = 100_000
+
+
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML in which no key of a mapping may stand twice: one of them would be lost."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 place = key.start_mark
                 raise yaml.MarkedYAMLError(problem=f"{key.value} stands twice", problem_mark=place)
-            seen.add(key.value)
+            seen.add(str(key.value))
         return super().construct_mapping(node, deep)
+
+    def flatten_mapping(self, node: Any) -> None:
+        super().flatten_mapping(node)
+        if len(node.value) > MOST_MERGED:
+            raise yaml.MarkedYAMLError(problem="too many keys", problem_mark=node.start_mark)
+
+
+def read_document(path: Path) -> Any:
+    """What a YAML file says. Raises OSError, UnicodeDecodeError, YAMLError."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        return yaml.load(text, UniqueKeyLoader)  # noqa: S506 - a safe loader
+    except BAD_VALUE as err:
+        raise yaml.YAMLError(f"a value in it is not valid ({err})") from err
 
 
 def render(change: Change) -> str:
@@ -81,8 +101,7 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         path, how = options["file"], {name: options[name] for name in ("prune", "enable")}
         try:
-            document = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)  # noqa: S506
-            wanted = parse_configuration(document)
+            wanted = parse_configuration(read_document(path))
             if options["dry_run"]:
                 changes = rehearse(wanted, actor=command_line_user(), **how)
             else:

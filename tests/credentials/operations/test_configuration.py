@@ -212,6 +212,12 @@ WRONG: dict[str, tuple[str, str]] = {
         "clients.ci: Object contains unknown field `colour`",
     ),
     "type": ("products:\n  a1: {store: [main]}", "products.a1: Expected `str`, got `array`"),
+    "control": ('groups:\n  "\\0": {}', "groups.\\u0000: The name has control characters"),
+    "half a character in a field": ('products: {a1: {"\\ud800": 1}}', "products.a1: 'utf-8' codec"),
+    "half a character": (
+        'clients: {"\\ud800": {}}',
+        "clients.\\ud800: The name has control characters",
+    ),
     "name": ("clients:\n  2024: {}", "clients.2024: Expected `str`, got `int`"),
     "store": ("products:\n  a1: {store: no}", "products.a1: Expected `str`, got `bool`"),
     "no such store": ("products:\n  a1: {store: x}", "products.a1.store: there is no store x."),
@@ -283,6 +289,10 @@ def test_json_says_the_same(tmp_path: Path) -> None:
 UNREADABLE = {
     "twice": ("clients: {}\nclients: {}", "clients stands twice"),
     "no YAML": ("clients: {", "while parsing a flow node"),
+    "list for a key": ("? [a]\n: b", "unhashable key"),
+    "no such day": ("clients: 2001-99-99", "month must be in 1..12"),
+    "no such type": ("clients: !!bool x", "a value in it is not valid"),
+    "too deep": ("[" * 3000, "maximum recursion depth"),
     "code": ("clients: !!python/object:os.system {}", "could not determine a constructor"),
 }
 

@@ -106,6 +106,13 @@ def test_record_of_another_form_costs_itself_alone(members: Json) -> None:
 
 
 WHOLE = log_of([used(), used()])
+
+
+def test_parameters_that_are_no_text_are_none() -> None:
+    [part] = read(log_of([used(key="guide/builds/v1/x")]).replace(b"/v1/x", b"/v1/\xff"))
+    assert [(call.bucket, call.key) for call in part.calls] == [("", None)]
+
+
 NO_GZIP, NO_END = "It is no whole gzip file.", "It ends before its records do, or is no JSON."
 NO_LOG = "It does not begin as a log of CloudTrail."
 BAD: dict[str, tuple[bytes, bool, str]] = {
@@ -113,6 +120,11 @@ BAD: dict[str, tuple[bytes, bool, str]] = {
     "half of a gzip file": (gzip.compress(WHOLE * 9)[:-20], False, NO_GZIP),
     "half of the records": (WHOLE[:-40], True, NO_END),
     "no JSON": (WHOLE.replace(b"eventTime", b'event"Time'), True, NO_END),
+    "one of another form, then no JSON": (
+        log_of([used() | {"eventTime": "soon"}] * 2).replace(b"eventName", b'event"Name'),
+        True,
+        NO_END,
+    ),
     "too deep": (log_of([used()])[:-2] + b"," + b"[" * 9999 + BUCKET.encode(), True, NO_END),
     "something else": (b'{"logFiles":[]}', True, NO_LOG),
     "nothing": (b"", True, NO_END),
