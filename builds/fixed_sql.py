@@ -7,9 +7,10 @@ statement into instances, and an instance into a row.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from functools import cache, partial
-from typing import Any, Generic, TypeVar
+from functools import cache, lru_cache, partial
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connection, models, transaction
 from django.db.models.base import ModelState
@@ -136,6 +137,15 @@ def locking(*aliases: str) -> str:
     return f" FOR NO KEY UPDATE OF {', '.join(aliases)}"
 
 
+def around_lock() -> AbstractContextManager[Any]:
+    """What one statement that locks needs around it: on SQLite a transaction, since only that
+    waits for whoever writes; elsewhere nothing.
+    """
+    if connection.features.has_select_for_no_key_update:
+        return nullcontext()
+    return transaction.atomic(durable=True)
+
+
 def insert(instance: models.Model, *, unless_taken: bool = False, source: str = VALUES) -> bool:
     """Insert a new instance, as `save(force_insert=True)` does without its signals.
 
@@ -208,31 +218,47 @@ def commit_with_next() -> None:
         connection.commit_with_next()
 
 
+class Condition(NamedTuple):
+    """A SELECT that finds a row while something holds, and locks what that rests on."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
 def update(
-    instance: models.Model, names: tuple[str, ...], *, is_last: bool = False, **only_if: Any
+    instance: models.Model,
+    names: tuple[str, ...],
+    *,
+    provided: Condition | None = None,
+    **only_if: Any,
 ) -> bool:
     """Write some fields of an instance to its row, if the row still has these values.
 
-    False where it has not, or is gone. Values in `only_if` are as the column holds them.
-    `is_last` as in `commit_with_next`.
+    False where it has not, or is gone, or where the condition does not hold: that is looked at in
+    the same statement, so that nothing has to be sent to begin and to commit a transaction. Values
+    in `only_if` are as the column holds them.
     """
-    text, fields = _update(type(instance), names, tuple(only_if))
-    values = [_prepared(field, getattr(instance, field.attname)) for field in fields]
-    if is_last:
-        commit_with_next()
+    sql, more = provided or ("", {})
+    text, fields = _update(type(instance), names, tuple(only_if), sql)
+    values = {
+        f"new_{field.attname}": _prepared(field, getattr(instance, field.attname))
+        for field in fields
+    }
     with connection.cursor() as cursor:
-        cursor.execute(text, [*values, instance.pk, *only_if.values()])
+        cursor.execute(text, {**values, "key": instance.pk, **only_if, **more})
         return bool(cursor.rowcount)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _update(
-    model: type[models.Model], names: tuple[str, ...], conditions: tuple[str, ...]
+    model: type[models.Model], names: tuple[str, ...], conditions: tuple[str, ...], provided: str
 ) -> tuple[str, list[Any]]:
     meta = model._meta
     fields: list[Any] = [meta.get_field(name) for name in names]
-    assigned = ", ".join(f'"{field.column}" = %s' for field in fields)
+    assigned = ", ".join(f'"{field.column}" = %(new_{field.attname})s' for field in fields)
     columns: list[Any] = [meta.get_field(name) for name in conditions]
-    held = "".join(f' AND "{field.column}" = %s' for field in columns)
-    text = f'UPDATE "{meta.db_table}" SET {assigned} WHERE "{meta.pk.column}" = %s{held}'  # noqa: S608 - as above
+    held = "".join(f' AND "{field.column}" = %({field.attname})s' for field in columns)
+    if provided:  # as a table: PostgreSQL locks nothing in what it only asks for existence
+        held += f" AND EXISTS (WITH held AS MATERIALIZED ({provided}) SELECT 1 FROM held)"  # noqa: S608 - as above
+    text = f'UPDATE "{meta.db_table}" SET {assigned} WHERE "{meta.pk.column}" = %(key)s{held}'  # noqa: S608 - as above
     return text, fields

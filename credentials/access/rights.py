@@ -28,7 +28,7 @@ from django.db.models import (
 )
 
 from builds.errors import UnknownBuild, UnknownProduct
-from builds.fixed_sql import Columns, fetch, fetch_all, locking, relate
+from builds.fixed_sql import Columns, Condition, fetch, fetch_all, locking, relate
 from builds.models import Build, Product, Store
 from builds.names import is_product_slug
 from credentials.access.callers import FIND, Caller, Find, authenticate
@@ -62,7 +62,11 @@ SHOWN: dict[str, Columns[Any]] = {
 # How a statement names the ids of what was shown: as parameters, or of rows that it joins.
 GIVEN = {name: f"%({name})s" for name in SHOWN}
 JOINED = {name: f"{part.alias}.id" for name, part in SHOWN.items()}
-STATE = Columns(Build, "b", only=["id", "open_until", "finished_at", "deleted_at", "superseded_at"])
+# As `Build.is_open` has it.
+OPEN = (
+    "b.finished_at IS NULL AND b.deleted_at IS NULL AND b.superseded_at IS NULL"
+    " AND b.open_until > %(now)s"
+)
 BUILD, PRODUCT, STORE = Columns(Build, "b"), Columns(Product, "p"), Columns(Store, "s")
 PRODUCT_OF_BUILD = "JOIN builds_product p ON p.id = b.product_id"
 STORE_OF_PRODUCT = "JOIN builds_store s ON s.id = p.store_id"
@@ -253,26 +257,41 @@ def right_still_stands(
 ) -> bool:
     """Whether the caller may still have credentials for the build: to write, or to look at it.
 
-    Runs inside a transaction. Locks client, key, publisher, token, build, grant, and the products
-    that a key or a publisher is limited to, always in this order. With `lock=False` the same rows
-    are only read again: enough for a caller that is served what was issued already, where hundreds
-    at once would wait for each other's locks.
+    With `lock=False` nothing is locked: enough for a caller that is served what was issued already,
+    where hundreds at once would wait for each other's locks.
+    """
+    right = standing_right(caller=caller, build_id=build_id, now=now, to_write=to_write, lock=lock)
+    return fetch(right.sql, right.parameters) is not None
+
+
+def standing_right(
+    *, caller: Caller, build_id: int, now: datetime, to_write: bool = True, lock: bool = True
+) -> Condition:
+    """The right to have credentials for the build, at a moment, as SQL.
+
+    Locks client, key, publisher, token, build, grant, and the products that a key or a publisher
+    is limited to, always in this order.
     """
     ids, openings = _ids(caller), _openings(caller)
-    parts = [SHOWN[name] for name in ids]
     text = _last_look(tuple(ids), openings, to_write=to_write)
     if lock:
         # A job's grant is never removed, and locked before the build where the job registers.
         limits = [opening.alias for opening in openings if opening is not OF_JOB]
-        text += locking(*(part.alias for part in parts), STATE.alias, *limits)
-    row = fetch(text, ids | {"build": build_id}, *parts, STATE)
-    if row is None:
-        return False
-    *shown, build = row
-    found = _caller(**dict(zip(ids, shown, strict=True)))
-    # A key that was limited meanwhile has an opening that was not asked for.
-    is_opened = set(_openings(found)) <= set(openings)
-    return found.is_alive(now) and is_opened and build.is_open(now)
+        text += locking(*(SHOWN[name].alias for name in ids), "b", *limits)
+    at = connection.ops.adapt_datetimefield_value(now)
+    return Condition(text, {**ids, "build": build_id, "now": at})
+
+
+# As `Caller.is_alive` has it. A key that was limited meanwhile needs an opening that was not asked
+# for.
+IS_ALIVE = {
+    "client": "c.is_active",
+    "api_key": "k.withdrawn_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)",
+    "publisher": "t.is_active",
+    "access_token": "x.expires_at > %(now)s",
+    "job_token": "j.ended_at IS NULL AND j.expires_at > %(now)s",
+}
+IS_UNLIMITED = "k.all_products"
 
 
 @cache
@@ -282,19 +301,19 @@ def _last_look(shown: tuple[str, ...], openings: Openings, *, to_write: bool) ->
         f"JOIN {part.model._meta.db_table} {part.alias} ON {part.alias}.id = %({name})s"
         for name, part in parts.items()
     ]
+    is_unlimited = "api_key" in shown and OF_LIMITED_KEY not in openings
+    conditions = (
+        _owned(openings) if to_write else _closable(openings),
+        *(IS_ALIVE[name] for name in shown),
+        *([IS_UNLIMITED] if is_unlimited else []),
+        OPEN,
+    )
     return (
-        f"SELECT {', '.join(part.sql for part in parts.values())}, {STATE.sql}"  # noqa: S608 - as above
-        f" FROM builds_build b {PRODUCT_OF_BUILD} {' '.join(tokens)}"
+        f"SELECT 1 FROM builds_build b {PRODUCT_OF_BUILD} {' '.join(tokens)}"  # noqa: S608 - as above
         " JOIN credentials_registration r ON r.build_id = b.id"
         f" {' '.join(opening.join(GIVEN) for opening in openings)}"
-        f" WHERE b.id = %(build)s AND {_owned(openings) if to_write else _closable(openings)}"
+        f" WHERE b.id = %(build)s AND {' AND '.join(conditions)}"
     )
-
-
-def _caller(publisher: TrustedPublisher | None = None, **shown: Any) -> Caller:
-    if job_token := shown.get("job_token"):
-        relate(job_token, publisher=publisher)
-    return Caller(**shown)
 
 
 def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Build:
@@ -311,10 +330,6 @@ def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Bu
     return found[0]
 
 
-OPEN = (
-    "b.finished_at IS NULL AND b.deleted_at IS NULL AND b.superseded_at IS NULL"
-    " AND b.open_until > %(now)s"
-)
 FINISHED = "b.finished_at IS NOT NULL"
 
 

@@ -17,8 +17,9 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from builds.errors import DomainError
+from builds.fixed_sql import Condition, fetch, locking
 from builds.models import Build, BuildQuerySet, Store
-from builds.services import ObjectCount, find_build, lock_build, record_count, record_purge
+from builds.services import ObjectCount, find_build, record_count, record_purge
 from credentials.access.callers import Origin
 from credentials.errors import BuildInUse, ListingUnusable, ObjectsRemain, SessionsAlive, StsError
 from credentials.models import Delivery, IssuedSession
@@ -35,6 +36,14 @@ from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code
 # row, like every other.
 
 
+# Deleting is final, and so is finishing: neither ever gives a build back to its owner.
+BUILD_WITH = "SELECT 1 FROM builds_build b WHERE b.id = %(build)s AND"
+CLOSED = {
+    Delivery.CLEAN: f"{BUILD_WITH} b.deleted_at IS NOT NULL",
+    Delivery.LIST: f"{BUILD_WITH} (b.deleted_at IS NOT NULL OR b.finished_at IS NOT NULL)",
+}
+
+
 def issue_internal_session(
     *, build_id: int, delivery: Delivery, origin: Origin, now: datetime
 ) -> VendedSession:
@@ -46,20 +55,11 @@ def issue_internal_session(
     if delivery not in {Delivery.LIST, Delivery.CLEAN}:
         raise ValueError("only sessions that list or clean are issued for closed builds")
     build = find_build(build_id=build_id)
-    if not _may_be_used(build, delivery):
+    right = Condition(CLOSED[delivery] + locking("b"), {"build": build_id})
+    if fetch(CLOSED[delivery], right.parameters) is None:
         raise BuildInUse
     row = plan_session(caller=None, build=build, delivery=delivery, origin=origin, now=now)
-
-    def still_stands(**_now: datetime) -> bool:
-        return _may_be_used(lock_build(build_id=build_id), delivery)
-
-    return request_session(row, still_stands=still_stands)
-
-
-def _may_be_used(build: Build, delivery: Delivery) -> bool:
-    """Deleting is final, and so is finishing: neither ever gives a build back to its owner."""
-    is_deleted = build.deleted_at is not None
-    return is_deleted or (delivery is Delivery.LIST and build.finished_at is not None)
+    return request_session(row, right=lambda **_now: right)
 
 
 # Do something with many builds, one after the other: what fails is told, and the rest goes on.

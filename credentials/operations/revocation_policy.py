@@ -252,4 +252,4 @@ def _probe(session: IssuedSession, name: str) -> VendedSession:
         now=timezone.now(),
     )
     row.session_name = name or row.session_name
-    return request_session(row, still_stands=lambda **_now: True)
+    return request_session(row, right=None)

@@ -1,8 +1,8 @@
 """Issue a session: check, record, assume, complete, answer.
 
 No credential leaves without a committed ledger row. The row is inserted and committed before STS
-is called, STS is called outside any transaction, and one transaction that locks the right to the
-build re-checks it before the row says `issued`. Otherwise the credentials are dropped here.
+is called, STS is called outside any transaction, and the statement that makes the row say `issued`
+locks the right to the build and checks it again. Otherwise the credentials are dropped here.
 """
 
 from collections.abc import Callable
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 
 from builds.errors import BuildClosed, DomainError
-from builds.fixed_sql import insert_and_commit, relate, update
+from builds.fixed_sql import Condition, insert_and_commit, relate, update
 from builds.models import Build, Store
 from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, Origin
 from credentials.access.quotas import check_session_quota
-from credentials.access.rights import closable_build, owned_build, right_still_stands
+from credentials.access.rights import closable_build, owned_build, standing_right
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
 from credentials.models.runs import IsolationRun
@@ -105,7 +105,7 @@ def issue_session(
     )
     if delivery not in INTERNAL:
         check_session_quota(caller=caller, now=now)
-    return request_session(row, still_stands=right_to_session(caller, row))
+    return request_session(row, right=right_to_session(caller, row))
 
 
 def plan_session(
@@ -169,10 +169,10 @@ def require_isolation(*, store: Store) -> None:
         raise IsolationNotProven
 
 
-def right_to_session(caller: Caller, row: IssuedSession) -> "partial[bool]":
-    """Tells whether the caller may have a planned session at a moment (`now`)."""
+def right_to_session(caller: Caller, row: IssuedSession) -> "partial[Condition]":
+    """The caller's right to a planned session, at a moment (`now`)."""
     return partial(
-        right_still_stands,
+        standing_right,
         caller=caller,
         build_id=row.existing_build.pk,
         to_write=row.delivery not in INTERNAL,
@@ -182,14 +182,15 @@ def right_to_session(caller: Caller, row: IssuedSession) -> "partial[bool]":
 def request_session(
     row: IssuedSession,
     *,
-    still_stands: Callable[..., bool],
+    right: Callable[..., Condition] | None,
     patience: Patience = USUAL,
     signer: AccessKey | None = None,
 ) -> VendedSession:
     """Record a planned session, ask STS for it, and complete it if the right to it still stands.
 
-    The row must be fresh: its policy goes to STS as it is. `still_stands` is asked inside the
-    transaction that completes the row, and locks what the right rests on. `signer` is a key that
+    The row must be fresh: its policy goes to STS as it is. The statement that completes the row
+    looks at the right, of that moment (`now`), and locks what it rests on; None is for sessions
+    that rest on nothing. `signer` is a key that
     stands in for a session, for stores that take no presigned POSTs of sessions: recorded and held
     to the same rules, but STS is not asked.
 
@@ -200,7 +201,7 @@ def request_session(
     insert_and_commit(row)  # refuses to run inside another transaction
     assumed = _stand_in(signer, row) if signer else _assume(row, patience)
     try:
-        _complete(row, assumed, still_stands)
+        _complete(row, assumed, right)
     except IntegrityError as err:
         # The ledger takes no access key twice: what STS answered belongs to another session.
         _record_failure(row, bad := StsBadAnswer())
@@ -255,22 +256,21 @@ def _record_failure(row: IssuedSession, err: DomainError) -> None:
 
 
 def _complete(
-    row: IssuedSession, assumed: AssumedSession, still_stands: Callable[..., bool]
+    row: IssuedSession, assumed: AssumedSession, right: Callable[..., Condition] | None
 ) -> None:
     """Write down what was issued, if the right to it still stands; else withhold it."""
     now = timezone.now()
     for name in FROM_STS:
         setattr(row, name, getattr(assumed, name))
     row.completed_at = now
-    with transaction.atomic(durable=True):
-        stands = still_stands(now=now) and now - row.requested_at < COMPLETED_WITHIN
-        row.status = (
-            IssuedSession.Status.ISSUED if stands else IssuedSession.Status.WITHHELD
-        ).value
-        names = ("status", "completed_at", *FROM_STS)
-        requested = IssuedSession.Status.REQUESTED.value
-        completed = update(row, names, is_last=True, status=requested)
-    is_issued = stands and completed
+    names, requested = ("status", "completed_at", *FROM_STS), IssuedSession.Status.REQUESTED.value
+    row.status = IssuedSession.Status.ISSUED.value
+    is_issued = now - row.requested_at < COMPLETED_WITHIN and update(
+        row, names, provided=right and right(now=now), status=requested
+    )
+    if not is_issued:
+        row.status = IssuedSession.Status.WITHHELD.value
+        update(row, names, status=requested)
     sessions.labels(outcome="issued" if is_issued else "withheld").inc()
     if assumed.packed_policy_percent is not None:
         packed_size.observe(assumed.packed_policy_percent)

@@ -15,13 +15,13 @@ from functools import cache, partial
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, connection, connections, transaction
+from django.db import OperationalError, connection, connections
 from django.db.models import Q
 from django.utils import timezone
 from prometheus_client import Counter
 
 from builds.errors import BuildClosed
-from builds.fixed_sql import Columns, commit_with_next, fetch, relate
+from builds.fixed_sql import Columns, around_lock, fetch, relate
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
 from credentials.access.quotas import check_session_quota
@@ -113,7 +113,7 @@ def _issue(caller: Caller, row: IssuedSession, key: SessionKey) -> VendedSession
         if again := _from_memory(key, row, now):
             return again
         vended = request_session(
-            row, still_stands=right_to_session(caller, row), patience=ONE_LONG_ATTEMPT
+            row, right=right_to_session(caller, row), patience=ONE_LONG_ATTEMPT
         )
         keep_session(key, vended, now)
         return vended
@@ -151,7 +151,7 @@ def session_to_sign(
     if again := serve_again(caller, key, row, now, remaining=half, lock=True):
         return again
     check_session_quota(caller=caller, now=now)
-    vended = request_session(row, still_stands=right_to_session(caller, row), signer=signer)
+    vended = request_session(row, right=right_to_session(caller, row), signer=signer)
     keep_session(key, vended, now)
     return vended
 
@@ -214,10 +214,9 @@ def serve_again(
     """
     if session_cache.get(key, now, remaining=remaining) is None:
         return None
-    with transaction.atomic(durable=True) if lock else nullcontext():
-        if lock:
-            commit_with_next()
-        if not right_to_session(caller, row)(now=now, lock=lock):
+    right = right_to_session(caller, row)(now=now, lock=lock)
+    with around_lock() if lock else nullcontext():
+        if fetch(right.sql, right.parameters) is None:
             raise SessionWithheld
     return _from_memory(key, row, now)
 

@@ -160,10 +160,10 @@ def test_answer_that_comes_too_late_is_withheld(
 def test_crash_after_the_call_leaves_a_row_for_the_audit(
     issue: Issue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def crash(**_: object) -> bool:
+    def crash(*_: object, **__: object) -> bool:
         raise DatabaseError("connection lost")
 
-    monkeypatch.setattr(issuing, "right_still_stands", crash)
+    monkeypatch.setattr(issuing, "update", crash)
     with pytest.raises(DatabaseError):
         issue()
     assert IssuedSession.objects.get().status == "requested"
