@@ -19,9 +19,8 @@ Row = TypeVar("Row", bound=models.Model)
 Parameters = Sequence[Any] | Mapping[str, Any]
 # What the ORM gives to the database as it is.
 PLAIN = {str, int, bool, type(None)}
-VALUES = "VALUES ({})"
 # Of PostgreSQL: a transaction of this one statement then commits without waiting for the disk.
-VALUES_WITHOUT_FLUSH = "SELECT {} FROM set_config('synchronous_commit', 'off', true)"
+WITHOUT_FLUSH = " FROM set_config('synchronous_commit', 'off', true)"
 
 
 class Columns(Generic[Row]):
@@ -146,17 +145,34 @@ def around_lock() -> AbstractContextManager[Any]:
     return transaction.atomic(durable=True)
 
 
-def insert(instance: models.Model, *, unless_taken: bool = False, source: str = VALUES) -> bool:
+class Condition(NamedTuple):
+    """A SELECT that finds a row while something holds, and locks what that rests on."""
+
+    sql: str
+    parameters: Mapping[str, Any]
+
+
+def insert(
+    instance: models.Model,
+    *,
+    unless_taken: bool = False,
+    provided: Condition | None = None,
+    source: str = "",
+) -> bool:
     """Insert a new instance, as `save(force_insert=True)` does without its signals.
 
-    With `unless_taken` a row that a unique index refuses is left out, and the answer is False.
-    An automatic primary key is set on the instance. Raises IntegrityError for anything else that
-    the database refuses.
+    With `unless_taken` a row that a unique index refuses is left out, and so is any row where the
+    condition does not hold: the answer is False. An automatic primary key is set on the instance.
+    Raises IntegrityError for anything else that the database refuses.
     """
-    text, fields = _insertion(type(instance), unless_taken=unless_taken, source=source)
-    values = [_prepared(field, field.pre_save(instance, add=True)) for field in fields]
+    sql, more = provided or ("", {})
+    text, fields = _insertion(type(instance), sql, unless_taken=unless_taken, source=source)
+    values = {
+        f"new_{field.attname}": _prepared(field, field.pre_save(instance, add=True))
+        for field in fields
+    }
     with connection.cursor() as cursor:
-        cursor.execute(text, values)
+        cursor.execute(text, {**values, **more})
         if not _is_automatic(instance._meta.pk):
             is_inserted = bool(cursor.rowcount)
         elif is_inserted := (row := cursor.fetchone()) is not None:
@@ -167,8 +183,8 @@ def insert(instance: models.Model, *, unless_taken: bool = False, source: str = 
     return is_inserted
 
 
-def insert_and_commit(instance: models.Model) -> None:
-    """Insert a new instance in a transaction of its own. Raises RuntimeError inside another one.
+def insert_and_commit(instance: models.Model, *, provided: Condition | None = None) -> bool:
+    """`insert` in a transaction of its own. Raises RuntimeError inside another one.
 
     A statement that stands alone is a transaction: nothing has to be sent before and after it.
     Every process sees the row, but the commit does not wait for the disk. The next commit that
@@ -176,12 +192,11 @@ def insert_and_commit(instance: models.Model) -> None:
     """
     if connection.in_atomic_block:
         with transaction.atomic(durable=True):
-            insert(instance)
-    elif connection.vendor == "postgresql":
-        insert(instance, source=VALUES_WITHOUT_FLUSH)
-    else:
-        with connection.without_flush():  # type: ignore[attr-defined]
-            insert(instance)
+            return insert(instance, provided=provided)
+    if connection.vendor == "postgresql":
+        return insert(instance, provided=provided, source=WITHOUT_FLUSH)
+    with connection.without_flush():  # type: ignore[attr-defined]
+        return insert(instance, provided=provided)
 
 
 def _prepared(field: Any, value: Any) -> Any:
@@ -195,18 +210,21 @@ def _is_automatic(key: Any) -> bool:
     return isinstance(key, models.AutoField)
 
 
-@cache
+@lru_cache(maxsize=256)
 def _insertion(
-    model: type[models.Model], *, unless_taken: bool, source: str
+    model: type[models.Model], provided: str, *, unless_taken: bool, source: str
 ) -> tuple[str, list[Any]]:
     meta = model._meta
     fields = [field for field in meta.concrete_fields if not _is_automatic(field)]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    values = source.format(", ".join(["%s"] * len(fields)))
+    values = ", ".join(f"%(new_{field.attname})s" for field in fields)
+    # "WHERE true": without it SQLite would take the ON of ON CONFLICT for a join's.
+    condition = f"EXISTS ({provided})" if provided else "true"
     conflict = " ON CONFLICT DO NOTHING" if unless_taken else ""
     # On SQLite a statement that returns something ends, and commits, only when that was fetched.
     key = f' RETURNING "{meta.pk.column}"' if _is_automatic(meta.pk) else ""
-    text = f'INSERT INTO "{meta.db_table}" ({columns}) {values}{conflict}{key}'
+    row = f"SELECT {values}{source} WHERE {condition}"
+    text = f'INSERT INTO "{meta.db_table}" ({columns}) {row}{conflict}{key}'
     return text, fields
 
 
@@ -216,13 +234,6 @@ def commit_with_next() -> None:
     """
     if hasattr(connection, "commit_with_next"):
         connection.commit_with_next()
-
-
-class Condition(NamedTuple):
-    """A SELECT that finds a row while something holds, and locks what that rests on."""
-
-    sql: str
-    parameters: Mapping[str, Any]
 
 
 def update(

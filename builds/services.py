@@ -17,7 +17,7 @@ from builds.errors import (
     UnknownProduct,
     UnknownStore,
 )
-from builds.fixed_sql import insert
+from builds.fixed_sql import Condition, insert
 from builds.models import Build, Product, Store
 from builds.names import ULID_LENGTH, build_root, is_product_slug, new_build_slug, short_ref
 
@@ -112,8 +112,10 @@ def register_build(
     github_requester: str,
     open_until: datetime,
     now: datetime,
+    provided: Condition | None = None,
 ) -> Build:
-    """A new build with a root that no build ever had. Raises SlugTaken.
+    """A new build with a root that no build ever had. Raises SlugTaken, also where the condition
+    does not hold.
 
     Without `slug` the build gets a ULID. The cost does not depend on how many builds there are:
     the database's unique index decides who is first, not a search for a free name.
@@ -136,7 +138,7 @@ def register_build(
         registered_at=now,
         open_until=open_until,
     )
-    if not insert(build, unless_taken=True):
+    if not insert(build, unless_taken=True, provided=provided):
         raise SlugTaken
     return build
 

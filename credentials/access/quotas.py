@@ -5,14 +5,14 @@ Two calls at once may both pass the last place: the limits stop runaway jobs, no
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Case, Count, F, Q, QuerySet, When
 from django.db.models.functions import Least
 
-from builds.fixed_sql import fetch
+from builds.fixed_sql import Condition, fetch
 from credentials.access.callers import Caller
 from credentials.errors import TooManyOpenBuilds, TooManySessions
 from credentials.rules.tokens import TokenKind
@@ -25,13 +25,17 @@ NAME_OF_A_JOB = f"{TokenKind.JOB_TOKEN.value}_"
 OF_A_JOB = Q(token_name__contains=NAME_OF_A_JOB)
 
 
-def check_build_quota(*, caller: Caller, now: datetime) -> None:
-    """Whether the caller may register a build, by what its client and its job have.
+def build_quota(*, caller: Caller, now: datetime) -> Condition:
+    """What lets the caller register a build, by what its client and its job have."""
+    most = {"most": settings.LTD_OPEN_BUILDS, "limit": settings.LTD_SESSIONS_AN_HOUR}
+    at = {"now": connection.ops.adapt_datetimefield_value(now)}
+    return Condition(ROOM_FOR_A_BUILD, _parameters(caller, now) | at | most)
 
-    Raises TooManyOpenBuilds, TooManySessions.
-    """
+
+def check_build_quota(*, caller: Caller, now: datetime) -> None:
+    """Raises TooManyOpenBuilds or TooManySessions where `build_quota` does not hold."""
     limit = settings.LTD_OPEN_BUILDS
-    open_builds, of_the_client, of_the_job = _count(BUILDS_AND_SESSIONS, caller, now, most=limit)
+    open_builds, of_the_client, of_the_job = _count(caller, now, most=limit)
     if open_builds == limit:
         raise TooManyOpenBuilds(
             f"This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). "
@@ -41,54 +45,74 @@ def check_build_quota(*, caller: Caller, now: datetime) -> None:
     _require("client", of_the_client)
 
 
-def check_session_quota(*, caller: Caller, now: datetime) -> None:
-    """Whether the caller may ask for one more session. Raises TooManySessions.
+class Quota(NamedTuple):
+    """Holds while there is room for one more session; else the refusal is to be raised."""
+
+    condition: Condition
+    refusal: TooManySessions
+
+
+def session_quota(*, caller: Caller, now: datetime) -> Quota | None:
+    """What lets the caller ask for one more session.
 
     A job is held to its own sessions alone: it has its build, whatever its siblings do. Checks
     of the store, where nobody showed a token, are not limited.
     """
-    if caller.job_token:
-        _require("job", _count(SESSIONS, caller, now)[1])
-    elif caller.api_key:
-        _require("client", _count(SESSIONS, caller, now)[0])
+    whose = "job" if caller.job_token else "client" if caller.api_key else ""
+    if not whose:
+        return None
+    limit = {"limit": settings.LTD_SESSIONS_AN_HOUR}
+    return Quota(Condition(ROOM[whose], _parameters(caller, now) | limit), _too_many(whose))
 
 
 def _require(whose: str, sessions: int) -> None:
-    limit = settings.LTD_SESSIONS_AN_HOUR
-    if sessions >= limit:
-        raise TooManySessions(
-            f"This {whose} asked for {limit} sessions within an hour, the most it may "
-            "(LTD_SESSIONS_AN_HOUR). Come back later, or use the credentials that it has."
-        )
+    if sessions >= settings.LTD_SESSIONS_AN_HOUR:
+        raise _too_many(whose)
+
+
+def _too_many(whose: str) -> TooManySessions:
+    return TooManySessions(
+        f"This {whose} asked for {settings.LTD_SESSIONS_AN_HOUR} sessions within an hour, the most "
+        "it may (LTD_SESSIONS_AN_HOUR). Come back later, or use the credentials that it has."
+    )
 
 
 # How many sessions count against the client, and how many the caller's job asked for (0 for a key):
 # the sums that `sessions_by_token` gives, with the ORM's query for them made once.
-SUMS = f"""SUM(CASE WHEN by_job AND sessions > %(share)s THEN %(share)s ELSE sessions END),
-       SUM(CASE WHEN by_job AND token_name = %(token)s THEN sessions ELSE 0 END)
+SUMS = f"""
+       SUM(CASE WHEN by_job AND sessions > %(share)s THEN %(share)s ELSE sessions END) AS of_client,
+       SUM(CASE WHEN by_job AND token_name = %(token)s THEN sessions ELSE 0 END) AS of_job
 FROM (SELECT token_name, COUNT(*) AS sessions,
              token_name LIKE '%%{NAME_OF_A_JOB.replace("_", "!_")}%%' ESCAPE '!' AS by_job
       FROM credentials_issuedsession WHERE client_id = %(client)s AND requested_at > %(since)s
       GROUP BY token_name) AS subquery
 """  # noqa: S608 - the prefix of a token's name
-SESSIONS = f"SELECT {SUMS}"
+ROOM = {
+    whose: f"SELECT 1 FROM (SELECT {SUMS}) AS used WHERE COALESCE(of_{whose}, 0) < %(limit)s"  # noqa: S608 - as above
+    for whose in ("client", "job")
+}
 BUILDS_AND_SESSIONS = f"""SELECT (SELECT COUNT(*) FROM (
     SELECT 1 FROM builds_build b JOIN credentials_registration r ON r.build_id = b.id
     WHERE r.client_id = %(client)s AND b.finished_at IS NULL AND b.deleted_at IS NULL
       AND b.superseded_at IS NULL AND b.open_until > %(now)s
-    LIMIT %(most)s) AS subquery), {SUMS}"""  # noqa: S608 - as above
+    LIMIT %(most)s) AS subquery) AS open_builds, {SUMS}"""  # noqa: S608 - as above
+ROOM_FOR_A_BUILD = f"""SELECT 1 FROM ({BUILDS_AND_SESSIONS}) AS used WHERE open_builds < %(most)s
+    AND COALESCE(of_client, 0) < %(limit)s AND COALESCE(of_job, 0) < %(limit)s"""  # noqa: S608 - as above
 
 
-def _count(text: str, caller: Caller, now: datetime, **more: int) -> list[int]:
-    at = connection.ops.adapt_datetimefield_value
-    parameters = {
+def _count(caller: Caller, now: datetime, *, most: int) -> list[int]:
+    at = connection.ops.adapt_datetimefield_value(now)
+    parameters = _parameters(caller, now) | {"now": at, "most": most}
+    return [int(number or 0) for number in fetch(BUILDS_AND_SESSIONS, parameters) or ()]
+
+
+def _parameters(caller: Caller, now: datetime) -> dict[str, Any]:
+    return {
         "share": _share_of_a_job(),
         "token": caller.token_name,
         "client": caller.client.pk,
-        "since": at(now - HOUR),
-        "now": at(now),
+        "since": connection.ops.adapt_datetimefield_value(now - HOUR),
     }
-    return [int(number or 0) for number in fetch(text, parameters | more) or ()]
 
 
 def _share_of_a_job() -> int:

@@ -6,11 +6,12 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 
+from builds.errors import SlugTaken
 from builds.fixed_sql import commit_with_next, insert, update
 from builds.models import Build, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
-from credentials.access.quotas import check_build_quota
+from credentials.access.quotas import build_quota, check_build_quota
 from credentials.access.rights import deletable_build
 from credentials.errors import JobFinished, ProductNotGranted
 from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
@@ -37,15 +38,19 @@ def register_owned_build(
             return again
         if place:
             _supersede(place, now)
-        check_build_quota(caller=caller, now=now)
-        build = register_build(
-            product=product,
-            slug=slug,
-            git_refs=git_refs,
-            github_requester=github_requester,
-            open_until=_open_until(caller, now),
-            now=now,
-        )
+        try:
+            build = register_build(
+                product=product,
+                slug=slug,
+                git_refs=git_refs,
+                github_requester=github_requester,
+                open_until=_open_until(caller, now),
+                now=now,
+                provided=build_quota(caller=caller, now=now),
+            )
+        except SlugTaken:
+            check_build_quota(caller=caller, now=now)
+            raise
         owner = {"client": caller.client, "job_token": caller.job_token}
         insert(BuildOwner(build=build, token_name=caller.token_name, **owner))
         if place:

@@ -261,7 +261,7 @@ def right_still_stands(
     where hundreds at once would wait for each other's locks.
     """
     right = standing_right(caller=caller, build_id=build_id, now=now, to_write=to_write, lock=lock)
-    return fetch(right.sql, right.parameters) is not None
+    return fetch(*right) is not None
 
 
 def standing_right(

@@ -21,7 +21,7 @@ from builds.errors import BuildClosed, DomainError
 from builds.fixed_sql import Condition, insert_and_commit, relate, update
 from builds.models import Build, Store
 from credentials.access.callers import INTERNAL_TOKEN_NAME, Caller, Origin
-from credentials.access.quotas import check_session_quota
+from credentials.access.quotas import Quota, session_quota
 from credentials.access.rights import closable_build, owned_build, standing_right
 from credentials.errors import IsolationNotProven, PolicyTooLarge, SessionWithheld, StsBadAnswer
 from credentials.models import INTERNAL, Delivery, IssuedSession, new_ledger_id
@@ -103,9 +103,8 @@ def issue_session(
         now=now,
         asked_seconds=asked_seconds,
     )
-    if delivery not in INTERNAL:
-        check_session_quota(caller=caller, now=now)
-    return request_session(row, right=right_to_session(caller, row))
+    quota = None if delivery in INTERNAL else session_quota(caller=caller, now=now)
+    return request_session(row, right=right_to_session(caller, row), quota=quota)
 
 
 def plan_session(
@@ -183,6 +182,7 @@ def request_session(
     row: IssuedSession,
     *,
     right: Callable[..., Condition] | None,
+    quota: Quota | None = None,
     patience: Patience = USUAL,
     signer: AccessKey | None = None,
 ) -> VendedSession:
@@ -194,11 +194,13 @@ def request_session(
     stands in for a session, for stores that take no presigned POSTs of sessions: recorded and held
     to the same rules, but STS is not asked.
 
-    Raises PolicyTooLarge, an StsError, or SessionWithheld.
+    Raises TooManySessions by the quota, PolicyTooLarge, an StsError, or SessionWithheld.
     """
     if signer:
         row.signed_by_identity, row.role_arn = True, ""
-    insert_and_commit(row)  # refuses to run inside another transaction
+    # Refuses to run inside another transaction.
+    if not insert_and_commit(row, provided=quota and quota.condition) and quota:
+        raise quota.refusal
     assumed = _stand_in(signer, row) if signer else _assume(row, patience)
     try:
         _complete(row, assumed, right)

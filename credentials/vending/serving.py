@@ -24,7 +24,7 @@ from builds.errors import BuildClosed
 from builds.fixed_sql import Columns, around_lock, fetch, relate
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
-from credentials.access.quotas import check_session_quota
+from credentials.access.quotas import session_quota
 from credentials.access.rights import owned_build
 from credentials.errors import SessionNotReady, SessionWithheld
 from credentials.models import Delivery, IssuedSession
@@ -150,8 +150,12 @@ def session_to_sign(
     key, half = session_key(caller, row, signer), timedelta(seconds=row.duration_seconds / 2)
     if again := serve_again(caller, key, row, now, remaining=half, lock=True):
         return again
-    check_session_quota(caller=caller, now=now)
-    vended = request_session(row, right=right_to_session(caller, row), signer=signer)
+    vended = request_session(
+        row,
+        right=right_to_session(caller, row),
+        quota=session_quota(caller=caller, now=now),
+        signer=signer,
+    )
     keep_session(key, vended, now)
     return vended
 
@@ -216,7 +220,7 @@ def serve_again(
         return None
     right = right_to_session(caller, row)(now=now, lock=lock)
     with around_lock() if lock else nullcontext():
-        if fetch(right.sql, right.parameters) is None:
+        if fetch(*right) is None:
             raise SessionWithheld
     return _from_memory(key, row, now)
 

@@ -8,7 +8,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from psycopg.pq import TransactionStatus
 
-from builds.fixed_sql import update
+from builds.fixed_sql import commit_with_next, update
 from builds.models import Product, Store
 from ltdkeeper.postgresql.base import UtcLoader
 
@@ -100,7 +100,8 @@ def test_connection_that_was_closed_before_its_first_statement_begins_nothing() 
 
 def rename(store: Store, name: str) -> bool:
     store.name = name
-    return update(store, ("name",), is_last=True)
+    commit_with_next()
+    return update(store, ("name",))
 
 
 def test_last_statement_commits() -> None:
@@ -157,7 +158,8 @@ def test_commit_that_fails_with_the_last_statement_is_an_error() -> None:
     product.save()
     product.store_id += 1
     with pytest.raises(IntegrityError), transaction.atomic():
-        update(product, ("store",), is_last=True)
+        commit_with_next()
+        update(product, ("store",))
     assert Product.objects.get().store.name == "main"
 
 

@@ -3,16 +3,19 @@
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
 
+from builds.fixed_sql import fetch
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.quotas import (
     HOUR,
+    build_quota,
     check_build_quota,
-    check_session_quota,
+    session_quota,
     sessions_by_token,
 )
 from credentials.errors import TooManyOpenBuilds, TooManySessions
@@ -39,11 +42,9 @@ def counts_by_the_orm(caller: Caller) -> tuple[int, Counter[str]]:
 
 def is_refused(caller: Caller, limit: int, settings: pytest.MonkeyPatch) -> bool:
     settings.LTD_SESSIONS_AN_HOUR = limit  # type: ignore[attr-defined]
-    try:
-        check_session_quota(caller=caller, now=NOW)
-    except TooManySessions:
-        return True
-    return False
+    quota = session_quota(caller=caller, now=NOW)
+    assert quota
+    return fetch(*quota.condition) is None
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -89,8 +90,24 @@ def test_open_builds_are_counted_as_the_orm_counts_them(
     assert Build.objects.open(NOW).count() == 1 + counts
     settings.LTD_OPEN_BUILDS = 2  # type: ignore[attr-defined]
     check_build_quota(caller=other, now=NOW)
-    if not counts:
+    assert has_room_for_a_build(other)
+    assert has_room_for_a_build(caller) is not counts
+    with pytest.raises(TooManyOpenBuilds) if counts else nullcontext():
         check_build_quota(caller=caller, now=NOW)
-        return
-    with pytest.raises(TooManyOpenBuilds):
-        check_build_quota(caller=caller, now=NOW)
+
+
+@pytest.mark.parametrize("shown", ["key", "job"])
+def test_build_needs_room_for_a_session(
+    shown: str, caller: Caller, job: Caller, settings: pytest.MonkeyPatch
+) -> None:
+    asking = {"key": caller, "job": job}[shown]
+    issued_row(client=asking.client, token_name=asking.token_name, requested_at=NOW)
+    for limit, expected in ((1, False), (2, True)):
+        settings.LTD_SESSIONS_AN_HOUR = limit  # type: ignore[attr-defined]
+        assert has_room_for_a_build(asking) is expected
+        with nullcontext() if expected else pytest.raises(TooManySessions):
+            check_build_quota(caller=asking, now=NOW)
+
+
+def has_room_for_a_build(caller: Caller) -> bool:
+    return fetch(*build_quota(caller=caller, now=NOW)) is not None

@@ -172,7 +172,7 @@ def test_crash_after_the_call_leaves_a_row_for_the_audit(
 def test_nothing_is_asked_of_sts_when_the_row_cannot_be_written(
     issue: Issue, sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_row: object) -> None:
+    def refuse(_row: object, **_: object) -> bool:
         raise DatabaseError("disk full")
 
     monkeypatch.setattr(issuing, "insert_and_commit", refuse)

@@ -55,7 +55,10 @@ OWNERSHIP_BUGS = (
         grant_of_any_product_will_do=("{alias}.product_id = p.id AND ", ""),
         right_read_with_the_token_counts_for_ever=("    caller.first_look.clear()\n", ""),
         right_read_with_the_token_counts_for_any_build=(" or row[0].pk != build_id", ""),
-        limit_of_a_key_not_checked_again=("set(_openings(found)) <= set(openings)", "True"),
+        limit_of_a_key_not_checked_again=(
+            "        *([IS_UNLIMITED] if is_unlimited else []),\n",
+            "",
+        ),
     )
     | bugs_in(
         RIGHTS,

@@ -8,45 +8,67 @@ FAILURES = "tests/credentials/vending/test_issuing_failures.py"
 STS = "tests/credentials/vending/test_sts.py"
 
 # Steps of issuing whose order matters.
-RECORD = "    insert_and_commit(row)  # refuses to run inside another transaction\n"
+RECORD = (
+    "    if not insert_and_commit(row, provided=quota and quota.condition) and quota:\n"
+    "        raise quota.refusal\n"
+)
 POLICY = "policy=policy_for(build, delivery),"
 
-ORDER_BUGS = bugs_in(
-    "credentials/vending/issuing.py",
-    ISSUING,
-    minted_before_the_scope_was_validated=(
-        POLICY,
-        "policy=__import__('credentials.rules.policy').policy.session_policy(\n"
-        "            __import__('credentials.rules.policy').policy.Scope(partition='aws',\n"
-        "            bucket=build.bucket_name, root=build.root, may_list_bare_root=True)),",
-    ),
-    minted_before_the_row=(RECORD, f"    _assume(row, patience)\n{RECORD}"),
-    row_not_committed_before_STS=(RECORD, ""),
-    recheck_dropped=("stands = still_stands(now=now)", "stands = True"),
-    withheld_credentials_handed_out=("is_issued = stands and completed", "is_issued = True"),
-    row_no_longer_requested_is_issued=("is_issued = stands and completed", "is_issued = stands"),
-    closed_build_gets_credentials=(
-        "    if caller and not build.is_open(now):\n",
-        "    if False:\n",
-    ),
-    failure_not_recorded=(
-        "    except DomainError as err:\n        _record_failure(row, err)\n",
-        "    except DomainError:\n",
-    ),
-) | bugs_in(
-    "credentials/access/rights.py",
-    "tests/credentials/access/test_last_look.py",
-    grant_not_checked_again=(
-        """        f" {' '.join(opening.join(GIVEN) for opening in openings)}"\n"""
-        '        f" WHERE b.id = %(build)s AND',
-        '        f" WHERE b.id = %(build)s AND',
-    ),
-    key_not_checked_again=("return found.is_alive(now) and ", "return "),
-    build_not_checked_again=(" and build.is_open(now)", ""),
-    owner_not_checked_again=(
-        " AND {_owned(openings) if to_write else _closable(openings)}",
-        "",
-    ),
+ORDER_BUGS = (
+    bugs_in(
+        "credentials/vending/issuing.py",
+        ISSUING,
+        minted_before_the_scope_was_validated=(
+            POLICY,
+            "policy=__import__('credentials.rules.policy').policy.session_policy(\n"
+            "            __import__('credentials.rules.policy').policy.Scope(partition='aws',\n"
+            "            bucket=build.bucket_name, root=build.root, may_list_bare_root=True)),",
+        ),
+        minted_before_the_row=(RECORD, f"    _assume(row, patience)\n{RECORD}"),
+        row_not_committed_before_STS=(RECORD, ""),
+        recheck_dropped=("provided=right and right(now=now), ", ""),
+        withheld_credentials_handed_out=(
+            "    if not is_issued:\n        raise",
+            "    if False:\n        raise",
+        ),
+        row_no_longer_requested_is_issued=(
+            "provided=right and right(now=now), status=requested)",
+            "provided=right and right(now=now))",
+        ),
+        closed_build_gets_credentials=(
+            "    if caller and not build.is_open(now):\n",
+            "    if False:\n",
+        ),
+        failure_not_recorded=(
+            "    except DomainError as err:\n        _record_failure(row, err)\n",
+            "    except DomainError:\n",
+        ),
+    )
+    | bugs_in(
+        "credentials/vending/issuing.py",
+        "tests/http/test_quotas.py",
+        sessions_not_limited=("provided=quota and quota.condition", "provided=None"),
+    )
+    | bugs_in(
+        "credentials/access/registrations.py",
+        "tests/http/test_quotas.py",
+        builds_not_limited=("provided=build_quota(caller=caller, now=now)", "provided=None"),
+    )
+    | bugs_in(
+        "credentials/access/rights.py",
+        "tests/credentials/access/test_last_look.py",
+        grant_not_checked_again=(
+            """        f" {' '.join(opening.join(GIVEN) for opening in openings)}"\n"""
+            '        f" WHERE b.id = %(build)s AND',
+            '        f" WHERE b.id = %(build)s AND',
+        ),
+        key_not_checked_again=("        *(IS_ALIVE[name] for name in shown),\n", ""),
+        build_not_checked_again=("        OPEN,\n    )", "    )"),
+        owner_not_checked_again=(
+            "        _owned(openings) if to_write else _closable(openings),\n",
+            "",
+        ),
+    )
 )
 
 SCOPING_BUGS = (
