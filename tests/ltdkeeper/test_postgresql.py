@@ -100,8 +100,12 @@ def test_connection_that_was_closed_before_its_first_statement_begins_nothing() 
 
 def rename(store: Store, name: str) -> bool:
     store.name = name
+    return write_last(store, "name")
+
+
+def write_last(row: Store | Product, field: str) -> bool:
     commit_with_next()
-    return update(store, ("name",))
+    return update(row, (field,))
 
 
 def test_last_statement_commits() -> None:
@@ -158,8 +162,7 @@ def test_commit_that_fails_with_the_last_statement_is_an_error() -> None:
     product.save()
     product.store_id += 1
     with pytest.raises(IntegrityError), transaction.atomic():
-        commit_with_next()
-        update(product, ("store",))
+        write_last(product, "store")
     assert Product.objects.get().store.name == "main"
 
 
