@@ -207,7 +207,7 @@ def export() -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = msgspec.to_builtins(read_configuration())
     found["groups"] = {name: each for name, each in found["groups"].items() if name not in OURS}
     for section, entries in found.items():
-        meta = NOUNS[section][2]._meta
+        meta: Any = NOUNS[section][2]._meta
         for name, entry in entries.items():
             usual = {each: meta.get_field(each).get_default() for each in entry}
             if section == "issuers":

@@ -32,8 +32,8 @@ ORDER_BUGS = (
             "    if False:\n        raise",
         ),
         row_no_longer_requested_is_issued=(
-            "provided=right and right(now=now), status=requested)",
-            "provided=right and right(now=now))",
+            "provided=right and right(now=now), status=requested\n",
+            "provided=right and right(now=now)\n",
         ),
         closed_build_gets_credentials=(
             "    if caller and not build.is_open(now):\n",

@@ -42,9 +42,9 @@ LEFT_BEHIND_BUGS = (
         "credentials/vending/sts.py",
         "tests/credentials/vending/test_issuing_details.py",
         answer_of_STS_logged=(
-            "    session = _read(_ask(store, request, patience))\n",
+            "    session = _read(_ask(store, request, patience), store)\n",
             "    answer = _ask(store, request, patience)\n"
-            '    session = _read(answer)\n    log.info("assumed", answer=str(answer))\n',
+            '    session = _read(answer, store)\n    log.info("assumed", answer=str(answer))\n',
         ),
     )
     | bugs_in(
