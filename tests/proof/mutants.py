@@ -50,7 +50,7 @@ def _mutants() -> Sequence[Mutant]:
             bar.total = total
             bar.update(done - bar.n)
 
-        return run_mutmut(tree, step)
+        return run_mutmut(tree, step, explained=SURVIVORS.keys())
 
 
 def _report(mutants: Sequence[Mutant]) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ class Mutant:
     killed, what mutmut put there.
     """
 
+    name: str
     function: str
     outcome: str
     put: str = ""
@@ -45,8 +46,11 @@ class Mutant:
         return self.outcome in {"killed", HUNG}
 
 
-def run_mutmut(tree: Path, step: Step) -> list[Mutant]:
-    """Mutate the pure modules of a copied tree and judge each mutant by the fast tests.
+def run_mutmut(
+    tree: Path, step: Step, *, explained: Container[tuple[str, str]] = ()
+) -> list[Mutant]:
+    """Mutate the pure modules of a copied tree and judge each mutant by the fast tests. Survivors
+    that nobody explained are judged once more: a run now and then lets one live that others kill.
 
     `step` is told how many mutants of how many are done. Raises RuntimeError with the end of
     mutmut's output when it did not get through.
@@ -59,11 +63,16 @@ def run_mutmut(tree: Path, step: Step) -> list[Mutant]:
     found = [_results(tree, path) for path in paths]
     if not all(found):
         raise RuntimeError(f"mutmut did not get through:\n{output[-4000:]}")
+    survivors = [each for mutants in found for each in mutants if not each.is_killed]
+    doubted = [each.name for each in survivors if (each.function, each.put) not in explained]
+    if doubted:
+        _run(tree, step, *doubted)
+        found = [_results(tree, path) for path in paths]
     return [mutant for mutants in found for mutant in mutants]
 
 
-def _run(tree: Path, step: Step) -> str:
-    command = [str(PYTHON), "-m", "mutmut", "run"]
+def _run(tree: Path, step: Step, *names: str) -> str:
+    command = [str(PYTHON), "-m", "mutmut", "run", *names]
     with subprocess.Popen(
         command, cwd=tree, env=_environment(), text=True, errors="replace",
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -121,11 +130,11 @@ def _results(tree: Path, path: str) -> list[Mutant]:
 def _mutant(tree: Path, name: str, code: int | None) -> Mutant:
     function = name.partition("__mutmut_")[0]
     if code in KILLED | TIMED_OUT:
-        return Mutant(function=function, outcome="killed" if code in KILLED else HUNG)
+        return Mutant(name=name, function=function, outcome="killed" if code in KILLED else HUNG)
     shown = subprocess.run(
         [str(PYTHON), "-m", "mutmut", "show", name],
         cwd=tree, env=_environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     put = " ".join(each.strip() for each in re.findall(r"^\+ +(.*)$", shown.stdout, re.MULTILINE))
     outcome = OTHERS.get(code or 0, f"code {code}") if code is not None else "not judged"
-    return Mutant(function=function, outcome=outcome, put=put)
+    return Mutant(name=name, function=function, outcome=outcome, put=put)
