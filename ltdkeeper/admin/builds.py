@@ -107,7 +107,8 @@ class BuildPage(Page):
         if build.Concern.UNCOUNTED in concerns:
             runs = list_address(JobRun, job="count_builds")
             found.append(format_html('<a href="{}">Runs of count_builds</a>', runs))
-        return lines(filter(None, (*found, build.warning))) or "no"
+        found += [build.warning] if build.warning else []
+        return lines(found) if found else "no"
 
     @admin.display(description="client")
     def client(self, build: Build) -> str:

@@ -215,9 +215,7 @@ def _unusual_builds_of(product_slug: str, now: datetime) -> Iterator[Finding]:
 
 
 def _expired_builds(now: datetime) -> Iterator[Finding]:
-    """Products with builds that ran out of time over a day ago and are neither finished nor
-    deleted.
-    """
+    """Products with builds that expired unfinished over a day ago and are not deleted."""
     expired = Build.objects.expired(now - DAY).order_by().values("product__slug")
     counted = expired.annotate(count=Count("pk"), newest=Max("open_until"))
     for row in list(counted.order_by("product__slug")):
@@ -225,7 +223,7 @@ def _expired_builds(now: datetime) -> Iterator[Finding]:
             rule=Rule.BUILD_EXPIRED,
             severity=Severity.WARNING,
             subject=row["product__slug"],
-            what=f"{row['count']} builds ran out of time and were neither finished nor deleted, "
+            what=f"{row['count']} builds expired unfinished and are not deleted, "
             f"the newest {row['newest']:%F %T} UTC.",
             change="Look for jobs that end before they finish their build. Delete such builds with "
             "manage.py audit_sessions --close.",

@@ -33,7 +33,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--close",
             action="store_true",
-            help="first delete the builds that ran out of time over a day ago",
+            help="first delete the builds that expired unfinished over a day ago",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -45,5 +45,5 @@ class Command(ServiceCommand):
             kept = run.keep(audit_ledger(now=now, grace=grace))
             code = report_findings(self, kept, is_json=is_json, **closed)
         if closed and not is_json:
-            self.stdout.write(f"Deleted {closed['closed']} builds that had run out of time.")
+            self.stdout.write(f"Deleted {closed['closed']} builds that had expired unfinished.")
         end(code)

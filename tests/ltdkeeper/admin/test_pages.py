@@ -371,3 +371,21 @@ def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey)
         .result_list
     )
     assert listed == api_key
+
+
+@db
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({}, "no"),
+        ({"registered_at": NOW - HOUR, "open_until": NOW}, "expired unfinished: Its job failed"),
+        ({"finished_at": NOW}, "finished, not counted: manage.py count_builds"),
+        ({"finished_at": NOW}, "/admin/credentials/jobrun/?job=count_builds"),
+    ],
+    ids=["open", "expired", "not counted", "its runs"],
+)
+def test_build_says_what_to_do_about_it(
+    columns: dict[str, Any], words: str, browser: Browser, build: Build
+) -> None:
+    Build.objects.update(**columns)
+    assert words in page(browser, build).split("field-warnings")[1].split("</div></div>")[0]

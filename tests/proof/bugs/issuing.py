@@ -27,6 +27,7 @@ ORDER_BUGS = (
         minted_before_the_row=(RECORD, f"    _assume(row, patience)\n{RECORD}"),
         row_not_committed_before_STS=(RECORD, ""),
         recheck_dropped=("provided=right and right(now=now), ", ""),
+        late_answer_is_issued=("now - row.requested_at < COMPLETED_WITHIN and update(", "update("),
         withheld_credentials_handed_out=(
             "    if not is_issued:\n        raise",
             "    if False:\n        raise",

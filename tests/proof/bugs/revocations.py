@@ -36,6 +36,10 @@ RECORD_BUGS = bugs_in(
         "        if made or ended.names or closed or withheld:\n",
         "        if True:\n",
     ),
+    revoking_rewrites_what_is_stuck=(
+        "sessions.requested(now)",
+        'sessions.filter(status="requested")',
+    ),
     session_under_way_survives_revoking=(
         "withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)\n",
         "withheld = 0\n",
