@@ -1,4 +1,4 @@
-"""The uploaders of LSST the Docs: they register, upload and finish by themselves."""
+"""The uploaders of LSST the Docs do all by themselves, as in docs/how-to/ltd-conveyor.rst."""
 
 from pathlib import Path
 from typing import Any

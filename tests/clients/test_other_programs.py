@@ -1,10 +1,13 @@
 """Programs and libraries beside boto3 and the AWS CLI, and what of them needs to read objects."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from demo.processes import ROOT
 from tests.clients.matrix import Row
 from tests.clients.programs import UPLOADS, debians, executable, run
 from tests.clients.scene import PRODUCT, SYNCED, Scene
@@ -27,19 +30,25 @@ def aws_2(scene: Scene, site: Path, build: RegisteredBuild) -> list[str]:
     return [debians("aws"), *endpoint, "s3", "sync", str(site), where, "--no-progress"]
 
 
-def rclone(program: Callable[[], str], *flags: str) -> Command:
-    def command(scene: Scene, site: Path, build: RegisteredBuild) -> list[str]:
-        store = scene.account.store
-        place = ["--s3-endpoint", store.endpoint_url, "--s3-region", store.region]
-        common = ["--s3-provider", "Other", "--s3-env-auth", "--no-unicode-normalization"]
-        return [program(), "copy", str(site), f":s3:{target(build)}", *common, *place, *flags]
+def recipe(page: str, program: Callable[[], str], without: Sequence[str] = ()) -> Command:
+    """The lines of a page, such as rclone.rst, for its program; without some of their options."""
+
+    def command(_scene: Scene, site: Path, build: RegisteredBuild) -> list[str]:
+        text = (ROOT / "docs" / "how-to" / page).read_text(encoding="utf-8")
+        lines = dedent(text.partition(".. code-block:: sh\n\n")[2].partition("\n\n")[0])
+        for option in without:
+            lines = lines.replace(option, "")
+        name = page.removesuffix(".rst")
+        lines = re.sub(f"^{name} ", f"{program()} ", lines, flags=re.MULTILINE)
+        lines = lines.replace("_build/html", str(site))
+        variables = [f"bucket={build.bucket}", f"root={build.root}"]
+        return ["env", *variables, "sh", "-ec", lines]
 
     return command
 
 
-def s5cmd(scene: Scene, site: Path, build: RegisteredBuild) -> list[str]:
-    endpoint = ["--endpoint-url", scene.account.store.endpoint_url]
-    return [executable("binaries", "s5cmd"), *endpoint, "cp", f"{site}/", f"s3://{target(build)}"]
+def newest_s5cmd() -> str:
+    return executable("binaries", "s5cmd")
 
 
 def s3cmd(scene: Scene, site: Path, build: RegisteredBuild) -> list[str]:
@@ -73,10 +82,10 @@ def debians_rclone() -> str:
 UNREAD = ("--s3-no-head", "--s3-no-check-bucket")
 WAYS: dict[str, Command] = {
     "AWS CLI v2, sync": aws_2,
-    "rclone 1.60, with flags": rclone(debians_rclone, *UNREAD),
-    "rclone 1.75, with flags": rclone(newest_rclone, *UNREAD),
-    "rclone 1.75": rclone(newest_rclone),
-    "s5cmd": s5cmd,
+    "rclone 1.60, with flags": recipe("rclone.rst", debians_rclone),
+    "rclone 1.75, with flags": recipe("rclone.rst", newest_rclone),
+    "rclone 1.75": recipe("rclone.rst", newest_rclone, without=UNREAD),
+    "s5cmd": recipe("s5cmd.rst", newest_s5cmd),
     "s3cmd": s3cmd,
     "obstore": library("obstore"),
     "OpenDAL": library("opendal"),

@@ -1,4 +1,5 @@
-"""The files of deploy, and of docs/examples for monitoring, name what there is."""
+"""The files of deploy (docs/how-to/schedule.rst and deploy.rst), and those of docs/examples for
+monitoring, name what there is."""
 
 import json
 import os
@@ -97,9 +98,12 @@ def web_commands() -> Iterator[tuple[str, str]]:
     yield "systemd", " ".join(command.split()).replace("--host 127.0.0.1", "--host 0.0.0.0")
     image = re.findall(r"^CMD (.*)$", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)[0]
     yield "image", json.loads(image)[2].removeprefix("exec ")
+    page = (ROOT / "docs" / "how-to" / "set-up.rst").read_text().replace("\\\n", "")
+    command = re.findall(r"^ +(granian .*)$", page, re.MULTILINE)[0]
+    yield "page", " ".join(command.split()).replace("--host 127.0.0.1", "--host 0.0.0.0")
 
 
-@pytest.mark.parametrize("where", ["systemd", "image"])
+@pytest.mark.parametrize("where", ["systemd", "image", "page"])
 def test_web_server_starts_as_the_procfile_says(where: str) -> None:
     defaults = r"\$\{\w+:-(.*?)\}"
     wanted = re.sub(defaults, r"\1", procfile_command("web"))

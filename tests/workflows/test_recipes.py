@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import textwrap
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -128,6 +129,21 @@ def test_step_of_a_job_works_and_shows_no_secret(
     assert len(rest) == 2
     told = step.must_run(shell, ask + "".join(rest))
     assert told.endswith("\nfinished\n")
+
+
+PROGRAMS = {
+    "docs/tutorial.rst": (r"code-block:: python\n\n((?:   .*\n|\n)+)", "finished: 1 objects\n"),
+    "README.md": (r"```python\n((?:.+\n)+)```", "1\n"),
+}
+
+
+@pytest.mark.parametrize("page", PROGRAMS)
+def test_program_of_the_first_pages_uploads(page: str, step: Step) -> None:
+    block, printed = PROGRAMS[page]
+    [program] = re.findall(block, (ROOT / page).read_text())
+    (step.folder / "upload.py").write_text(textwrap.dedent(program))
+    step.environment["LTD_PRODUCT"] = "handbook"
+    assert step.must_run(["sh"], f"{sys.executable} upload.py") == printed
 
 
 REGISTER_PREVIEW = r"""
