@@ -112,6 +112,8 @@ def is_checked(words: list[str]) -> bool:
         assert name in variables(), name
     if name in variables() | OTHERS:
         return True
+    if "=" in words[0] and len(words) > 1:
+        return is_checked(words[1:])
     if words[0] == "make" and "/" not in words[1]:
         assert re.search(f"^{words[1]}:", (ROOT / "Makefile").read_text(), re.M), words[1]
         return True
