@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from check_jsonschema import main as check_schema
 from django.core.management import get_commands, load_command_class
 from django.test import Client
 
@@ -160,6 +161,23 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+# By the name of the schema: files that programs elsewhere read, which no test runs.
+READ_ELSEWHERE = {
+    "compose-spec": [DEPLOY / "compose.yml"],
+    "github-actions": [ROOT / "action.yml"],
+    "github-workflows": sorted(EXAMPLES.glob("github-*.yml")),
+    "gitlab-ci": sorted(EXAMPLES.glob("gitlab-*.yml")),
+    "buildkite": [EXAMPLES / "buildkite.yml"],
+    "circle-ci": [EXAMPLES / "circleci.yml"],
+}
+
+
+@pytest.mark.parametrize(("schema", "paths"), READ_ELSEWHERE.items(), ids=READ_ELSEWHERE)
+def test_file_meets_its_published_schema(schema: str, paths: list[Path]) -> None:
+    arguments = ["--builtin-schema", f"vendor.{schema}", *map(str, paths)]
+    assert check_schema(arguments, standalone_mode=False) == 0
 
 
 def exposed(client: Client, settings: Any) -> set[str]:
