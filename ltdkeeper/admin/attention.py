@@ -212,7 +212,7 @@ CHECKS: list[Counted | Asked] = [
     Counted(
         model=Build,
         what="Builds that need attention, of the last 7 days",
-        why=f"Each is one of these: {', '.join(Build.Concern.labels)}. The list says which.",
+        why=f"Each is one of these: {'; '.join(Build.Concern.labels)}. The list says which.",
         rows=builds_needing_attention,
         query={"state": BuildState.ATTENTION},
         describe=describe_build,

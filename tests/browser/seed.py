@@ -361,13 +361,12 @@ class Seed:
         hour = self.now.replace(minute=0, second=0, microsecond=0)
         leaked = {"token_name": self.key["leaked"].token_name, "client": self.client["old-jenkins"]}
         for network, reason, calls, names in (
-            ("192.0.2.77", "invalid_token", 412, {}),
+            ("192.0.2.77", "invalid_credentials", 412, {}),
             ("2001:db8:85a3::/64", "product_not_granted", 9, {"product_slug": "api-guide"}),
-            ("198.51.100.4", "invalid_token", 31, leaked),
+            ("198.51.100.4", "invalid_credentials", 31, leaked),
         ):
-            Refusal.objects.create(
-                hour=hour, network=network, reason=reason, calls=calls, last_at=self.now, **names
-            )
+            times = {"hour": hour, "first_at": max(hour, self.ago(minutes=9)), "last_at": self.now}
+            Refusal.objects.create(network=network, reason=reason, calls=calls, **times, **names)
 
     def revocations(self) -> None:
         written, verified = (

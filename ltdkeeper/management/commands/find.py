@@ -90,6 +90,7 @@ def _lines(record: Record) -> list[tuple[str, object]]:
     """The members that say something which the first line has not said."""
     said = {"what", "name", record.what}
     begins, ends = TIMES.get(record.what, ("made", "expires"))
+    ends = "closed" if record.what == "build" and record.status != "open" else ends
     labels = {"begins_at": begins, "ends_at": ends}
     return [
         (labels.get(name, name.replace("_", " ")), _text(value))
@@ -99,6 +100,6 @@ def _lines(record: Record) -> list[tuple[str, object]]:
 
 
 def _text(value: object) -> object:
-    if isinstance(value, tuple):
-        return "; ".join(value)
+    if isinstance(value, tuple):  # a line each, below the first
+        return f"\n{' ' * 17}".join(value)
     return f"{value:%F %T} UTC" if isinstance(value, datetime) else value
