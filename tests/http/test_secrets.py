@@ -20,7 +20,7 @@ from tests.http.endpoints import ISSUE, TOKEN
 from tests.http.flows import FLOWS, Flows
 from tests.http.leaks import admin_pages, database_bytes, found, logs_as_deployed
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow, pytest.mark.sqlite]
 
 
 @pytest.fixture

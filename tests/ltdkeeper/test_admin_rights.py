@@ -38,7 +38,7 @@ from credentials.models import (
 from credentials.operations.isolation.checking import request_check
 from credentials.operations.outbox import record_test_event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite]
 
 READ = ("view", "change")
 ONE = "<path:object_id>"

@@ -33,7 +33,7 @@ from tests.ltdkeeper.test_admin_rights import (
 
 __all__ = ["rows"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("groups")]
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite, pytest.mark.usefixtures("groups")]
 
 GROUPS = ("viewer", "operator", "administrator")
 PAGES = {
