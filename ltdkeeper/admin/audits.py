@@ -81,7 +81,9 @@ def _stretch(stretch: Mapping[str, str]) -> str:
 def _usage_row(held: Mapping[str, Any]) -> tuple[str, ...]:
     objects, size = f"{held['objects']:,}", filesizeformat(held["bytes"])
     if "more_bytes" not in held:
-        return held["folder"], objects, size, NOTHING
+        return held["folder"], objects, size, "not known"
+    if not (held["more_objects"] or held["more_bytes"]):
+        return held["folder"], objects, size, "none"
     sign = "" if held["more_bytes"] < 0 else "+"
     more = f"{held['more_objects']:+,} objects, {sign}{filesizeformat(held['more_bytes'])}"
     return held["folder"], objects, size, more
@@ -315,7 +317,7 @@ class LedgerExportAdmin(Page, BigListAdmin):
         ("How it was made", ("state_now", "begun_at", "finished_at", "deleted_at")),
     )
 
-    @admin.display(description="asked for")
+    @admin.display(description="sessions requested")
     def period(self, export: LedgerExport) -> str:
         return export.period
 

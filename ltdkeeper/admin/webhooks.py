@@ -58,7 +58,7 @@ def describe(delivery: WebhookDelivery) -> str:
         return f"dead letter: {said if delivery.attempts else outcome(delivery)}"
     if not delivery.attempts:
         return WAITS
-    return f"failed: {said}. Tried again {moment(delivery.next_attempt_at)}"
+    return f"failed: {said}. The next attempt is due {moment(delivery.next_attempt_at)}"
 
 
 class WebhookForm(EditForm):
@@ -67,7 +67,7 @@ class WebhookForm(EditForm):
     kinds = forms.MultipleChoiceField(
         choices=[(kind, kind) for kind in EventKind if kind != EventKind.TEST],
         required=False,
-        label="kinds of events",
+        label="Kinds of events",
         widget=forms.CheckboxSelectMultiple,
         help_text="None ticked: all.",
     )
