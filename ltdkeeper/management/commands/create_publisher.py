@@ -104,7 +104,7 @@ To .buildkite/pipeline.yml, after a step that keeps the documentation as artifac
     - wait
     - command: |
         buildkite-agent artifact download 'html/**/*' .
-        python3 -m pip install ltdkeeper-upload
+        python3 -m pip install ltdkeeper-upload # from your index: PIP_INDEX_URL
         ltdkeeper-upload html --keeper $keeper --product $product
 """,
     ),
@@ -120,7 +120,7 @@ To .buildkite/pipeline.yml, after a step that keeps the documentation as artifac
 To .circleci/config.yml, as the last step of the job that builds the documentation, add:
 
     - run: |
-        python3 -m pip install ltdkeeper-upload
+        python3 -m pip install ltdkeeper-upload # from your index: PIP_INDEX_URL
         ltdkeeper-upload html --keeper $keeper --product $product
 """,
     ),
