@@ -1,8 +1,6 @@
 """The service on an enforcing store, and an issuer whose identity tokens open a product."""
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +8,17 @@ import trustme
 
 from demo.service import Service
 from tests.oidc.identities import github, gitlab
-from tests.oidc.issuer import JWKS_PATH, Issuer, write_authority
+from tests.oidc.issuer import Issuer, write_authority
 from tests.store.stage import Account, prepared_account, service_for
 from tests.store.started import store_under_test
 
-TRUST = Path(__file__).with_name("trusting.py")
+# An operator's commands, for the projects of `tests.oidc.identities`.
+PUBLISHERS = [
+    "--github octo-org/octo-repo --id 74 --id 65 --product handbook",
+    "--github octo-org/octo-repo --id 74 --id 65 --product handbook-previews"
+    " --event pull_request --name previews",
+    "--gitlab my-group/my-project --id 20 --product handbook",
+]
 
 IssuerOf = Callable[[str], Issuer]
 
@@ -33,7 +37,8 @@ def authority() -> trustme.CA:
 @pytest.fixture(scope="module")
 def issuers(authority: trustme.CA) -> Iterator[dict[str, Issuer]]:
     """One as GitHub's, one as GitLab's."""
-    issuers = {kind: Issuer(authority) for kind in ("github", "gitlab")}
+    keys = {"github": "/.well-known/jwks", "gitlab": "/oauth/discovery/keys"}
+    issuers = {kind: Issuer(authority, path) for kind, path in keys.items()}
     yield issuers
     for issuer in issuers.values():
         issuer.stop()
@@ -46,13 +51,15 @@ def service(
     issuers: dict[str, Issuer],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
-    """The service, which trusts both issuers with the product `handbook`."""
+    """The service, in which one command for each publisher was run."""
     folder = tmp_path_factory.mktemp("service")
     trusted = str(write_authority(authority, folder))
     extra = {"SSL_CERT_FILE": trusted, "NO_PROXY": "127.0.0.1"}
     with service_for(account, folder, **extra) as service:
-        addresses = [f"{kind} {issuer.url} {JWKS_PATH}" for kind, issuer in issuers.items()]
-        service._run([sys.executable, str(TRUST), account.row.name, *addresses])
+        for options in PUBLISHERS:
+            kind = options.split()[0].removeprefix("--")
+            more = ["--client", "docs", "--issuer", issuers[kind].url]
+            service.manage("create_publisher", *options.split(), *more)
         service.wait_until_it_answers()
         yield service
 

@@ -450,6 +450,14 @@ def test_command_says_what_to_paste(
     call_command("create_publisher", *arguments, *more, stdout=out)
 
 
+def test_what_to_paste_is_what_the_documentation_shows(store: Store) -> None:
+    lines = EXAMPLE.with_name("github-one-job.yml").read_text().splitlines()
+    added = [line.removesuffix("# +").strip() for line in lines if line.endswith("# +")]
+    out = StringIO()
+    call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, stdout=out)
+    assert [each for each in added if each not in out.getvalue()] == []
+
+
 def test_what_to_paste_names_the_product_where_there_are_several(store: Store) -> None:
     out, more = StringIO(), ["--product", "guide", "--product", "handbook"]
     call_command("create_publisher", "--github", "octo/docs", *IDS, *more, stdout=out)
