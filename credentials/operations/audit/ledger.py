@@ -59,6 +59,14 @@ def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[
     yield from _foreign_writes()
 
 
+def subjects(now: datetime) -> dict[str, int]:
+    """What the rules look at row by row: how many there are of each."""
+    return {
+        "live sessions": IssuedSession.objects.active(now).count(),
+        "API keys": ApiKey.objects.usable(now).count(),
+    }
+
+
 def _one_by_one(rows: QuerySet[Any]) -> Iterator[Any]:
     """In the order of their keys, without a cursor left open: whoever reads may write meanwhile."""
     ordered = rows.order_by("pk")

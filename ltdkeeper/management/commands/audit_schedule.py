@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 
 from credentials.operations.runs import recorded_run
@@ -24,6 +25,7 @@ class Command(ServiceCommand):
         now = timezone.now()
         is_whole = has_caught_up(now)
         with recorded_run("audit_schedule") as run:
+            run.looked_at(jobs=len(settings.LTD_SCHEDULE))
             kept = run.keep(audit_schedule(now) if is_whole else (), is_whole=is_whole)
             code = report_findings(self, kept, is_json=options["format"] == "json")
         end(code)

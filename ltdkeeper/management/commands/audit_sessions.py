@@ -10,6 +10,7 @@ from credentials.operations.audit.ledger import (
     audit_ledger,
     close_expired_builds,
     longest_in_use,
+    subjects,
 )
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management.findings import report_findings
@@ -41,6 +42,7 @@ class Command(ServiceCommand):
         grace = longest_in_use(now) if seconds is None else timedelta(seconds=seconds)
         is_json = options["format"] == "json"
         with recorded_run("audit_sessions") as run:
+            run.looked_at(**subjects(now))
             closed = {"closed": close_expired_builds(now)} if options["close"] else {}
             kept = run.keep(audit_ledger(now=now, grace=grace))
             code = report_findings(self, kept, is_json=is_json, **closed)

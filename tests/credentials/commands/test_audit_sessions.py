@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from builds.models import Build
 from credentials.access.callers import Caller, Origin
-from credentials.models import ApiKey, Delivery
+from credentials.models import ApiKey, Delivery, JobRun
 from credentials.vending.finishing import finish_owned_build
 from credentials.vending.issuing import issue_session
 from tests.credentials.ledger_rows import requested_row
@@ -39,6 +39,12 @@ def two_findings(db: None) -> list[str]:
 
 def test_clean_ledger_is_exit_code_0(db: None) -> None:
     assert audit() == (0, "Findings: 0\n")
+
+
+def test_run_says_what_it_looked_at(api_key: ApiKey, make_live: Callable[[], None]) -> None:
+    make_live()
+    audit()
+    assert JobRun.objects.get().looked_at == {"live sessions": 1, "API keys": 1}
 
 
 def test_clean_ledger_is_one_json_document(db: None) -> None:
