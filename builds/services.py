@@ -143,6 +143,23 @@ def register_build(
     return build
 
 
+def recover_build(*, product: Product, slug: str, now: datetime) -> Build:
+    """The row of a build whose own one was lost: finished, without an owner, so that its root is
+    not given out again and nobody writes there. Nobody is told that it finished.
+    """
+    return Build.objects.create(
+        product=product,
+        slug=slug,
+        server_made=False,
+        bucket_name=product.store.bucket,
+        root=build_root(product.slug, slug),
+        surrogate_key=new_surrogate_key(),
+        registered_at=now,
+        open_until=now + timedelta(seconds=1),
+        finished_at=now,
+    )
+
+
 def _is_numbered_elsewhere(product: Product, slug: str) -> bool:
     """Whether an LTD Keeper, whose builds were imported, may have given out the root before.
 

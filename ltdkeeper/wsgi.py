@@ -60,9 +60,12 @@ def _start() -> WSGIHandler:
 
 
 def _warm_up() -> Error | None:
-    from credentials.vending.sts import warm_up  # noqa: PLC0415 - models load with the application
+    from credentials.operations.recovery import why_restored  # noqa: PLC0415 - models load with the
+    from credentials.vending.sts import warm_up  # noqa: PLC0415 - application
 
     try:
+        if why := why_restored():
+            end_with(why)
         warm_up()
     except Error as err:
         return err

@@ -98,6 +98,14 @@ class Store(models.Model):
             "s3:PutObject on the builds and nothing else. Never the vendor's."
         ),
     )
+    complete_in = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="The database that is known to have all of its builds, by its identity.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -39,6 +39,7 @@ COMMANDS = {
     "needs_attention": "",
     "prune_sessions": "--older-than 400d --dry-run",
     "purge_builds": "--deleted-before 30",
+    "recover_builds": "default",
     "reset_second_factor": "admin --reason lost",
     "revoke": "client ci --reason leaked --yes",
     "revoke_key": "abcdefghijkl",

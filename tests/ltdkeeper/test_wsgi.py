@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -60,6 +61,24 @@ def test_wrong_settings_keep_the_server_from_starting(tmp_path: Path) -> None:
     ended = start(tmp_path, LTD_SECRET_KEY="", LTD_PUBLIC_URL="http://keeper.example.org")
     assert (ended.returncode, ended.stdout) == (3, "")
     assert re.fullmatch(r"LTD_SECRET_KEY: .*\nLTD_PUBLIC_URL=http:.*\n", ended.stderr)
+
+
+STORE = "name='main', bucket='docs', role_arn='arn:aws:iam::123456789012:role/upload'"
+FILL = f"from builds.models import Store; Store.objects.create({STORE})"
+
+
+def test_server_does_not_start_on_a_restored_database(tmp_path: Path) -> None:
+    file, copy = tmp_path / "db.sqlite3", tmp_path / "copy.sqlite3"
+    before = f"call_command('migrate', verbosity=0); {FILL}"
+    assert start(tmp_path, before=before).stdout == "started\n"
+    with sqlite3.connect(file) as here, sqlite3.connect(copy) as there:
+        here.backup(there)
+    copy.replace(file)
+    ended = start(tmp_path)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "Run manage.py recover_builds for each of these stores: main." in ended.stderr
+    moved = "call_command('recover_builds', 'main', '--moved')"
+    assert start(tmp_path, before=moved).stdout == "started\n"
 
 
 AWAY = {

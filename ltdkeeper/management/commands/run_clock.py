@@ -13,9 +13,10 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from django.db import Error, connection
 from django.utils import timezone
 
+from credentials.operations.recovery import why_restored
 from credentials.operations.schedule import ScheduledJob, beat, due_jobs
 from ltdkeeper.management import job_process
-from ltdkeeper.management.outcomes import SIGNALS, ExitCode, ServiceCommand
+from ltdkeeper.management.outcomes import SIGNALS, ExitCode, ServiceCommand, not_made
 
 LOOK_SECONDS, JITTER_SECONDS = 5, 2
 # How many jobs one clock runs at a time; the others wait for the next look.
@@ -40,6 +41,8 @@ class Command(ServiceCommand):
         logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it says each look
         # They come to `sigwait`, and never into the middle of something.
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        if why := why_restored():
+            raise not_made(why)
         beat(timezone.now())  # or say that the database is away, and end
         connection.close()
         clock = Clock()

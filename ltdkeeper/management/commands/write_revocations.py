@@ -8,12 +8,14 @@ import orjson
 
 from builds.models import Store
 from credentials.models import Revocation
+from credentials.operations.recovery import why_restored
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     add_revoker_argument,
     end,
+    not_made,
     profile_session,
     wrong_argument,
 )
@@ -31,6 +33,8 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        if why := why_restored():  # it would take away revocations made since the backup
+            raise not_made(why)
         session = profile_session(options["profile"])
         stores = Store.objects.filter(revocations__isnull=False).distinct().order_by("name")
         if name := options["store"]:
