@@ -1,0 +1,90 @@
+"""Where the source may hold a secret in plain text, ask for credentials, and what it may log.
+
+Ruff's rules S, which are bandit's, look at every file; these are about this project's own types.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = {
+    str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+    for package in ("builds", "credentials", "ltdkeeper")
+    for path in (ROOT / package).rglob("*.py")
+}
+# Modules that take a secret out of its type, and what for.
+REVEALED = {
+    "credentials/access/identity_tokens.py": "PyJWT verifies it",
+    "credentials/job_environment/scripts.py": "the lines for a job",
+    "credentials/job_environment/variables.py": "the variables for a job",
+    "credentials/operations/account/bootstrap.py": "new keys of identities, shown once",
+    "credentials/rules/tokens.py": "its hash",
+    "credentials/rules/webhooks.py": "signs deliveries",
+    "credentials/vending/signing.py": "signs addresses and forms",
+    "credentials/vending/store_clients.py": "boto3 signs with it",
+    "ltdkeeper/admin/clients.py": "a new key, shown once",
+    "ltdkeeper/admin/find.py": "what was pasted is recognised",
+    "ltdkeeper/admin/webhooks.py": "a new key, shown once",
+    "ltdkeeper/api/credentials.py": "the response to the caller",
+    "ltdkeeper/api/tokens.py": "the response to the caller",
+    "ltdkeeper/management/commands/create_client.py": "a new key, shown once",
+}
+# Calls of STS without a session policy, in tries of what must be refused or of a role as a whole.
+WITHOUT_POLICY = {
+    "credentials/operations/account/assuming.py",
+    "credentials/operations/isolation/calls.py",
+}
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
+SECRETS = {
+    "raw_token", "secret", "password", "session_token", "secret_access_key", "SessionToken",
+    "SecretAccessKey", "reveal", "QUERY_STRING", "HTTP_AUTHORIZATION", "body", "POST",
+}  # fmt: skip
+
+
+def calls_of(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in names:
+            yield node
+
+
+def test_secrets_are_revealed_where_it_is_said_why() -> None:
+    assert {name for name, tree in FILES.items() if any(calls_of(tree, "reveal"))} == set(REVEALED)
+
+
+def test_nothing_else_assumes_a_role_and_never_without_a_policy() -> None:
+    calling = {name for name, tree in FILES.items() if any(calls_of(tree, "assume_role"))}
+    assert calling == {"credentials/vending/sts.py", *WITHOUT_POLICY}
+    sts = FILES["credentials/vending/sts.py"]
+    [request] = [
+        node.value
+        for node in ast.walk(sts)
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        and isinstance(node.value, ast.Dict)
+        and any(getattr(key, "value", "") == "RoleArn" for key in node.value.keys)
+    ]
+    assert "Policy" in {getattr(key, "value", "") for key in request.keys}
+
+
+def logged_secrets(tree: ast.AST) -> list[str]:
+    """What the calls of loggers name that has a secret in it."""
+    called = [
+        call for call in calls_of(tree, *LEVELS)
+        if getattr(call.func.value, "id", "") in {"log", "logger", "tell"}  # type: ignore[attr-defined]
+    ]  # fmt: skip
+    named = [node for call in called for node in ast.walk(call)]
+    return [
+        name for node in named
+        if (name := getattr(node, "attr", "") or getattr(node, "id", "")) in SECRETS
+    ]  # fmt: skip
+
+
+def test_no_log_call_names_a_secret() -> None:
+    assert {name: found for name, tree in FILES.items() if (found := logged_secrets(tree))} == {}
+
+
+@pytest.mark.parametrize("line", ["log.info('x', key=token.reveal())", "log.debug(f'{raw_token}')"])
+def test_log_call_that_names_a_secret_is_found(line: str) -> None:
+    assert logged_secrets(ast.parse(line))
