@@ -71,7 +71,7 @@ def refusal_table(client: Client, token_name: str = "") -> str:
     """Why calls were refused in the last 24 hours."""
     cells = (
         (
-            format_html('<a href="{}">{}</a>', line.address, line.text),
+            format_html('<a href="{}">{}</a> {}', line.address, line.text, line.note),
             line.calls,
             moment(line.first_at),
             moment(line.last_at),

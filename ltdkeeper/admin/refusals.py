@@ -31,7 +31,7 @@ TEMPLATE = "admin/credentials/refusal/totals.html"
 MOST_LINES = 50
 LONGEST_VALUE = 100
 
-ACCEPTED = "accepted: the caller has its secret"
+ACCEPTED = "token accepted: the caller has its secret"
 
 # What totals are made by: word in the address -> column, heading, where there is none.
 PARTS: dict[str, tuple[str, str, str]] = {
@@ -129,7 +129,7 @@ def _by_part(rows: RefusalQuerySet, word: str, chosen: Mapping[str, str]) -> Tab
             last_at=each["last"],
             address=page_of({**chosen, word: each[column]}) if each[column] else "",
             page=_client_page(each.get("client")) or pages.get(each[column], ""),
-            note=ACCEPTED if word == "token" and each["accepted"] else "",
+            note=ACCEPTED if word in {"token", "reason"} and each["accepted"] else "",
         )
         for each in found
     ]

@@ -80,7 +80,9 @@ def test_front_page_names_addresses_that_were_refused_often(
     assert first.sentence == f"12 refused calls from {PROBE} {window}"
     assert first.kinds == ("12 invalid_credentials",)
     token = f"{api_key.token_name} of {api_key.client}"
-    assert second.kinds == (f"9 build_closed with {token}, accepted: the caller has its secret",)
+    assert second.kinds == (
+        f"9 build_closed with {token}, token accepted: the caller has its secret",
+    )
     assert busy_addresses(now + timedelta(hours=2)) == []
 
 
@@ -106,4 +108,5 @@ def test_client_and_its_token_have_their_reasons(
     assert (line.text, line.calls) == ("build_closed", 9)
     assert refused_calls_of(api_key.client, now, "ltdk_000000000000").lines == []
     for row in (api_key, api_key.client):
-        assert "build_closed" in browser.get(page_address(row)).content.decode()
+        said = "build_closed</a> token accepted: the caller has its secret"
+        assert said in browser.get(page_address(row)).content.decode()
