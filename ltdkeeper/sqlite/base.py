@@ -150,12 +150,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor.wrapper = self
         return cursor
 
-    def is_usable(self) -> bool:
-        """Django asks after an error only. A connection that was opened while its file could only
-        be read stays so; another one costs less than to find that out.
-        """
-        return False
-
     @contextmanager
     def turn(self) -> Iterator[None]:
         """The turn for one statement, unless a transaction holds it already."""

@@ -94,7 +94,7 @@ class Callers:
         except requests.RequestException:
             self.answers[NONE] += 1
             return NONE
-        if answer.status_code == 200:
+        if "AccessKeyId" in document:
             self.held[document["AccessKeyId"]] = document["root"]
         told = (answer.status_code, document.get("code", ""))
         self.answers[told] += 1
@@ -104,6 +104,11 @@ class Callers:
         """Until so many more were issued: the service works."""
         enough = len(self.held) + sessions
         assert become(lambda: len(self.held) >= enough)
+
+    def wait_for_answers(self, count: int) -> None:
+        """Until so many more came, whatever they say."""
+        enough = self.answers.total() + count
+        assert become(lambda: self.answers.total() >= enough)
 
     def wait_to_be_told(self, told: tuple[int, str]) -> None:
         """Until that was an answer once more: the fault is felt."""

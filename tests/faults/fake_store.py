@@ -88,7 +88,8 @@ class FakeStore(StsAnswers):
         self._server = _Server(("127.0.0.1", self._port), _Handler)
         self._server.store = self
         self._port = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        serve = self._server.serve_forever
+        self._thread = threading.Thread(target=serve, args=(0.05,), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -79,3 +79,21 @@ def test_full_disk_issues_nothing_and_recovers(kind: str, disk: Disk, services: 
                 service.server.start()
         callers.wait_for_more(16)
     compare("the database's disk is full", service, callers, tried)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_file_that_may_only_be_read_issues_nothing(
+    kind: str, disk: Disk, services: Services
+) -> None:
+    service, tried = services.make(kind, disk.folder), times(5, 1)
+    callers = Callers(service)
+    with service.running(), callers.asking():
+        callers.wait_for_more()
+    for _ in range(tried):
+        disk.mount("remount", "ro")
+        with service.running(ready="/livez"), callers.asking():
+            callers.wait_to_be_told(REFUSED)
+        disk.mount("remount", "rw")
+        with service.running(), callers.asking():
+            callers.wait_for_more(8)
+    compare("the database's file may only be read", service, callers, tried)

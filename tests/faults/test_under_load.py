@@ -1,9 +1,13 @@
 """The store, the cache and the service's own key fail under load, and come back."""
 
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 import pytest
 
+from demo.service import free_port
 from tests.faults.callers import Callers
 from tests.faults.conftest import Services
 from tests.faults.fake_store import VENDOR, FakeStore
@@ -16,6 +20,7 @@ KINDS = ["postgresql", "sqlite"] if IS_FULL else ["postgresql"]
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("kind", KINDS)]
 BAD = (502, "sts_bad_answer")
 EXPIRED = (503, "vendor_credentials_expired")
+[CLOCK] = [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), Path("/nowhere")][:1]
 LONG_AGO = "2020-01-01T00:00:00Z"
 OTHER_ACCOUNT = "arn:aws:sts::210987654321:assumed-role/upload/x"
 # What STS does, and what a caller is told then.
@@ -79,3 +84,51 @@ def test_own_key_that_rotates_or_expires_loses_nothing(
         store.rotate()
         callers.wait_for_more(8)
     compare("the service's own key rotates, and once expires", service, callers, tried)
+
+
+@contextmanager
+def redis(port: int) -> Iterator[None]:
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield
+        finally:
+            server.kill()
+
+
+def test_redis_that_goes_and_comes_back_lets_nobody_in(
+    kind: str, services: Services, store: FakeStore
+) -> None:
+    service, port, tried = services.make(kind), free_port(), times(10, 1)
+    service.env["LTD_CACHE_URL"] = f"redis://127.0.0.1:{port}/0"
+    callers, wrong = Callers(service, 4), {"Authorization": "Bearer ltdk_000000000000_" + "0" * 43}
+    with service.running(2), callers.asking():
+        for _ in range(tried):
+            for is_there in (redis(port), nullcontext()):
+                with is_there:
+                    callers.wait_for_more(8)
+                    assert service.call("GET", "/products/", headers=wrong).status_code == 401
+    compare("Redis goes and comes back", service, callers, tried)
+
+
+@pytest.mark.skipif(not CLOCK.exists(), reason="faketime is not installed")
+def test_clock_that_jumps_by_an_hour_loses_nothing(
+    kind: str, services: Services, store: FakeStore, tmp_path: Path
+) -> None:
+    service, tried, shift = services.make(kind), times(10, 1), tmp_path / "shift"
+    service.env |= {
+        "LD_PRELOAD": str(CLOCK),
+        "FAKETIME_TIMESTAMP_FILE": str(shift),
+        "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    shift.write_text("+0")
+    callers = Callers(service, 4)
+    callers.usual = callers.usual | {BAD}
+    with service.running(2), callers.asking():
+        for hours in tried * ["+1h", "+0", "-1h", "+0"]:
+            shift.write_text(hours)
+            callers.wait_for_answers(16)
+        callers.wait_for_more(16)
+    del service.env["LD_PRELOAD"]
+    compare("the clock jumps by an hour", service, callers, 4 * tried)

@@ -1,7 +1,6 @@
 """Writers of one SQLite file take turns, in this process and in others."""
 
 import fcntl
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -14,7 +13,7 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 
 from builds.models import Store
-from ltdkeeper.sqlite.base import DatabaseWrapper, Queue, Turn
+from ltdkeeper.sqlite.base import Queue, Turn
 
 pytestmark = pytest.mark.sqlite
 
@@ -227,19 +226,3 @@ def run(act: Callable[[], None]) -> None:
     thread = threading.Thread(target=act)
     thread.start()
     thread.join()
-
-
-@pytest.mark.django_db
-def test_connection_opened_while_its_file_was_read_only_is_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "db.sqlite3"
-    sqlite3.connect(file).close()
-    config = connection.settings_dict | {"NAME": f"file:{file}?mode=ro", "CONN_MAX_AGE": 600}
-    wrapper = DatabaseWrapper(config)
-    wrapper.settings_dict["OPTIONS"] = {"uri": True}
-    with pytest.raises(OperationalError, match="readonly"), wrapper.cursor() as cursor:
-        cursor.execute("CREATE TABLE t (a)")
-    wrapper.settings_dict["NAME"] = str(file)
-    wrapper.close_if_unusable_or_obsolete()
-    with wrapper.cursor() as cursor:
-        cursor.execute("CREATE TABLE t (a)")
-    wrapper.close()
