@@ -162,7 +162,7 @@ def insert(
     """Insert a new instance, as `save(force_insert=True)` does without its signals.
 
     With `unless_taken` a row that a unique index refuses is left out, and so is any row where the
-    condition does not hold: the answer is False. An automatic primary key is set on the instance.
+    condition does not hold: the response is False. An automatic primary key is set on the instance.
     Raises IntegrityError for anything else that the database refuses.
     """
     sql, more = provided or ("", {})

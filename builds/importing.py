@@ -36,7 +36,7 @@ Value = TypeVar("Value")
 
 
 class DocumentError(ValueError):
-    """An answer is not what LTD Keeper gives; the message names the member."""
+    """A response is not what LTD Keeper gives; the message names the member."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ def last_part(url: Any) -> str:
 
 def _member(document: Any, name: str, read: Callable[[Any], Value]) -> Value:
     if not isinstance(document, dict) or name not in document:
-        raise DocumentError(f"the answer has no {name}")
+        raise DocumentError(f"the response has no {name}")
     try:
         return read(document[name])
     except ValueError as err:
@@ -239,7 +239,7 @@ class Keeper:
             asked.add(following)
             document = self._get(following)
             if not isinstance(document, dict) or not isinstance(document.get(name), list):
-                raise KeeperAnswerError(f"GET {path}: the answer has no list of {name}.")
+                raise KeeperAnswerError(f"GET {path}: the response has no list of {name}.")
             try:
                 yield from map(last_part, document[name])
             except DocumentError as err:
@@ -254,12 +254,12 @@ class Keeper:
         except HTTPError as err:
             raise KeeperUnreachableError(f"GET {self._url}{path}: {_reason(err)}.") from err
         except _TooSlow as err:
-            message = f"GET {self._url}{path}: no whole answer within {WHOLE_SECONDS:.0f} s."
+            message = f"GET {self._url}{path}: no whole response within {WHOLE_SECONDS:.0f} s."
             raise KeeperUnreachableError(message) from err
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as err:
-            raise KeeperAnswerError(f"GET {path}: the answer is not JSON.") from err
+            raise KeeperAnswerError(f"GET {path}: the response is not JSON.") from err
 
     def _body(self, path: str) -> bytes:
         answer = self._answer(path)
@@ -279,8 +279,8 @@ class Keeper:
             answer.close()
 
     def _answer(self, path: str) -> urllib3.BaseHTTPResponse:
-        """The answer, its body unread. What fails in passing is asked again here: urllib3 would
-        first read all of the answer that it drops.
+        """The response, its body unread. What fails in passing is asked again here: urllib3 would
+        first read all of the response that it drops.
         """
         for attempt in range(FURTHER_ATTEMPTS + 1):
             if attempt:
@@ -524,7 +524,7 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
     if (there.bucket, there.root) != (store.bucket, root):
         raise Conflict(f"It lies in {there.bucket}/{there.root}, not in {store.bucket}/{root}.")
     if there.created_at > timezone.now() + TOLERANCE:
-        raise Conflict(f"It was registered {there.created_at:%F %T %Z}, which lies ahead.")
+        raise Conflict(f"It was registered {there.created_at:%F %T %Z}, which is in the future.")
     build = Build(
         slug=there.slug,
         server_made=False,

@@ -24,7 +24,7 @@ class KeeperConfig(AppConfig):
 
 
 class KeeperAdminConfig(AdminConfig):
-    """Django's admin on a site whose front page shows the ledger's figures, with our pages."""
+    """Django's admin on a site whose front page shows the ledger's metrics, with our pages."""
 
     default_site = "ltdkeeper.admin.site.KeeperAdminSite"
 

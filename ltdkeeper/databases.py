@@ -4,7 +4,7 @@ SQLite: write-ahead log, IMMEDIATE transactions (a reader never has to upgrade i
 `synchronous=FULL` (an issued ledger row survives a power cut), a lock wait of 1.5 s, writers that
 take turns (`ltdkeeper/sqlite`).
 PostgreSQL: a lock time-out everywhere; in web processes psycopg's pool and a statement time-out
-too, so that a stuck database is an answer and not a hang. Commands may take their time. BEGIN
+too, so that a stuck database is an error and not a hang. Commands may take their time. BEGIN
 waits for its first statement (`ltdkeeper/postgresql`).
 """
 

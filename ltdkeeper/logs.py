@@ -1,6 +1,6 @@
 """Structured logs on standard error, without secrets.
 
-botocore prints whole STS answers at DEBUG, boto3 and urllib3 print signed headers and addresses;
+botocore prints whole STS responses at DEBUG, boto3 and urllib3 print signed headers and addresses;
 these libraries stay at INFO whatever `LTD_LOG_LEVEL` says. As a second line, every event passes
 `mask_tokens`, which blanks anything shaped like one of our access tokens.
 """

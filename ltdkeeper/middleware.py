@@ -186,7 +186,7 @@ def _may_be_http(request: HttpRequest) -> bool:
 
 
 def content_security_policy(get_response: GetResponse) -> GetResponse:
-    """One policy for every answer: `CONTENT_SECURITY_POLICY` of the settings."""
+    """One policy for every response: `CONTENT_SECURITY_POLICY` of the settings."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)

@@ -1,4 +1,4 @@
-"""The address of everything. Paths match as a whole; none answers with HTML but admin and docs."""
+"""The address of everything. Paths match as a whole; only admin and docs respond with HTML."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path

@@ -161,3 +161,37 @@ def test_messages_of_ours_are_as_troubleshooting_has_them(section: str) -> None:
     assert parts
     texts = own_texts()
     assert [part for part in parts if part not in texts] == []
+
+
+MARKDOWN = [*ROOT.glob("*.md"), ROOT / "client" / "README.md", *ROOT.glob("tests/**/README.md")]
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\((.*?)\)", text) if "://" not in link]
+    for path, _, anchor in (link.partition("#") for link in links):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        titles = re.findall(r"^#+ (.*)$", target.read_text(), re.M) if anchor else []
+        slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+        assert not anchor or anchor in slugs, anchor
+
+
+def test_every_path_that_readers_are_given_exists() -> None:
+    """`docs/...` in a page, a comment or a message."""
+    suffixes = {".py", ".md", ".toml", ".yml", ".rst"}
+    paths = [
+        path
+        for folder in ("builds", "credentials", "ltdkeeper", "client", "deploy", "docs")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in suffixes
+    ]
+    texts = [
+        path.read_text(encoding="utf-8")
+        for path in [*paths, *MARKDOWN]
+        if path.name != "CHANGELOG.md"
+    ]
+    named = found(re.compile(r"\bdocs/[a-z0-9_./-]+\.(?:rst|svg|sh|ya?ml|json)\b"), texts)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -52,7 +52,7 @@ def say(sentence: object) -> None:
 
 class Handler(HTTPHandler, HTTPSHandler, HTTPRedirectHandler):
     """Leaves a redirect as it is, an error: it would take the token along to another host. Reads
-    the answer even if the service gave it, and closed, before it had the whole body."""
+    the response even if the service gave it, and closed, before it had the whole body."""
 
     def redirect_request(self, *_: Any) -> None: ...
 
@@ -74,8 +74,8 @@ class Keeper:
         self._opener = build_opener(Handler)
 
     def call(self, method: str, where: str, body: Any = None, attempts: int = ATTEMPTS) -> Any:
-        """The JSON answer of a path or address. Tries again where it may help; as often as it takes
-        if the service has too many uploads. Raises Failure."""
+        """The JSON response of a path or address. Tries again where it may help, as often as it
+        takes if the service has too many uploads. Raises Failure."""
         url = where if "://" in where else self.url + where
         tried = 0
         while True:
@@ -109,7 +109,7 @@ class Keeper:
         except HTTPError as err:
             raise refusal(err) from None
         except ValueError:
-            raise Failure(f"{url} does not answer with JSON.") from None
+            raise Failure(f"{url} did not respond with JSON.") from None
         except (OSError, HTTPException) as err:
             reason = getattr(err, "reason", err)
             once = method == "POST" and not isinstance(reason, NEVER_ARRIVED)
@@ -118,12 +118,12 @@ class Keeper:
 
 
 def refusal(err: HTTPError) -> Failure:
-    """The keeper's own sentence, or the status that something in front of it answers with."""
+    """The keeper's own sentence, or the status that something in front of it responds with."""
     try:
         problem = json.loads(err.read())
         sentence = f"{problem['detail']} ({problem['code']})"
     except (ValueError, LookupError, TypeError, OSError, HTTPException):
-        sentence = f"{err.url} answers with {err.code} {err.reason}."
+        sentence = f"{err.url} responded with {err.code} {err.reason}."
     if err.code not in (429, 503):
         return Failure(sentence, FAILED if str(err.code).startswith("5") else REFUSED)
     after = err.headers.get("Retry-After") or ""

@@ -242,7 +242,7 @@ def _expiry(signed_claims: Mapping[str, Any], now: datetime) -> datetime:
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """An answer that points elsewhere is an error: only the configured address is fetched."""
+    """A response that points elsewhere is an error: only the configured address is fetched."""
 
     def redirect_request(self, *_args: Any, **_kwargs: Any) -> None:
         return None
@@ -306,7 +306,7 @@ class IssuerKeys(PyJWKClient):
             while chunk := response.read1(CHUNK_BYTES):
                 answer += chunk
                 if len(answer) > MAX_ANSWER_BYTES:
-                    raise ValueError("the answer is too long")
+                    raise ValueError("the response is too long")
                 if time.monotonic() > give_up:
                     raise TimeoutError
             return bytes(answer)

@@ -28,7 +28,7 @@ def register_owned_build(
 ) -> Build:
     """A new build and the note of who owns it, in one transaction.
 
-    A job's older build of the product, if it is still open, is superseded; or is the answer, if
+    A job's older build of the product, if it is still open, is superseded; or is returned, if
     its slug is the one that was asked for: a retry in the same job just works. Raises SlugTaken,
     JobFinished, TooManyOpenBuilds, TooManySessions.
     """

@@ -142,8 +142,8 @@ def authenticate_at_build(*, build_id: int, **presented: Any) -> Caller:
 def right_to_build(*, caller: Caller, build_id: int) -> BuildRight:
     """The caller's right to a build. Raises UnknownBuild, ProductNotGranted.
 
-    One statement; none for who was just authenticated at the build, but only once: whoever asks
-    again, perhaps after a wait, is told what is true then.
+    One statement; none for who was just authenticated at the build, but only once: a caller
+    that asks again, perhaps after a wait, gets what is true then.
     """
     openings = _openings(caller)
     row, asked = caller.first_look[:], OF_ANY_JOB if caller.job_token else OF_ANY_KEY

@@ -112,7 +112,7 @@ CURL_OPTIONS = ("silent", "show-error", "max-time = 20")
 # The same as docs/examples/keeper.sh. The body goes to a file, since curl cannot take back what it
 # wrote to standard output when it tries again, and before 7.76 shows no body of a refusal.
 SCRIPT = """\
-# sh keeper.sh ARGUMENTS OF CURL: an answer goes to standard output. A refusal goes to standard
+# sh keeper.sh ARGUMENTS OF CURL: a response goes to standard output. A refusal goes to standard
 # error, as does a redirect, and the exit code is not 0. Any curl will do.
 umask 077
 body=$(mktemp) || exit

@@ -1,5 +1,5 @@
 """The outbox: events, each written in the transaction that makes it true, once for each webhook
-that is told of it, and kept there until it is delivered.
+that receives it, and kept there until it is delivered.
 """
 
 import base64
@@ -45,7 +45,7 @@ def new_seed() -> str:
 
 
 class Webhook(models.Model):
-    """An address that is told of events.
+    """An address that receives events.
 
     Its secret is not stored: it is derived from `seed` and the service's secret key, so that who
     reads the database cannot sign.

@@ -136,7 +136,7 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
 class IssuedSession(models.Model):
     """One AssumeRole call. The row is committed before STS is asked, and outlives what it names.
 
-    `requested` -> `issued` (handed out), `withheld` (dropped: the right ended meanwhile) or
+    `requested` -> `issued` (returned), `withheld` (dropped: the right ended meanwhile) or
     `failed` (STS gave nothing). A row that stays `requested` is a crash; the audit reports it.
     """
 

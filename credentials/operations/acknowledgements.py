@@ -18,7 +18,7 @@ LONGEST_ACKNOWLEDGEMENT = timedelta(days=366)
 def acknowledge(
     *, findings: AuditFindingQuerySet, actor: User, note: str, until: datetime, now: datetime
 ) -> int:
-    """Accept findings until a time: no job fails for them, and nobody is told. How many.
+    """Accept findings until a time: no job fails for them, and none is reported. Returns how many.
 
     Raises ValidationError. The admin's log has the note.
     """
@@ -38,7 +38,7 @@ def require_note(note: str) -> None:
 def require_possible_end(*, until: datetime, now: datetime) -> None:
     """Raises ValidationError."""
     if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
-        raise ValidationError("Give an end that lies ahead, within a year.")
+        raise ValidationError("Give an end that is in the future, within a year.")
 
 
 def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:

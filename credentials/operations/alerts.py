@@ -1,4 +1,4 @@
-"""Who is told of new findings: webhooks of each, and of all of a run, by one mail, whoever
+"""Where new findings are reported: webhooks of each, and of all of a run, by one mail, whoever
 LTD_MAIL_FINDINGS names.
 """
 
@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def is_alerting(severity: str) -> bool:
-    """Whether a new finding of that severity is told."""
+    """Whether a new finding of that severity is reported."""
     return severity == Severity.ERROR or settings.LTD_ALERT_SEVERITY == Severity.WARNING
 
 

@@ -53,7 +53,7 @@ def project_conditions(
             }
         return {"project_id": [_number(found["id"])]}
     except (KeyError, TypeError, ValueError) as err:
-        raise ProjectLookupError(f"{project}: the answer holds no number.") from err
+        raise ProjectLookupError(f"{project}: the response holds no number.") from err
 
 
 def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
@@ -77,16 +77,16 @@ def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
         )
         body = answer.read(MOST_BYTES + 1, decode_content=True)
     except HTTPError as err:
-        raise ProjectLookupError(f"{url}: no answer ({type(err).__name__}).") from err
+        raise ProjectLookupError(f"{url}: no response ({type(err).__name__}).") from err
     if answer.status != 200:  # noqa: PLR2004
         hint = " Is the name right? Private ones need a token." if answer.status == 404 else ""  # noqa: PLR2004
         raise ProjectLookupError(f"{url}: status {answer.status}.{hint}")
     if len(body) > MOST_BYTES:
-        raise ProjectLookupError(f"{url}: the answer is too large.")
+        raise ProjectLookupError(f"{url}: the response is too large.")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as err:
-        raise ProjectLookupError(f"{url}: the answer is not JSON.") from err
+        raise ProjectLookupError(f"{url}: the response is not JSON.") from err
 
 
 def _number(value: object) -> str:

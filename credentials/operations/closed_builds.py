@@ -179,7 +179,7 @@ def purge_build(build: Build) -> Outcome:
 
 
 def _require_no_live_session(build: Build) -> None:
-    """What a session writes after the purge would stay for ever."""
+    """What a session writes after the purge would stay permanently."""
     if IssuedSession.objects.for_build(build).writing().unexpired(timezone.now()).exists():
         raise SessionsAlive
 
@@ -223,9 +223,9 @@ def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outco
 
 
 def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:
-    """Count one build and store the figures; memory does not grow with it.
+    """Count one build and store the counts; memory does not grow with it.
 
-    Two at once count the same, and the first one's figures stay. Raises what
+    Two at once count the same, and the first one's counts stay. Raises what
     `issue_internal_session` and `listed_objects` raise.
     """
     vended = issue_internal_session(
@@ -248,7 +248,7 @@ def count_build(build: Build, auditor: boto3.session.Session | None = None) -> O
 
 
 def _figures(build: Build, entries: Iterator[Any]) -> tuple[ObjectCount, list[str]]:
-    """The figures, and the pages to look at."""
+    """The counts, and the pages to look at."""
     objects, size = 0, 0
     pages: list[str] = []
     newest: datetime | None = None

@@ -1,6 +1,6 @@
-"""Figures of the ledger for people: closed hours from a roll-up, the rest counted within bounds.
+"""Metrics of the ledger for people: closed hours from a roll-up, the rest counted within bounds.
 
-However long the ledger is, a page that shows figures reads the roll-up, the newest rows since then
+However long the ledger is, a page that shows them reads the roll-up, the newest rows since then
 and, of anything else that it counts, `MOST` rows.
 """
 
@@ -150,7 +150,7 @@ class History:
     """Hours and days up to now, the oldest first, and the clients with most sessions of a day.
 
     Hours up to `until` come from the roll-up; None: there is none. `is_cut_off` says that more
-    rows came since than are counted, so that the newest figures are lower bounds.
+    rows came since than are counted, so that the newest counts are lower bounds.
     """
 
     hours: Sequence[Period]
@@ -182,7 +182,7 @@ class _Newest:
 
 
 def history(now: datetime, *, busiest: int = 10) -> History:
-    """Figures for charts: two queries, however long the ledger is."""
+    """Counts for charts: two queries, however long the ledger is."""
     first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
     first_hour = hour_of(now) - (HOURS - 1) * HOUR
     day = hour_of(now) - DAY + HOUR
@@ -227,7 +227,7 @@ def _counted(
     since: datetime, clients_since: datetime, first: datetime
 ) -> Iterable[tuple[Any, ...]]:
     """Of the roll-up everybody's hours and each client's day, then what was refused since, or since
-    the first hour that is shown: kind, hour, client, its key, figures.
+    the first hour that is shown: kind, hour, client, its key, counts.
     """
     hours = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by()
     clients = HourlyCount.objects.of_clients().filter(hour__gte=clients_since).order_by()

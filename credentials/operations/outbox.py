@@ -111,7 +111,7 @@ def _call(webhook: Webhook, row: WebhookDelivery, now: datetime) -> Call:
 
 
 def _record(webhook: Webhook, row: WebhookDelivery, answer: Answer, now: datetime) -> None:
-    """Write how a call ended. Whoever answers 410 Gone is told of nothing any more."""
+    """Write how a call ended. A receiver that responds 410 Gone gets no more events."""
     row.attempts += 1
     row.last_attempt_at = now
     row.last_status, row.last_problem = answer.status, answer.problem or ""

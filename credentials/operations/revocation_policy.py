@@ -59,7 +59,7 @@ STILL_ACCEPTED = (
     "the vendor's key or delete the role: this store does not obey the policy."
 )
 NOT_TRIED = (
-    "not_tried: whether the store obeys could not be seen ({detail}). The policy is written. Mend "
+    "not_tried: whether the store obeys could not be seen ({detail}). The policy is written. Fix "
     "that; the next run tries again."
 )
 
@@ -225,7 +225,7 @@ def _problem_of_bystander(session: IssuedSession) -> str:
     outcome, answer = _try(session, "")
     if outcome is Outcome.ACCEPTED:
         return ""
-    return NOT_TRIED.format(detail=f"a session that is not revoked was answered {answer}")
+    return NOT_TRIED.format(detail=f"a session that is not revoked got {answer}")
 
 
 def _try(session: IssuedSession, name: str) -> tuple[Outcome, str]:

@@ -1,4 +1,4 @@
-"""Stop what was handed out: what a decision would end, and recording it. Calls no store."""
+"""Stop what was issued: what a decision would end, and recording it. Calls no store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -57,7 +57,7 @@ State = JobRun.State
 @dataclass(frozen=True, kw_only=True)
 class Kept:
     """A finding that is stored, unless there are too many of its rule. It is new where it was not
-    open before; nobody is told twice.
+    open before; nothing is reported twice.
     """
 
     finding: Finding

@@ -2,7 +2,7 @@
 
 The name of the webhook's host is resolved once, and the connection is made to the very address that
 was checked: a name that leads elsewhere a moment later changes nothing. Redirects are not followed,
-proxies are not used, and of the answer only the status is read.
+proxies are not used, and of the response only the status is read.
 """
 
 import http.client
@@ -26,7 +26,7 @@ GONE = 410
 
 
 class Problem(StrEnum):
-    """Why a call had no answer, or not the one that was hoped for; nothing of it is the host's."""
+    """Why a call had no response, or not the expected one; nothing of it is the host's."""
 
     STATUS = "status"
     UNKNOWN_HOST = "unknown_host"
@@ -79,7 +79,7 @@ PROBLEMS: list[tuple[type[Exception], Problem]] = [
 
 
 def send(call: Call, *, now: datetime) -> Answer:
-    """Send it once. What fails is an answer too: this raises nothing."""
+    """Send it once. A failure is a result too: this raises nothing."""
     until = time.monotonic() + WHOLE_SECONDS
     try:
         status = _status(call, now, until)

@@ -81,7 +81,7 @@ class WantedAccount:
     names a principal that exists already, of which nothing is changed; empty: a user is made.
     `with_sync` lets the upload role read objects, which only sync products need.
     `has_boundaries` says that the store knows permissions boundaries, without which a revoker is
-    made only for who asks for it. `is_aws` says that the store is AWS itself, whose documented
+    made only on request. `is_aws` says that the store is AWS itself, whose documented
     behaviour needs no trying.
     """
 

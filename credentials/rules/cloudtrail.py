@@ -329,7 +329,7 @@ def judge(call: Call, session: LedgerSession | None) -> Iterator[Breach]:
 
 def _judge_assumption(call: Call, session: LedgerSession | None) -> Iterator[Breach]:
     """Of a call that was tried again, STS may have answered the first time too: the ledger has the
-    last answer, and the name. Somebody who takes a name from a log comes later.
+    last response, and the name. Somebody who takes a name from a log comes later.
     """
     is_named = session is not None and session.asked_from <= call.at <= session.asked_until
     is_own_key = session is not None and session.access_key_id == call.access_key_id != ""
@@ -368,7 +368,7 @@ def _judge_permitted(call: Call, session: LedgerSession) -> Iterator[Breach]:
 
 
 def _is_session_of(call: Call, session: LedgerSession) -> bool:
-    """Whether a session was handed out and made the call. Some stores give no assumed-role ids."""
+    """Whether a session was issued and made the call. Some stores give no assumed-role ids."""
     if call.access_key_id:
         return session.is_issued and session.access_key_id == call.access_key_id
     return session.assumed_role_id in {"", call.principal_id}

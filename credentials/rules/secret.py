@@ -15,7 +15,7 @@ class Secret:
         self._text: Final = text
 
     def reveal(self) -> str:
-        """The secret itself: for the answer to the caller, and for signing."""
+        """The secret itself: for the response to the caller, and for signing."""
         return self._text
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
 """Finish a build: look at what arrived, compare it with the ledger, close it.
 
 The look is one page of at most 1,000 keys within about 2 s, with a session that may only list. The
-store being away is an answer, not an error: finishing must not depend on it. In a store with sync,
+store being away is a result, not an error: finishing must not depend on it. In a store with sync,
 where the upload role may read at all, the types of some pages are looked at too, begun within a
 second and never waited for longer than for the listing.
 """
@@ -63,7 +63,7 @@ class Types(StrEnum):
 def finish_owned_build(
     *, caller: Caller, build_id: int, empty_allowed: bool, origin: Origin, now: datetime
 ) -> Build:
-    """Close the caller's build as complete; finishing it again gives the same answer.
+    """Close the caller's build as complete; finishing it again gives the same response.
 
     Raises as `closable_build` does, BuildClosed, EmptyBuild, RevocationsFull. A build with objects
     for which no session that can write was ever issued is marked: other credentials wrote them,
@@ -151,7 +151,7 @@ def look_at_types(
 ) -> Types:
     """Whether one of the pages lies there without a type, as far as the store says in time.
 
-    `client_of` makes the client that may read them: credentials that cannot be had are an answer
+    `client_of` makes the client that may read them: credentials that cannot be had are a result
     too.
     """
     try:

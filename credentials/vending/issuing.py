@@ -64,7 +64,7 @@ packed_size = Histogram(
 
 @dataclass(frozen=True, kw_only=True)
 class VendedSession:
-    """A session with its committed ledger row: what an answer is made of."""
+    """A session with its committed ledger row: what a response is made of."""
 
     row: IssuedSession
     assumed: AssumedSession

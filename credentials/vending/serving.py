@@ -1,7 +1,7 @@
 """Serve a session again from memory while it is good, else a new one: to SDKs and to sign with.
 
 SDKs that refresh hang up after 2 s (botocore's `ContainerMetadataFetcher`) and then ask again. So
-these calls are answered within 1.7 s; STS is asked once, in a thread of its own, and what comes
+these calls get a response within 1.7 s; STS is asked once, in a thread of its own, and what comes
 back after that is kept for the next ask. A thousand that ask at once cost one call of STS.
 
 What is in memory is served only if the database says, now, that the caller may have it, that a plan
@@ -214,7 +214,7 @@ def serve_again(
 
     Raises SessionWithheld if the right has ended. What is about to be signed lives for hours, so
     there the right is locked: a client that is being disabled is waited for. Callers that only
-    waited are answered without locks, since hundreds at once would wait for each other.
+    waited get theirs without locks, since hundreds at once would wait for each other.
     """
     if session_cache.get(key, now, remaining=remaining) is None:
         return None

@@ -105,7 +105,7 @@ def bucket_url(store: Store, *, endpoint_url: str) -> str:
     """The address of the store's bucket at an endpoint (empty: AWS), as SDKs have it.
 
     On AWS, `automatic` is the virtual host in the bucket's own region: botocore's choice for
-    presigned requests is the global host, which answers with a redirect for a while after a
+    presigned requests is the global host, which responds with a redirect for a while after a
     bucket was made, and uploaders do not follow it (botocore, `_should_use_global_endpoint`).
     """
     style = store.addressing
@@ -127,7 +127,7 @@ def signer_for_posts(store: Store) -> AccessKey | None:
     Raises PostNotSupported, and what `post_signer` raises.
 
     AWS takes what a session signed. Any other store has to have shown it: there are some that
-    answer 204 and store nothing, so that an upload would seem to have gone well.
+    respond 204 and store nothing, so that an upload would seem to have gone well.
     """
     if store.post_support == Store.PostSupport.WORKS:
         return None

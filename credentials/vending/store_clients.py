@@ -43,7 +43,7 @@ class AccessKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long a call waits to connect and for an answer, in seconds, and how often it is tried.
+    """How long a call waits to connect and for a response, in seconds, and how often it is tried.
 
     `attempts` counts all of them: botocore's `total_max_attempts`. Its `max_attempts: 2` would be
     three (botocore's retry guide, and measured against a hanging server).

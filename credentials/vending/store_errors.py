@@ -108,7 +108,7 @@ def typed_error(err: Exception) -> DomainError:
 
 
 def loggable(err: Exception) -> str:
-    """What may be written down of what botocore raised: never the text of an answer.
+    """What may be written down of what botocore raised: never the text of a response.
 
     Where botocore found no code, it stands in its place with the status (Ceph).
     """
@@ -135,7 +135,7 @@ def _sts_error(code: str, status: int) -> StsError:
 
 
 def http_status(err: botocore_errors.ClientError) -> int:
-    """The status of an answer; 0 where there is none."""
+    """The status of a response; 0 where there is none."""
     return err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
 
 

@@ -99,7 +99,7 @@ def assume_role(
 
 
 def _ask(store: Store, request: dict[str, Any], patience: Patience) -> Any:
-    """STS's answer, timed."""
+    """STS's response, timed."""
     began, outcome = time.perf_counter(), "ok"
     try:
         return client_for(store, patience).assume_role(**request)
@@ -146,7 +146,7 @@ def _read(answer: Any, store: Store) -> AssumedSession:
 
 
 def _require_account(arn: str, store: Store) -> None:
-    """Where the answer and the role's ARN both name one: Ceph's roles have none."""
+    """Where the response and the role's ARN both name one: Ceph's roles have none."""
     given, wanted = (each.split(":")[4:5] for each in (arn, store.role_arn))
     if "" not in (*given, *wanted) and given and given != wanted:
         raise ValueError("a session of another account")
@@ -173,7 +173,7 @@ def _require_expiry(expires_at: datetime, asked_for: datetime, store: Store) -> 
 
 
 def client_for(store: Store, patience: Patience = USUAL) -> "STSClient":
-    """The shared client of a store's endpoint; made once, then handed out without a lock."""
+    """The shared client of a store's endpoint; made once, then shared without a lock."""
     key = _endpoint(store), patience
     if (client := _clients.get(key)) is None:
         with _making:
@@ -203,7 +203,7 @@ def _encode(params: Any, **_: Any) -> None:
 
 
 def parsed_time(text: Any) -> datetime:
-    """A time in an answer. botocore's own parser, which takes a tenth of the time that a whole
+    """A time in a response. botocore's own parser, which takes a tenth of the time that a whole
     call takes, is left to what is not ISO 8601.
     """
     try:

@@ -1,4 +1,4 @@
-# sh keeper.sh ARGUMENTS OF CURL: an answer goes to standard output. A refusal goes to standard
+# sh keeper.sh ARGUMENTS OF CURL: a response goes to standard output. A refusal goes to standard
 # error, as does a redirect, and the exit code is not 0. Any curl will do.
 umask 077
 body=$(mktemp) || exit

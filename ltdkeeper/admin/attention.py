@@ -1,4 +1,4 @@
-"""What needs attention: questions whose answer should be nothing, each with a link to its rows.
+"""What needs attention: questions that should find nothing, each with a link to its rows.
 
 `CHECKS` is the list. A question that counts rows is a `Counted`: all of these are one statement.
 Any other is an `Asked`, with few queries of its own. Who may not view the model is not shown
@@ -257,7 +257,7 @@ def about_figures(history: History, now: datetime) -> Iterator[Attention]:
     """The roll-up, once it has run, is to go on running."""
     if history.until and now - history.until > OLD_FIGURES:
         yield Attention(
-            what=f"Figures were last rolled up to {history.until:%F %H}:00 UTC",
+            what=f"Metrics were last rolled up to {history.until:%F %H}:00 UTC",
             why="manage.py roll_up should run every hour: check the clock or cron.",
             address="#figures",
         )

@@ -218,7 +218,7 @@ class IsolationRunAdmin(RecordAdmin):
             (line["call"], line["expected"], line["outcome"], line["answer"]) for line in run.lines
         )
         body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Answer</th></tr></thead>"
+        head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Response</th></tr></thead>"
         return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
 
 

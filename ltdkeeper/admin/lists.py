@@ -35,7 +35,7 @@ def is_key(field: "Field[Any, Any]", text: str) -> bool:
 
 @contextmanager
 def refusing_lookups() -> Iterator[None]:
-    """A value that the database refuses is answered like one that Django refuses itself."""
+    """A value that the database refuses is treated like one that Django refuses itself."""
     try:
         yield
     except (DataError, OverflowError, ValueError) as err:

@@ -107,7 +107,7 @@ class ThrottledForm(forms.Form):
 
 
 class ThrottledView:
-    """Answers an attempt that was not looked at with 429 and `Retry-After`."""
+    """Responds to an attempt that was not looked at with 429 and `Retry-After`."""
 
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]

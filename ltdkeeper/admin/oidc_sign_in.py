@@ -52,10 +52,10 @@ class SignInRefused(Exception):
 
 
 class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
-    """From the issuer's answer to an account."""
+    """From the issuer's response to an account."""
 
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
-        """None for all but the answer to a sign-in that was begun here."""
+        """None for all but the response to a sign-in that was begun here."""
         if request is None or not (credentials.get("nonce") and credentials.get("code_verifier")):
             return None
         try:
@@ -71,7 +71,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         return ModelBackend.get_user(self, user_id)
 
     def get_token(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """The issuer's answer to the code. Nothing of a refusal is shown: it may hold the code."""
+        """The issuer's response to the code. A refusal is not shown: it may hold the code."""
         try:
             response = requests.post(
                 settings.OIDC_OP_TOKEN_ENDPOINT,
@@ -195,7 +195,7 @@ class SignInView(WhereSet, OIDCAuthenticationRequestView):  # type: ignore[misc]
 
 
 class CallbackView(WhereSet, OIDCAuthenticationCallbackView):  # type: ignore[misc]
-    """Takes the person back, and logs them in. An answer that nobody waits for does nothing."""
+    """Takes the person back, and logs them in. A response that nobody waits for does nothing."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if request.GET.get("state") not in request.session.get("oidc_states", {}):

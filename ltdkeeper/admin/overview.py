@@ -1,4 +1,4 @@
-"""The front page: what needs attention, figures, charts, and what is busy, open or checked.
+"""The front page: what needs attention, metrics, charts, and what is busy, open or checked.
 
 Charts are bars in an SVG that the server makes: places and sizes, which a style sheet colours.
 """

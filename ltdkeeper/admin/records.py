@@ -485,12 +485,12 @@ class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
 
 
 def is_superuser(request: HttpRequest) -> bool:
-    """Whether whoever asks is one."""
+    """Whether the account is one."""
     return bool(getattr(request.user, "is_superuser", False))
 
 
 def holds_more(account: User, request: HttpRequest) -> bool:
-    """Whether an account, active or not, has a right that whoever asks has not."""
+    """Whether an account, active or not, has a right that the caller lacks."""
     row: Any = account
     if not hasattr(row, "granted"):  # a page asks several times
         row.granted = granted_permissions(account)

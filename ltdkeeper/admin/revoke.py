@@ -1,4 +1,4 @@
-"""The confirmation of everything that stops what was handed out: one page, one reason, one button.
+"""The confirmation of everything that stops what was issued: one page, one reason, one button.
 
 It revokes the live sessions of rows of one kind. Or it ends the rows themselves (disables clients,
 revokes keys and job tokens, deletes builds), and offers to revoke their sessions with them.
@@ -342,7 +342,7 @@ def _require(allowed: bool) -> None:  # noqa: FBT001
 
 
 def may_revoke(request: HttpRequest) -> bool:
-    """Whether whoever asks may revoke sessions."""
+    """Whether the account may revoke sessions."""
     return bool(request.user.has_perm(PERMISSION))
 
 
@@ -362,7 +362,7 @@ class RevocableAdmin(KeeperAdmin):
         return may_revoke(request)
 
     def confirm(self, request: HttpRequest, view: str, rows: QuerySet[Any]) -> HttpResponse | None:
-        """What an action answers with: the page, named `revoke_selected` or `end`, that asks."""
+        """What an action responds with: the page, named `revoke_selected` or `end`, that asks."""
         keys = [("key", pk) for pk in rows.values_list("pk", flat=True)[: MOST_ROWS + 1]]
         if len(keys) > MOST_ROWS:
             words = f"At most {MOST_ROWS} at once. Select fewer."

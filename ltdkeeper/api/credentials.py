@@ -71,7 +71,7 @@ class TokenSerializer(serializers.Serializer[Any]):
 
 
 def render_credentials(vended: VendedSession) -> dict[str, Any]:
-    """The answer. The only place where a session's secrets are revealed to a caller."""
+    """The response. The only place where a session's secrets are revealed to a caller."""
     store = vended.build.product.store
     session_token = vended.assumed.session_token.reveal()
     return {
@@ -95,13 +95,13 @@ def _with_z(moment: datetime) -> str:
 
 
 class RefreshingView(NeverStored, APIView):
-    """Credentials for exactly one build, to SDKs that come back: served again while they last."""
+    """Credentials for exactly one build, to SDKs that refresh: served again while they last."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return [TokenAuthentication(tells_to_wait=False)]
 
     def serve(self, request: Request, build: Build, delivery: Delivery) -> Response:
-        """Answer with a session from memory, or with a new one."""
+        """Respond with a session from memory, or with a new one."""
         vended = serve_session(
             caller=caller_of(request),
             build=build,
@@ -123,7 +123,7 @@ class OpenBuildCredentialsView(RefreshingView):
         responses=CredentialsSerializer,
     )
     def get(self, request: Request) -> Response:
-        """For SDKs that come back to refresh; lives at least 1800 seconds."""
+        """For SDKs that refresh credentials; lives at least 1800 seconds."""
         # As a plain dict: an empty `product=`, from a variable that is not set, is refused.
         query = OpenBuildRequestSerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
@@ -146,7 +146,7 @@ class BuildCredentialsView(RefreshingView):
         responses=CredentialsSerializer,
     )
     def post(self, request: Request, build_id: int) -> Response:
-        """Issue a session and answer with it once."""
+        """Issue a session and respond with it once."""
         serializer = CredentialsRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         vended = issue_session(
@@ -165,7 +165,7 @@ class BuildCredentialsView(RefreshingView):
         responses=CredentialsSerializer,
     )
     def get(self, request: Request, build_id: int) -> Response:
-        """The same for SDKs that come back to refresh; lives at least 1800 seconds."""
+        """The same for SDKs that refresh credentials; lives at least 1800 seconds."""
         serializer = RefreshRequestSerializer(data=request.query_params)
         serializer.is_valid(raise_exception=True)
         build = owned_build(caller=caller_of(request), build_id=build_id)

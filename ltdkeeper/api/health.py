@@ -27,7 +27,7 @@ class HealthView(APIView):
 
 
 class LiveView(HealthView):
-    """`GET /livez`: 200 as long as the process answers; asks nothing of anybody else."""
+    """`GET /livez`: 200 as long as the process responds; it calls nothing else."""
 
     @extend_schema(operation_id="alive", responses={200: dict[str, str]})
     def get(self, _request: Request) -> Response:
@@ -35,7 +35,7 @@ class LiveView(HealthView):
 
 
 class ReadyView(HealthView):
-    """`GET /readyz`: 200 when the database answers, else 503.
+    """`GET /readyz`: 200 when the database responds, else 503.
 
     Tells the last isolation verdict of each store and its age in seconds, and how long ago a clock
     was alive (`null`: never). Neither a store nor a clock that is away makes this process unfit.

@@ -1,6 +1,6 @@
-"""`GET /metrics`: figures in Prometheus' text format, for who knows `LTD_METRICS_TOKEN`.
+"""`GET /metrics`: metrics in Prometheus' text format, for callers with `LTD_METRICS_TOKEN`.
 
-What happens while a request is answered, each process counts for itself. With several,
+What happens during a request, each process counts for itself. With several,
 `PROMETHEUS_MULTIPROC_DIR` names a directory, empty at the start, in which prometheus-client adds
 them up (its own variable: "Multiprocess Mode" in its documentation). What is in rows is read from
 the database at each call, within bounds, so that every process of every host gives the same.

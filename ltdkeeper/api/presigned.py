@@ -131,7 +131,7 @@ def _digits_of(encoded: str | None, size: int) -> str | None:
 
 
 class StoredObjectSerializer(serializers.Serializer[Any]):
-    """The answer to `PUT /builds/<id>/objects/<key>`."""
+    """The response to `PUT /builds/<id>/objects/<key>`."""
 
     key = serializers.CharField()
     size = serializers.IntegerField()
@@ -162,7 +162,7 @@ class _PostMapsSerializer(serializers.Serializer[Any]):
 
 
 class PresignedPostsSerializer(_PostMapsSerializer):
-    """The answer to `POST /builds/<id>/presigned-posts`."""
+    """The response to `POST /builds/<id>/presigned-posts`."""
 
     session_id = serializers.CharField()
 
@@ -176,7 +176,7 @@ class SignedPutSerializer(serializers.Serializer[Any]):
 
 
 class PresignedUrlsSerializer(serializers.Serializer[Any]):
-    """The answer to `POST /builds/<id>/presigned-urls`."""
+    """The response to `POST /builds/<id>/presigned-urls`."""
 
     urls = serializers.DictField(child=SignedPutSerializer())
     expires_at = serializers.DateTimeField()

@@ -1,7 +1,7 @@
-"""Every error answer: `application/problem+json` (RFC 9457).
+"""Every error response: `application/problem+json` (RFC 9457).
 
 Besides the standard members each problem has a stable `code`, and `message`, which older LTD
-clients read. The one place where exceptions become answers is `exception_handler`.
+clients read. The one place where exceptions become responses is `exception_handler`.
 """
 
 from http import HTTPStatus

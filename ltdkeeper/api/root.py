@@ -1,4 +1,4 @@
-"""The root document and the answer to addresses that do not exist."""
+"""The root document and the response to addresses that do not exist."""
 
 from typing import Any
 

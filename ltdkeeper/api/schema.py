@@ -1,4 +1,4 @@
-"""The OpenAPI document: every operation's refusals beside its answers."""
+"""The OpenAPI document: every operation's refusals beside its responses."""
 
 import hashlib
 import threading
@@ -38,7 +38,7 @@ _making = threading.Lock()
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
-    """An `application/problem+json` answer (RFC 9457)."""
+    """An `application/problem+json` response (RFC 9457)."""
 
     type = serializers.CharField()
     title = serializers.CharField()
@@ -52,7 +52,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class ProblemAwareSchema(AutoSchema):
-    """Adds the problem document as the answer to everything that goes wrong."""
+    """Adds the problem document as the response to everything that goes wrong."""
 
     def get_summary(self) -> str:
         return str(self.get_operation_id()).replace("_", " ").capitalize()
@@ -63,7 +63,7 @@ class ProblemAwareSchema(AutoSchema):
         return [first if first in TAGS else "service"]
 
     def _resolve_path_parameters(self, variables: Any) -> list[Any]:
-        """With the bounds that the addresses have: others are answered 404."""
+        """With the bounds that the addresses have: others get 404."""
         parameters = super()._resolve_path_parameters(variables)  # type: ignore[no-untyped-call]
         for parameter in parameters:
             parameter["schema"] |= PATH_PARAMETERS[parameter["name"]]

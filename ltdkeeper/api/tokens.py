@@ -62,7 +62,7 @@ class DeliverySerializer(serializers.Serializer[Any]):
 
 
 class JobTokenRequestSerializer(DeliverySerializer):
-    """What to hand out: `product` may be repeated; `format` chooses the answer's form."""
+    """What is requested: `product` may be repeated; `format` chooses the response's form."""
 
     format = serializers.ChoiceField(choices=FORMATS, required=False)
     product = StrictListField(
@@ -96,7 +96,7 @@ class JobTokenSerializer(serializers.Serializer[Any]):
 
 
 def render_job_token(minted: MintedToken) -> dict[str, Any]:
-    """The answer, with the token's text."""
+    """The response, with the token's text."""
     answer = {
         "token": minted.text.reveal(),
         "expires_at": minted.row.expires_at,
@@ -121,7 +121,7 @@ JOB_TOKEN_RESPONSES: dict[Any, Any] = {
 def job_token_response(
     minted: MintedToken, *, form: str, delivery: StepDelivery
 ) -> HttpResponseBase:
-    """The answer in a form: `env`, `github` or `json`. Raises as `step_of` does."""
+    """The response in a form: `env`, `github` or `json`. Raises as `step_of` does."""
     if form == JSON:
         return Response(render_job_token(minted))
     step = step_of(minted, host=public_url(""), delivery=delivery)
@@ -147,7 +147,7 @@ class TokenView(NeverStored, APIView):
     def get(self, request: Request) -> HttpResponseBase:
         """With a format: a job token for some products, and what one CI step needs around it.
 
-        A job token is answered with itself: LTD clients ask before every call.
+        The response to a job token is itself: LTD clients ask before every call.
         """
         query = JobTokenRequestSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -160,7 +160,7 @@ class TokenView(NeverStored, APIView):
         return Response({"token": token.reveal()})
 
     def job_token(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
-        """Answer with a job token in a form."""
+        """Respond with a job token in a form."""
         minted = get_or_create_job_token(
             caller=caller_of(request),
             presented_token=presented_token(request),
@@ -240,7 +240,7 @@ class OpenView(APIView):
 
 
 class AudienceView(OpenView):
-    """Whom identity tokens must be for."""
+    """Required `aud` claim of identity tokens."""
 
     @extend_schema(operation_id="oidc_audience", auth=[], responses=AudienceSerializer)
     def get(self, request: Request) -> Response:
@@ -249,7 +249,7 @@ class AudienceView(OpenView):
 
 
 class IdentityTokenView(OpenView):
-    """A job token for a CI provider's identity token. No answer is ever stored."""
+    """A job token for a CI provider's identity token. No response is ever stored."""
 
     def handle_exception(self, exc: Exception) -> Response:
         """A token that is refused counts as a wrong key does."""

@@ -1,4 +1,4 @@
-"""How requests are read and answers written: strict JSON in, JSON out, absolute addresses.
+"""How requests are read and responses written: strict JSON in, JSON out, absolute addresses.
 
 The strict fields exist because DRF's own accept numbers where text belongs and the other way
 round, and such a value may become part of an object key.
@@ -59,7 +59,7 @@ class StrictJSONParser(BaseParser):
 
 
 class OrjsonRenderer(BaseRenderer):
-    """The only renderer of the API; the answer's media type is set by the view or the problem."""
+    """The only renderer of the API; the response's media type is set by the view or the problem."""
 
     media_type = "application/json"
     format = "json"
@@ -237,7 +237,7 @@ def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
 
 
 class NeverStored:
-    """For views whose answers hold secrets: no cache may store one."""
+    """For views whose responses hold secrets: no cache may store one."""
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]

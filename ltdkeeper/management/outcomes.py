@@ -1,4 +1,4 @@
-"""How the service's commands end, and how they report many builds: line by line, then figures."""
+"""How the service's commands end, and how they report many builds: line by line, then totals."""
 
 import argparse
 import os

@@ -404,9 +404,9 @@ def test_api_key_counts_before_what_the_ci_system_offers(
 REFUSALS = {
     "refused": (problem(403), 1, "The keeper says no. (no)"),
     "a permanent error of the store's": (problem(502), 3, "The keeper says no. (no)"),
-    "a page of a proxy": (problem(502, body=b"<html>"), 3, f"{KEEPER} answers with 502 Status."),
-    "a redirect": (problem(302, body=b""), 1, f"{KEEPER} answers with 302 Status."),
-    "no JSON": (b"<html>", 3, "does not answer with JSON."),
+    "a page of a proxy": (problem(502, body=b"<html>"), 3, f"{KEEPER} responded with 502 Status."),
+    "a redirect": (problem(302, body=b""), 1, f"{KEEPER} responded with 302 Status."),
+    "no JSON": (b"<html>", 3, "did not respond with JSON."),
     "no answer, so that the build may exist": (
         URLError("timed out"),
         3,

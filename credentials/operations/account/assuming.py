@@ -44,7 +44,7 @@ class Again(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """The answer, and the store's words where it is not known."""
+    """The response, and the store's words where it is not known."""
 
     again: Again
     detail: str = ""

@@ -105,7 +105,7 @@ def writing(examination: Examination) -> Iterator[Finding]:
             what=f"A session cannot write below its build's root, {build.root}: "
             f"{http_status(err)} {code}.",
             why=WHY_WRITING,
-            change="Mend what is found about the role's policies, its boundary, the bucket's "
+            change="Correct what is found about the role's policies, its boundary, the bucket's "
             "policy, its public access block and its key; one of them refuses it.",
         )
     except CALL_FAILED as err:

@@ -79,7 +79,7 @@ class Report:
 
     def _summary(self) -> str:
         if self.has_failed:
-            return "not complete. Mend what failed, then run it again."
+            return "not complete. Fix the failed steps, then run it again."
         if not self.has_api:
             would = {Status.WOULD_MAKE, Status.WOULD_CHANGE}
             has_rest = any(step.status in would for step in self.steps)
@@ -254,7 +254,7 @@ def settle_public_access(clients: StoreClients, account: WantedAccount, *, apply
 
 
 def _refuses_uploads(clients: StoreClients, bucket_name: str) -> bool:
-    """Whether it says so: no answer is not a refusal, and loosens nothing."""
+    """Whether it says so: no response is not a refusal, and loosens nothing."""
     try:
         clients.s3.put_object(Bucket=bucket_name, Key=PROBE_KEY, Body=b"")
         clients.s3.delete_object(Bucket=bucket_name, Key=PROBE_KEY)

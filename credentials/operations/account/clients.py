@@ -51,7 +51,7 @@ class StoreClients:
     """Clients of one store with the credentials of a boto3 session; None where none were named.
 
     `silent` are the endpoints that did not answer; nobody waits for one of them again.
-    `ahead_seconds` is this machine's time less the store's, as of the last answer.
+    `ahead_seconds` is this machine's time less the store's, as of the last response.
     """
 
     store: Store
@@ -89,7 +89,7 @@ class StoreClients:
         return client
 
     def ask(self, service: str, method: str, **arguments: Any) -> Any:
-        """The answer to a call; None when what it names is not there. Raises an Obstacle."""
+        """The response to a call; None when what it names is not there. Raises an Obstacle."""
         client = getattr(self, service)
         return self._try(client, method, arguments, lambda: getattr(client, method)(**arguments))
 

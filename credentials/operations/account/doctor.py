@@ -135,7 +135,7 @@ def summary_line(results: Sequence[Result]) -> str:
     """One sentence on a store."""
     counts = {each: count(findings_of(results), each) for each in Severity}
     if not any(counts.values()):
-        return "Nothing to mend."
+        return "Nothing to change."
     told = (f"{number} {name}{'' if number == 1 else 's'}" for name, number in counts.items())
     return f"{', '.join(told)}."
 

@@ -127,7 +127,7 @@ class Unreachable(Obstacle):
     what = "{endpoint} does not answer ({answer})."
     why = "No job gets credentials or uploads anything, and nothing can be looked at."
     change = (
-        "Mend the network, proxy or TLS between here and there, or the store's endpoint and region "
+        "Correct the network, proxy or TLS in between, or the store's endpoint and region "
         "in the admin."
     )
     concerns_all = True

@@ -119,7 +119,7 @@ def _tried_iam(examination: Examination, clients: StoreClients) -> dict[str, str
 
 
 def _tried(calls: Calls, *, if_missing: str = "404") -> dict[str, str]:
-    """What was not refused: empty where it was accepted, else an answer that is neither.
+    """What was not refused: empty where it was accepted, else a response that is neither.
 
     `if_missing` says what it means that the store found nothing to do it to.
     """

@@ -49,7 +49,7 @@ def endpoint(examination: Examination) -> Iterator[Finding]:
 
 
 def clock(examination: Examination) -> Iterator[Finding]:
-    """Every answer carries the store's time, a refusal too."""
+    """Every response carries the store's time, a refusal too."""
     try:
         examination.vendor.caller()
     except Obstacle:

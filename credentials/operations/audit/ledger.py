@@ -1,4 +1,4 @@
-"""Hold the ledger against the rules. Reads in a stream: the ledger may hold millions of rows."""
+"""Check the ledger against the rules. Reads in a stream: the ledger may hold millions of rows."""
 
 from collections import Counter
 from collections.abc import Iterator

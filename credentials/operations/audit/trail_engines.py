@@ -107,7 +107,7 @@ def parameters_of(watched: Watched, *, since: datetime, until: datetime) -> list
 
 @dataclass(frozen=True, kw_only=True)
 class Athena:
-    """A table in Athena; `progress` is told the bytes that were scanned until then.
+    """A table in Athena; `progress` gets the bytes that were scanned until then.
 
     Rows are fetched a page of 1,000 at a time, not from the file that Athena writes: that has no
     difference between nothing and an empty text once Python's csv has read it, and would need the

@@ -126,7 +126,7 @@ class Scene:
         return answer
 
     def delete_several(self, key: str) -> object:
-        """AWS tells of each key, in an answer that is a success as a whole."""
+        """AWS tells of each key, in a response that is a success as a whole."""
         several: Any = {"Objects": [{"Key": key}]}
         answer = self.s3.delete_objects(Bucket=self.bucket, Delete=several)
         for error in answer.get("Errors", []):

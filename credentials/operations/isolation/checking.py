@@ -204,7 +204,7 @@ def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
 
 
 def _answer(err: Exception) -> str:
-    """A store's status and code, or what went wrong instead of an answer."""
+    """A store's status and code, or what went wrong instead of a response."""
     if isinstance(err, ClientError):
         return f"{http_status(err)} {error_code(err)}"
     return str(getattr(err, "code", type(err).__name__))

@@ -1,7 +1,7 @@
 """Requests that are signed in advance: their addresses (GET, PUT, DELETE) and forms (POST).
 
 Also whether a store takes a presigned POST that a limited session signed: stored and read back.
-A status alone proves nothing: Ceph 16 answers 204 to such a POST and stores nothing (measured on
+A status alone proves nothing: Ceph 16 responds 204 to such a POST and stores nothing (measured on
 16.2.15). A store that does not take them is no less isolated, so this is no part of the verdict.
 """
 

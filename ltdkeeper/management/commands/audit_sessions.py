@@ -1,4 +1,4 @@
-"""`manage.py audit_sessions`: hold the ledger against the rules; meant for cron."""
+"""`manage.py audit_sessions`: check the ledger against the rules; meant for cron."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

@@ -68,7 +68,7 @@ def _moment(text: str) -> datetime:
     except (ValueError, OverflowError) as err:
         raise ArgumentTypeError(f"{text!r} is no day: write 2026-10-31, or 30 (days ago).") from err
     if day > timezone.now():
-        raise ArgumentTypeError(f"{text} lies ahead: name a day that has begun.")
+        raise ArgumentTypeError(f"{text} is in the future: name a day that has begun.")
     return day
 
 

@@ -1,4 +1,4 @@
-"""`manage.py revoke`: end sessions that were handed out, now."""
+"""`manage.py revoke`: end sessions that were issued, now."""
 
 import sys
 import time

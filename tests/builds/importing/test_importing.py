@@ -399,7 +399,7 @@ def test_answer_that_drips_without_end_is_given_up(
     monkeypatch.setattr(keeper_module, "WHOLE_SECONDS", 0.3)
     with (
         dripping(SLOW[case]) as url,
-        pytest.raises(CommandError, match="no whole answer") as caught,
+        pytest.raises(CommandError, match="no whole response") as caught,
     ):
         call_command("import_ltd", "--from", url, "--store", "main")
     assert caught.value.returncode == ExitCode.NOT_MADE

@@ -167,7 +167,11 @@ def test_finding_is_acknowledged_on_its_page_and_that_is_in_the_log_once(browser
 
 @pytest.mark.parametrize(
     ("days", "reason", "words"),
-    [(30, "", "Say why."), (-1, "x", "Give an end that lies ahead"), (400, "x", "within a year")],
+    [
+        (30, "", "Say why."),
+        (-1, "x", "Give an end that is in the future"),
+        (400, "x", "within a year"),
+    ],
 )
 def test_page_refuses_half_an_acknowledgement(
     days: int, reason: str, words: str, browser: Browser

@@ -135,7 +135,7 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     ),
     "no roll-up any more": (
         lambda now, **_: HourlyCount.objects.create(hour=hour_of(now - 5 * HOUR)),
-        "Figures were last rolled up to",
+        "Metrics were last rolled up to",
         "#figures",
     ),
 }

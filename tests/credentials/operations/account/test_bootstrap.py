@@ -133,7 +133,7 @@ def test_secret_keys_do_not_print_themselves(run: Run) -> None:
     [
         (Again.REFUSED, True, "set up."),
         (Again.REFUSED, False, "Nothing was changed: --apply does it."),
-        (Again.ACCEPTED, True, "not complete. Mend what failed, then run it again."),
+        (Again.ACCEPTED, True, "not complete. Fix the failed steps, then run it again."),
     ],
     ids=["made", "looked", "failed"],
 )

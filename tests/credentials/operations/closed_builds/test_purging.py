@@ -215,7 +215,7 @@ WRONG = {
     "fewer days": (["--deleted-before=-1"], "is no day"),
     "other digits": (["--deleted-before=٣"], "is no day"),
     "too many days": (["--deleted-before=99999999999999"], "is no day"),
-    "day to come": (["--deleted-before=2999-01-01"], "lies ahead"),
+    "day to come": (["--deleted-before=2999-01-01"], "is in the future"),
     "no option": ([], "--deleted-before"),
     "unknown store": (["--deleted-before=30", "--store", "elsewhere"], "no such store"),
 }

@@ -38,7 +38,7 @@ def test_healthy_store_is_told_in_a_table(row: Store, capsys: pytest.CaptureFixt
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"Store {row.name}: {row.bucket}, {row.role_arn}"
     assert "ok             trust               The role trusts only the vendor" in lines
-    assert lines[-1] == f"Store {row.name}: Nothing to mend."
+    assert lines[-1] == f"Store {row.name}: Nothing to change."
 
 
 def test_error_is_told_and_exits_with_1(sick: Store, capsys: pytest.CaptureFixture[str]) -> None:
