@@ -145,7 +145,7 @@ def register_build(
 
 def recover_build(*, product: Product, slug: str, now: datetime) -> Build:
     """The row of a build whose own one was lost: finished, without an owner, so that its root is
-    not given out again and nobody writes there. Nobody is told that it finished.
+    not given out again and nobody writes there. No webhook is called for it.
     """
     return Build.objects.create(
         product=product,
