@@ -41,9 +41,11 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "delete": ("DELETE", "", None),
 }
 OPERATORS = ["end", "disable", "enable"]
+# Mostly there is somebody left to answer.
+MIX = [*CALLS, *CALLS, "register", "issue", "issue", *OPERATORS, "enable", "enable"]
 Asked = tuple[str, int]
 BATCHES = st.lists(
-    st.tuples(st.sampled_from([*CALLS, *CALLS, *OPERATORS]), st.integers(0, 1)),
+    st.tuples(st.sampled_from(MIX), st.integers(0, 1)),
     min_size=1,
     max_size=4,
 )
@@ -179,6 +181,7 @@ def test_answers_are_those_of_some_order(
         @initialize()
         def begin(self) -> None:
             self.world = World(callers, operator, store)
+            self.world.together([("register", 0), ("register", 1)], sts_is_last=False)
 
         @rule(asked=BATCHES, sts_is_last=st.booleans())
         def together(self, asked: list[Asked], *, sts_is_last: bool) -> None:
