@@ -42,7 +42,9 @@ def why_restored() -> str:
     identity = database_identity()
     others = Store.objects.exclude(complete_in__in=["", identity]).order_by("name")
     if not (incomplete := ", ".join(others.values_list("name", flat=True))):
-        Store.objects.filter(complete_in="").update(complete_in=identity)
+        new = Store.objects.filter(complete_in="")
+        if new.exists():  # else nothing is written: the disk may be full
+            new.update(complete_in=identity)
         return ""
     return (
         "This database was restored or moved. Builds registered since the backup are missing, and "
