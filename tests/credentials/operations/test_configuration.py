@@ -99,6 +99,7 @@ def test_export_leaves_out_what_a_new_installation_has(store: Store) -> None:
     assert "groups" not in exported
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 @given(
     titles=st.lists(st.text("ab é:#'\"{}[]&*!|>%@`\\", max_size=12), min_size=1, max_size=3),

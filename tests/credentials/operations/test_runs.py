@@ -325,6 +325,7 @@ class Killed(BaseException):
     """As a signal comes: anywhere."""
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_killed_at_any_statement_and_run_again_is_the_same_end(
     actor: User, monkeypatch: pytest.MonkeyPatch

@@ -54,6 +54,7 @@ def test_findings_of_a_product_come_in_one_order_however_many_are_read_at_once(
     assert {subject.partition("/")[0] for _, subject in alone} == {"guide"}
 
 
+@pytest.mark.slow
 def test_two_runs_and_fifty_that_are_killed_keep_each_finding_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
