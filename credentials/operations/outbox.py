@@ -27,6 +27,8 @@ AT_A_TIME = 100
 WEBHOOKS_AT_ONCE = 8
 # After so many failures in a row a webhook is left alone until the next run.
 MOST_FAILURES = 3
+# Less than the five minutes that the clock gives it: the next run goes on.
+LONGEST_RUN = timedelta(minutes=4)
 # What is delivered or dead is kept for so long.
 KEPT = timedelta(days=30)
 MOST_REMOVED = 5_000
@@ -78,7 +80,8 @@ def due_deliveries(webhook: Webhook, now: datetime) -> list[WebhookDelivery]:
 
 
 def deliver_webhooks(*, clock: Callable[[], datetime] = timezone.now) -> Iterator[WebhookDelivery]:
-    """Send what is due until nothing is, and yield each row as it was left."""
+    """Send what is due until nothing is, or for some minutes, and yield each row as it was left."""
+    until = clock() + LONGEST_RUN
     _give_up_on_disabled(clock())
     ready = deque(Queue(webhook=each) for each in Webhook.objects.filter(is_active=True))
     running: dict[Future[Answer], tuple[Queue, WebhookDelivery]] = {}
@@ -86,6 +89,8 @@ def deliver_webhooks(*, clock: Callable[[], datetime] = timezone.now) -> Iterato
         while ready or running:
             while ready and len(running) < WEBHOOKS_AT_ONCE:
                 queue, now = ready.popleft(), clock()
+                if now >= until:
+                    continue
                 if row := queue.next(now):
                     running[pool.submit(send, _call(queue.webhook, row, now), now=now)] = queue, row
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -232,3 +232,13 @@ def test_backlog_is_read_in_pages(
     pages_and_rows = 2 * 4 + 250
     with django_assert_max_num_queries(pages_and_rows + 6):
         assert deliver(now).count("delivered") == 250
+
+
+def test_run_ends_after_some_minutes_and_the_next_goes_on(
+    send: FakeSend, webhook: Webhook, now: datetime
+) -> None:
+    tell(now, "abcdefgh")
+    clock = iter(now + timedelta(minutes=minute) for minute in range(100))
+    done = len(list(deliver_webhooks(clock=lambda: next(clock))))
+    assert 0 < done < 8
+    assert done + len(list(deliver_webhooks(clock=lambda: now))) == 8
