@@ -29,20 +29,20 @@ REF_VARIABLES += ["BUILDKITE_BRANCH", "BITBUCKET_BRANCH", "BITBUCKET_TAG", "GITH
 
 def arguments(environment: Mapping[str, str]) -> ArgumentParser:
     """The command line; variables of the environment are its defaults."""
-    parser = ArgumentParser("ltdkeeper-upload", description=ltdkeeper_upload.__doc__)
+    parser = ArgumentParser("ltdkeeper-upload", "%(prog)s [FOLDER] [options]", __doc__)
     add = parser.add_argument
     add("folder", nargs="?", help="the site (default: the only one at a usual place)")
     keeper = first_of(environment, "LTDKEEPER_URL", "LTD_HOST")
-    add("--keeper", metavar="URL", default=keeper, help="the service ($LTDKEEPER_URL)")
+    add("--keeper", metavar="URL", default=keeper, required=not keeper, help="or $LTDKEEPER_URL")
     product = first_of(environment, "LTDKEEPER_PRODUCT", "LTD_PRODUCT")
     which = "the product ($LTDKEEPER_PRODUCT; default: the only one that the job's identity opens)"
     add("--product", metavar="SLUG", default=product, help=which)
-    refs = "branch or tag; may be repeated (default: the CI job's)"
-    add("--git-ref", metavar="REF", action="append", help=refs)
+    add("--git-ref", metavar="REF", action="append", help="repeatable (default: the CI job's)")
     either = parser.add_mutually_exclusive_group().add_argument
     either("--build", metavar="URL", help="continue this open build; skip what it has already")
     either("--check", action="store_true", help="try everything but the upload; delete the build")
     either("--delete", metavar="REF", help="delete the builds of a branch or pull request instead")
+    add("--yes", action="store_true", help="confirm --delete, which API keys need to")
     add("--cache-control", default=CACHE_CONTROL, help="of every file (default: %(default)s)")
     add("--through-service", action="store_true", help="send files to the service, not the store")
     add("--jobs", type=int, default=10, help="uploads at once (default: %(default)s)")
@@ -83,7 +83,8 @@ def open_build(
 
 def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """The result, as `--format json` prints it. Raises Failure and what boto3 raises."""
-    files = files_below(Path(options.folder or only_site()))
+    folder = options.folder or only_site()
+    files = files_below(Path(folder))
     refs = options.git_ref or [git_ref(environment)]
     with (
         authenticated(keeper, options.product, environment) as own_token,
@@ -94,24 +95,27 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
         ended = keeper.call(method, build["self_url"], body)
     result = {name: ended[name] for name in ("published_url", "state", "warning")}
     count = ended["object_count"] or len(files)
-    say("Everything but the upload works." if options.check else f"Finished: {count} objects")
+    finished = f"Finished: {count:,} object{'s' * (count != 1)} from {folder}"
+    say("Everything but the upload works. The build is deleted." if options.check else finished)
     if result["warning"]:
         say(f"Warning: {result['warning']}")
-    counts = {"object_count": count, "uploaded_count": uploaded}
-    return {"build_url": ended["self_url"], **result, **counts}
+    result |= {"object_count": count, "uploaded_count": uploaded}
+    return {"build_url": ended["self_url"], **result}
 
 
 def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """Delete every finished build of a branch, tag or pull request; the result. Raises Failure."""
     count, query = 0, urlencode({"git_ref": options.delete, "state": "finished"})
-    with authenticated(keeper, options.product, environment):
+    with authenticated(keeper, options.product, environment) as own_token:
+        if not (own_token or options.yes):
+            raise Failure(f"Confirm with --yes that all builds of {options.delete} go.", USAGE)
         page: dict[str, Any] = {"next": f"/products/{keeper.product}/builds/?{query}"}
         while page["next"] and (page := keeper.call("GET", page["next"])):
             for url in page["builds"]:
                 say(f"Deleting {url}")
                 keeper.call("DELETE", url)
             count += len(page["builds"])
-    say(f"Deleted {count} builds")
+    say(f"Deleted {count:,} build{'s' * (count != 1)} of {options.delete}")
     return {"deleted_count": count}
 
 
@@ -119,10 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The program; its exit code. Standard output is the address to look at, or JSON."""
     parser = arguments(os.environ)
     options = parser.parse_args(argv)
-    if not options.keeper:
-        parser.error("name the service with --keeper")
     if not re.fullmatch("[a-z0-9-]*", options.product):
-        parser.error(f"{options.product!r} is not a product: they are named like user-guide")
+        parser.error(f"{options.product!r} is not the name of a product, such as user-guide")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = (delete if options.delete else run)(options, Keeper(options.keeper), os.environ)
@@ -135,7 +137,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("Interrupted.")
         return 128 + signal.SIGINT
-    address = result.get("published_url") or result.get("build_url")
+    address = "" if options.check else result.get("published_url") or result.get("build_url")
     if printed := json.dumps(result) if options.format == "json" else address:
         sys.stdout.write(f"{printed}\n")
     return 0

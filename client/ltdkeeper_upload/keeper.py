@@ -51,8 +51,7 @@ def say(sentence: object) -> None:
 
 
 class Handler(HTTPHandler, HTTPSHandler, HTTPRedirectHandler):
-    """Leaves a redirect as it is, an error: it would take the token along to another host. Reads
-    the response even if the service gave it, and closed, before it had the whole body."""
+    """Follows no redirect: the token would go along. Reads a response given before the body."""
 
     def redirect_request(self, *_: Any) -> None: ...
 
@@ -95,7 +94,8 @@ class Keeper:
         """One request, of JSON or a tuple of headers and what gives the bytes. Raises Failure."""
         host = urlsplit(url)
         if host.scheme != "https" and host.hostname not in LOOPBACK:
-            raise Failure(f"{url} is not an https address; tokens are sent to no other.", USAGE)
+            what = self.url if url.startswith(self.url) else url
+            raise Failure(f"{what} does not begin with https://, which tokens need.", USAGE)
         headers = {"Accept": "application/json", "User-Agent": f"ltdkeeper-upload/{__version__}"}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         if isinstance(body, tuple):
@@ -121,7 +121,7 @@ def refusal(err: HTTPError) -> Failure:
     """The keeper's own sentence, or the status that something in front of it responds with."""
     try:
         problem = json.loads(err.read())
-        sentence = f"{problem['detail']} ({problem['code']})"
+        sentence = f"{urlsplit(err.url).path}: {problem['detail']} ({problem['code']})"
     except (ValueError, LookupError, TypeError, OSError, HTTPException):
         sentence = f"{err.url} responded with {err.code} {err.reason}."
     if err.code not in (429, 503):
@@ -137,9 +137,8 @@ def first_of(environment: Mapping[str, str], *names: str) -> str:
 
 @contextmanager
 def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) -> Iterator[bool]:
-    """Give the keeper a token and its product: without one, the only product that a job may have.
-    Yields whether the token is this job's own; that one is revoked at the end. Variables that
-    somebody set count before what a CI system offers. Raises Failure."""
+    """Give the keeper a token and its product, by default the job's only one. Yields whether the
+    token is of this run, which revokes it. Variables count before what CI offers. Raises Failure"""
     identity = first_of(environment, *IDENTITY_VARIABLES)
     key = first_of(environment, *KEY_VARIABLES)
     if key and not identity:
@@ -152,8 +151,7 @@ def authenticated(keeper: Keeper, product: str, environment: Mapping[str, str]) 
     job = keeper.call("POST", "/oidc/token", body | ({"products": [product]} if product else {}))
     keeper.token, keeper.product = job["token"], job["products"][0]
     try:
-        if len(job["products"]) > 1:
-            names = ", ".join(job["products"])
+        if "," in (names := ", ".join(job["products"])):
             raise Failure(f"Name one product with --product. This job may upload {names}.", USAGE)
         yield True
     finally:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from mimetypes import MimeTypes
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -27,9 +26,10 @@ from botocore.credentials import RefreshableCredentials
 
 from ltdkeeper_upload.keeper import USAGE, Failure, Keeper
 
-PART_BYTES, LARGE_BYTES, BAR_WIDTH, MEGABYTE = 256 * 1024, 8 * 1024 * 1024, 30, 1_000_000
+PART_BYTES, LARGE_BYTES, BAR_WIDTH = 256 * 1024, 8 * 1024 * 1024, 30
 # Where Sphinx, MkDocs, Hugo and others put what they make.
 SITES = ("html", "public", "site", "_build/html", "docs/_build/html", "docs/build/html")
+LEFT_OUT = {".doctrees", ".git"}  # Sphinx's cache, with paths of the machine; and the source
 Build = Mapping[str, Any]
 # Python's own and not the machine's, so that a site has the same types wherever it is built.
 TYPES = MimeTypes()
@@ -76,17 +76,19 @@ def only_site() -> str:
 
 
 def files_below(folder: Path) -> list[SiteFile]:
-    """Every file, hidden ones too. Raises Failure, also for links: they could publish others."""
+    """Every file but LEFT_OUT. Raises Failure, also for links: they could publish others."""
     files, inside = [], folder.resolve()
-    for path in sorted(folder.rglob("*")):
+    paths = (p for p in folder.rglob("*") if not LEFT_OUT & {*p.relative_to(folder).parts})
+    for path in sorted(paths):
         if path.is_symlink() and not (path.is_file() and inside in path.resolve().parents):
-            raise Failure(f"{path} is a link to something else than a file below {folder}.", USAGE)
+            raise Failure(f"{path} is a link that does not lead to a file in {folder}.", USAGE)
         if path.is_file():
             name = path.relative_to(folder).as_posix()
             files.append(SiteFile(path, name, path.stat().st_size))
     if not files:
-        what = "holds no files" if folder.is_dir() else "is not a folder"
-        raise Failure(f"{folder} {what}.", USAGE)
+        what = "is not a folder" if folder.exists() else "does not exist"
+        what = "contains no files" if folder.is_dir() else what
+        raise Failure(f"{folder} {what}. Name the folder that the build wrote.", USAGE)
     return files
 
 
@@ -101,17 +103,15 @@ def missing_files(store: Any, build: Build, files: list[SiteFile]) -> list[SiteF
 
 def show_progress(done: Iterator[None], files: list[SiteFile]) -> None:
     """Wait until all are done: with a bar on a terminal, with a line now and then in a log."""
-    on_terminal = sys.stderr.isatty()
-    pause, total, sent = 0.1 if on_terminal else 10.0, sum(file.size for file in files), 0
-    due = time.monotonic() + pause
+    on_terminal, total, sent = sys.stderr.isatty(), sum(file.size for file in files), 0
+    due = time.monotonic() + (pause := 0.1 if on_terminal else 10.0)
     for count, (file, _) in enumerate(zip(files, done), 1):
         sent += file.size
-        last = count == len(files)
-        if last or time.monotonic() >= due:
+        if (last := count == len(files)) or time.monotonic() >= due:
             due = time.monotonic() + pause
             bar = f"\r[{'#' * (BAR_WIDTH * count // len(files)):<{BAR_WIDTH}}] "
             line = f"{bar if on_terminal else ''}{count:,} of {len(files):,} files, "
-            line += f"{sent / MEGABYTE:,.1f} of {total / MEGABYTE:,.1f} MB"
+            line += f"{-(-sent // 1000):,} of {-(-total // 1000):,} kB"
             sys.stderr.write(line if on_terminal and not last else f"{line}\n")
 
 
@@ -166,7 +166,7 @@ def store_client(fetch: Callable[[], dict[str, Any]], jobs: int) -> Any:
     settings: dict[str, Any] = {"ignore_configured_endpoint_urls": True, "profile": None}
     settings |= dict.fromkeys(("config_file", "credentials_file"), os.devnull)
     core = botocore.session.Session({k: (None, None, v, None) for k, v in settings.items()})
-    core.register_component("credential_provider", SimpleNamespace(load_credentials=lambda: key))
+    core.register_component("credential_provider", Namespace(load_credentials=lambda: key))
     retries: Any = {"mode": "standard", "total_max_attempts": 5}
     s3: Any = {"addressing_style": session["addressing"]}
     config = Config(max_pool_connections=2 * jobs, retries=retries, s3=s3)

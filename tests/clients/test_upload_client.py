@@ -176,7 +176,7 @@ def test_site_is_stored_and_the_build_finished(
     assert page["Metadata"] == {"surrogate-key": "5a1b"}
     out, err = capsys.readouterr()
     assert out == f"{KEEPER}/builds/1\n"
-    assert err.endswith("Finished: 2 objects\n")
+    assert err.endswith(f"Finished: 2 objects from {site}\n")
     assert not [secret for secret in SECRETS if secret in out + err]
 
 
@@ -220,8 +220,11 @@ def test_continued_build_gets_what_it_lacks(keeper: FakeKeeper, s3: Any, site: s
     assert style["Body"].read() == b"_static/style.css"
 
 
-def test_check_tries_everything_but_the_upload(keeper: FakeKeeper, s3: Any, site: str) -> None:
+def test_check_tries_everything_but_the_upload(
+    keeper: FakeKeeper, s3: Any, site: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main([site, "--check"]) == 0
+    assert capsys.readouterr().out == ""
     assert keeper.calls == [REGISTER, ASK, DELETE]
     assert keys_in(s3) == []
 
@@ -264,7 +267,7 @@ def test_site_goes_through_the_service(
             "X-amz-checksum-sha256": checksum,
         }.items()
     )
-    assert "2 of 2 files, 0.0 of 0.0 MB\n" in capsys.readouterr().err
+    assert "2 of 2 files, 1 of 1 kB\n" in capsys.readouterr().err
 
 
 def test_check_through_the_service_needs_no_store(keeper: FakeKeeper, odd_site: str) -> None:
@@ -303,12 +306,12 @@ def test_builds_of_a_branch_are_deleted(
         f"GET {second}": {"builds": [], "next": KEEPER + third},  # none among 10,000
         f"GET {third}": {"builds": [one], "next": None},
     }
-    assert main(["--delete", "refs/pull/7/merge", "--format", "json"]) == 0
+    assert main(["--delete", "refs/pull/7/merge", "--yes", "--format", "json"]) == 0
     looked = [f"GET {path}" for path in (find, second, third)]
     assert keeper.calls == [looked[0], DELETE, DELETE, *looked[1:], DELETE]
     out, err = capsys.readouterr()
     assert json.loads(out) == {"deleted_count": 3}
-    assert err.endswith("Deleted 3 builds\n")
+    assert err.endswith("Deleted 3 builds of refs/pull/7/merge\n")
 
 
 def test_deleting_nothing_prints_nothing_to_look_at(
@@ -318,8 +321,24 @@ def test_deleting_nothing_prints_nothing_to_look_at(
         "builds": [],
         "next": None,
     }
-    assert main(["--delete", "main"]) == 0
-    assert capsys.readouterr().out == ""
+    assert main(["--delete", "main", "--yes"]) == 0
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "Deleted 0 builds of main\n")
+
+
+def test_job_deletes_builds_without_confirming(
+    keeper: FakeKeeper, environment: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment["LTDKEEPER_IDENTITY_TOKEN"] = IDENTITY
+    keeper.answers |= {
+        "GET /products/handbook/builds/?git_ref=a&state=finished": {
+            "builds": [f"{KEEPER}/builds/1"],
+            "next": None,
+        }
+    }
+    assert main(["--delete", "a"]) == 0
+    assert keeper.calls[-2:] == [DELETE, REVOKE]
+    assert capsys.readouterr().err.endswith("Deleted 1 build of a\n")
 
 
 GITHUB = {
@@ -403,7 +422,7 @@ def test_api_key_counts_before_what_the_ci_system_offers(
 
 REFUSALS = {
     "refused": (problem(403), 1, "The keeper says no. (no)"),
-    "a permanent error of the store's": (problem(502), 3, "The keeper says no. (no)"),
+    "a permanent error of the store's": (problem(502), 3, ": The keeper says no. (no)"),
     "a page of a proxy": (problem(502, body=b"<html>"), 3, f"{KEEPER} responded with 502 Status."),
     "a redirect": (problem(302, body=b""), 1, f"{KEEPER} responded with 302 Status."),
     "no JSON": (b"<html>", 3, "did not respond with JSON."),
@@ -544,12 +563,25 @@ def test_interrupted_upload_says_how_to_continue(
 
 # A variable that is not set, arguments, what is said of it.
 MISTAKES = {
-    "no keeper": ("LTDKEEPER_URL", [], "name the service with --keeper"),
+    "no keeper": ("LTDKEEPER_URL", [], "arguments are required: --keeper"),
     "no product for an API key": ("LTDKEEPER_PRODUCT", [], "Name the product with --product."),
-    "a title for a product": ("", ["--product", "Hand Book"], "'Hand Book' is not a product"),
+    "a title for a product": (
+        "",
+        ["--product", "Hand Book"],
+        "'Hand Book' is not the name of a product",
+    ),
     "no token": ("LTDKEEPER_API_KEY", [], "neither an identity token nor an API key"),
     "no branch": ("CI_COMMIT_REF_NAME", [], "Name the branch or tag with --git-ref."),
-    "plain http": ("", ["--keeper", "http://keeper.example.org"], "is not an https address"),
+    "plain http": (
+        "",
+        ["--keeper", "http://keeper.example.org"],
+        "http://keeper.example.org does not begin with https://",
+    ),
+    "a deletion with an API key": (
+        "",
+        ["--delete", "main"],
+        "Confirm with --yes that all builds of main go.",
+    ),
     "a check that would delete": ("", ["--check", "--build", "1"], "not allowed with argument"),
 }
 
@@ -610,7 +642,7 @@ def test_link_to_anything_but_a_file_of_the_site_is_refused(target: str, site: s
     (Path(site) / "copy.html").symlink_to("index.html")
     assert len(files_below(Path(site))) == 3
     (Path(site) / "link").symlink_to(target)
-    with pytest.raises(Failure, match=r"link is a link to something else than a file below"):
+    with pytest.raises(Failure, match="link is a link that does not lead to a file in"):
         files_below(Path(site))
 
 
@@ -633,10 +665,23 @@ def test_site_is_found_if_there_is_one(
 
 
 def test_folder_without_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="holds no files"):
-        files_below(tmp_path)
-    with pytest.raises(Failure, match="htlm is not a folder"):
-        files_below(tmp_path / "htlm")
+    (tmp_path / ".doctrees").mkdir()
+    (tmp_path / ".doctrees" / "index.doctree").touch()
+    (tmp_path / "empty").mkdir()
+    what = {"": "contains no files", "htlm": "does not exist"}
+    for name, sentence in (what | {".doctrees/index.doctree": "is not a folder"}).items():
+        with pytest.raises(Failure, match=f"{name} {sentence}"):
+            files_below(tmp_path / name)
+
+
+def test_hidden_files_are_uploaded_but_for_caches_and_sources(tmp_path: Path) -> None:
+    gone = (".doctrees/environment.pickle", "en/.doctrees/index.doctree", ".git/config", "b/.git")
+    kept = [".buildinfo", ".nojekyll", ".well-known/security.txt", "git/.gitignore"]
+    for name in (*gone, *kept):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".git" / "link").symlink_to("/etc")
+    assert [file.name for file in files_below(tmp_path)] == kept
 
 
 @pytest.mark.parametrize("on_terminal", [True, False], ids=["terminal", "log"])
@@ -649,7 +694,7 @@ def test_progress_is_a_bar_on_a_terminal_and_a_line_in_a_log(
     files = [SiteFile(path=Path(), name="index.html", size=1_000_000)] * 2
     show_progress(iter([None] * 2), files)
     bar = f"\r[{'#' * 30}] " if on_terminal else ""
-    assert capsys.readouterr().err == f"{bar}2 of 2 files, 2.0 of 2.0 MB\n"
+    assert capsys.readouterr().err == f"{bar}2 of 2 files, 2,000 of 2,000 kB\n"
 
 
 def test_line_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
