@@ -126,6 +126,14 @@ To .circleci/config.yml, as the last step of the job that builds the documentati
     ),
 }
 
+PREVIEW_EVENTS = {"pull_request", "merge_request_event"}
+PREVIEW_LINES = "What to add for previews is on the page docs/how-to/previews.rst.\n"
+UNPINNED = """\
+$action names no commit. Set LTD_UPLOAD_ACTION to your repository and the full hash of a commit
+in it: tags and branches can be moved to other code.
+
+"""
+
 
 class Command(ServiceCommand):
     help = (
@@ -182,7 +190,8 @@ class Command(ServiceCommand):
             do = rehearse if options["dry_run"] else apply
             changes = do(wanted, actor=command_line_user())
         except ProjectLookupError as err:
-            raise not_made(f"{err} Or give the numbers with --id.") from err
+            numbers = " ".join(f"--id {claim.upper()}" for claim in provider.identifying)
+            raise not_made(f"{err} Without access to it, give {numbers}.") from err
         except ConfigurationError as err:
             raise wrong_argument("Nothing was changed. " + " ".join(err.problems)) from err
         for change in changes:
@@ -192,7 +201,9 @@ class Command(ServiceCommand):
             self.stdout.write(f"Jobs of {project} would be able to upload {products}.")
         else:
             self.stdout.write(f"{project} may upload {products}.\n")
-            self.stdout.write(_lines(provider, options["product"]), ending="")
+            is_preview = PREVIEW_EVENTS.intersection(options["event"] or [])
+            lines = PREVIEW_LINES if is_preview else _lines(provider, options["product"])
+            self.stdout.write(lines, ending="")
 
 
 def _lines(provider: Provider, slugs: list[str]) -> str:
@@ -201,6 +212,8 @@ def _lines(provider: Provider, slugs: list[str]) -> str:
     if len(slugs) == 1:
         lines = re.sub("(?m)^ *product: .*\n", "", lines)
     action = settings.LTD_UPLOAD_ACTION
+    if provider.kind is not IssuerKind.OTHER and not re.fullmatch(".*@[0-9a-f]{40}", action):
+        lines = UNPINNED + lines
     return Template(lines).substitute(
         action=action,
         component="/upload@".join(action.split("@")),

@@ -372,7 +372,9 @@ def test_numbers_that_are_given_are_not_looked_up(product: Product) -> None:
 def test_repository_without_numbers_is_a_sentence(
     name: str, provider: FakeKeeper, product: Product
 ) -> None:
-    with pytest.raises(CommandError, match="Or give the numbers with --id") as caught:
+    with pytest.raises(
+        CommandError, match="give --id REPOSITORY_ID --id REPOSITORY_OWNER_ID"
+    ) as caught:
         create(provider, "--github", name, "--product", product.slug)
     assert caught.value.returncode == 3
     assert not TrustedPublisher.objects.exists()
@@ -457,6 +459,23 @@ def test_what_to_paste_is_what_the_documentation_shows(store: Store) -> None:
     out = StringIO()
     call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, stdout=out)
     assert [each for each in added if each not in out.getvalue()] == []
+
+
+ACTIONS = {"nothing": "OWNER/ltdkeeper@HASH", "a tag": "octo-org/ltdkeeper@v1"}
+
+
+@pytest.mark.parametrize("action", ACTIONS.values(), ids=ACTIONS)
+def test_action_that_names_no_commit_is_reported(action: str, store: Store, settings: Any) -> None:
+    settings.LTD_UPLOAD_ACTION, out = action, StringIO()
+    call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, stdout=out)
+    assert f"\n{action} names no commit. Set LTD_UPLOAD_ACTION" in out.getvalue()
+
+
+def test_lines_for_previews_are_on_their_page(store: Store) -> None:
+    out, more = StringIO(), ["--event", "pull_request"]
+    call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, *more, stdout=out)
+    assert out.getvalue().endswith("is on the page docs/how-to/previews.rst.\n")
+    assert "id-token" not in out.getvalue()
 
 
 def test_what_to_paste_names_the_product_where_there_are_several(store: Store) -> None:
