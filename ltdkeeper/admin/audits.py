@@ -25,6 +25,7 @@ from credentials.operations.acknowledgements import (
 )
 from credentials.operations.audit.bucket import usage_of
 from credentials.operations.findings import Rule
+from credentials.rules.schedule import JOBS
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
 from ltdkeeper.admin.findings import describe_finding, found_by
 from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
@@ -50,9 +51,12 @@ class RunJob(ChoiceFilter):
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """Runs are removed after their time: there are some thousand rows, and an index."""
+        """Scheduled commands, also those that never ran, and all others that have runs.
+
+        Runs are removed after their time: there are some thousand rows, and an index.
+        """
         jobs = JobRun.objects.order_by("job").values_list("job", flat=True).distinct()
-        return {job: job for job in jobs}
+        return {job: job for job in sorted({*JOBS, *jobs})}
 
     def find(self, rows: Rows) -> Rows:
         return rows.filter(job=self.value)
@@ -68,7 +72,9 @@ def state_of(run: JobRun, now: datetime) -> str:
     """The state in a sentence, with its age."""
     if run.finished_at is None:
         return f"running for {timesince(run.started_at, now)}"
-    return f"{run.get_state_display().lower()} {timesince(run.finished_at, now)} ago"
+    is_incomplete = run.state == JobRun.State.FINISHED and run.problem
+    problem = ", with a problem" if is_incomplete else ""
+    return f"{run.get_state_display().lower()} {timesince(run.finished_at, now)} ago{problem}"
 
 
 def _stretch(stretch: Mapping[str, str]) -> str:

@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from credentials.operations.revocation_targets import Kind, find_target
 from credentials.operations.revoking import Preview, preview, revoke, unverified
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
+    ExitCode,
     ServiceCommand,
     add_revoker_argument,
     end,
@@ -61,6 +63,7 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         session, now = profile_session(options["profile"]), timezone.now()
         is_json, may_go_on = options["format"] == "json", options["may_go_on"]
+        is_dry_run = options["dry_run"]
         try:
             target = find_target(
                 kind=options["kind"], text=options["name"], before=options["before"]
@@ -69,7 +72,7 @@ class Command(ServiceCommand):
             if not is_json:
                 self.stdout.write("\n".join(_lines(seen)))
             decisions: list[Revocation] = []
-            if not options["dry_run"]:
+            if not is_dry_run:
                 self._confirm(is_sure=options["yes"])
                 decisions = revoke(
                     target=target,
@@ -78,19 +81,19 @@ class Command(ServiceCommand):
                     now=now,
                     may_go_on=may_go_on,
                 )
-                # What was revoked before and the store does not refuse yet is tried again.
-                decisions += [each for each in unverified(target, now) if each not in decisions]
+            # What was revoked before and the store does not refuse yet is tried again.
+            decisions += [each for each in unverified(target, now) if each not in decisions]
         except DomainError as err:
             raise wrong_argument(err.message) from err
-        for decision in decisions:
+        for decision in [] if is_dry_run else decisions:
             _write(decision, session)
         if is_json:
             self.write_json(_document(seen, decisions))
         else:
-            self.stdout.write(
-                "\n".join([*revocations.lines(decisions), _summary(options, decisions)])
-            )
-        end(revocations.exit_code(decisions))
+            summary = _nothing_changed if is_dry_run else revocations.summary
+            lines = [*revocations.lines(decisions), summary(decisions)]
+            self.stdout.write("\n".join(lines))
+        end(ExitCode.NOTHING_FOUND if is_dry_run else revocations.exit_code(decisions))
 
     def _confirm(self, *, is_sure: bool) -> None:
         if is_sure:
@@ -129,10 +132,14 @@ def _lines(seen: Preview) -> list[str]:
     return lines + [f"! {problem}" for problem in seen.problems]
 
 
-def _summary(options: dict[str, Any], decisions: list[Revocation]) -> str:
-    if options["dry_run"]:
+def _nothing_changed(unverified_before: Sequence[Revocation]) -> str:
+    """With what is easily missed where no session is live here any more."""
+    if not unverified_before:
         return "Nothing was changed."
-    return revocations.summary(decisions)
+    return (
+        "The store may still accept the sessions of the revocations above: run write_revocations. "
+        "Nothing was changed."
+    )
 
 
 def _document(seen: Preview, decisions: list[Revocation]) -> str:

@@ -104,6 +104,18 @@ def test_failure_is_not_taken_for_the_end_and_is_tried_again_by_the_same_command
     assert Revocation.objects.count() == 1
 
 
+def test_dry_run_says_what_the_store_may_still_accept(
+    session: IssuedSession, become: Callable[..., None]
+) -> None:
+    become("failed", failed_at=timezone.now(), problem="not_written: because.")
+    run("revoke", "session", session.pk, "--reason", "leaked", "--yes")
+    become("verified", verified_at=timezone.now(), failed_at=None, problem="")
+    code, said = run("revoke", "session", session.pk, "--reason", "x", "--dry-run")
+    assert (code, "! not_written: because." in said) == (0, True)
+    assert "The store may still accept the sessions" in said
+    assert Revocation.objects.get().state == "failed"
+
+
 def test_what_nobody_wrote_yet_is_written_by_the_same_command(
     session: IssuedSession, become: Callable[..., None]
 ) -> None:

@@ -77,8 +77,9 @@ def test_page_of_a_run_says_what_the_bucket_held_and_of_which_time(browser: Brow
         ({"state": "running", "finished_at": None}, "running for 2\xa0hours"),
         ({"state": "failed", "problem": "No such store."}, "No such store."),
         ({"state": "interrupted"}, "interrupted 1\xa0hour"),
+        ({"state": "finished", "problem": "Failed: 1."}, "finished 1\xa0hour ago, with a problem"),
     ],
-    ids=["running", "failed", "interrupted"],
+    ids=["running", "failed", "interrupted", "finished with a problem"],
 )
 def test_run_that_did_not_end_well_says_so(
     fields: dict[str, Any], words: str, browser: Browser
@@ -90,7 +91,13 @@ def test_run_that_did_not_end_well_says_so(
 
 
 @pytest.mark.parametrize(
-    ("query", "count"), [("", 2), ("?job=audit_sessions", 1), ("?job=roll_up&state=failed", 0)]
+    ("query", "count"),
+    [
+        ("", 2),
+        ("?job=audit_sessions", 1),
+        ("?job=roll_up&state=failed", 0),
+        ("?job=write_revocations", 0),
+    ],
 )
 def test_runs_are_filtered(query: str, count: int, browser: Browser) -> None:
     found(finding())
