@@ -247,11 +247,11 @@ CEPH = [
         cases=["doctor: not looked at"],
         expected={
             *("vendor", "vendor-policies", "boundary", "acls"),
-            *("revoker", "revoker-policies"),
+            *("revoker", "revoker-policies", "trail"),
         },
         why="It does not tell who calls, answers for a user without policies as if there were no "
         "user, and knows neither boundaries nor ownership; so a revoker is made only when asked "
-        "for. No profile of one is named on either store.",
+        "for. Neither a profile of one nor a bucket of a trail is named on either store.",
     ),
 ]
 

@@ -51,5 +51,5 @@ def test_nothing_is_wrong_in_an_account_that_was_set_up(results: Any, expect: Ex
     unlooked = {each["check"] for each in results if each["verdict"].startswith("not ")}
     assert (found, unlooked) == (
         expect.of("doctor: findings", set()),
-        expect.of("doctor: not looked at", {"revoker"}),
+        expect.of("doctor: not looked at", {"revoker", "trail"}),
     )
