@@ -113,7 +113,10 @@ class BuildPage(Page):
     @admin.display(description="client")
     def client(self, build: Build) -> str:
         owner = getattr(build, "registration", None)
-        return link(owner.client) if owner else "none: imported from an LTD Keeper"
+        if not owner:
+            return "none: imported from an LTD Keeper"
+        words = "only whoever registered a build gets credentials that write it"
+        return format_html("{}: {}", link(owner.client), words)
 
     @admin.display(description="token")
     def token(self, build: Build) -> str:
@@ -194,8 +197,19 @@ def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:
     for session in sessions:
         name = link(session, session.access_key_id or session.session_name)
         whose = (session.client_name, session.token_name, session.caller_address or "no address")
-        words = (name, session.state(now).label.lower(), session.get_delivery_display(), *whose)
+        words = (name, _state_and_end(session, now), session.get_delivery_display(), *whose)
         yield session.requested_at, format_html("session {}, {}: {} for {} with {} from {}", *words)
+
+
+def _state_and_end(session: IssuedSession, now: datetime) -> str:
+    """`active, expires ...`: the time line is in the order in which sessions were requested."""
+    state = session.state(now)
+    if session.expires_at is None:
+        return state.label.lower()
+    if state is session.State.EXPIRED:
+        return f"expired {moment(session.expires_at)}"
+    ends = "expires" if session.expires_at > now else "would have expired"
+    return f"{state.label.lower()}, {ends} {moment(session.expires_at)}"
 
 
 def kept(by: Iterable[Model]) -> Any:

@@ -27,25 +27,24 @@ from credentials.operations.lookup import (
     look_up,
 )
 from credentials.operations.records import Record, describe
-from credentials.operations.revocation_targets import KINDS
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.findings import describe_finding
 from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.refusals import page_of
-from ltdkeeper.admin.revoke import may_revoke, revoke_address
+from ltdkeeper.admin.revoke import revoke_button
 
 TEMPLATE = "admin/find.html"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hits:
-    """The rows of one kind, each with its page, and where its sessions are revoked if one may.
+    """The rows of one kind, each with its page and the button that revokes its sessions.
     `has_more` where there may be others.
     """
 
     kind: Kind
-    pages: list[tuple[str, Record, str]]
+    pages: list[tuple[str, Record, dict[str, str]]]
     lacks_build: bool
     has_more: bool
 
@@ -108,19 +107,12 @@ def _hits(request: HttpRequest, identifier: Identifier, rows: list[Row]) -> Hits
     return Hits(
         kind=identifier.kind,
         pages=[
-            (_address_of(record.row), record, _revoke_address(request, record.row))
+            (_address_of(record.row), record, revoke_button(request, _shown(record.row)))
             for record in describe(rows, timezone.now())
         ],
         lacks_build=lacks_build(identifier, rows[0]),
         has_more=len(rows) == LIMIT,
     )
-
-
-def _revoke_address(request: HttpRequest, row: Row) -> str:
-    """Of what has sessions, for whoever may revoke them."""
-    shown = _shown(row)
-    kind = KINDS.get(type(shown))
-    return revoke_address(kind, shown) if kind and may_revoke(request) else ""
 
 
 def _page(request: HttpRequest, site: AdminSite, **context: object) -> TemplateResponse:

@@ -4,6 +4,7 @@ It revokes the live sessions of rows of one kind. Or it ends the rows themselves
 revokes keys and job tokens, deletes builds), and offers to revoke their sessions with them.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,11 +23,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from builds.models import Build, Product, Store
+from builds.models import Build
 from credentials.access.clients import revoke_api_key, revoke_job_token
 from credentials.access.registrations import delete_registered_build
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
-from credentials.operations.revocation_targets import Target, target_of
+from credentials.operations.revocation_targets import KINDS, Target, target_of
 from credentials.operations.revoking import preview, revoke
 from ltdkeeper.admin.lists import is_key
 from ltdkeeper.admin.records import KeeperAdmin, ReasonField
@@ -35,19 +36,19 @@ TEMPLATE = "admin/revocations/confirm.html"
 PERMISSION = "credentials.revoke_issuedsession"
 # A list's page has no more rows.
 MOST_ROWS = 100
+# So many keys are named.
+MOST_NAMES = 5
 # As browsers write it in a field for dates and times.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 # No session lives longer: whatever was issued earlier is over.
 LONGEST_LIFE = timedelta(hours=12)
 
-MODELS: dict[str, type[Model]] = {
-    "session": IssuedSession,
-    "build": Build,
-    "job_token": JobToken,
-    "api_key": ApiKey,
-    "client": Client,
-    "product": Product,
-    "store": Store,
+MODELS: dict[str, type[Model]] = {kind: model for model, kind in KINDS.items()}
+# Of any other session nothing is left to revoke.
+REVOCABLE = {
+    IssuedSession.State.ACTIVE,
+    IssuedSession.State.REQUESTED,
+    IssuedSession.State.STUCK,
 }
 
 # What ends for good with its own action, and how.
@@ -131,7 +132,8 @@ class RevokeForm(forms.Form):
     sessions = forms.BooleanField(required=False)
     keys = forms.BooleanField(
         required=False,
-        help_text="This cannot be undone. Otherwise they work again if the client is enabled.",
+        help_text="This cannot be undone. A key that is not revoked works again if the client is "
+        "enabled.",
     )
     before = forms.DateTimeField(
         label="Issued before (UTC)",
@@ -140,14 +142,14 @@ class RevokeForm(forms.Form):
         help_text="Empty: all that are live. Sessions issued at that time or later go on.",
     )
     may_go_on = forms.BooleanField(
-        label="May go on: only the sessions end",
+        label="Revoke only the sessions, and nothing else",
         required=False,
         help_text=(
-            "What is listed above stays valid, and its holders can get new sessions at once. Leave "
-            "it empty if a token may have leaked."
+            "Clients, keys and tokens stay valid, and their holders can get new sessions at once. "
+            "Do not tick this if a key or token may have leaked."
         ),
     )
-    reason = ReasonField(help_text="Kept with the decision and in the admin's log. No secrets.")
+    reason = ReasonField(help_text="Kept with the revocation and in the admin's log. No secrets.")
 
     def __init__(
         self, data: Any = None, *, without: Collection[str], needs_time: bool = False
@@ -164,6 +166,12 @@ class RevokeForm(forms.Form):
         if before and not now - LONGEST_LIFE < before <= now:
             raise ValidationError("A time within the last 12 hours: older sessions are over.")
         return before
+
+    def clean(self) -> None:
+        """Keys are revoked unless only sessions are."""
+        super().clean()
+        if self.cleaned_data.get("may_go_on"):
+            self.cleaned_data["keys"] = False
 
     def counted_time(self) -> datetime | None:
         """What the page counts for: the time that was sent, or the one that it suggests."""
@@ -226,7 +234,21 @@ class Confirmation:
     def title(self) -> str:
         if self.ending:
             return f"{self.ending.verb} {self.name}"
-        return f"Revoke {'' if self.kind == Revocation.Kind.SESSION else 'sessions of '}{self.name}"
+        if self.kind == Revocation.Kind.SESSION:
+            return f"Revoke {self.name}"
+        return f"{self._label}: {self.name}"
+
+    @property
+    def _label(self) -> str:
+        """Of the button that led here."""
+        page: Any = admin.site.get_model_admin(MODELS[self.kind])
+        return str(page.revoke_label)
+
+    @property
+    def _named_keys(self) -> str:
+        names = ", ".join(key.token_name for key in self._keys[:MOST_NAMES])
+        more = ", ..." if len(self._keys) > MOST_NAMES else ""
+        return f"{counted(len(self._keys), 'API key')} ({names}{more})"
 
     def _page(self, form: RevokeForm) -> HttpResponse:
         before = form.counted_time()
@@ -235,8 +257,9 @@ class Confirmation:
         if "sessions" in form.fields:
             form.fields["sessions"].label = f"Revoke {count} too"
         if "keys" in form.fields:
-            keys = counted(len(self._keys), "API key")
-            form.fields["keys"].label = f"Revoke {keys} too"
+            form.fields["keys"].label = f"Revoke {self._named_keys} too"
+            # A leaked key is the usual reason here. A client that is only disabled may come back.
+            form.fields["keys"].initial = not self.ending
         context = {
             **admin.site.each_context(self.request),
             "title": self.title,
@@ -250,7 +273,7 @@ class Confirmation:
             "form": form,
             "recounted": form.is_bound,
             "counted_before": form["before"].value() or "" if "before" in form.fields else "",
-            "button": self.title if self.ending else f"Revoke {count}",
+            "button": self.title if self.ending else re.sub("sessions?", count, self._label),
         }
         return TemplateResponse(self.request, TEMPLATE, context)
 
@@ -280,11 +303,14 @@ class Confirmation:
             for key in self._keys if keys else ():  # as issuing locks them: after their clients
                 revoke_api_key(key=key, actor=self.request.user, reason=reason, now=timezone.now())
         ends = not may_go_on and self.kind != Revocation.Kind.BUILD
-        return self._result(made, ENDINGS.get(self.kind) if ends else self.ending)
-
-    def _result(self, made: list[Revocation], ending: Ending | None) -> HttpResponse:
-        """On to the page of the only revocation, the list of several, or where it began."""
+        ending = ENDINGS.get(self.kind) if ends else self.ending
         said = [f"{ending.past}: {self.name}."] if ending else []
+        if keys and self._keys:
+            said.append(f"Revoked: {self._named_keys}.")
+        return self._result(made, said)
+
+    def _result(self, made: list[Revocation], said: list[str]) -> HttpResponse:
+        """On to the page of the only revocation, the list of several, or where it began."""
         if made:
             count = counted(sum(each.session_count for each in made), "session")
             said.append(f"Revocation recorded: {count}.")
@@ -346,9 +372,16 @@ def may_revoke(request: HttpRequest) -> bool:
     return bool(request.user.has_perm(PERMISSION))
 
 
-def revoke_address(kind: str, row: Model) -> str:
-    """Where revoking the sessions of a row is confirmed."""
-    return reverse("admin:revoke", args=[kind, row.pk])
+def revoke_button(request: HttpRequest, row: Model) -> dict[str, str]:
+    """Where revoking the sessions of a row is confirmed, and what that is called. Empty for
+    whoever may not, and where nothing can be revoked.
+    """
+    is_over = isinstance(row, IssuedSession) and row.state(timezone.now()) not in REVOCABLE
+    if (kind := KINDS.get(type(row))) is None or is_over or not may_revoke(request):
+        return {}
+    page: Any = admin.site.get_model_admin(type(row))
+    address = reverse("admin:revoke", args=[kind, row.pk])
+    return {"revoke_url": address, "revoke_label": page.revoke_label}
 
 
 class RevocableAdmin(KeeperAdmin):
@@ -374,8 +407,6 @@ class RevocableAdmin(KeeperAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        row = kwargs.get("obj")
-        if row is not None and may_revoke(request):
-            context["revoke_url"] = revoke_address(self.revoked_as, row)
-            context["revoke_label"] = self.revoke_label
+        if row := kwargs.get("obj"):
+            context |= revoke_button(request, row)
         return super().render_change_form(request, context, *args, **kwargs)

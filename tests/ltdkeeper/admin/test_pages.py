@@ -31,7 +31,7 @@ from credentials.rules.policy import Scope, permissions, session_policy
 from credentials.vending.issuing import issue_session
 from ltdkeeper.admin.builds import events as build_events
 from ltdkeeper.admin.ledger import events
-from ltdkeeper.admin.links import page_address
+from ltdkeeper.admin.links import moment, page_address
 from tests.credentials.ledger_rows import NOW, failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts
 
@@ -192,6 +192,7 @@ def test_time_line_of_a_build_goes_from_registration_to_its_end(
     places = [shown.index(f">{word}") for word in words]
     assert places == sorted(places)
     assert f"for ci with {session.token_name} from 192.0.2.7" in shown
+    assert f"active, expires {moment(session.expires_at)}: " in shown
 
 
 @pytest.mark.parametrize(

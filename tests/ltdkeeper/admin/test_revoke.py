@@ -74,7 +74,15 @@ def fields_of(answer: Any, **fields: Any) -> dict[str, Any]:
     return {**sent, "reason": "leaked", **fields}
 
 
-KINDS = ["session", "build", "api_key", "client", "product", "store"]
+# Kind -> what its button says.
+KINDS = {
+    "session": "Revoke 1 session",
+    "build": "Revoke 1 session",
+    "api_key": "Revoke key and 1 session",
+    "client": "Disable, and revoke 1 session",
+    "product": "Revoke 1 session",
+    "store": "Revoke 1 session",
+}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -85,7 +93,7 @@ def test_page_names_what_ends_and_one_button_ends_it(
     address = page_of(kind, rows_of(session)[kind])
     asked = browser.get(address)
     assert session.access_key_id in text_of(asked)
-    assert 'value="Revoke 1 session"' in asked.content.decode()
+    assert f'value="{KINDS[kind]}"' in asked.content.decode()
     browser.post(address, fields_of(asked))
     session.refresh_from_db()
     assert session.revocation is not None
@@ -128,19 +136,48 @@ def test_double_click_records_one_decision(browser: Browser, session: IssuedSess
     assert said in text_of(answers[1])
 
 
-@pytest.mark.parametrize("ticked", [True, False])
+@pytest.mark.parametrize(
+    ("ticked", "ends"), [(["keys"], True), ([], False), (["keys", "may_go_on"], False)],
+    ids=["keys", "nothing", "sessions alone"],
+)  # fmt: skip
 def test_keys_of_a_client_are_revoked_where_that_is_ticked(
-    ticked: bool,  # noqa: FBT001
+    ticked: list[str],
+    ends: bool,  # noqa: FBT001
     browser: Browser,
     session: IssuedSession,
 ) -> None:
-    address = page_of("client", session.client)
-    page = browser.get(address)
-    assert "Revoke 1 API key too" in text_of(page)
-    browser.post(address, {**fields_of(page), **({"keys": "on"} if ticked else {})})
-    assert ApiKey.objects.filter(revoked_at=None).exists() is not ticked
+    address, key = page_of("client", session.client), ApiKey.objects.get()
+    sent = {**fields_of(browser.get(address)), **dict.fromkeys(ticked, "on")}
+    said = text_of(browser.post(address, sent, follow=True))
+    assert (f"Revoked: 1 API key ({key.token_name})." in said) is ends
+    assert ApiKey.objects.filter(revoked_at=None).exists() is not ends
     session.client.refresh_from_db()
-    assert not session.client.is_active
+    assert session.client.is_active is ("may_go_on" in ticked)
+
+
+def test_keys_are_ticked_unless_their_client_is_only_disabled(
+    browser: Browser, session: IssuedSession
+) -> None:
+    asked = (
+        ("revoke", page_of("client", session.client)),
+        ("end", ask(browser, "disable", session.client)),
+    )
+    shown = {name: browser.get(address) for name, address in asked}
+    label = f"Revoke 1 API key ({ApiKey.objects.get().token_name}) too"
+    assert all(label in text_of(page) for page in shown.values())
+    ticked = {name: page.context["form"]["keys"].initial for name, page in shown.items()}
+    assert ticked == {"revoke": True, "end": False}
+
+
+def test_session_that_expired_has_no_button(browser: Browser, session: IssuedSession) -> None:
+    page = reverse("admin:credentials_issuedsession_change", args=[session.pk])
+    assert page_of("session", session) in browser.get(page).content.decode()
+    IssuedSession.objects.update(
+        requested_at=session.requested_at - timedelta(days=2),
+        completed_at=session.requested_at - timedelta(days=2),
+        expires_at=session.requested_at - timedelta(days=1),
+    )
+    assert page_of("session", session) not in browser.get(page).content.decode()
 
 
 def test_session_that_came_after_the_page_was_opened_ends_too(
@@ -162,7 +199,7 @@ def test_other_time_is_counted_before_anything_is_revoked(
     before = f"{now - timedelta(minutes=10):%Y-%m-%dT%H:%M:%S}"
     asked = browser.post(address, fields_of(browser.get(address), before=before))
     assert "Counted again for that time." in text_of(asked)
-    assert 'value="Revoke 0 sessions"' in asked.content.decode()
+    assert 'value="Disable, and revoke 0 sessions"' in asked.content.decode()
     browser.post(address, fields_of(asked))
     assert not Revocation.objects.exists()
 
