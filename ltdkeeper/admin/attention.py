@@ -92,12 +92,17 @@ def builds_needing_attention(now: datetime) -> QuerySet[Any]:
     return rows.filter(registered_at__gt=now - RECENT).select_related("registration__client")
 
 
+def reasons(build: Build, now: datetime) -> str:
+    """Why a build needs attention, with what went wrong at the store."""
+    failure = f" ({build.survey_failure})" if build.survey_failure else ""
+    return "; ".join(each.label for each in build.concerns(now)) + failure
+
+
 def describe_build(build: Build, now: datetime) -> str:
     """Which, why, and since when."""
     owner = getattr(build, "registration", None)
-    why = "; ".join(each.label for each in build.concerns(now))
     by = f" by {owner.client}" if owner else ""
-    return f"{build}: {why}; registered {build.registered_at:%F %H:%M} UTC{by}"
+    return f"{build}: {reasons(build, now)}; registered {build.registered_at:%F %H:%M} UTC{by}"
 
 
 def keys_about_to_expire(now: datetime) -> QuerySet[Any]:

@@ -18,6 +18,7 @@ from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key, release_root
 from credentials.models import AuditFinding, IssuedSession, JobRun, JobToken
 from credentials.operations.isolation.checking import request_check
+from ltdkeeper.admin.attention import reasons
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
 from ltdkeeper.admin.findings import findings_of
 from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
@@ -337,8 +338,7 @@ class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
 
     @admin.display(description="needs attention")
     def why(self, build: Build) -> str:
-        failure = f" ({build.survey_failure})" if build.survey_failure else ""
-        return "; ".join(each.label for each in build.concerns(timezone.now())) + failure
+        return reasons(build, timezone.now())
 
     @admin.display(description="registered")
     def age(self, build: Build) -> str:

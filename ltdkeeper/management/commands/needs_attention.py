@@ -45,7 +45,8 @@ class Command(ServiceCommand):
                 self.stdout.write(f"{matter.what}\n  {matter.why}\n  {matter.address}")
                 for row in matter.rows:
                     self.stdout.write(f"    {row}")
-            self.stdout.write(f"{len(found) or 'Nothing'} to look at.")
+            items = f"{len(found)} item{'' if len(found) == 1 else 's'}" if found else "Nothing"
+            self.stdout.write(f"{items} to look at.")
         end(ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND)
 
 

@@ -182,18 +182,19 @@ def test_command_says_what_the_page_says(
 def test_command_names_the_newest_rows(db: None, now: datetime) -> None:
     rows = [requested_row(requested_at=now - HOUR + n * MINUTE) for n in range(21)]
     code, written = needs_attention()
-    assert (code, "7 days: 20+" in written, "1 to look at." in written) == (1, True, True)
+    assert (code, "7 days: 20+" in written, "1 item to look at." in written) == (1, True, True)
     assert [row.session_name in written for row in rows] == [False, *[True] * 20]
 
 
 def test_command_says_what_is_wrong_with_a_build(
     build: Build, client_row: Client, now: datetime
 ) -> None:
-    Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE)
+    failure = {"survey_failure": "store_unreachable"}
+    Build.objects.update(registered_at=now - DAY, open_until=now - MINUTE, **failure)
     _, written = needs_attention()
     [line] = [line for line in written.splitlines() if build.root in line]
-    day = f"{now - DAY:%F %H:%M}"
-    assert line.strip() == f"{build.root}: expired unfinished; registered {day} UTC by {client_row}"
+    when = f"registered {now - DAY:%F %H:%M} UTC by {client_row}"
+    assert line.strip() == f"{build.root}: expired unfinished (store_unreachable); {when}"
 
 
 def test_store_that_was_never_checked_needs_attention(browser: Browser, store: Store) -> None:
