@@ -125,6 +125,9 @@ define install
 endef
 .venv/installed-%: requirements-%.txt | .venv/bin/pip
 	$(call install,.venv,--require-hashes)
+# One after the other: two that write the same package at a time leave half of it.
+.venv/installed-dev: | .venv/installed-demo
+.venv/installed-browser: | .venv/installed-dev
 .venv-%/installed: requirements-%.txt | .venv/bin/pip
 	$(call install,.venv-$*,--require-hashes)
 .build/clients/%/installed: tests/clients/requirements/%.txt | .venv/bin/pip
