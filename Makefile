@@ -56,9 +56,10 @@ test-all: test test-slow faults test-store test-clients test-browser test-postgr
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage
 	@$(PYTEST) $(PARALLEL) -m 'not faults' --cov --cov-report=term-missing
-check-static: $(DEV) docs ## Check format, lint, types, imports, migrations, deployment, API, documentation
+check-static: $(DEV) docs ## Check format, lint, spelling, types, imports, migrations, deployment, API, documentation
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	.venv/bin/typos
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	$(MANAGE) makemigrations --check --dry-run

@@ -1,7 +1,7 @@
 """Check the ledger against the rules. Reads in a stream: the ledger may hold millions of rows."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,19 +44,30 @@ UNUSUAL = {
 }
 
 
-def audit_ledger(*, now: datetime, grace: timedelta = timedelta(0)) -> Iterator[Finding]:
+def audit_ledger(
+    *,
+    now: datetime,
+    grace: timedelta = timedelta(0),
+    on_step: Callable[[int, int], object] = lambda *_: None,
+) -> Iterator[Finding]:
     """Every finding, one subject after the other. Writes nothing.
 
     `grace` is how long after a build's end its sessions may still be alive without a finding.
+    `on_step` is told how many subjects of how many are done.
     """
-    yield from _stuck_rows(now)
-    yield from _live_sessions(now, grace)
-    yield from _nearly_full_policies(now)
-    yield from _unusual_builds(now)
-    yield from _expired_builds(now)
-    yield from audit_keys(now)
-    yield from audit_limits(now)
-    yield from _foreign_writes()
+    steps = (
+        _stuck_rows(now),
+        _live_sessions(now, grace),
+        _nearly_full_policies(now),
+        _unusual_builds(now),
+        _expired_builds(now),
+        audit_keys(now),
+        audit_limits(now),
+        _foreign_writes(),
+    )
+    for done, step in enumerate(steps, 1):
+        yield from step
+        on_step(done, len(steps))
 
 
 def subjects(now: datetime) -> dict[str, int]:

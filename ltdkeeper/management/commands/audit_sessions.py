@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
+from tqdm import tqdm
 
 from credentials.operations.audit.ledger import (
     audit_ledger,
@@ -41,10 +42,18 @@ class Command(ServiceCommand):
         now, seconds = timezone.now(), options["grace"]
         grace = longest_in_use(now) if seconds is None else timedelta(seconds=seconds)
         is_json = options["format"] == "json"
-        with recorded_run("audit_sessions") as run:
+        with (
+            recorded_run("audit_sessions") as run,
+            tqdm(unit="check", leave=False, disable=None) as bar,
+        ):
+
+            def step(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
             run.looked_at(**subjects(now))
             closed = {"closed": close_expired_builds(now)} if options["close"] else {}
-            kept = run.keep(audit_ledger(now=now, grace=grace))
+            kept = run.keep(audit_ledger(now=now, grace=grace, on_step=step))
             code = report_findings(self, kept, is_json=is_json, **closed)
         if closed and not is_json:
             self.stdout.write(f"Deleted {closed['closed']} builds that had expired unfinished.")

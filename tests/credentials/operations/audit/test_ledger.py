@@ -132,6 +132,12 @@ def test_audit_writes_nothing(build: Build, client: Client) -> None:
     assert {query["sql"].split()[0] for query in captured} <= {"SELECT", "DECLARE"}
 
 
+def test_audit_tells_how_far_it_is(build: Build) -> None:
+    steps: list[tuple[int, int]] = []
+    list(audit_ledger(now=NOW, on_step=lambda done, total: steps.append((done, total))))
+    assert steps == [(done, len(steps)) for done in range(1, len(steps) + 1)] != []
+
+
 def test_audit_reads_only_when_asked_on(build: Build, client: Client) -> None:
     break_every_rule(build, client, 1)
     findings = audit_ledger(now=NOW)
