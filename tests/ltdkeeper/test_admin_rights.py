@@ -65,7 +65,7 @@ SITE: dict[str, tuple[str, ...]] = {
     "revoke/<str:kind>/": REVOKERS,
     "revoke/<str:kind>/<str:key>/": REVOKERS,
     "end/<str:kind>/": ("credentials.change_client",),
-    "^(?P<app_label>auth|builds|credentials)/$": (
+    "^(?P<app_label>...)/$": (
         *("builds.view_build", "builds.change_build"),
         *(f"builds.{do}_product" for do in ("view", "add", "change", "delete")),
         *(f"builds.{do}_store" for do in ("view", "add", "change", "delete")),
@@ -133,9 +133,11 @@ ACTIONS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def routes(patterns: Any, before: str = "") -> Iterator[str]:
-    """Every address of the admin, as it is written in its patterns."""
+    """Every address of the admin, as it is written in its patterns, without the names of apps:
+    they stand in the order in which their modules were first imported.
+    """
     for each in patterns:
-        route = before + str(each.pattern)
+        route = before + re.sub(r"(?<=<app_label>)[\w|]+", "...", str(each.pattern))
         if isinstance(each, URLResolver):
             yield from routes(each.url_patterns, route)
         else:
@@ -248,7 +250,7 @@ def path_to(route: str, rows: dict[str, Model]) -> str:
     path = path.replace("<str:form>", "csv")
     key = str(rows["credentials/client"].pk)
     path = path.replace("<str:kind>", "client").replace("<str:key>", key)
-    path = path.replace("^(?P<app_label>auth|builds|credentials)/$", "builds/")
+    path = path.replace("^(?P<app_label>...)/$", "builds/")
     return "/admin/" + path.replace("(?P<url>.*)$", "nowhere")
 
 
