@@ -39,12 +39,12 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it says each look
-        # They come to `sigwait`, and never into the middle of something.
-        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         if why := why_restored():
             raise not_made(why)
         beat(timezone.now())  # or say that the database is away, and end
         connection.close()
+        # They come to `sigwait`, and never into the middle of something.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         clock = Clock()
         scheduler = BackgroundScheduler(timezone="UTC")
         scheduler.add_job(

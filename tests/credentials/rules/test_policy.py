@@ -10,9 +10,11 @@ import pytest
 from credentials.errors import PolicyTooLarge
 from credentials.rules import policy as policies
 from credentials.rules.policy import (
+    Permission,
     Scope,
     cleaning_policy,
     listing_policy,
+    permissions,
     presigning_policy,
     session_policy,
 )
@@ -212,3 +214,45 @@ def test_policy_is_remade_or_nothing_is(root: str, *, is_same: bool) -> None:
     template = f'{{"{policies.BUCKET_MARK}": "{policies.ROOT_MARK}"}}'
     made = policies.fill_template(template, bucket="docs", root=root, sha256=sha256)
     assert made == (text if is_same else "")
+
+
+WRITES = {
+    "Effect": "Allow",
+    "Action": ["s3:PutObject", "s3:AbortMultipartUpload"],
+    "Resource": ["arn:aws:s3:::docs/a", "arn:aws:s3:::docs/a/*"],
+}
+LISTS = {
+    "Effect": "Deny",
+    "Action": "s3:ListBucket",
+    "Resource": "arn:aws:s3:::docs",
+    "Condition": {"StringLike": {"s3:prefix": ["a", "a/*"]}, "Bool": {"aws:Secure": "true"}},
+}
+
+
+def test_policy_in_words_has_a_row_for_each_statement() -> None:
+    prefix, secure = "s3:prefix StringLike a or a/*", "aws:Secure Bool true"
+    writing, listing = permissions(json.dumps({"Statement": [WRITES, LISTS]}))
+    assert writing == Permission("Allow", WRITES["Action"], WRITES["Resource"], [])
+    assert listing == Permission("Deny", ["s3:ListBucket"], ["arn:aws:s3:::docs"], [prefix, secure])
+    assert str(writing) == (
+        "Allow s3:PutObject, s3:AbortMultipartUpload on arn:aws:s3:::docs/a, arn:aws:s3:::docs/a/*"
+    )
+    assert str(listing) == (f"Deny s3:ListBucket on arn:aws:s3:::docs, if {prefix}, if {secure}")
+
+
+UNREADABLE = ["", "{}", "[]", "null", "{", '{"Statement": 1}', '{"Statement": [1]}', "[" * 100_000]
+UNREADABLE += [
+    json.dumps({"Statement": [{name: "x" for name in LISTS if name != missing}]})
+    for missing in ("Effect", "Action", "Resource")
+]
+
+
+@pytest.mark.parametrize("policy", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_policy_that_cannot_be_read_has_no_rows(policy: str) -> None:
+    assert permissions(policy) == []
+
+
+def test_numbers_in_a_policy_are_text_in_words() -> None:
+    statement = {"Effect": 1, "Action": 2, "Resource": [3], "Condition": {"a": {"b": [4, 5]}}}
+    found = permissions(json.dumps({"Statement": [statement]}))
+    assert found == [Permission("1", ["2"], ["3"], ["b a 4 or 5"])]

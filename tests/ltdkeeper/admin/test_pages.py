@@ -1,6 +1,5 @@
 """Pages laid out by question: who, what it may, its life; and links both ways."""
 
-import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -27,7 +26,7 @@ from credentials.models import (
     TrustedPublisher,
 )
 from credentials.operations.retention import compact_policies
-from credentials.rules.policy import Scope, permissions, session_policy
+from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
 from ltdkeeper.admin.builds import events as build_events
 from ltdkeeper.admin.ledger import events
@@ -38,29 +37,10 @@ from tests.fake_sts import FakeSts
 db = pytest.mark.django_db
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
+
 SCOPE = Scope(
     partition="aws", bucket="docs-bucket", root="guide/builds/v1", may_list_bare_root=False
 )
-
-
-def test_policy_is_a_row_for_each_statement() -> None:
-    writing, listing, location = permissions(session_policy(SCOPE))
-    assert (writing.effect, writing.actions[0]) == ("Allow", "s3:PutObject")
-    assert writing.resources == [
-        "arn:aws:s3:::docs-bucket/guide/builds/v1",
-        "arn:aws:s3:::docs-bucket/guide/builds/v1/*",
-    ]
-    assert listing.conditions == ["s3:prefix StringLike guide/builds/v1/*"]
-    assert (location.actions, location.conditions) == (["s3:GetBucketLocation"], [])
-
-
-UNREADABLE = ["", "{}", "[]", "null", "{", '{"Statement": 1}', '{"Statement": [1]}']
-UNREADABLE += [json.dumps({"Statement": [{"Effect": "Allow", "Action": "x"}]}), "[" * 100_000]
-
-
-@pytest.mark.parametrize("policy", UNREADABLE, ids=range(len(UNREADABLE)))
-def test_policy_that_is_none_has_no_rows(policy: str) -> None:
-    assert permissions(policy) == []
 
 
 def what(row: IssuedSession, now: datetime = NOW) -> list[str]:
