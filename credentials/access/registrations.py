@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -38,19 +39,14 @@ def register_owned_build(
             return again
         if place:
             _supersede(place, now)
-        try:
-            build = register_build(
-                product=product,
-                slug=slug,
-                git_refs=git_refs,
-                github_requester=github_requester,
-                open_until=_open_until(caller, now),
-                now=now,
-                provided=build_quota(caller=caller, now=now),
-            )
-        except SlugTaken:
-            check_build_quota(caller=caller, now=now)
-            raise
+        build = _register(
+            caller,
+            now,
+            product=product,
+            slug=slug,
+            git_refs=git_refs,
+            github_requester=github_requester,
+        )
         owner = {"client": caller.client, "job_token": caller.job_token}
         insert(BuildOwner(build=build, token_name=caller.token_name, **owner))
         if place:
@@ -59,6 +55,20 @@ def register_owned_build(
         commit_with_next()
         record_build_event(EventKind.BUILD_REGISTERED, build, now=now)
         return build
+
+
+def _register(caller: Caller, now: datetime, **build: Any) -> Build:
+    """A build, if there is room. Raises as `check_build_quota` and `register_build` do."""
+    try:
+        return register_build(
+            **build,
+            open_until=_open_until(caller, now),
+            now=now,
+            provided=build_quota(caller=caller, now=now),
+        )
+    except SlugTaken:
+        check_build_quota(caller=caller, now=now)
+        raise
 
 
 def _place_of_job(caller: Caller, product: Product) -> JobProduct | None:

@@ -13,11 +13,13 @@ import pytest
 from django.db import OperationalError, connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from builds.fixed_sql import update
 from builds.models import Build
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import start_access_token
-from credentials.access.rights import right_still_stands
+from credentials.access.rights import right_still_stands, standing_right
 from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
+from tests.credentials.ledger_rows import requested_row
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -65,10 +67,24 @@ def elsewhere(act: Callable[[], Any]) -> Any:
     return result[0]
 
 
+@pytest.fixture(params=["look", "completion"])
+def look(
+    request: pytest.FixtureRequest, session_caller: Caller, build: Build, now: datetime
+) -> Callable[[], bool]:
+    """The look by itself, and within the kind of statement that completes a session."""
+    right = {"caller": session_caller, "build_id": build.pk, "now": now}
+    if request.param == "look":
+        return lambda: right_still_stands(**right)
+    row = requested_row(build=build)
+    return lambda: update(
+        row, ("caller_agent",), provided=standing_right(**right), status="requested"
+    )
+
+
 @pytest.fixture
-def looking(session_caller: Caller, build: Build, now: datetime) -> Iterator[None]:
+def looking(look: Callable[[], bool]) -> Iterator[None]:
     with transaction.atomic():
-        assert right_still_stands(caller=session_caller, build_id=build.pk, now=now)
+        assert look()
         yield
 
 
@@ -127,15 +143,10 @@ CHANGES: dict[str, Callable[[datetime], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_look_that_waited_sees_what_it_waited_for(
-    change: str, session_caller: Caller, build: Build, now: datetime
+    change: str, look: Callable[[], bool], now: datetime
 ) -> None:
     answers: list[object] = []
-
-    def look() -> None:
-        with transaction.atomic():
-            answers.append(right_still_stands(caller=session_caller, build_id=build.pk, now=now))
-
-    waiting = threading.Thread(target=lambda: elsewhere(look))
+    waiting = threading.Thread(target=lambda: answers.append(elsewhere(look)))
     with transaction.atomic():
         CHANGES[change](now)
         waiting.start()
