@@ -269,7 +269,6 @@ def _update(
     assigned = ", ".join(f'"{field.column}" = %(new_{field.attname})s' for field in fields)
     columns: list[Any] = [meta.get_field(name) for name in conditions]
     held = "".join(f' AND "{field.column}" = %({field.attname})s' for field in columns)
-    if provided:  # as a table: PostgreSQL locks nothing in what it only asks for existence
-        held += f" AND EXISTS (WITH held AS MATERIALIZED ({provided}) SELECT 1 FROM held)"  # noqa: S608 - as above
+    held += f" AND EXISTS ({provided})" if provided else ""
     text = f'UPDATE "{meta.db_table}" SET {assigned} WHERE "{meta.pk.column}" = %(key)s{held}'  # noqa: S608 - as above
     return text, fields
