@@ -18,7 +18,8 @@ from tests.ltdkeeper.log_lines import log_at
 
 pytestmark = pytest.mark.django_db
 
-NOW = datetime(2026, 11, 23, 12, 40, 15, tzinfo=UTC)
+# Of today: rows are removed 30 days later.
+NOW = datetime.now(UTC).replace(hour=12, minute=40, second=15, microsecond=0)
 HOUR = timedelta(hours=1)
 CALL = RefusedCall("192.0.2.7", "invalid_credentials")
 
