@@ -70,9 +70,9 @@ docs: $(DEMO) ## Build the documentation into .build/docs; warnings are errors
 	.venv/bin/python -m sphinx -q -W -n --keep-going -b html docs .build/docs
 screenshots: $(BROWSER) ## Make the pictures of the admin in docs/images
 	@$(call needs,chromium,chromium); .venv/bin/python -m tests.browser.screenshots
-bench: $(DEV) ## Measure the main path, beside an older state, and the audits at a tenth of their size
+bench: $(DEV) ## Measure the main path, beside an older state, and the audits at a twentieth of their size
 	@.venv/bin/python -m tests.bench.main_path $(BENCH)
-	@$(if $(BENCH),,.venv/bin/python -m tests.bench.audits --scale 0.1 --database sqlite)
+	@$(if $(BENCH),,.venv/bin/python -m tests.bench.audits --scale 0.05 --database sqlite)
 bench-audits: $(DEV) ## Time audits, compacting and pruning with a million sessions and five million records
 	@.venv/bin/python -m tests.bench.audits $(BENCH)
 bench-clients: $(DEV) $(CLIENTS) ## Time uploads of 2,000 files, beside the same with static keys

@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+import time_machine
 from botocore.loaders import Loader
 from django.apps import apps
 from django.core.cache import cache
@@ -168,6 +169,16 @@ def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def now() -> datetime:
     return timezone.now()
+
+
+@pytest.fixture
+def one_minute() -> Iterator[time_machine.Traveller]:
+    """The clock stands still, 45 s before the next minute: failures are counted by the minute, so
+    a test that went on into the next would have them counted anew.
+    """
+    quarter_past = timezone.now().replace(second=15, microsecond=0)
+    with time_machine.travel(quarter_past, tick=False) as clock:
+        yield clock
 
 
 @pytest.fixture

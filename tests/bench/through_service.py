@@ -145,12 +145,11 @@ def main() -> None:
             tree=ROOT,
             database_url=f"sqlite:///{folder}/db.sqlite3",
             sts_url=sts.url,
-            threads=8,
             log=folder / "log",
         )
         limits = {"LTD_SESSIONS_AN_HOUR": "100000", "LTD_PROXY_MAX_BYTES": str(2048 * MEGABYTE)}
         keeper._env |= limits | {"LTD_PROXY_UPLOADS": str(AT_ONCE)}
-        with keeper.running():
+        with keeper.running(threads=8):
             run(keeper, sys.stdout.write)
     sts.stop()
 

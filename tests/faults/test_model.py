@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -49,6 +50,8 @@ BATCHES = st.lists(
     min_size=1,
     max_size=4,
 )
+# An operator's command that waits for a lock is not to end because the machine is busy.
+PATIENT = f"?options={quote('-c lock_timeout=120s')}"
 STATES = """SELECT id, CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN finished_at IS NOT NULL
  THEN 'finished' WHEN superseded_at IS NOT NULL THEN 'superseded' ELSE 'open' END
  FROM builds_build"""
@@ -62,7 +65,7 @@ class Operator:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.operator_program"],
             cwd=ROOT,
-            env=service.env,
+            env=service.env | {"DATABASE_URL": service.env["DATABASE_URL"] + PATIENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -143,11 +146,12 @@ class World:
         def send() -> requests.Response:
             # Each call comes from elsewhere: an address that is refused too often is left out.
             address = str(IPv4Address(random.getrandbits(32)))
-            headers = self.jobs[job].headers | {"X-Forwarded-For": address}
+            headers = self.jobs[job].headers | {"X-Forwarded-For": address, "Connection": "close"}
             answers.append(self.service.call(method, path, body, headers=headers))
             return answers[0]
 
         status, code = self.callers.note(send)
+        assert answers, (call, "no answer")
         made = answers[0].headers["Location"] if status == CREATED else ""
         return replace(call, answer=code or OK), made
 

@@ -79,6 +79,7 @@ def test_product_asked_for_is_counted(query: str, browser: Browser) -> None:
     assert call.product_slug == QUERIES[query]
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_throttled_call_is_counted_as_such(send: Send, settings: Any) -> None:
     settings.LTD_FAILURES_A_MINUTE = 1
     for _ in range(3):
@@ -87,6 +88,7 @@ def test_throttled_call_is_counted_as_such(send: Send, settings: Any) -> None:
     assert reasons == {"invalid_credentials": 1, "too_many_failures": 2}
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_login_that_fails_is_counted_without_the_name(browser: Browser, settings: Any) -> None:
     settings.LTD_FAILURES_A_MINUTE = 1
     User.objects.create_superuser("operator", password="correct horse battery")

@@ -2,7 +2,6 @@
 come for credentials."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,11 +15,10 @@ from tests.http.conftest import Refused, Send
 from tests.http.endpoints import ENDPOINTS, ISSUE, LIST_PRODUCTS, TOKEN
 from tests.http.problem import assert_problem
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_minute")]
 
 WRONG = {"HTTP_AUTHORIZATION": f"Bearer ltdk_000000000000_{'0' * 64}"}
 MALFORMED = {"HTTP_AUTHORIZATION": "Token 7"}
-NOW = datetime(2026, 11, 23, 12, 0, 15, tzinfo=UTC)
 NEVER_429 = {name: each for name, each in ENDPOINTS.items() if each.path.endswith("credentials")}
 BRAKED = {name: each for name, each in ENDPOINTS.items() if name not in NEVER_429}
 LIMIT = 10
@@ -41,17 +39,17 @@ def flood(send: Send) -> Any:
 def test_eleventh_failure_within_a_minute_is_told_to_wait(
     shown: dict[str, str], refused: Refused, flood: Any
 ) -> None:
-    with time_machine.travel(NOW, tick=False):
-        assert flood(**shown) == [401] * LIMIT
-        response = refused(LIST_PRODUCTS, 429, "too_many_failures", **shown)
+    assert flood(**shown) == [401] * LIMIT
+    response = refused(LIST_PRODUCTS, 429, "too_many_failures", **shown)
     assert response["Retry-After"] == "45"
 
 
-def test_after_the_wait_it_is_told_what_is_wrong_again(send: Send, flood: Any) -> None:
-    with time_machine.travel(NOW, tick=False) as clock:
-        flood(LIMIT + 1)
-        clock.shift(45)
-        assert_problem(send(LIST_PRODUCTS, **WRONG), 401, "invalid_credentials")
+def test_after_the_wait_it_is_told_what_is_wrong_again(
+    send: Send, flood: Any, one_minute: time_machine.Traveller
+) -> None:
+    flood(LIMIT + 1)
+    one_minute.shift(45)
+    assert_problem(send(LIST_PRODUCTS, **WRONG), 401, "invalid_credentials")
 
 
 @pytest.mark.parametrize("name", ["list products", "issue credentials"])

@@ -16,7 +16,7 @@ LIMIT = 3
 
 
 @pytest.fixture(autouse=True)
-def _limit(settings: Any) -> None:
+def _limit(settings: Any, one_minute: Any) -> None:
     settings.LTD_FAILURES_A_MINUTE = LIMIT
 
 

@@ -17,7 +17,7 @@ from tests.bench.main_path.programs import CLIENTS, WORKERS, Keeper, Sts, Talker
 # took 189 ms each, of which 20 directories need 40: a client is made anew for each of them.
 PREDECESSOR_REGISTERS_PER_SECOND = 42.0
 PREDECESSOR_POSTS_PER_SECOND = 3.8
-PHASE_SECONDS = 3.0
+PHASE_SECONDS = 2.5
 NO_LIMIT = 1_000_000
 
 
@@ -149,7 +149,7 @@ class Bench:
 
 def bare_calls(bench: Bench) -> Iterator[Row]:
     """The base lines: a shared client, and a new one for each call."""
-    shared, new = bench.bare_call(calls=300), bench.bare_call("new", 40)
+    shared, new = bench.bare_call(calls=300), bench.bare_call("new", 20)
     yield Row(what="bare call, shared client", value=shared["processor_ms"], unit="ms CPU", goal="")
     ratio = new["processor_ms"] / shared["processor_ms"]
     yield Row(what="bare call, a client per call, to that", value=ratio, unit="x", goal="")
@@ -162,7 +162,7 @@ def processor_time_of_issuing(bench: Bench) -> Iterator[Row]:
         def ratio(side: Side, callers: int = callers) -> float:
             bare = bench.bare_call()["processor_ms"]
             requests = side.each_build("POST", "/credentials", {})
-            return side.processor_ms(requests, callers=callers, count=200) / bare
+            return side.processor_ms(requests, callers=callers, count=120) / bare
 
         now, before = bench.both(ratio, rounds=5)
         yield Row(

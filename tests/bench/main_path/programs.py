@@ -113,16 +113,13 @@ class Sts:
 class Keeper:
     """The service of one tree under its production server, with a database of its own."""
 
-    def __init__(
-        self, *, tree: Path, database_url: str, sts_url: str, threads: int, log: Path
-    ) -> None:
+    def __init__(self, *, tree: Path, database_url: str, sts_url: str, log: Path) -> None:
         self.tree = tree
         self.log = log
-        self.threads = threads
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self._env = _environment(self.port, database_url, sts_url, threads)
+        self._env = _environment(self.port, database_url, sts_url)
         self.keys: list[str] = json.loads(self._python(SET_UP))
 
     def _python(self, program: str, *arguments: str) -> str:
@@ -137,17 +134,16 @@ class Keeper:
         self._python(FILL, product, str(builds))
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, *, threads: int) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
             *("--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port)),
-            *("--workers", str(WORKERS), "--blocking-threads", str(self.threads)),
+            *("--workers", str(WORKERS), "--blocking-threads", str(threads)),
             "ltdkeeper.wsgi:application",
         ]
+        env = self._env | {"LTD_WEB_THREADS": str(threads)}
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=self.tree, env=self._env, stdout=log, stderr=log
-            )
+            process = subprocess.Popen(command, cwd=self.tree, env=env, stdout=log, stderr=log)
         try:
             self._wait(process)
             self._workers = _children(process.pid)
@@ -188,7 +184,7 @@ def _children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def _environment(port: int, database_url: str, sts_url: str, threads: int) -> dict[str, str]:
+def _environment(port: int, database_url: str, sts_url: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "DJANGO_SETTINGS_MODULE": "ltdkeeper.settings",
@@ -198,7 +194,6 @@ def _environment(port: int, database_url: str, sts_url: str, threads: int) -> di
         "LTD_ALLOW_HTTP": "true",
         "LTD_ALLOW_SQLITE": "true",
         "LTD_LOG_LEVEL": "WARNING",
-        "LTD_WEB_THREADS": str(threads),
         "LTD_STORE_BUCKET": "docs-bucket",
         "LTD_STORE_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
         "LTD_STORE_ENDPOINT_URL": sts_url,
