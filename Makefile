@@ -30,7 +30,7 @@ test-slow: $(DEV) ## Run the tests that start servers and other processes, the d
 	@$(PYTEST) $(PARALLEL) -m 'slow and not faults'
 faults: $(DEV) ## Break servers, databases, disks and STS under load; a table says what was lost
 	@$(call needs,pg_virtualenv,postgresql); $(call needs,redis-server,redis-server); \
-	LTD_FAULTS=$${LTD_FAULTS:-full} $(PYTEST) -m faults tests/faults
+	LTD_TEST_FAULTS=$${LTD_TEST_FAULTS:-full} $(PYTEST) -m faults tests/faults
 test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store

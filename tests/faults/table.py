@@ -1,6 +1,6 @@
 """What `make faults` prints: each fault, how often it was tried, and what was lost.
 
-`LTD_FAULTS=full` tries each as often as the documentation says; otherwise a few times.
+`LTD_TEST_FAULTS=full` tries each as often as the documentation says; otherwise a few times.
 """
 
 import csv
@@ -13,7 +13,7 @@ from demo.processes import ROOT
 from tests.faults.callers import Callers
 from tests.faults.service import Service
 
-IS_FULL = os.environ.get("LTD_FAULTS") == "full"
+IS_FULL = os.environ.get("LTD_TEST_FAULTS") == "full"
 FILE = ROOT / ".build" / "faults.csv"
 AGE = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', requested_at, '-1 hour')",
