@@ -18,6 +18,8 @@ PUBLISHERS = [
     "--github octo-org/octo-repo --id 74 --id 65 --product handbook-previews"
     " --event pull_request --name previews",
     "--gitlab my-group/my-project --id 20 --product handbook",
+    "--gitlab my-group/my-project --id 20 --product manual-previews"
+    " --event merge_request_event --name gitlab-previews",
 ]
 
 IssuerOf = Callable[[str], Issuer]

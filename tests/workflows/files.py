@@ -14,7 +14,9 @@ PREVIEWS = EXAMPLES / "github-previews.yml"
 GITHUB_AWS_CLI = EXAMPLES / "github-actions-aws-cli.yml"
 GITLAB_AWS_CLI = EXAMPLES / "gitlab-ci-aws-cli.yml"
 CIRCLECI, BUILDKITE = EXAMPLES / "circleci.yml", EXAMPLES / "buildkite.yml"
+GITLAB_PREVIEWS = EXAMPLES / "gitlab-previews.yml"
 ACTION, COMPONENT = ROOT / "action.yml", ROOT / "templates" / "upload.yml"
+PREVIEW_COMPONENT = ROOT / "templates" / "previews.yml"
 KEEPER = "https://keeper.example.org"
 
 
@@ -24,10 +26,11 @@ def read_workflow(path: Path, keeper: str = KEEPER) -> dict[str, Any]:
     return loaded
 
 
-def read_component(inputs: dict[str, str]) -> dict[str, Any]:
-    """The jobs that GitLab makes of the component."""
-    header, jobs = COMPONENT.read_text().split("\n---\n")
-    inputs = with_defaults(inputs, yaml.safe_load(header)["spec"]["inputs"])
+def read_component(inputs: dict[str, str], path: Path = COMPONENT) -> dict[str, Any]:
+    """The jobs that GitLab makes of a component."""
+    header, _, jobs = path.read_text().rpartition("\n---\n")
+    known = yaml.safe_load(header)["spec"]["inputs"] if header else {}
+    inputs = with_defaults(inputs, known)
     jobs = re.sub(r"\$\[\[ inputs\.(\w+) ]]", lambda found: inputs[found[1]], jobs)
     made: dict[str, Any] = yaml.safe_load(jobs)
     return made

@@ -20,7 +20,9 @@ from tests.workflows.files import (
     GITHUB_ONE_JOB,
     GITLAB,
     GITLAB_AWS_CLI,
+    GITLAB_PREVIEWS,
     KEEPER,
+    PREVIEW_COMPONENT,
     PREVIEWS,
     read_component,
     read_workflow,
@@ -32,13 +34,18 @@ FILES = [
     GITHUB,
     PREVIEWS,
     GITLAB,
+    GITLAB_PREVIEWS,
     GITHUB_AWS_CLI,
     GITLAB_AWS_CLI,
     CIRCLECI,
     BUILDKITE,
 ]
 INPUTS = dict.fromkeys(("keeper", "product", "path"), KEEPER)
-USED = {ACTION: read_workflow(ACTION), COMPONENT: read_component(INPUTS)}
+USED = {
+    ACTION: read_workflow(ACTION),
+    COMPONENT: read_component(INPUTS),
+    PREVIEW_COMPONENT: read_component({}, PREVIEW_COMPONENT),
+}
 
 
 def scripts(value: Any) -> list[str]:
@@ -84,12 +91,16 @@ def test_what_may_ask_for_an_identity_on_github_runs_nothing_of_the_repository(p
         assert uses <= {"actions/download-artifact", "OWNER/ltdkeeper"}
 
 
-@pytest.mark.parametrize("path", [GITLAB, GITLAB_AWS_CLI], ids=lambda path: path.name)
+ON_GITLAB = [GITLAB, GITLAB_PREVIEWS, GITLAB_AWS_CLI]
+
+
+@pytest.mark.parametrize("path", ON_GITLAB, ids=lambda path: path.name)
 def test_only_the_upload_on_gitlab_has_an_identity(path: Path) -> None:
     pipeline = read_workflow(path)
     assert "id_tokens" not in pipeline["build"]
-    component = USED[COMPONENT]["upload-documentation"]
-    upload = component if path is GITLAB else pipeline["upload"]
+    upload = (
+        pipeline["upload"] if path is GITLAB_AWS_CLI else USED[COMPONENT]["upload-documentation"]
+    )
     assert list(upload["id_tokens"].values()) == [{"aud": KEEPER}]
     assert upload["variables"]["GIT_STRATEGY"] == "none"
 
@@ -100,6 +111,18 @@ def test_a_job_that_builds_the_documentation_gets_four_lines() -> None:
     assert len(added) == 4
     before = yaml.safe_load("\n".join(line for line in lines if line not in added))
     assert [set(step) for step in before["jobs"]["docs"]["steps"]] == [{"uses"}, {"run"}]
+
+
+def test_environment_is_deployed_and_stopped_under_the_same_condition_and_name() -> None:
+    """Else GitLab cannot stop it: the page "Environments" of its documentation."""
+    jobs = USED[PREVIEW_COMPONENT]
+    upload, delete = jobs["upload-preview"], jobs[jobs["upload-preview"]["environment"]["on_stop"]]
+    assert delete["environment"] == {"name": upload["environment"]["name"], "action": "stop"}
+    assert delete["resource_group"] == upload["resource_group"]
+    assert delete["needs"] == []
+    (rule,) = upload["rules"]
+    assert delete["rules"] == [rule | {"when": "manual", "allow_failure": True}]
+    assert jobs["upload-documentation"]["rules"] == [{"if": rule["if"].replace("==", "!=")}]
 
 
 def test_pipeline_gets_four_lines() -> None:

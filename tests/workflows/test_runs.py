@@ -17,6 +17,7 @@ from tests.workflows.files import (
     GITHUB_ONE_JOB,
     GITLAB,
     GITLAB_AWS_CLI,
+    GITLAB_PREVIEWS,
     PREVIEWS,
     read_workflow,
 )
@@ -161,6 +162,28 @@ def test_preview_is_uploaded_and_deleted_when_its_pull_request_is_closed(
     assert read(preview)["state"] == "finished"
     assert read(preview)["git_refs"] == ["refs/pull/7/merge"]
     run_on_github(tmp_path / "2", service, sign, event=pull_request("closed"), **claims)
+    assert read(preview)["state"] == "deleted"
+
+
+MERGE_REQUEST = {
+    "CI_PIPELINE_SOURCE": "merge_request_event",
+    "CI_COMMIT_BRANCH": "",
+    "CI_MERGE_REQUEST_REF_PATH": "refs/merge-requests/7/head",
+}
+
+
+def test_preview_is_uploaded_and_deleted_when_gitlab_stops_its_environment(
+    service: Service, sign: Sign, read: Read, tmp_path: Path
+) -> None:
+    others = builds(service, read, "manual-previews")
+    named = {"path": GITLAB_PREVIEWS, "variables": MERGE_REQUEST}
+    runner = run_on_gitlab(tmp_path, service, sign, **named, pipeline_source="merge_request_event")
+    (preview, *rest) = builds(service, read, "manual-previews")
+    assert rest == others
+    assert runner.outputs["DOCUMENTATION_URL"] == preview
+    assert read(preview)["git_refs"] == ["refs/merge-requests/7/head"]
+    assert read(preview)["state"] == "finished"
+    runner.stop(read_workflow(GITLAB_PREVIEWS, service.url))
     assert read(preview)["state"] == "deleted"
 
 
