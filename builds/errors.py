@@ -23,7 +23,10 @@ class DomainError(Exception):
 class UnknownProduct(DomainError):
     status = 404
     code = "unknown_product"
-    message = "There is no such product. GET /products/ lists yours."
+    message = (
+        "There is no such product. Check its name: GET /products/ lists the products you may use. "
+        "If it is new, ask an operator to create it and grant it to you."
+    )
 
 
 class UnknownBuild(DomainError):
@@ -35,7 +38,7 @@ class UnknownBuild(DomainError):
 class UnknownStore(DomainError):
     status = 400
     code = "unknown_store"
-    message = "There is no store with that name. Ask an operator for existing names."
+    message = "There is no store with that name. Ask an operator which stores exist."
 
 
 class StoreWithoutSync(DomainError):

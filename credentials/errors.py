@@ -30,7 +30,10 @@ class TooManyFailures(DomainError):
 class ProductNotGranted(DomainError):
     status = 403
     code = "product_not_granted"
-    message = "This client has no grant for the product. Ask an operator for one."
+    message = (
+        "This client has no grant for the product. Check the product's name: GET /products/ lists "
+        "the products you may use. Otherwise, ask an operator for a grant."
+    )
 
 
 class NotYourBuild(DomainError):
@@ -72,7 +75,10 @@ class LifeOutOfRange(DomainError):
 class KeyIsNotEnded(DomainError):
     status = 400
     code = "key_is_not_ended"
-    message = "That is an API key, which only an operator can revoke. Only tokens end here."
+    message = (
+        "That is an API key, which only an operator can revoke. Only access tokens and job tokens "
+        "can be revoked here."
+    )
 
 
 class TooManyOpenBuilds(DomainError):
@@ -92,7 +98,10 @@ class TooManySessions(DomainError):
 class MayNotCreateProducts(DomainError):
     status = 403
     code = "may_not_create_products"
-    message = "This client may not create products. Ask an operator for the right or the product."
+    message = (
+        "This client may not create products. Ask an operator to create the product, or to allow "
+        "the client to."
+    )
 
 
 class IsolationNotProven(DomainError):
@@ -131,13 +140,13 @@ class SessionWithheld(DomainError):
 class UnknownTarget(DomainError):
     status = 404
     code = "unknown_target"
-    message = "Nothing of that kind and name exists whose sessions could be revoked."
+    message = "There is nothing of that kind and name whose sessions could be revoked."
 
 
 class ReasonMissing(DomainError):
     status = 400
     code = "reason_missing"
-    message = "A reason is required: people who look at this later need to know."
+    message = "A reason is required, for those who look at this later."
 
 
 class RevocationsFull(DomainError):
@@ -298,7 +307,7 @@ class StsBadAnswer(StsError):
 class NoProductNamed(DomainError):
     status = 400
     code = "no_product_named"
-    message = "A job token is for certain products. Name them: ?format=env&product=SLUG"
+    message = "A job token needs at least one product. Name it: ?format=env&product=SLUG"
 
 
 class SeveralStores(DomainError):
@@ -354,7 +363,7 @@ class UploadsOff(DomainError):
     status = 404
     code = "uploads_off"
     message = (
-        "This service takes no uploads. Use the build's credentials_url, or "
+        "This service accepts no uploads. Use the build's credentials_url, or "
         "POST /builds/<id>/presigned-urls."
     )
 
@@ -371,7 +380,7 @@ class ChecksumMismatch(DomainError):
 
     def __init__(self, differing: Sequence[str] = ()) -> None:
         named = " and ".join(differing).upper() or "checksum"
-        super().__init__(f"The {named} of the body is not the announced one. Nothing was stored.")
+        super().__init__(f"The {named} of the body differs from the header's. Nothing was stored.")
 
 
 class UploadTruncated(DomainError):
@@ -382,7 +391,7 @@ class UploadTruncated(DomainError):
 class StoreUnreachable(DomainError):
     status = 503
     code = "store_unreachable"
-    message = "The store did not take the object. Try again after the time in Retry-After."
+    message = "The store is unavailable. Try again after the time in Retry-After."
     retry_after = 5
 
 
@@ -432,7 +441,7 @@ class UnknownIssuer(DomainError):
 class NoMatchingPublisher(DomainError):
     status = 403
     code = "no_matching_publisher"
-    message = "No trusted publisher matches this job. Ask an operator for a rule."
+    message = "No trusted publisher matches this job. Ask an operator to add one."
 
     def __init__(self, differing: Sequence[str] = ()) -> None:
         named = ", ".join(differing)
@@ -470,8 +479,8 @@ class ProductsNotOpened(ProductNotGranted):
 
 class ProductsUnclear(NoProductNamed):
     message = (
-        "Several trusted publishers match this job, for different products. Name yours: in "
-        "`products`, with --product of ltdkeeper-upload, or with the input `product` in CI."
+        "Several trusted publishers match this job, for different products. Name one: in "
+        "`products`, with ltdkeeper-upload's --product, or with the input `product` in CI."
     )
 
 
@@ -479,10 +488,10 @@ class ReusedToken(DomainError):
     status = 422
     code = "reused_token"
     message = (
-        "The identity token was already exchanged, which works once. Keep using that job token, "
-        "which is valid for hours, or request another identity token from the CI provider. If "
-        "each step has only one, exchange it once and keep the job token; to start over, run the "
-        "step again."
+        "The identity token was already exchanged, which works only once. Keep using that job "
+        "token, which is valid for hours, or request another identity token from the CI provider. "
+        "If each step has only one, exchange it once and keep the job token; to start over, run "
+        "the step again."
     )
 
 

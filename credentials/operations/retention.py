@@ -168,7 +168,7 @@ def delete_exported(*, export: LedgerExport, folder: Path, now: datetime) -> Ite
     if not path.is_file() or _checksum(path) != export.sha256:
         raise ExportUnusable(
             f"{path} is missing or is not the file with the SHA-256 {export.sha256}, whose rows "
-            "are still being deleted. Bring it back, or name the directory that has it."
+            "are still being deleted. Restore it, or name the directory that contains it."
         )
     with gzip.open(path) as lines:
         rows = map(orjson.loads, lines)

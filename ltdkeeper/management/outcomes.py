@@ -83,7 +83,7 @@ def utc_time(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as err:
-        message = f"{text!r} is no time: write 2026-10-31T12:00Z."
+        message = f"{text!r} is not a time such as 2026-10-31T12:00Z."
         raise argparse.ArgumentTypeError(message) from err
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 

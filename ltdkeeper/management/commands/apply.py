@@ -74,8 +74,8 @@ def _text(value: Any) -> str:
 
 class Command(ServiceCommand):
     help = (
-        "Make stores, products, issuers, clients, publishers and groups what a YAML file says, as "
-        "`manage.py export` writes it. What the file leaves out stays as it is. Safe to repeat."
+        "Make stores, products, issuers, clients, publishers and groups match a YAML file, as "
+        "written by `manage.py export`. What the file leaves out stays as it is. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -89,7 +89,7 @@ class Command(ServiceCommand):
             "--prune",
             action="store_true",
             help="also disable clients, issuers and publishers that their section leaves out, "
-            "remove grants that a client's products leave out, and delete such groups",
+            "remove grants that a client's products leave out, and delete other groups",
         )
         parser.add_argument(
             "--enable",

@@ -53,9 +53,12 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--abort",
             action="store_true",
-            help="first abort multipart uploads begun over a day ago; the profile needs that right",
+            help="first abort multipart uploads started over a day ago; the profile needs that "
+            "right",
         )
-        parser.add_argument("--product", metavar="SLUG", default="", help="check only its keys")
+        parser.add_argument(
+            "--product", metavar="SLUG", default="", help="check only this product's keys"
+        )
         parser.add_argument(
             "--jobs", type=whole_number(1, MOST_JOBS), default=4, help="products at once; default 4"
         )

@@ -37,10 +37,10 @@ TABLE = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z0-9_]+")
 def _add_engines(parser: ArgumentParser) -> None:
     engine = parser.add_mutually_exclusive_group()
     engine.add_argument(
-        "--athena", metavar="DATABASE.TABLE", help="have Athena choose the records of a table"
+        "--athena", metavar="DATABASE.TABLE", help="let Athena select records from a table"
     )
     engine.add_argument(
-        "--spark", metavar="MASTER", help="have Spark choose the records of the source"
+        "--spark", metavar="MASTER", help="let Spark select records from the source"
     )
     parser.add_argument(
         "--workgroup", default="primary", help="Athena's workgroup; default: primary"
@@ -49,7 +49,7 @@ def _add_engines(parser: ArgumentParser) -> None:
         "--results",
         metavar="s3://BUCKET/PREFIX",
         default="",
-        help="where Athena puts results; default: where the workgroup says",
+        help="where Athena writes results; default: the workgroup's setting",
     )
 
 
@@ -69,19 +69,22 @@ class Command(ServiceCommand):
             help="where the logs are",
         )
         parser.add_argument(
-            "--since", type=utc_time, metavar="TIME", help="read events from then on"
+            "--since", type=utc_time, metavar="TIME", help="only events from this time on"
         )
-        parser.add_argument("--until", type=utc_time, metavar="TIME", help="and before then")
+        parser.add_argument(
+            "--until", type=utc_time, metavar="TIME", help="only events before this time"
+        )
         parser.add_argument(
             "--addresses",
             action="store_true",
-            help="also report sessions used from an address that did not request them",
+            help="also report sessions used from an address other than the one that requested them",
         )
         parser.add_argument(
             "--jobs",
             type=whole_number(1, MOST_JOBS),
             default=1,
-            help="processes that read a file each; default 1, which needs least memory",
+            help="files to read at once, each in its own process; default 1, which needs the least "
+            "memory",
         )
         _add_engines(parser)
         add_profile_argument(parser)

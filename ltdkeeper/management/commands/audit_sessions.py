@@ -30,12 +30,12 @@ class Command(ServiceCommand):
             type=whole_number(0, MOST_GRACE),
             metavar="SECONDS",
             help="do not report live sessions of builds that closed less than this ago; default: "
-            "the longest session in use, so that sessions of finished uploads are none",
+            "the longest lifetime of any live session, so that finished uploads are not reported",
         )
         parser.add_argument(
             "--close",
             action="store_true",
-            help="first delete the builds that expired unfinished over a day ago",
+            help="first delete builds that expired unfinished over a day ago",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:

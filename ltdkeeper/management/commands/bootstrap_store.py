@@ -33,13 +33,15 @@ SET_AS_WELL = (
 
 class Command(ServiceCommand):
     help = (
-        "Say what a store's account needs, or make it with your own credentials (boto3's usual "
-        "places, or --profile). Safe to repeat. Exit code 3 when a step failed."
+        "Print what a store's account needs, or create it with your own credentials (from boto3's "
+        "usual places, or --profile). Safe to repeat. Exit code 3 if a step failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--store", metavar="NAME", help="needed where there are several")
-        parser.add_argument("--apply", action="store_true", help="do it; without, only look")
+        parser.add_argument("--store", metavar="NAME", help="required if there are several")
+        parser.add_argument(
+            "--apply", action="store_true", help="create what is missing; without it, only print"
+        )
         parser.add_argument(
             "--with-sync",
             action="store_true",
@@ -48,18 +50,20 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--with-revoker",
             action="store_true",
-            help="make the revoker also where nothing limits what it can give the upload role",
+            help="create the revoker even where it could grant the upload role any right",
         )
         parser.add_argument(
             "--format",
             choices=["text", "json", "terraform"],
             default="text",
-            help="terraform: a configuration that makes the same on AWS; looks at nothing",
+            help="terraform: a configuration that creates the same on AWS, without examining it",
         )
         parser.add_argument("--profile", default="", help="your own credentials")
-        parser.add_argument("--vendor-arn", default="", help="a user or role that exists already")
-        parser.add_argument("--vendor-profile", default="", help="its credentials, to try with")
-        parser.add_argument("--prefix", default="ltdkeeper", help="begins the users' names")
+        parser.add_argument("--vendor-arn", default="", help="an existing user or role")
+        parser.add_argument(
+            "--vendor-profile", default="", help="the vendor's credentials, for tests"
+        )
+        parser.add_argument("--prefix", default="ltdkeeper", help="start of the users' names")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         try:

@@ -29,7 +29,7 @@ Begun = tuple[IsolationRun, list[Line]]
 class Command(ServiceCommand):
     help = (
         "Make the calls that a build's credentials must, and must not, be able to make. "
-        "Exit code 1 when a store does not keep builds apart, 3 when that could not be checked."
+        "Exit code 1 if a store does not keep builds apart, 3 if that could not be checked."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -15,8 +15,8 @@ from ltdkeeper.management.outcomes import ServiceCommand, days
 
 class Command(ServiceCommand):
     help = (
-        "Replace the policies of sessions that are over by their SHA-256 and a template that many "
-        "share, where that gives exactly the same text again. Safe to repeat and beside traffic."
+        "Replace the policies of expired sessions with their SHA-256 and a shared template, if "
+        "these restore exactly the same text. Safe to repeat and to run during traffic."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ class Command(ServiceCommand):
             type=days(1),
             default=timedelta(days=1),
             metavar="DAYS",
-            help="only of sessions that were over by then; default: 1d",
+            help="only sessions that ended longer ago than this; default: 1d",
         )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 

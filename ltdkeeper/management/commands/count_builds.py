@@ -24,9 +24,9 @@ TYPES_NOT_LOOKED_AT = (
 
 class Command(ServiceCommand):
     help = (
-        "Count objects and bytes of finished builds that were not counted as a whole yet, and with "
-        "the auditor's credentials look whether pages have content types. Safe to repeat and to "
-        "run twice at once. Exit code 3 when a build could not be counted."
+        "Count all objects and bytes of finished builds that have not been fully counted. With the "
+        "auditor's credentials, also check whether pages have content types. Safe to repeat and to "
+        "run twice at once. Exit code 3 if a build could not be counted."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -22,7 +22,7 @@ LONGEST_LABEL = 64
 
 
 class Command(ServiceCommand):
-    help = "Make a client if it is missing, grant it products, and print a new API key, once."
+    help = "Create a client if it is missing, grant it products, and print a new API key once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what uploaders send as their user name")

@@ -127,7 +127,7 @@ To .circleci/config.yml, as the last step of the job that builds the documentati
 }
 
 PREVIEW_EVENTS = {"pull_request", "merge_request_event"}
-PREVIEW_LINES = "What to add for previews is on the page docs/how-to/previews.rst.\n"
+PREVIEW_LINES = "The page docs/how-to/previews.rst shows what to add for previews.\n"
 UNPINNED = """\
 $action names no commit. Set LTD_UPLOAD_ACTION to your repository and the full hash of a commit
 in it: tags and branches can be moved to other code.
@@ -137,8 +137,8 @@ in it: tags and branches can be moved to other code.
 
 class Command(ServiceCommand):
     help = (
-        "Let the CI jobs of a repository upload products, without a secret: make the issuer, the "
-        "client, missing products and a trusted publisher. Safe to repeat."
+        "Let a repository's CI jobs upload products without a stored secret: create the issuer, "
+        "the client, missing products and a trusted publisher. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -147,22 +147,23 @@ class Command(ServiceCommand):
             which.add_argument(f"--{name}", metavar=provider.project)
         parser.add_argument("--product", action="append", required=True, metavar="SLUG")
         parser.add_argument(
-            "--store", help="where missing products are made; default: the only one"
+            "--store", help="where missing products are created; default: the only one"
         )
-        parser.add_argument("--client", help="default: made of the repository's name")
+        parser.add_argument("--client", help="default: derived from the repository's name")
         parser.add_argument("--branch", action="append", help="only from these branches")
         parser.add_argument("--tags", action="store_true", help="only from tags, such as releases")
         parser.add_argument("--environment", action="append", help="only from these environments")
         parser.add_argument(
             "--event",
             action="append",
-            help="what may start the job, such as pull_request; default: push and other usual ones",
+            help="what may start the job, such as pull_request; default: push and the other usual "
+            "events",
         )
-        parser.add_argument("--name", help="of the publisher; default: the repository's")
+        parser.add_argument("--name", help="the publisher's name; default: the repository's")
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="change the conditions of a publisher that exists",
+            help="change the conditions of an existing publisher",
         )
         parser.add_argument(
             "--id",
@@ -170,12 +171,12 @@ class Command(ServiceCommand):
             help="instead of asking the provider: GitHub's repository and owner ids, in this "
             "order, or GitLab's project id",
         )
-        parser.add_argument("--issuer", default="", help="of a server of your own")
+        parser.add_argument("--issuer", default="", help="the issuer of a self-hosted server")
         parser.add_argument(
             "--api",
             default="",
             metavar="URL",
-            help="of a server of your own. GITHUB_TOKEN or GITLAB_TOKEN is sent if set",
+            help="the API of a self-hosted server. GITHUB_TOKEN or GITLAB_TOKEN is sent if set",
         )
         parser.add_argument("--dry-run", action="store_true", help="only show what would change")
 
@@ -183,7 +184,7 @@ class Command(ServiceCommand):
         name = next(name for name in PROVIDERS if options[name])
         provider, project = PROVIDERS[name], options[name]
         if not re.fullmatch(provider.form, project):
-            raise wrong_argument(f"--{name} {project}: has to be {provider.project}.")
+            raise wrong_argument(f"--{name} {project}: must be {provider.project}.")
         try:
             wanted = _wanted(name, project, options)
             _refuse_to_replace(wanted, is_meant=options["replace"])
@@ -229,7 +230,7 @@ def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
         if is_rule and change.fields.keys() & {"conditions", "client", "issuer"}:
             raise wrong_argument(
                 f"There is a publisher {change.name} that differs. Nothing was changed:\n"
-                f"{render(change)}\nAdd --name for a further publisher, or --replace."
+                f"{render(change)}\nAdd --name to create another publisher, or --replace."
             )
 
 
@@ -265,7 +266,9 @@ def _conditions(provider: Provider, project: str, options: dict[str, Any]) -> di
         raise wrong_argument("--tags, --environment and --event are for GitHub and GitLab.")
     if options["tags"]:
         if options["branch"]:
-            raise wrong_argument("Give --branch or --tags: make a further publisher with --name.")
+            raise wrong_argument(
+                "Give --branch or --tags, not both: --name creates another publisher."
+            )
         conditions["ref_type"] = ["tag"]
     if events := options["event"]:
         conditions[claims_of(provider.kind).event] = list(events)
@@ -296,5 +299,5 @@ def _new_product(slug: str, store: str | None) -> dict[str, Any]:
         return {}
     names = [store] if store else list(Store.objects.values_list("name", flat=True)[:2])
     if len(names) != 1:
-        raise wrong_argument(f"There is no product {slug}. Say with --store where to make it.")
+        raise wrong_argument(f"There is no product {slug}. Name its store with --store.")
     return {"store": names[0]}

@@ -16,8 +16,8 @@ State = WebhookDelivery.State
 
 class Command(ServiceCommand):
     help = (
-        "Send the events that are due to their webhooks. What fails is tried again by later runs, "
-        "for three days. Exit code 3 when something failed."
+        "Send due events to their webhooks. Later runs retry failed deliveries for three days. "
+        "Exit code 3 if a delivery failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

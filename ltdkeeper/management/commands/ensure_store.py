@@ -54,8 +54,8 @@ def _text(value: str | int) -> str:
 
 class Command(ServiceCommand):
     help = (
-        "Make the store that LTD_STORE_* describes. Where there is one of its name, say in what "
-        "it differs, with exit code 1; --apply changes it. Safe to repeat."
+        "Create the store that LTD_STORE_* describes. If there is one with its name, list the "
+        "differences and exit 1; --apply writes them to the store. Safe to repeat."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,7 +63,7 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.LTD_STORE_BUCKET:
-            self.stdout.write("LTD_STORE_BUCKET is not set: stores are made in the admin.")
+            self.stdout.write("LTD_STORE_BUCKET is not set: create stores in the admin.")
             return
         wanted, name = wanted_store(), settings.LTD_STORE_NAME
         try:

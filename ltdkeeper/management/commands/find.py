@@ -28,8 +28,8 @@ EXPORT = {"file": "file_name", "begins_at": "begins_at", "until": "until", "sha2
 
 class Command(ServiceCommand):
     help = (
-        "Say which session, build, client, token and CI job an identifier belongs to. Exit code 1 "
-        "when nothing is found."
+        "Print the session, build, client, token and CI job that an identifier belongs to. Exit "
+        "code 1 if nothing is found."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -21,12 +21,16 @@ class Command(ServiceCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="acknowledged and closed ones too")
         parser.add_argument(
-            "--acknowledge", metavar="FINGERPRINT", help=f"its first {SHOWN} characters will do"
+            "--all", action="store_true", help="also acknowledged and closed findings"
         )
-        parser.add_argument("--withdraw", metavar="FINGERPRINT", help="make it open again")
-        parser.add_argument("--until", type=_day, metavar="DAY", help="2026-12-31, within a year")
+        parser.add_argument(
+            "--acknowledge", metavar="FINGERPRINT", help=f"its first {SHOWN} characters are enough"
+        )
+        parser.add_argument("--withdraw", metavar="FINGERPRINT", help="revoke its acknowledgement")
+        parser.add_argument(
+            "--until", type=_day, metavar="DAY", help="such as 2026-12-31; at most a year"
+        )
         parser.add_argument("--note", default="", help="why; kept in the admin's log. No secrets")
         parser.add_argument("--format", choices=["text", "json"], default="text")
 

@@ -33,8 +33,10 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--from", dest="url", required=True, metavar="URL", help="https://keeper.example.org"
         )
-        parser.add_argument("--store", required=True, metavar="NAME", help="where their bucket is")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+        parser.add_argument(
+            "--store", required=True, metavar="NAME", help="the store with its bucket"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         store = Store.objects.filter(name=options["store"]).first()

@@ -28,9 +28,9 @@ MOST_ROWS = 20
 
 class Command(ServiceCommand):
     help = (
-        "Say what needs attention, as the admin's front page does: revocations that failed, "
-        "refused calls by address, stuck sessions and builds, and what else should not be. "
-        "Exit code 1 when there is something."
+        "Print what the admin's front page lists under Needs attention: failed revocations, "
+        "refused calls by address, stuck sessions and builds, and so on. Exit code 1 if there is "
+        "anything."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

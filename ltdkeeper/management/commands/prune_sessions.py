@@ -27,9 +27,9 @@ LEAST_DAYS = 30
 
 class Command(ServiceCommand):
     help = (
-        "Export the sessions that are older than an age to a compressed file with a checksum, and "
-        "delete them from the ledger once it is on disk. Live and stuck sessions stay. Safe to "
-        "repeat; a run that was killed is continued."
+        "Export sessions older than a given age to a compressed file with a checksum, and delete "
+        "them from the ledger once the file is on disk. Live and stuck sessions stay. Safe to "
+        "repeat; the next run continues one that was killed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,9 +41,11 @@ class Command(ServiceCommand):
             help=f"400d; at least {LEAST_DAYS}d",
         )
         parser.add_argument(
-            "--export", type=Path, metavar="DIR", help="where the file goes; needed to delete"
+            "--export", type=Path, metavar="DIR", help="where to write the file; required to delete"
         )
-        parser.add_argument("--dry-run", action="store_true", help="only say what would go")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="only print what would be deleted"
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -23,8 +23,8 @@ from ltdkeeper.management.outcomes import (
 
 class Command(ServiceCommand):
     help = (
-        "Say, or with --apply do: remove the objects of builds deleted before a day. Their rows "
-        "and roots stay. Safe to repeat. Exit code 3 when a build could not be purged."
+        "Count the objects of builds deleted before a given day, or remove them with --apply. The "
+        "builds' rows stay. Safe to repeat. Exit code 3 if a build could not be purged."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -33,10 +33,12 @@ class Command(ServiceCommand):
             type=_moment,
             required=True,
             metavar="DAY",
-            help="2026-10-31 (its beginning, UTC), or a number of days ago",
+            help="2026-10-31 (its start, UTC), or a number of days ago",
         )
         parser.add_argument("--store", metavar="NAME", help="default: every store")
-        parser.add_argument("--apply", action="store_true", help="do it; without, only count")
+        parser.add_argument(
+            "--apply", action="store_true", help="remove the objects; without it, only count"
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:

@@ -21,9 +21,9 @@ from ltdkeeper.management.outcomes import (
 
 class Command(ServiceCommand):
     help = (
-        "After a backup was restored: register, as finished, each build that lies in a store's "
-        "bucket and is not in the database, so that its root is not given out again. Safe to "
-        "repeat. The service starts on a restored database only when this was run for each store."
+        "After restoring a backup: register every build that has objects in a store's bucket but "
+        "no row in the database, as finished, so that its root is never used again. Safe to "
+        "repeat. On a restored database, the service starts only after this was run for each store."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -31,7 +31,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--moved",
             action="store_true",
-            help="nothing is missing: the database was moved, with everything stopped meanwhile",
+            help="nothing is missing: the database was moved while everything was stopped",
         )
         add_profile_argument(parser)
 

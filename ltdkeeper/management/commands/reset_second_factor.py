@@ -20,7 +20,7 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
-            raise wrong_argument("There is no account of that name. The admin lists them.")
+            raise wrong_argument("There is no account with that name. The admin lists them.")
         was = second_factor.reset(user=user, actor=command_line_user(), reason=options["reason"])
         did = "has no second factor any more" if was else "had no second factor"
         self.stdout.write(f"{user} {did}.")

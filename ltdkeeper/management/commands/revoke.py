@@ -40,23 +40,25 @@ class Command(ServiceCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=Revocation.Kind.values)
-        parser.add_argument("name", help="session: also by access key id; build: also an object")
         parser.add_argument(
-            "--reason", required=True, help=("kept with the revocation and in the admin's log")
+            "name", help="a session: or its access key id; a build: or an object in it"
+        )
+        parser.add_argument(
+            "--reason", required=True, help="kept with the revocation and in the admin's log"
         )
         parser.add_argument(
             "--before",
             type=utc_time,
             metavar="TIME",
-            help="only sessions requested until then: 2026-10-31T12:00Z",
+            help="only sessions requested until this time, such as 2026-10-31T12:00Z",
         )
         parser.add_argument(
             "--may-go-on",
             action="store_true",
-            help=("keep the credential that requested them valid"),
+            help="do not revoke the credential that requested them",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only say what would end")
-        parser.add_argument("--yes", action="store_true", help="do it without asking")
+        parser.add_argument("--dry-run", action="store_true", help="only print what would end")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
         add_revoker_argument(parser)
         parser.add_argument("--format", choices=["text", "json"], default="text")
 

@@ -11,7 +11,7 @@ from ltdkeeper.management.outcomes import ServiceCommand, wrong_argument
 
 
 class Command(ServiceCommand):
-    help = "Revoke an API key. It cannot be undone; sessions already issued live to their end."
+    help = "Revoke an API key permanently. Sessions already issued work until they expire."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("public_id", help="the 12 characters after ltdk_; never the secret")

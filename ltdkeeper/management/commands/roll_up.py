@@ -13,7 +13,7 @@ from ltdkeeper.management.outcomes import ServiceCommand
 
 class Command(ServiceCommand):
     help = (
-        "Count the sessions of each hour that closed since the last run, for the charts of the "
+        "Count the sessions of each hour that ended since the last run, for the charts on the "
         "admin's front page. Safe to repeat and to run twice at once."
     )
 

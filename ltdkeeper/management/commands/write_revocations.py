@@ -23,8 +23,8 @@ from ltdkeeper.management.outcomes import (
 
 class Command(ServiceCommand):
     help = (
-        "Write the policy of revoked sessions to each store's upload role, and try that the store "
-        "obeys it. Safe to repeat, every minute. Exit code 3 when a decision has failed."
+        "Write the policy of revoked sessions to each store's upload role, and check that the "
+        "store enforces it. Run it every minute; safe to repeat. Exit code 3 if a decision failed."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

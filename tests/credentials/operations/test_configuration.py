@@ -474,7 +474,7 @@ def test_action_that_names_no_commit_is_reported(action: str, store: Store, sett
 def test_lines_for_previews_are_on_their_page(store: Store) -> None:
     out, more = StringIO(), ["--event", "pull_request"]
     call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, *more, stdout=out)
-    assert out.getvalue().endswith("is on the page docs/how-to/previews.rst.\n")
+    assert out.getvalue().endswith("shows what to add for previews.\n")
     assert "id-token" not in out.getvalue()
 
 

@@ -255,5 +255,5 @@ def test_lost_device_is_reset_by_a_command_and_on_record(device: TOTPDevice, use
 
 
 def test_unknown_account_is_a_sentence(db: None) -> None:
-    with pytest.raises(CommandError, match="no account of that name"):
+    with pytest.raises(CommandError, match="no account with that name"):
         reset("nobody")
