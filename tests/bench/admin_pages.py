@@ -27,7 +27,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client as Browser  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
-from tests.bench.many_rows import fill  # noqa: E402
+from tests.bench.many_rows import Filled, fill  # noqa: E402
 from tests.ltdkeeper.admin.big_pages import addresses, pastes  # noqa: E402
 
 TIMES = 5
@@ -61,6 +61,11 @@ def main() -> None:
     begin = time.perf_counter()
     filled = fill(sessions=options.sessions, builds=options.builds, job_tokens=options.job_tokens)
     say(f"{connection.vendor}: filled in {time.perf_counter() - begin:.0f} s")
+    report(open_pages(filled))
+
+
+def open_pages(filled: Filled) -> dict[str, tuple[int, int, list[float]]]:
+    """What `measure` says of every page, by address or what is pasted."""
     browser = Browser()
     browser.force_login(User.objects.create_superuser("operator"))
     rows = {"session": filled.session, "build": filled.build, "job_token": filled.job_token}
@@ -72,7 +77,7 @@ def main() -> None:
         f"find {text}": lambda text=text: browser.post("/admin/find/", {"text": text})  # type: ignore[misc]
         for text in pastes(**rows)
     }
-    report({name: measure(call) for name, call in calls.items()})
+    return {name: measure(call) for name, call in calls.items()}
 
 
 def report(results: dict[str, tuple[int, int, list[float]]]) -> None:

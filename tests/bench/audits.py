@@ -124,8 +124,8 @@ def bucket(objects: int) -> Iterator[str]:
         server.shutdown()
 
 
-def measure(what: str, folder: Path, *command: str) -> None:
-    """Findings are no failure here."""
+def measure(what: str, folder: Path, *command: str) -> float:
+    """Seconds that a command took. Findings are no failure here."""
     environment = {
         "PATH": os.environ["PATH"],
         "LTD_ENV_FILE": "tests/production.env",
@@ -146,10 +146,12 @@ def measure(what: str, folder: Path, *command: str) -> None:
             time.sleep(0.02)
     assert process.returncode in {0, 1}
     waited = f"; others waited {max(waits) * 1000:.0f} ms at most; {size()}" if waits else ""
+    seconds = time.perf_counter() - begin
     say(
-        f"{command[0]}{what}: {time.perf_counter() - begin:.1f} s, "
+        f"{command[0]}{what}: {seconds:.1f} s, "
         f"{processor() - used:.1f} s of processor, {peak / 1024:.0f} MB{waited}"
     )
+    return seconds
 
 
 def processor() -> float:
@@ -236,13 +238,18 @@ def measure_all(folder: Path, options: argparse.Namespace) -> None:
     with bucket(objects) as address:
         fill(sessions=sessions, builds=builds, job_tokens=1000)
         Store.objects.update(endpoint_url=address, addressing="path")
-        now = hour_of(timezone.now())
-        HourlyCount.objects.bulk_create(
-            HourlyCount(hour=now - number * HOUR) for number in range(1, 100 * 24)
-        )
+        count_hours()
         enqueue(address, events)
         for command, what in asked.items():
             measure(what, folder, *command)
+
+
+def count_hours() -> None:
+    """So that sessions of these hours may be removed."""
+    now = hour_of(timezone.now())
+    HourlyCount.objects.bulk_create(
+        HourlyCount(hour=now - number * HOUR) for number in range(1, 100 * 24)
+    )
 
 
 def enqueue(url: str, events: int) -> None:
