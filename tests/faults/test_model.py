@@ -1,6 +1,6 @@
 """Several processes at once on PostgreSQL answer as if one had answered after the other."""
 
-import random
+import secrets
 import subprocess
 import sys
 import threading
@@ -144,8 +144,9 @@ class World:
         answers: list[requests.Response] = []
 
         def send() -> requests.Response:
-            # Each call comes from elsewhere: an address that is refused too often is left out.
-            address = str(IPv4Address(random.getrandbits(32)))
+            # From elsewhere each time: an address that is refused too often is told to wait. Not
+            # from `random`, which begins anew with each example.
+            address = str(IPv4Address(secrets.randbits(32)))
             headers = self.jobs[job].headers | {"X-Forwarded-For": address, "Connection": "close"}
             answers.append(self.service.call(method, path, body, headers=headers))
             return answers[0]
