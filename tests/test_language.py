@@ -30,7 +30,6 @@ def texts() -> Iterator[tuple[str, str]]:
     """Pages as paragraphs; of a source each sentence: help, messages and docstrings."""
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        text = text.partition("\n## [1.0.0]")[0] if page.name == "CHANGELOG.md" else text
         for paragraph in re.sub(r"``.+?``|`[^`]+`", "", text, flags=re.DOTALL).split("\n\n"):
             yield page.relative_to(ROOT).as_posix(), " ".join(paragraph.split())
     for path in SOURCES:
