@@ -31,6 +31,8 @@ test-slow: $(DEV) ## Run the tests that start servers and other processes, the d
 faults: $(DEV) ## Break servers, databases, disks and STS under load; a table says what was lost
 	@$(call needs,pg_virtualenv,postgresql); $(call needs,redis-server,redis-server); \
 	LTD_TEST_FAULTS=$${LTD_TEST_FAULTS:-full} $(PYTEST) -m faults tests/faults
+soak: $(DEV) $(CLIENTS) ## Work on the service in every way for SOAK minutes (default 30) and see that nothing grows
+	@$(call needs,pg_virtualenv,postgresql); $(PYTEST) tests/soak
 test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store
@@ -51,7 +53,7 @@ mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the 
 	@.venv/bin/python -m tests.proof.mutants
 fuzz: $(DEV) ## Try over 100,000 inputs on everything that reads one; FUZZ=100 tries so many of each kind
 	@FUZZ_EXAMPLES=$(or $(FUZZ),2000) $(PYTEST) -p tests.fuzz.plugin $(T)
-test-all: test test-slow faults test-store test-clients test-browser test-postgres test-spark proof mutants fuzz ## Run all of these, one after the other
+test-all: test test-slow faults soak test-store test-clients test-browser test-postgres test-spark proof mutants fuzz ## Run all of these, one after the other
 
 ## Maintain
 check: check-static ## Run the static checks, and the tests of `make test` and `test-slow` with coverage

@@ -73,6 +73,11 @@ class Service:
     def stop(self) -> None:
         self._web.stop()
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that started the web server."""
+        return self._web.pid
+
     def is_running(self) -> bool:
         return self._web.is_running()
 

@@ -38,7 +38,9 @@ from tests.settings import DATABASE_URL
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/upload"
 FOLDER = Path(__file__).parent
-WITH_SERVERS = {"browser", "clients", "demo", "faults", "spark", "steps", "store", "workflows"}
+WITH_SERVERS = {
+    *("browser", "clients", "demo", "faults", "soak", "spark", "steps", "store", "workflows"),
+}
 # A busy machine is slow, not wrong; a fixture that no example changes may serve them all.
 settings.register_profile(
     "patient",

@@ -42,7 +42,7 @@ class Counter:
     def counting(self) -> Iterator[Counts]:
         """Filled when the block ends, with what happened in it."""
         counts = Counts()
-        log_size, rows, sts = self.log.stat().st_size, len(self._ledger()), self.relay.count
+        log_size, rows, sts = self.log.stat().st_size, len(self._ledger()), self.relay.found.total()
         yield counts
         counts.calls = list(calls_in(self.log.read_bytes()[log_size:].decode()))
         added = self._ledger()[rows:]
@@ -50,7 +50,7 @@ class Counter:
             delivery if status == "issued" else f"{delivery}: {status}"
             for delivery, status in added
         ]
-        counts.sts = self.relay.count - sts
+        counts.sts = self.relay.found.total() - sts
 
     def _ledger(self) -> list[tuple[str, str]]:
         query = "SELECT delivery, status FROM credentials_issuedsession ORDER BY requested_at, id"

@@ -94,23 +94,30 @@ class Scene:
 @contextmanager
 def running_scene(account: Account, folder: Path, **settings: str) -> Iterator[Scene]:
     """Start the service, with one server process so that counts are exact, and a relay to STS."""
-    with ExitStack() as stack:
-        store_port = urlsplit(account.store.endpoint_url).port or 0
-        relay = stack.enter_context(Relay(store_port, watched=ASSUME_ROLE))
+    store_port = urlsplit(account.store.endpoint_url).port or 0
+    with Relay(store_port, watched=ASSUME_ROLE) as relay:
         environment = {
             "LTD_STORE_ENDPOINT_URL": f"http://127.0.0.1:{relay.port}",
             "LTD_STORE_PUBLIC_ENDPOINT_URL": account.store.endpoint_url,
             "LTD_WEB_WORKERS": "1",
             **settings,
         }
-        service = stack.enter_context(service_for(account, folder, **environment))
+        with scene_with(account, folder, relay, **environment) as scene:
+            scene.uploader.create_product(SYNCED)
+            allow_sync(folder, product=SYNCED)
+            yield scene
+
+
+@contextmanager
+def scene_with(account: Account, folder: Path, relay: Relay, **settings: str) -> Iterator[Scene]:
+    """Start the service with these settings, for a client that has a product."""
+    with ExitStack() as stack:
+        service = stack.enter_context(service_for(account, folder, **settings))
         api_key = service.new_client(CLIENT)  # while the web server starts
         service.wait_until_it_answers()
         uploader = Uploader(service.inside_url, api_key=api_key, store=account.row.name)
         stack.callback(uploader.close)
-        for product in (PRODUCT, SYNCED):
-            uploader.create_product(product)
-        allow_sync(folder, product=SYNCED)
+        uploader.create_product(PRODUCT)
         home = folder / "home"
         home.mkdir()
         yield Scene(

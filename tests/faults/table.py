@@ -7,6 +7,7 @@ import csv
 import json
 import os
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from demo.processes import ROOT
@@ -97,9 +98,13 @@ def lines() -> list[str]:
         return []
     names = [each.name for each in fields(Row)]
     ordered = sorted(ROWS, key=lambda row: (row.fault, row.database))
-    cells = [names, *([str(cell) for cell in astuple(row)] for row in ordered)]
-    FILE.parent.mkdir(exist_ok=True)
-    with FILE.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(cells)
+    return written(FILE, [names, *([str(cell) for cell in astuple(row)] for row in ordered)])
+
+
+def written(file: Path, cells: list[list[str]]) -> list[str]:
+    """Write a table to a file; the same as text."""
+    file.parent.mkdir(exist_ok=True)
+    with file.open("w", newline="") as opened:
+        csv.writer(opened, lineterminator="\n").writerows(cells)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]

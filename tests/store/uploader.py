@@ -29,7 +29,8 @@ class Uploader:
         self._store = store
         self._http = requests.Session()
         self._http.trust_env = False  # no proxy, no .netrc: the address is this machine's
-        self._http.headers["Authorization"] = f"Bearer {api_key}"
+        self.authorization = {"Authorization": f"Bearer {api_key}"}
+        self._http.headers.update(self.authorization)
 
     def close(self) -> None:
         self._http.close()
