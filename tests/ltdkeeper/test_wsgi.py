@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,7 @@ def test_server_does_not_start_on_a_restored_database(tmp_path: Path) -> None:
     file, copy = tmp_path / "db.sqlite3", tmp_path / "copy.sqlite3"
     before = f"call_command('migrate', verbosity=0); {FILL}"
     assert start(tmp_path, before=before).stdout == "started\n"
-    with sqlite3.connect(file) as here, sqlite3.connect(copy) as there:
+    with closing(sqlite3.connect(file)) as here, closing(sqlite3.connect(copy)) as there:
         here.backup(there)
     copy.replace(file)
     ended = start(tmp_path)

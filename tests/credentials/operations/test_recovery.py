@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -102,7 +103,8 @@ def test_new_store_beside_a_restored_one_is_not_taken_for_complete(
 @pytest.mark.sqlite
 def test_copy_of_a_file_is_another_database(tmp_path: Path, monkeypatch: Any) -> None:
     before, copy = database_identity(), tmp_path / "copy.sqlite3"
-    with sqlite3.connect(connection.settings_dict["NAME"]) as here, sqlite3.connect(copy) as there:
+    here, there = (sqlite3.connect(each) for each in (connection.settings_dict["NAME"], copy))
+    with closing(here), closing(there):
         here.backup(there)
     monkeypatch.setitem(connection.settings_dict, "NAME", str(copy))
     assert database_identity() not in {"", before}
