@@ -33,9 +33,14 @@ faults: $(DEV) ## Break servers, databases, disks and STS under load; a table sa
 	LTD_TEST_FAULTS=$${LTD_TEST_FAULTS:-full} $(PYTEST) -m faults tests/faults
 soak: $(DEV) $(CLIENTS) ## Work on the service in every way for SOAK minutes (default 30) and see that nothing grows
 	@$(call needs,pg_virtualenv,postgresql); $(PYTEST) tests/soak
-test-store: test-store-embedded test-store-ceph ## Run the contract suite on two stores that enforce policies
+test-store: $(addprefix test-store-,$(or $(STORE),embedded ceph)) ## Run the contract suite on two stores, or on STORE=ceph18, ceph20, seaweedfs
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store
+test-store-seaweedfs: $(DEV) .venv-seaweedfs/installed
+	LTD_TEST_STORE=seaweedfs $(PYTEST) tests/store
+test-store-ceph18 test-store-ceph20:
+	@$(call needs,debootstrap,debootstrap)
+	tests/store/in_debian.sh $(if $(filter %18,$@),trixie,forky) env LTD_TEST_STORE=ceph /venv/bin/python -m pytest -q tests/store
 test-clients: test-clients-embedded test-clients-ceph ## Upload with programs that people use, unmodified, to both stores
 test-clients-%: $(DEV) $(CLIENTS)
 	LTD_TEST_STORE=$* $(PYTEST) tests/clients tests/workflows
@@ -88,7 +93,7 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 		$(COMPILE) --group $$each --constraint requirements-dev.txt --output-file requirements-$$each.txt || exit; \
 	done
 	$(subst 3.11,3.9,$(COMPILE)) client/pyproject.toml --output-file client/requirements.txt
-	for each in store proof release; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+	for each in store proof release seaweedfs; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 release: .venv-release/installed ## Build the last commit's wheel, list its components (SBOM) and hash them
 	rm -rf .build/release .build/source .build/alone && mkdir -p .build/release .build/source
 	git archive HEAD | tar -x -C .build/source

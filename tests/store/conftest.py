@@ -1,5 +1,6 @@
 """What every test of the suite has: the store, the service on it, builds, and their sessions."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +15,7 @@ from tests.store.calls import Hand
 from tests.store.differences import Expectations
 from tests.store.places import ORIGINAL, Surroundings
 from tests.store.posting import Desk, desk_for
+from tests.store.report import VARIABLE, write_column
 from tests.store.stage import Account, allow_sync, prepared_account, service_for
 from tests.store.started import store_under_test
 from tests.store.under_test import StoreUnderTest
@@ -21,7 +23,7 @@ from tests.store.uploader import RegisteredBuild, Uploader
 from tests.store.users import user_key
 
 PRODUCT, OTHER_PRODUCT, SYNCED = "handbook", "payroll", "mirror"
-TESTED = pytest.StashKey[str]()
+TESTED, EXPECTED = pytest.StashKey[str](), pytest.StashKey[Expectations]()
 
 HandOf = Callable[[RegisteredBuild], Hand]
 
@@ -29,9 +31,18 @@ HandOf = Callable[[RegisteredBuild], Hand]
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say which store it was: the same tests pass on others."""
-    if tested := config.stash.get(TESTED, None):
-        terminalreporter.write_line(f"Store: {tested}")
+    """Say which store it was, since the same tests pass on others, and write its report."""
+    if not (tested := config.stash.get(TESTED, None)):
+        return
+    terminalreporter.write_line(f"Store: {tested}")
+    if path := os.environ.get(VARIABLE):
+        stats, expected = terminalreporter.stats, config.stash.get(EXPECTED, None)
+        ended = {
+            each.nodeid: outcome == "passed"
+            for outcome in ("passed", "failed", "error")
+            for each in stats.get(outcome, [])
+        }
+        write_column(Path(path), tested, ended=ended, met=expected.met if expected else [])
 
 
 @pytest.fixture(scope="session")
@@ -107,8 +118,10 @@ def uploader_of(service: Service, account: Account, folder: Path) -> Iterator[Up
 
 
 @pytest.fixture(scope="session")
-def expect(store: StoreUnderTest) -> Expectations:
-    return Expectations(kind=store.kind, version=store.version)
+def expect(store: StoreUnderTest, pytestconfig: pytest.Config) -> Expectations:
+    expected = Expectations(kind=store.kind, version=store.version)
+    pytestconfig.stash[EXPECTED] = expected
+    return expected
 
 
 @pytest.fixture(scope="session")

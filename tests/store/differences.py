@@ -4,6 +4,7 @@ The suite expects AWS's answer to every case, and this table's where it names th
 store's kind and version. A store that later answers as AWS does turns the case red: the entry goes.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -287,10 +288,23 @@ DIFFERENCES: dict[tuple[str, str], list[Difference]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Met:
+    """A difference that a test met; `opens` where the store accepts what AWS refuses."""
+
+    test: str
+    case: str
+    opens: bool
+
+
 class Expectations:
-    """What a store is expected to answer: AWS's answer, or its own where the table has the case."""
+    """What a store is expected to answer: AWS's answer, or its own where the table has the case.
+
+    `met` are the differences that were asked for, for the report.
+    """
 
     def __init__(self, *, kind: str, version: str) -> None:
+        self.met: list[Met] = []
         self._own = {
             case: difference.expected
             for (of_kind, of_version), differences in DIFFERENCES.items()
@@ -300,8 +314,20 @@ class Expectations:
         }
 
     def of(self, case: str, on_aws: Any) -> Any:
-        return self._own.get(case, on_aws)
+        expected = self._own.get(case, on_aws)
+        if expected != on_aws:
+            test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+            opens = _accepts(expected) and not _accepts(on_aws)
+            self.met.append(Met(test=test, case=case, opens=opens))
+        return expected
 
     def refusals(self, names: Iterable[str], *, where: str) -> dict[str, Answer]:
         """That each of several calls is refused; the cases are named `<call>, <where>`."""
         return {n: self.of(f"{n}, {where}", OTHER_REFUSALS.get(n, REFUSED)) for n in names}
+
+
+def _accepts(answer: object) -> bool:
+    """Whether an answer lets something happen; a list names what a session can do."""
+    if isinstance(answer, list):
+        return bool(answer)
+    return answer == ACCEPTED or (isinstance(answer, set) and ACCEPTED in answer)

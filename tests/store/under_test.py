@@ -1,6 +1,6 @@
 """The store that the suite runs against, and how to reach it with somebody's key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,7 +24,8 @@ class StoreUnderTest:
     """Kind and version choose the differences that are expected of it.
 
     `account` is the account in its ARNs, `shortest_seconds` the shortest session that it gives.
-    `vendor`, `vendor_arn` and `make_user` are set where its IAM makes no users.
+    `vendor`, `vendor_arn` and `make_user` are set where its IAM makes no users. `names` gives names
+    for an account, with or without sync, where its roles are made before it starts.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class StoreUnderTest:
     vendor: AccessKey | None = None
     vendor_arn: str = ""
     make_user: Callable[[str], User] | None = None
+    names: Mapping[bool, Iterator[str]] | None = None
 
     def client(self, service: Literal["s3", "iam", "sts"], key: AccessKey) -> Any:
         """A boto3 client of the store that believes nothing of what it is told to send.

@@ -100,7 +100,10 @@ LEAKS = {
         "copy an object beside the builds into its root",
     ],
     "UploadPartCopy": [*IN_PARTS, *(f"copy a part into {owner} upload" for owner in OWNERS)],
-    "PutObject": [*(f"write to {place}" for place in PLACES), "make its own page public"],
+    "PutObject": [
+        *(f"write to {place}" for place in PLACES),
+        *("write to its root in capitals", "make its own page public"),
+    ],
     "CreateMultipartUpload": [f"write in parts to {place}" for place in PLACES],
     "UploadPart": [f"add a part to {owner} upload" for owner in OWNERS],
     "ListParts": [f"list the parts of {owner} upload" for owner in OWNERS],
