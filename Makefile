@@ -56,8 +56,9 @@ proof: $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the sess
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
 mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
 	@.venv/bin/python -m tests.proof.mutants
-fuzz: $(DEV) ## Try over 100,000 inputs on everything that reads one; FUZZ=100 tries so many of each kind
+fuzz: $(DEV) .venv-fuzz/installed ## Try over 100,000 inputs on everything that reads one; FUZZ=100 tries so many of each kind
 	@FUZZ_EXAMPLES=$(or $(FUZZ),2000) $(PYTEST) -p tests.fuzz.plugin $(T)
+	@$(if $(T),,PYTHONPATH=$$(echo .venv-fuzz/lib/python*/site-packages) .venv/bin/python -m tests.fuzz.guided $(or $(FUZZ_SECONDS),30))
 test-all: test test-slow faults soak test-store test-clients test-browser test-postgres test-spark proof mutants fuzz ## Run all of these, one after the other
 
 ## Maintain
@@ -93,7 +94,7 @@ lock: .venv/bin/pip ## Pin what pyproject.toml asks for in requirements*.txt; UP
 		$(COMPILE) --group $$each --constraint requirements-dev.txt --output-file requirements-$$each.txt || exit; \
 	done
 	$(subst 3.11,3.9,$(COMPILE)) client/pyproject.toml --output-file client/requirements.txt
-	for each in store proof release seaweedfs; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
+	for each in fuzz store proof release seaweedfs; do $(COMPILE) --group $$each --output-file requirements-$$each.txt || exit; done
 release: .venv-release/installed ## Build the last commit's wheel, list its components (SBOM) and hash them
 	rm -rf .build/release .build/source .build/alone && mkdir -p .build/release .build/source
 	git archive HEAD | tar -x -C .build/source

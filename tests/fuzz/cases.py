@@ -4,7 +4,10 @@ Each run tries the same inputs. `FUZZ_EXAMPLES=2000`, as in `make fuzz`, tries s
 others each time.
 """
 
+import base64
+import json
 import os
+from typing import Any
 
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
@@ -41,3 +44,9 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=5,
 )
+
+
+def encoded_part(value: Any) -> str:
+    """A part of an identity token."""
+    text = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()

@@ -1,10 +1,7 @@
 """Whatever is pasted, shown or logged: read without a failure, and no secret of it goes on."""
 
-import base64
-import json
 import logging
 from contextlib import suppress
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +13,8 @@ from credentials.errors import InvalidIdentityToken
 from credentials.operations.lookup import exports_with, findings_about, look_up, sessions_of
 from credentials.rules.identifiers import recognise
 from credentials.rules.tokens import TokenKind, new_token, parse_token
-from tests.fuzz.cases import TEXTS, VALUES, fuzzed
+from tests.fuzz.cases import TEXTS, VALUES, encoded_part, fuzzed
+from tests.fuzz.guided import TARGETS
 from tests.http.leaks import logs_as_deployed
 
 ALPHABETS = ["/:.[]@%=?&- sltdk_https", 'eyJ.{}":,', "ltdksj_0123456789abcdef", "0123456789.:/"]
@@ -39,14 +37,9 @@ def test_tokens_are_read(text: str) -> None:
     assert token is None or text not in repr(token)
 
 
-def part(value: Any) -> str:
-    text = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
-
-
 MEMBERS = st.sampled_from(["alg", "kid", "iss", "crit", "b64"])
 OBJECTS = st.dictionaries(MEMBERS, VALUES | st.sampled_from(["RS256", "ES256"]), max_size=4)
-PARTS = (OBJECTS | VALUES | st.binary(max_size=40)).map(part)
+PARTS = (OBJECTS | VALUES | st.binary(max_size=40)).map(encoded_part)
 
 
 @given(PASTED | st.lists(PARTS, min_size=2, max_size=4).map(".".join))
@@ -69,3 +62,10 @@ def test_line_of_the_log_is_one_and_holds_no_token(
     assert line.endswith("\n")
     assert not has_controls(line[:-1])
     assert len(line) < 8000
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_inputs_that_the_second_fuzzer_begins_with_are_read(name: str) -> None:
+    read, seeds = TARGETS[name]
+    for seed in seeds:
+        read(seed)

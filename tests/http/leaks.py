@@ -1,6 +1,7 @@
 """Looks for secrets in everything that the service leaves behind."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import StringIO
@@ -15,6 +16,8 @@ from django.urls import reverse
 from ltdkeeper.logs import configure, logging_settings
 
 PART = 20
+# To a page of the admin that shows rows, without what filters or sorts it.
+LINK = re.compile(rb'<a [^>]*href="(/admin/(?![^"?#]*/(?:add|delete)/)[^"?#]*)')
 
 
 def found(secrets: Iterable[str], places: Mapping[str, bytes]) -> set[str]:
@@ -31,14 +34,18 @@ def database_bytes() -> bytes:
 
 
 def admin_pages(browser: Browser) -> bytes:
-    """Every page of the admin that shows data, as a superuser sees it."""
+    """Every page of the admin that a superuser comes to by links, with each row's own page."""
     addresses = [reverse("admin:index")]
     for model in admin.site._registry:
-        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        addresses.append(reverse(f"{name}_changelist"))
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_change"
         keys = model._base_manager.values_list("pk", flat=True)
-        addresses.extend(reverse(f"{name}_change", args=[key]) for key in keys)
-    return b"".join(_page(browser, address) for address in addresses)
+        addresses.extend(reverse(name, args=[key]) for key in keys)
+    pages: dict[str, bytes] = {}
+    while addresses:
+        if (address := addresses.pop()) not in pages:
+            pages[address] = _page(browser, address)
+            addresses += (found.decode() for found in LINK.findall(pages[address]))
+    return b"".join(pages.values())
 
 
 def _page(browser: Browser, address: str) -> bytes:

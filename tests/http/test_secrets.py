@@ -1,16 +1,24 @@
-"""After every flow at DEBUG: no secret in the database, the logs, the error answers, the admin."""
+"""After every flow at DEBUG: no secret in the database, the logs, the error answers, the admin, the
+metrics or a crash report.
+"""
 
+import faulthandler
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
+from tempfile import TemporaryFile
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.signals import got_request_exception
 from django.test import Client as Browser
+from django.views.debug import ExceptionReporter
 
 from builds.models import Build
 from credentials.access.callers import Caller
+from credentials.access.refusals import refused_calls
 from credentials.models import IssuedSession
 from ltdkeeper.logs import NEVER_BELOW_INFO
 from tests.conftest import raw_key
@@ -32,7 +40,26 @@ def logs(request: pytest.FixtureRequest) -> Iterator[StringIO]:
 
 
 @pytest.fixture
-def browser(db: None) -> Browser:
+def crashes() -> Iterator[list[bytes]]:
+    """What Django's reporter and the interpreter's would write of each bug. Neither is in use."""
+    reports: list[bytes] = []
+
+    def report(request: Any, **_: Any) -> None:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+        reports.append((reporter.get_traceback_text() + reporter.get_traceback_html()).encode())
+        with TemporaryFile() as file:
+            faulthandler.dump_traceback(file)
+            file.seek(0)
+            reports.append(file.read())
+
+    got_request_exception.connect(report)
+    yield reports
+    got_request_exception.disconnect(report)
+
+
+@pytest.fixture
+def browser(db: None, settings: Any) -> Browser:
+    settings.LTD_METRICS_TOKEN = "only-for-tests"
     browser = Browser()
     browser.force_login(User.objects.create_superuser("root"))
     return browser
@@ -48,6 +75,7 @@ def places(flows: Flows, logs: StringIO, browser: Browser) -> dict[str, bytes]:
     return {
         "errors": b"".join(flows.errors),
         "admin": admin_pages(browser),
+        "metrics": browser.get("/metrics", HTTP_AUTHORIZATION="Bearer only-for-tests").content,
         "database": database_bytes(),
         "logs": logs.getvalue().encode(),
     }
@@ -68,6 +96,7 @@ def test_no_flow_leaves_a_secret_behind(
     left = places(flows, logs, browser)
     assert left["errors"]
     assert left["logs"]
+    assert b"ltdkeeper_stuck_sessions 0.0" in left["metrics"]
     assert found([*flows.secrets, *flows.store.secrets], left) == set()
 
 
@@ -77,11 +106,16 @@ def fail_with_what_is_at_hand(vended: Any) -> None:
 
 @pytest.mark.parametrize("logs", ["json", "console"], indirect=True)
 def test_bug_that_prints_the_session_prints_no_secret(
-    flows: Flows, logs: StringIO, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    flows: Flows,
+    logs: StringIO,
+    browser: Browser,
+    crashes: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ltdkeeper.api.credentials.render_credentials", fail_with_what_is_at_hand)
     assert flows.call(ISSUE).status_code == 500
-    left = places(flows, logs, browser)
+    left = places(flows, logs, browser) | {"crash reports": b"".join(crashes)}
+    assert b"fail_with_what_is_at_hand" in crashes[0]
     assert "fail_with_what_is_at_hand" in logs.getvalue()
     assert found([*flows.secrets, *flows.store.secrets], left) == set()
 
@@ -118,10 +152,15 @@ def leak_to_an_error(secret: str, flows: Flows) -> None:
     flows.errors.append(f'{{"detail": "{secret}"}}'.encode())
 
 
+def leak_to_the_metrics(secret: str, flows: Flows) -> None:
+    refused_calls.labels(reason=secret)
+
+
 LEAKS = {
     leak_to_the_log: {"logs"},
     leak_to_the_database: {"database", "admin"},
     leak_to_an_error: {"errors"},
+    leak_to_the_metrics: {"metrics"},
 }
 
 

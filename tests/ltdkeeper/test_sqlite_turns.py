@@ -1,6 +1,7 @@
 """Writers of one SQLite file take turns, in this process and in others."""
 
 import fcntl
+import os
 import subprocess
 import sys
 import threading
@@ -53,6 +54,15 @@ def test_turn_is_had_and_given_back(path: Path) -> None:
         assert is_taken(path)
         turn.give_back()
         assert not is_taken(path)
+
+
+def test_files_of_a_turn_are_opened_once(path: Path) -> None:
+    turn = turn_of(path)
+    with mock.patch("ltdkeeper.sqlite.base.os.open", wraps=os.open) as opened:
+        for _ in range(3):
+            turn.take(0)
+            turn.give_back()
+    assert opened.call_count == 2
 
 
 def test_turn_of_another_thread_is_waited_for(path: Path) -> None:

@@ -279,6 +279,17 @@ def test_what_takes_too_long_is_there_for_the_next_ask(
     assert len(sts.requests) == 1
 
 
+def test_thread_that_issues_gives_its_connection_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(serving, "give_back_connections", lambda: done.append("given back"))
+    monkeypatch.setattr(serving, "keep_session", lambda *_: done.append("kept"))
+    monkeypatch.setattr(serving, "_from_memory", lambda *_: None)
+    serve()
+    assert done[-2:] == ["kept", "given back"]
+
+
 def begun_by_another(serve: Serve) -> Callable[..., Any]:
     """A flight that another asker began: it issues, and this caller only waited."""
     return lambda _key, work, **_: (work(), False)

@@ -136,6 +136,52 @@ STS_BUGS = bugs_in(
     ),
 )
 
+VENDING = "tests/credentials/vending"
+# What a process keeps, has open and waits for.
+PROCESS_BUGS = (
+    bugs_in(
+        "credentials/vending/serving.py",
+        f"{VENDING}/test_serving.py::test_another_key_of_the_client_has_sessions_of_its_own",
+        session_served_to_another_key=("client.pk, key and key.pk, job", "client.pk, job"),
+    )
+    | bugs_in(
+        "credentials/vending/serving.py",
+        f"{VENDING}/test_serving.py::test_right_that_ended_while_waiting_is_seen",
+        right_of_who_waited_not_checked=("_after_waiting(caller, row, origin))", "vended)"),
+    )
+    | bugs_in(
+        "credentials/vending/serving.py",
+        f"{VENDING}/test_serving.py::test_thread_that_issues_gives_its_connection_back",
+        thread_keeps_its_connection=(
+            "        return vended\n    finally:\n        give_back_connections()\n",
+            "        return vended\n    finally:\n        pass\n",
+        ),
+    )
+    | bugs_in(
+        "credentials/vending/sts.py",
+        f"{VENDING}/test_sts_clients.py::test_client_fails_fast",
+        STS_is_asked_without_end=("seconds=1.5, attempts=2)", "seconds=1.5, attempts=1000)"),
+    )
+    | bugs_in(
+        "credentials/vending/sts.py",
+        f"{VENDING}/test_sts.py::test_store_that_let_a_call_time_out_is_left_alone_for_a_moment",
+        hanging_store_asked_by_every_thread=(
+            "            cooldown.begin(_endpoint(store))\n",
+            "            pass\n",
+        ),
+    )
+    | bugs_in(
+        "credentials/vending/issuing.py",
+        f"{FAILURES}::test_key_that_the_ledger_has_already_is_a_bad_answer",
+        row_that_the_ledger_refused_is_handed_out=("        raise bad from None\n", ""),
+    )
+    | bugs_in(
+        "ltdkeeper/sqlite/base.py",
+        "tests/ltdkeeper/test_sqlite_turns.py::test_files_of_a_turn_are_opened_once",
+        files_of_the_turn_stay_open=("self._files or [_open(path)", "[_open(path)"),
+    )
+)
+
 ANSWER_BUGS = bugs_in(
     "ltdkeeper/api/credentials.py",
     "tests/http/test_credentials_answer.py",
@@ -158,4 +204,4 @@ UPLOAD_BUGS = bugs_in(
     upload_where_it_is_off=("if not settings.LTD_PROXY_UPLOADS:", "if False:"),
 )
 
-ISSUING_BUGS = ORDER_BUGS | SCOPING_BUGS | STS_BUGS | ANSWER_BUGS | UPLOAD_BUGS
+ISSUING_BUGS = ORDER_BUGS | SCOPING_BUGS | STS_BUGS | PROCESS_BUGS | ANSWER_BUGS | UPLOAD_BUGS

@@ -52,6 +52,18 @@ RUN_BUGS = (
         ),
     )
     | bugs_in(
+        "credentials/operations/leases.py",
+        "tests/credentials/operations/test_leases.py",
+        lease_of_another_is_taken_over=(
+            "filter(name=name, expires_at__lte=now).update",
+            "filter(name=name).update",
+        ),
+        killed_run_keeps_its_lease=(
+            "LEASE_LIFE = timedelta(seconds=120)",
+            "LEASE_LIFE = timedelta(days=1)",
+        ),
+    )
+    | bugs_in(
         "credentials/operations/retention.py",
         "tests/credentials/operations/test_retention.py",
         rows_are_deleted_without_their_file=(

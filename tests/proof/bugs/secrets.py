@@ -88,4 +88,26 @@ LEFT_BEHIND_BUGS = (
     )
 )
 
-SECRET_BUGS = TOKEN_BUGS | LEFT_BEHIND_BUGS
+# Nothing but their text shows these.
+SOURCE = "tests/test_secrets_in_source.py"
+SOURCE_BUGS = bugs_in(
+    "credentials/vending/sts.py",
+    SOURCE,
+    policy_sent_only_where_there_is_one=(
+        '        "Policy": policy,\n',
+        '        **({"Policy": policy} if policy else {}),\n',
+    ),
+    secret_key_in_the_log=(
+        'log.warning("assume_role_incomplete", error=',
+        'log.warning("assume_role_incomplete", key=answer["SecretAccessKey"], error=',
+    ),
+) | bugs_in(
+    "credentials/vending/serving.py",
+    SOURCE,
+    secret_revealed_where_nobody_said_so=(
+        "    session_cache.keep(key, (",
+        "    str(map(Secret.reveal, ()))\n    session_cache.keep(key, (",
+    ),
+)
+
+SECRET_BUGS = TOKEN_BUGS | LEFT_BEHIND_BUGS | SOURCE_BUGS
