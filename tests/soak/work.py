@@ -215,6 +215,8 @@ class Operator:
         self._tally, self._url = tally, service.inside_url
         self._http = requests.Session()
         self._http.trust_env = False
+        # One that was left open for long may be closed at the very moment that it is used again.
+        self._http.headers["Connection"] = "close"
         login = f"{self._url}/admin/login/"
         fields = {"username": USERNAME, "password": PASSWORD, "next": "/admin/"}
         fields["csrfmiddlewaretoken"] = self._token(login)
