@@ -1,10 +1,14 @@
-"""Pictures of the architecture, made from the source: `.. floors::` and `.. walk:: NAME`.
+"""Pictures of the architecture, made from the source: `.. floors::` and `.. walk:: NAME`; and
+tables that are computed from measurements: `.. capacity:: plan` and `.. capacity:: checks`.
 
 The floors are import-linter's contract in pyproject.toml. The walks are in walks.toml; what a step
 does is the first sentence of its docstring. Both are lists of boxes that pages.css draws.
 """
 
 import ast
+import csv
+import io
+import runpy
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -15,6 +19,7 @@ from typing import Any, NamedTuple
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.parsers.rst.directives.tables import CSVTable
 
 ROOT = Path(__file__).resolve().parent.parent
 WALKS: dict[str, list[str]] = tomllib.loads((ROOT / "docs/walks.toml").read_text(encoding="utf-8"))
@@ -152,9 +157,24 @@ def _item(step: Step) -> str:
     return f"<li><b>{escape(step.name)}</b> {escape(first_sentence(step))}</li>"
 
 
+class Capacity(CSVTable):
+    """A table of tests/bench/capacity.py."""
+
+    def run(self) -> list[nodes.Node]:
+        capacity = runpy.run_path(str(ROOT / "tests/bench/capacity.py"))
+        self.rows = capacity[self.arguments.pop()]()
+        self.options |= {"header-rows": 1, "class": ["stack"]}
+        return list(super().run())
+
+    def get_csv_data(self) -> tuple[list[str], str]:
+        csv.writer(file := io.StringIO()).writerows(self.rows)
+        return file.getvalue().splitlines(), "tests/bench/capacity.py"
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.add_directive("floors", Floors)
     app.add_directive("walk", Walk)
+    app.add_directive("capacity", Capacity)
     # The source is not among the files whose changes Sphinx looks for.
-    app.connect("env-get-outdated", lambda *_: ["explanation/architecture"])
+    app.connect("env-get-outdated", lambda *_: ["explanation/architecture", "how-to/capacity"])
     return {"parallel_read_safe": True}

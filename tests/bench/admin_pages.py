@@ -39,12 +39,12 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
-def measure(call: Callable[[], Any]) -> tuple[int, int, list[float]]:
+def measure(call: Callable[[], Any], times: int) -> tuple[int, int, list[float]]:
     """Status, number of statements, and milliseconds of some calls; the first does not count."""
     with CaptureQueriesContext(connection) as queries:
         status = call().status_code
     statements, taken = len(queries), []
-    for _ in range(TIMES):
+    for _ in range(times):
         begin = time.perf_counter()
         call()
         taken.append((time.perf_counter() - begin) * 1000)
@@ -64,7 +64,7 @@ def main() -> None:
     report(open_pages(filled))
 
 
-def open_pages(filled: Filled) -> dict[str, tuple[int, int, list[float]]]:
+def open_pages(filled: Filled, times: int = TIMES) -> dict[str, tuple[int, int, list[float]]]:
     """What `measure` says of every page, by address or what is pasted."""
     browser = Browser()
     browser.force_login(User.objects.create_superuser("operator"))
@@ -77,7 +77,7 @@ def open_pages(filled: Filled) -> dict[str, tuple[int, int, list[float]]]:
         f"find {text}": lambda text=text: browser.post("/admin/find/", {"text": text})  # type: ignore[misc]
         for text in pastes(**rows)
     }
-    return {name: measure(call) for name, call in calls.items()}
+    return {name: measure(call, times) for name, call in calls.items()}
 
 
 def report(results: dict[str, tuple[int, int, list[float]]]) -> None:
