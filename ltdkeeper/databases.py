@@ -110,11 +110,18 @@ def for_requests(config: dict[str, Any], *, threads: int) -> dict[str, Any]:
     return config | {"OPTIONS": options}
 
 
+def is_not_migrated(err: Exception) -> bool:
+    """Whether the database says that a table or column is missing."""
+    if not isinstance(err, DatabaseError):
+        return False
+    code = getattr(err.__cause__, "sqlstate", None)
+    return code in _MISSING_CODES or bool(_MISSING.search(str(err)))
+
+
 def trouble_with(err: Error) -> str | None:
     """One line on a database that is away or not migrated. None: the error is a bug of ours."""
     said = " ".join(str(err).split())
-    code = getattr(err.__cause__, "sqlstate", None)
-    if code in _MISSING_CODES or _MISSING.search(said):
+    if is_not_migrated(err):
         return f"DATABASE_URL: the database is not up to date ({said}). Run: manage.py migrate"
     if not _is_about_the_server(err, said):
         return None

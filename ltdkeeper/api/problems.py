@@ -25,6 +25,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from builds.errors import DomainError
+from ltdkeeper.databases import is_not_migrated
 
 MEDIA_TYPE = "application/problem+json"
 DATABASE_RETRY_SECONDS = 2
@@ -80,7 +81,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 def _render(exc: Exception) -> Response:
     if isinstance(exc, DomainError):
         return _response(exc.status, exc.code, exc.message, retry_after=exc.retry_after)
-    if isinstance(exc, OperationalError | InterfaceError):
+    if isinstance(exc, OperationalError | InterfaceError) or is_not_migrated(exc):
         message = "The database is busy or unavailable. Nothing was issued; try again shortly."
         return _response(503, "database_unavailable", message, retry_after=DATABASE_RETRY_SECONDS)
     if isinstance(exc, BadRequest | SuspiciousOperation | UnreadablePostError):

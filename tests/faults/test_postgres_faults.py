@@ -2,8 +2,9 @@
 
 import random
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
+import psycopg
 import pytest
 
 from demo.service import free_port
@@ -33,22 +34,43 @@ def test_restarts_under_load_lose_nothing(shared: Service) -> None:
     compare("PostgreSQL is restarted under load", shared, callers, tried)
 
 
+# What another session locks, so that the statement waits that comes then.
+MOMENTS = {
+    "before STS is asked": "LOCK TABLE credentials_issuedsession IN EXCLUSIVE MODE",
+    "while STS is asked": "",
+    "after STS has answered": "SELECT id FROM builds_build FOR NO KEY UPDATE",
+}
+WAITS = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE wait_event_type = 'Lock' AND backend_type = 'client backend'"
+)
+
+
 @pytest.mark.parametrize("kind", ["postgresql"])
-def test_server_that_stops_while_sts_is_asked_has_nothing_issued(
-    shared: Service, store: FakeStore
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_server_that_stops_around_the_call_of_sts_has_nothing_issued(
+    moment: str, shared: Service, store: FakeStore
 ) -> None:
-    tried = times(20, 2)
-    callers = Callers(shared, 1)
+    tried, callers, lock = times(20, 2), Callers(shared, 1), MOMENTS[moment]
+    with callers.asking():
+        callers.wait_for_more()
     for number in range(tried):
-        with callers.asking():
-            callers.wait_for_more()
-            store.asked, store.sts = 0, store.late
-            assert become(lambda: store.asked)
-            shared.server.stop(MODES[number % 2])
-            store.behave()
-            shared.server.start()
-            callers.wait_for_more()
-    compare("PostgreSQL stops while STS is asked", shared, callers, tried)
+        store.asked, store.sts = 0, store.session if lock else store.late
+        with closing(psycopg.connect(shared.server.url())) as other:
+            other.execute(lock.encode())
+            with callers.asking():
+                assert become(lambda: shared.read(WAITS) if lock else store.asked)
+                assert store.asked == (moment != "before STS is asked")
+                stop_and_start(shared.server, store, MODES[number % 2])
+                callers.wait_for_more()
+    compare(f"PostgreSQL stops {moment}", shared, callers, tried)
+
+
+def stop_and_start(server: Postgres, store: FakeStore, mode: str) -> None:
+    """STS answers in between."""
+    server.stop(mode)
+    store.behave()
+    server.start()
 
 
 def fail_over(stack: ExitStack, primary: Postgres, port: int, callers: Callers) -> Postgres:

@@ -10,12 +10,14 @@ import pytest
 from demo.processes import ROOT
 from tests.faults.callers import Callers
 from tests.faults.conftest import Services
+from tests.faults.service import Service
 from tests.faults.table import IS_FULL, ROWS, Row, compare, times
 
 KINDS = ["postgresql", "sqlite"] if IS_FULL else ["postgresql"]
 pytestmark = [pytest.mark.faults, pytest.mark.parametrize("kind", KINDS)]
 # The first commit of version 1.0.0, the last release.
 RELEASED = "9907dbc"
+LAST_MIGRATIONS = {"credentials": "0028", "builds": "0011"}
 
 
 def migrate(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
@@ -40,6 +42,24 @@ def test_releases_that_migrate_at_once_and_again_leave_a_whole_schema(
         assert migrate(environment).wait() == 0
     note = f"{failed} of {2 * tried} failed and were repeated"
     ROWS.append(Row(fault="two releases migrate at once", database=kind, tried=tried, note=note))
+
+
+@pytest.mark.skipif(not IS_FULL, reason="tests/http/test_unexpected.py shows it sooner")
+def test_web_processes_say_to_come_back_while_the_schema_is_the_last_releases(
+    kind: str, shared: Service
+) -> None:
+    tried, callers = times(3, 1), Callers(shared)
+    for _ in range(tried):
+        with callers.asking():
+            callers.wait_for_more(8)
+        for app, migration in LAST_MIGRATIONS.items():
+            shared.python("manage.py", "migrate", app, migration, "-v0")
+        with callers.asking():
+            callers.wait_to_be_told((503, "database_unavailable"))
+        shared.python("manage.py", "migrate", "-v0")
+    with callers.asking():
+        callers.wait_for_more(8)
+    compare("new web processes on the last release's schema", shared, callers, tried)
 
 
 def test_web_processes_of_the_last_release_issue_on_the_new_schema(

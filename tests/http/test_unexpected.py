@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.http import Http404
 
 from tests.fake_sts import FakeSts
@@ -80,6 +87,15 @@ def test_bug_outside_a_service_is_a_bare_500(
     response = send(READ_BUILD)
     assert_problem(response, 500, "internal_error")
     assert "inner words" not in response.content.decode()
+
+
+def test_web_server_newer_than_its_database_says_to_come_back(
+    refused: Refused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(DatabaseError) as missing, transaction.atomic():
+        connection.cursor().execute("SELECT not_there_yet FROM builds_build")
+    monkeypatch.setattr(SERVICES["issue credentials"], failing(missing.value))
+    refused(ISSUE, 503, "database_unavailable")
 
 
 def test_connection_that_broke_comes_back_too(
