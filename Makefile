@@ -30,6 +30,7 @@ test-slow: $(DEV) ## Run the tests that start servers and other processes, the d
 	@$(PYTEST) $(PARALLEL) -m 'slow and not faults'
 faults: $(DEV) ## Break servers, databases, disks and STS under load; a table says what was lost
 	@$(call needs,pg_virtualenv,postgresql); $(call needs,redis-server,redis-server); \
+	$(call needs,cc,build-essential); \
 	LTD_TEST_FAULTS=$${LTD_TEST_FAULTS:-full} $(PYTEST) -m faults tests/faults
 soak: $(DEV) $(CLIENTS) ## Work on the service in every way for SOAK minutes (default 30) and see that nothing grows
 	@$(call needs,pg_virtualenv,postgresql); $(PYTEST) tests/soak

@@ -28,6 +28,7 @@ class Postgres:
         if os.getuid() == 0:  # the server refuses to run as root
             shutil.chown(self.folder, USER)
         self.settings: dict[str, str] = {}
+        self.env: dict[str, str] = {}
 
     def create(self) -> None:
         self._run("initdb", "--auth=trust", f"--username={USER}", "--wal-segsize=1", "--no-sync")
@@ -36,13 +37,13 @@ class Postgres:
         """Another server with the same data. This one must be stopped, or have been killed."""
         other = Postgres(parent)
         subprocess.run(["cp", "-a", self.data, other.data], check=True)  # noqa: S607
-        (other.data / "postmaster.pid").unlink(missing_ok=True)
         return other
 
     def url(self, database: str = "postgres") -> str:
         return f"postgres://{USER}@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
+        (self.data / "postmaster.pid").unlink(missing_ok=True)  # of one that has ended
         settings = SETTINGS | self.settings | {"unix_socket_directories": str(self.folder)}
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         log = ("-l", str(self.folder / "log"))
@@ -87,7 +88,8 @@ class Postgres:
         shutil.rmtree(self.folder)
 
     def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(self._command(program, *arguments), check=True, cwd="/")
+        command, env = self._command(program, *arguments), os.environ | self.env
+        subprocess.run(command, env=env, check=True, cwd="/")
 
     def _command(self, program: str, *arguments: str) -> list[str]:
         as_user = ["runuser", "-u", USER, "--"] if os.getuid() == 0 else []

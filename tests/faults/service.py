@@ -17,6 +17,8 @@ import requests
 
 from demo.processes import ROOT
 from demo.service import free_port
+from tests.demo import processes
+from tests.demo.processes import become
 from tests.faults.fake_store import KEY
 from tests.faults.postgres import Postgres
 
@@ -35,6 +37,11 @@ create_product(slug="guide", store_name="default")
 options = ("--product", "guide", "--may-create-products", "--format", "json")
 call_command("create_client", "ci", *options)
 """
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether all threads of a process are, by a signal."""
+    return all(b") T " in stat.read_bytes() for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 class Service:
@@ -129,6 +136,28 @@ class Service:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
         return [int(child) for child in children.split()]
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Its processes stand still meanwhile."""
+        workers = self.workers()
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        assert become(lambda: all(map(is_stopped, workers)))
+        try:
+            yield
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End all its processes at once."""
+        workers = self.workers()
+        self.process.kill()
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        self.process.wait()
+        assert become(lambda: not processes.running(set(workers)))
 
     def _wait(self, process: "subprocess.Popen[bytes]", ready: str) -> None:
         give_up = time.monotonic() + START_SECONDS
