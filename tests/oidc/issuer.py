@@ -23,6 +23,15 @@ JWKS_PATH = "/.well-known/jwks"
 RSA_BITS = 2048
 
 
+class QuietServer(ThreadingHTTPServer):
+    """Prints nothing when a caller that refuses its certificate hangs up."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+
 class TlsServer:
     """Answers every path by `answer(handler)` and keeps the paths that were asked for."""
 
@@ -30,8 +39,7 @@ class TlsServer:
         self.requests: list[str] = []
         self.forms: list[dict[bytes, list[bytes]]] = []
         self.answer: Callable[[BaseHTTPRequestHandler], None] = lambda handler: send(handler, b"{}")
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), self._handler())
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         self._server.socket = context.wrap_socket(

@@ -281,10 +281,67 @@ CEPH_18 = [
     ),
 ]
 
+# Most of it is AWS's answer again.
+CEPH_20 = [
+    Difference(
+        cases=SEVERAL, expected=OTHER_REFUSALS["delete several"], why="As AWS: for each key."
+    ),
+    Difference(
+        cases=[
+            "delete several, own root of a synced product",
+            "copy in parts, own root of a synced product",
+        ],
+        expected=ACCEPTED,
+        why="As AWS.",
+    ),
+    Difference(
+        cases=["restore, outside", "restore, inside", "put logging, bucket"],
+        expected=REFUSED,
+        why="As AWS.",
+    ),
+    Difference(
+        cases=["copy to, outside", "copy to, inside"],
+        expected=Answer(404, "NoSuchKey"),
+        why="There is no such source; it says so before it looks at rights. Nothing is written.",
+    ),
+    Difference(
+        cases=ways(*LOCKS, by=("upload_in_parts",)),
+        expected=Answer(400, "InvalidRequest"),
+        why=NO_LOCK,
+    ),
+    Difference(
+        cases=["POST signed by session, stored"],
+        expected=True,
+        why="As AWS: such a store needs no identity of its own to sign POSTs.",
+    ),
+    Difference(
+        cases=["POST signed by session, too large"],
+        expected=Answer(400, "EntityTooLarge"),
+        why="As AWS.",
+    ),
+    Difference(
+        cases=["bootstrap: steps"],
+        expected=CEPH_STEPS | {"public access block": Status.MADE},
+        why="It knows a public access block, which refuses no upload.",
+    ),
+    Difference(cases=["doctor: findings"], expected=set(), why="As AWS."),
+]
+
+# Not all that it does otherwise: it does not keep builds apart and fails the suite.
+SEAWEEDFS = [
+    Difference(
+        cases=["any call, expired"],
+        expected=Answer(403, "InvalidAccessKeyId"),
+        why="Another code for the same fact.",
+    ),
+]
+
 DIFFERENCES: dict[tuple[str, str], list[Difference]] = {
     ("ministack", "1.5"): MINISTACK,
     ("ceph", "16.2"): CEPH,
     ("ceph", "18.2"): [*CEPH, *CEPH_18],
+    ("ceph", "20.2"): [*CEPH, *CEPH_20],
+    ("seaweedfs", "4.48"): SEAWEEDFS,
 }
 
 

@@ -18,6 +18,8 @@ if [ ! -e "$root/ready" ]; then
     debootstrap --variant=minbase --include=ca-certificates,python3-venv "$suite" "$root" "$mirror" "$script"
     # What this machine trusts, its own authorities included.
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
+    # A mirror may lag behind by more than the week that a Release file of testing is valid.
+    echo 'Acquire::Check-Valid-Until "false";' > "$root/etc/apt/apt.conf.d/99lagging"
     chroot "$root" python3 -m venv /venv
     mkdir "$root/project"
     touch "$root/ready"
