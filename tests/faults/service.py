@@ -41,7 +41,11 @@ call_command("create_client", "ci", *options)
 
 def is_stopped(pid: int) -> bool:
     """Whether all threads of a process are, by a signal."""
-    return all(b") T " in stat.read_bytes() for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    try:
+        return all(b") T " in thread.read_bytes() for thread in threads)
+    except OSError:  # a thread has ended meanwhile
+        return False
 
 
 class Service:
