@@ -109,7 +109,7 @@ def _member(document: Any, name: str, read: Callable[[Any], Value]) -> Value:
     try:
         return read(document[name])
     except ValueError as err:
-        raise DocumentError(f"{name} is not as LTD Keeper gives it") from err
+        raise DocumentError(f"{name} is not what LTD Keeper returns") from err
 
 
 def _text(value: Any) -> str:
@@ -233,7 +233,7 @@ class Keeper:
         following, asked, names = path, set[str](), 0
         while following:
             if following in asked:
-                raise KeeperAnswerError(f"GET {path}: its pages go in a circle.")
+                raise KeeperAnswerError(f"GET {path}: its pages repeat.")
             if len(asked) == MOST_PAGES or names > MOST_NAMES:
                 raise KeeperAnswerError(f"GET {path}: the list has no end.")
             asked.add(following)
@@ -371,8 +371,9 @@ class Imported:
 
 
 ENDED = (
-    "It is listed, though it ended {:%F %T %Z}. Nothing is deleted because an LTD Keeper says so: "
-    "end it there for good, so that it is not listed, or clear its end and import again."
+    "It is listed, although it ended {:%F %T %Z}. An LTD Keeper never decides what is deleted "
+    "here: end it there permanently, so that it is no longer listed, or clear its end and import "
+    "again."
 )
 
 
@@ -395,7 +396,7 @@ class Import:
     def everything(self) -> Iterator[Imported]:
         """Each product and each of its builds, in memory that grows with the ids alone.
 
-        Safe to repeat: it goes on where it stopped. Raises KeeperUnreachableError, and
+        Safe to repeat: it continues where it stopped. Raises KeeperUnreachableError, and
         KeeperAnswerError when there is no list of products.
         """
         for slug in self.keeper.product_slugs():
@@ -428,7 +429,7 @@ class Import:
         except ValidationError as err:
             reason = " ".join(err.messages)
         except DataError:
-            reason = "The database refuses it."
+            reason = "The database rejects it."
         except KeeperAnswerError as err:
             fate, reason = Fate.FAILED, str(err)
         return Imported(kind=kind, name=_printable(name), fate=fate, reason=_printable(reason))
@@ -436,12 +437,12 @@ class Import:
     def _product(self, slug: str) -> Fate:
         there = self.keeper.product(slug)
         if there.slug != slug or slug.startswith(self.reserved):
-            raise Conflict("Its slug is not one that a product may have here.")
+            raise Conflict("Its slug is not allowed for a product here.")
         if there.bucket != self.store.bucket:
             raise Conflict(f"Its bucket is {there.bucket}, the store's is {self.store.bucket}.")
         if found := Product.objects.filter(slug=slug).first():
             if found.store_id != self.store.pk:
-                raise Conflict("A product of that slug is here, in another store.")
+                raise Conflict("A product with that slug exists here, in another store.")
             if self.apply:
                 Product.objects.filter(pk=found.pk, imported_at=None).update(
                     imported_at=timezone.now()
@@ -468,7 +469,7 @@ class Import:
             raise Conflict(ENDED.format(there.ended_at))
         product = Product.objects.filter(slug=product_slug).first()
         if product and continues_server_made_slug(product, build.slug):
-            raise Conflict("Its root would lie behind that of a build which is here.")
+            raise Conflict("Its root would be inside that of an existing build.")
         if self.apply and product:
             build.product = product
             self._save(build)
@@ -489,7 +490,7 @@ class Import:
     def _is_shared(self, build: Build) -> NoReturn:
         if self.apply:
             Build.objects.filter(root=build.root).update(root_is_shared=True)
-        raise Conflict("Another build of that slug is here.")
+        raise Conflict("Another build has that slug here.")
 
     def _save(self, build: Build) -> None:
         """Raises Conflict when somebody registered the slug in this moment."""
@@ -498,7 +499,7 @@ class Import:
                 build.save(force_insert=True)
         except IntegrityError as err:
             if not self._is_here(build):
-                raise Conflict("The database refuses it.") from err
+                raise Conflict("The database rejects it.") from err
 
 
 def _new_product(there: KeeperProduct, store: Store) -> Product:
@@ -520,7 +521,7 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
     try:
         root = build_root(product_slug, there.slug)
     except ValueError as err:
-        raise Conflict(f"{there.slug!r} is not a legal slug of a build.") from err
+        raise Conflict(f"{there.slug!r} is not allowed as the slug of a build.") from err
     if (there.bucket, there.root) != (store.bucket, root):
         raise Conflict(f"It lies in {there.bucket}/{there.root}, not in {store.bucket}/{root}.")
     if there.created_at > timezone.now() + TOLERANCE:

@@ -145,7 +145,7 @@ def register_build(
 
 def recover_build(*, product: Product, slug: str, now: datetime) -> Build:
     """The row of a build whose own one was lost: finished, without an owner, so that its root is
-    not given out again and nobody writes there. No webhook is called for it.
+    never used again and nobody writes there. No webhook is called for it.
     """
     return Build.objects.create(
         product=product,
@@ -161,7 +161,7 @@ def recover_build(*, product: Product, slug: str, now: datetime) -> Build:
 
 
 def _is_numbered_elsewhere(product: Product, slug: str) -> bool:
-    """Whether an LTD Keeper, whose builds were imported, may have given out the root before.
+    """Whether an LTD Keeper, whose builds were imported, may have used the root before.
 
     It does not list deleted builds, so their slugs are not among the rows.
     """

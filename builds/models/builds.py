@@ -39,7 +39,7 @@ UNSETTLED = Q(deleted_at=None) & (
     | Q(finished_at__isnull=False, counted_at=None)
     | Q(written_without_session=True)
 )
-NEVER_REMOVED = "Builds are never removed, so that no root is given out twice."
+NEVER_REMOVED = "Builds are never removed, so that no root is used twice."
 ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 
 
@@ -272,7 +272,7 @@ class Build(models.Model):
         """What its uploader should know, in sentences; empty: nothing."""
         unseen = self.survey_failure not in LOOKED and self.counted_at is None
         told = (
-            f"The store could not be looked at ({self.survey_failure}), so nothing shows that the "
+            f"The store could not be read ({self.survey_failure}), so it is unknown whether the "
             "upload arrived."
             if unseen
             else "",

@@ -95,7 +95,7 @@ def create_granted_product(
 
 COMMAND_LINE_USER = "command-line"
 
-# What Django calls `request.user`; the admin lets nobody in who is not a User.
+# What Django calls `request.user`; the admin accepts nobody who is not a User.
 Actor = User | AnonymousUser
 
 

@@ -217,7 +217,7 @@ def _verified_claims(raw_token: str, issuer: OidcIssuer, key: jwt.PyJWK) -> dict
     except jwt.ExpiredSignatureError:
         raise IdentityTokenExpired from None
     except jwt.PyJWTError as err:
-        reason = REASONS.get(type(err), "Its claims are not as they should be.")
+        reason = REASONS.get(type(err), "Its claims have an unexpected form.")
         raise InvalidIdentityToken(reason) from None
     if claims["aud"] not in (ours, [ours]):
         raise WrongAudience

@@ -36,10 +36,10 @@ def mint_job_token(
     now: datetime,
     for_a_step: bool = False,
 ) -> MintedToken:
-    """A job token for the job that an identity token speaks of.
+    """A job token for the job that an identity token names.
 
-    Of the rules that let it in, the oldest that opens all the products asked for; with None asked
-    for, all that the oldest opens, if no other opens more: a job never gets a product by chance.
+    Of the rules that accept it, the oldest that opens all requested products; with None requested,
+    all that the oldest opens, if no other opens more: a job never gets a product by chance.
     Raises what `verify_identity_token` and `use_up` raise, LifeOutOfRange, NoMatchingPublisher,
     ProductsNotOpened, ProductsUnclear; and for one step's environment SeveralStores. A token that
     is refused for another reason than reuse is not used up.

@@ -38,7 +38,7 @@ def check_build_quota(*, caller: Caller, now: datetime) -> None:
     open_builds, of_the_client, of_the_job = _count(caller, now, most=limit)
     if open_builds == limit:
         raise TooManyOpenBuilds(
-            f"This client has {limit} open builds, the most it may (LTD_OPEN_BUILDS). "
+            f"This client has {limit} open builds, the maximum (LTD_OPEN_BUILDS). "
             "Finish or delete some."
         )
     _require("job", of_the_job)
@@ -72,8 +72,8 @@ def _require(whose: str, sessions: int) -> None:
 
 def _too_many(whose: str) -> TooManySessions:
     return TooManySessions(
-        f"This {whose} asked for {settings.LTD_SESSIONS_AN_HOUR} sessions within an hour, the most "
-        "it may (LTD_SESSIONS_AN_HOUR). Come back later, or use the credentials that it has."
+        f"This {whose} has requested {settings.LTD_SESSIONS_AN_HOUR} sessions within an hour, the "
+        "maximum (LTD_SESSIONS_AN_HOUR). Try again later, or reuse credentials until they expire."
     )
 
 

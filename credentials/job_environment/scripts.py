@@ -55,7 +55,7 @@ if curl -q --fail-with-body --version > /dev/null 2>&1; then echo fail-with-body
 fi >> "${FOLDER}/{KEEPER_CURL}" &&
 """
 FAILED = """\
-|| { echo 'ltdkeeper: no private folder could be made, so there are no credentials' >&2; false; }
+|| { echo 'ltdkeeper: no credentials, because a private folder could not be created' >&2; false; }
 """
 
 
@@ -82,7 +82,7 @@ def environment_lines(step: Step) -> str:
     placed = " ".join(f'{name}="{path}"' for name, path in IN_THE_FOLDER.items())
     return "".join(
         [
-            "# One CI step's environment. Holds a job token: evaluate it, never print it.\n",
+            "# One CI step's environment. Contains a job token: evaluate it, never print it.\n",
             f"unset {' '.join(TAKEN_AWAY)}\n",
             *exports,
             MAKE_FOLDER,
@@ -147,12 +147,12 @@ def _mask(step: Step) -> str:
 
 def _refuse_what_cannot_be_emptied(step: Step) -> str:
     if step.delivery is StepDelivery.CONTAINER:
-        why = "is set for the job and would win: ask for delivery=process"
+        why = "is set for the job and would take precedence: use delivery=process"
         return "".join(_refuse(name, why) for name in HEEDED_WHEN_EMPTY)
     if len(step.product_slugs) > 1:
         return _refuse(
             MASKS_PROFILE,
-            "is set for the job, so that AWS_PROFILE could not choose a product: remove it",
+            "is set for the job, so AWS_PROFILE could not select a product: unset it",
         )
     return ""
 

@@ -162,7 +162,7 @@ class TrustedPublisher(models.Model):
         """The identifying part of the rule, for lists: `repository_id 74, ...`."""
         identifying = self.issuer.identifying_claims
         if condition_problems(self.kind, self.conditions, identifying):
-            return "not legal: lets nobody in"
+            return "not valid: accepts nobody"
         claims = claims_of(self.kind, identifying).identifying
         return ", ".join(f"{claim} {self.conditions[claim][0]}" for claim in claims)
 

@@ -38,7 +38,7 @@ def require_note(note: str) -> None:
 def require_possible_end(*, until: datetime, now: datetime) -> None:
     """Raises ValidationError."""
     if not now < until <= now + LONGEST_ACKNOWLEDGEMENT:
-        raise ValidationError("Give an end that is in the future, within a year.")
+        raise ValidationError("Give a day in the future, at most a year ahead.")
 
 
 def withdraw_acknowledgement(*, findings: AuditFindingQuerySet, actor: User, note: str) -> int:

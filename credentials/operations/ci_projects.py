@@ -79,7 +79,7 @@ def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
     except HTTPError as err:
         raise ProjectLookupError(f"{url}: no response ({type(err).__name__}).") from err
     if answer.status != 200:  # noqa: PLR2004
-        hint = " Is the name right? Private ones need a token." if answer.status == 404 else ""  # noqa: PLR2004
+        hint = " Is it private? Then a token is needed." if answer.status == 404 else ""  # noqa: PLR2004
         raise ProjectLookupError(f"{url}: status {answer.status}.{hint}")
     if len(body) > MOST_BYTES:
         raise ProjectLookupError(f"{url}: the response is too large.")

@@ -451,17 +451,17 @@ FROZEN: dict[str, tuple[tuple[str, ...], Callable[[str], QuerySet[Any]], str]] =
     "stores": (
         ("bucket",),
         lambda name: Build.objects.filter(product__store__name=name),
-        "since builds lie there: make another store",
+        "because builds are in it: create another store",
     ),
     "products": (
         ("store",),
         lambda name: Build.objects.filter(product__slug=name),
-        "since the product has builds: make another product",
+        "because it has builds: create another product",
     ),
     "issuers": (
         ("kind", "identifying_claims"),
         lambda name: TrustedPublisher.objects.filter(issuer__issuer=name),
-        "since publishers rest on it: make another issuer",
+        "because publishers use it: create another issuer",
     ),
 }
 

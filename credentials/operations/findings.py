@@ -20,7 +20,7 @@ NEARLY_FULL_PERCENT = 80
 
 
 class Severity(StrEnum):
-    """An error makes a job fail or lets somebody in; a warning is worth a look."""
+    """An error makes a job fail or weakens access control; a warning is worth checking."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -1,5 +1,5 @@
 """After a backup was restored: builds registered since the backup have no row, and a slug that a
-client chooses could lead to a root that was given out before. A store's bucket says which.
+client chooses could lead to a root that was used before. A store's bucket says which.
 
 A restored database is told from the one it was saved from by what no backup keeps: on PostgreSQL
 the numbers (OIDs) of the database and of a table, which pg_upgrade and failing over to a standby
@@ -48,7 +48,7 @@ def why_restored() -> str:
         return ""
     return (
         "This database was restored or moved. Builds registered since the backup are missing, and "
-        "their roots could be given out again. Run manage.py recover_builds for each of these "
+        "their roots could be used again. Run manage.py recover_builds for each of these "
         f"stores: {incomplete}. Add --moved if everything was stopped while the database moved."
     )
 
@@ -82,7 +82,7 @@ def recover_builds(
 
 
 def _recovered(store: Store, root: str, now: datetime) -> Iterator[Build]:
-    """The build of a root; none if its product is another store's, which gives out no such root
+    """The build of a root; none if its product is another store's, which makes no such root
     in this bucket.
     """
     product_slug, _, slug = root.split("/")

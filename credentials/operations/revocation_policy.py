@@ -51,16 +51,16 @@ NOT_WRITTEN = (
     "the revoker lacks."
 )
 NOT_KEPT = (
-    "not_kept: the store took the policy and gave back another. Look for somebody else who writes "
-    "the policy {policy} of the role."
+    "not_kept: the store accepted the policy but returned another. Look for someone else who "
+    "writes the policy {policy} of the role."
 )
 STILL_ACCEPTED = (
     "still_accepted: the policy is written, and a session of the same name still works. Disable "
-    "the vendor's key or delete the role: this store does not obey the policy."
+    "the vendor's key or delete the role: this store does not enforce the policy."
 )
 NOT_TRIED = (
-    "not_tried: whether the store obeys could not be seen ({detail}). The policy is written. Fix "
-    "that; the next run tries again."
+    "not_tried: the policy is written, but whether the store enforces it could not be tested "
+    "({detail}). Fix that; the next run tries again."
 )
 
 log = structlog.get_logger(__name__)

@@ -109,7 +109,7 @@ def _reason(err: BaseException) -> str:
     """Of an error that is not ours only its kind: its text may hold anything."""
     if isinstance(err, DomainError):
         return err.message
-    return str(err) if isinstance(err, CommandError) else f"Broken off by {type(err).__name__}."
+    return str(err) if isinstance(err, CommandError) else f"Interrupted by {type(err).__name__}."
 
 
 def _remove_old(job: str, now: datetime) -> None:

@@ -143,7 +143,7 @@ def overdue_jobs(now: datetime) -> list[ScheduledJob]:
     return [each for each in scheduled_jobs() if each.is_overdue(now)]
 
 
-WHY_OVERDUE = "Look whether the clock, or cron, runs it, and at the problem of its last runs."
+WHY_OVERDUE = "Check whether the clock or cron runs it, and what went wrong in its last runs."
 
 
 def audit_schedule(now: datetime) -> Iterator[Finding]:

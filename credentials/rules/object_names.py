@@ -70,7 +70,7 @@ def _fault_of_directory(name: str, root_bytes: int) -> str:
     if not name.endswith("/"):
         return "does not end with a slash"
     if PATTERNS & set(name):
-        return "holds a wildcard or a dollar sign"
+        return "contains a wildcard or a dollar sign"
     return _fault(name.removesuffix("/")) or _too_long(f"{name}x", root_bytes)
 
 

@@ -5,7 +5,7 @@ Conditions map a claim to the values it may have; all must hold. There are no pa
 compared whole. What is refused here opens nothing either, even if a row was edited around the
 form: each identity token is checked against the conditions as they are then.
 
-Identifying claims are numbers that a provider never gives out again. Names of owners, repositories
+Identifying claims are numbers that a provider never reuses. Names of owners, repositories
 and groups can be given up and taken by somebody else; `sub` is made of them, and its form changes
 with the settings of a repository. Hence neither identifies anything here.
 
@@ -201,7 +201,7 @@ def _missing(known: KindClaims, conditions: Mapping[str, Any]) -> Iterator[Probl
         yield Problem("", sentence)
     for claim in known.identifying:
         if claim not in conditions:
-            sentence = f"{claim} is required: without it the rule would let strangers in."
+            sentence = f"{claim} is required: without it the rule would accept strangers."
             yield Problem(claim, sentence)
     if "ref" in conditions and "ref_type" not in conditions:
         sentence = "ref needs ref_type beside it: a tag can have the name of a branch."
@@ -225,9 +225,9 @@ def _illegal_values(values: object) -> str:
         if not isinstance(value, str) or not 1 <= len(value) <= MAX_VALUE_LENGTH:
             return f"Each value is text of 1 to {MAX_VALUE_LENGTH} characters."
         if has_controls(value) or value != value.strip():
-            return "A value holds no control character and no space at its ends."
+            return "A value may not contain control characters, or spaces at its ends."
         if "*" in value:
-            return "There are no wildcards: each value is compared whole."
+            return "There are no wildcards: values are compared as a whole."
     return ""
 
 

@@ -84,7 +84,8 @@ def _interval(text: str) -> timedelta:
     length = int(found[1]) * UNITS[found[2]] if found else timedelta(0)
     if not SHORTEST <= length <= LONGEST:
         raise ValueError(
-            f"{text or 'nothing'} is no interval from 10s to 30d, as in 90s, 5m, 6h, 1d; nor off"
+            f"{text or 'nothing'} is neither off nor an interval from 10s to 30d, such as 90s, 5m, "
+            "6h or 1d"
         )
     return length
 

@@ -42,9 +42,9 @@ IGNORES_POLICIES = (
     "build in the bucket. Issue none for it and use a store that enforces them."
 )
 UNCHECKED_SOURCE = (
-    "Isolation does not hold: for the source of a copy in parts this store asks the upload role "
-    "only, and not the session's policy (Ceph 18.2 is known for it), so a session can {}: untick "
-    "sync products on the store, run `manage.py bootstrap_store --apply`, so that the role reads "
+    "Isolation does not hold: for the source of a multipart copy, this store checks only the "
+    "upload role and not the session's policy (as Ceph 18.2 does), so a session can {}. Clear sync "
+    "products on the store, run `manage.py bootstrap_store --apply`, so that the role reads "
     "nothing, and check again."
 )
 DOCTOR = "`manage.py doctor` finds out why."

@@ -179,7 +179,7 @@ CHECKS: list[Counted | Asked] = [
     Counted(
         model=IssuedSession,
         what="Stuck sessions, in the last 7 days",
-        why="A process died between asking the store and recording the outcome.",
+        why="A process died between calling the store and recording the outcome.",
         rows=stuck_sessions,
         query={"state": "stuck"},
     ),
@@ -225,7 +225,7 @@ CHECKS: list[Counted | Asked] = [
     Counted(
         model=ApiKey,
         what="API keys that expire within 14 days",
-        why="Make new ones and hand them out before then.",
+        why="Create new ones and distribute them before then.",
         rows=keys_about_to_expire,
         query={"o": "5"},
     ),
@@ -236,7 +236,7 @@ Verdicts = Sequence[tuple[Store, IsolationRun | None]]
 
 
 def about_isolation(verdicts: Verdicts, now: datetime) -> Iterator[Attention]:
-    """Stores whose last check of isolation did not pass, is old, or was never made."""
+    """Stores whose last isolation check did not pass, is old, or was never made."""
     for store, run in verdicts:
         if run is None:
             yield Attention(
@@ -252,8 +252,8 @@ def about_isolation(verdicts: Verdicts, now: datetime) -> Iterator[Attention]:
             )
         elif run.finished_at and now - run.finished_at > OLD_CHECK:
             yield Attention(
-                what=f"Store {store}: the last check of isolation is older than 30 days",
-                why="Request another: roles and bucket policies change.",
+                what=f"Store {store}: the last isolation check is older than 30 days",
+                why="Request another: roles and bucket policies may have changed.",
                 address=page_address(run),
             )
 

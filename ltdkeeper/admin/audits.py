@@ -105,8 +105,8 @@ class JobRunAdmin(Page, BigListAdmin):
     page_select_related = ("store", "started_by")
     seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_findings": AuditFinding}
     questions = (
-        ("How it went", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
-        ("What it looked at", ("job", "of_store", "read", "covered", "held")),
+        ("Result", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
+        ("What it examined", ("job", "of_store", "read", "covered", "held")),
         ("What it found", ("found", "new", "its_findings")),
     )
 
@@ -128,7 +128,7 @@ class JobRunAdmin(Page, BigListAdmin):
     def found(self, run: JobRun) -> str:
         return found_by(run)
 
-    @admin.display(description="looked at")
+    @admin.display(description="examined")
     def read(self, run: JobRun) -> str:
         return lines(f"{number:,} {what}" for what, number in run.looked_at.items())
 

@@ -78,11 +78,11 @@ class BuildPage(Page):
     otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
     questions = (
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
-        ("How it is", ("state_since", "warnings")),
+        ("State", ("state_since", "warnings")),
         ("What happened, in order", ("life",)),
         ("What audits found", ("its_findings",)),
-        ("What lies in the store", ("counted", "store_link", "root", "imported")),
-        ("What it is of", ("product_link", "published", "surrogate_key")),
+        ("What is in the store", ("counted", "store_link", "root", "imported")),
+        ("What it belongs to", ("product_link", "published", "surrogate_key")),
     )
 
     @admin.display(description="state")
@@ -116,7 +116,7 @@ class BuildPage(Page):
         owner = getattr(build, "registration", None)
         if not owner:
             return "none: imported from an LTD Keeper"
-        words = "only whoever registered a build gets credentials that write it"
+        words = "only the client or job that registered a build gets credentials for it"
         return format_html("{}: {}", link(owner.client), words)
 
     @admin.display(description="token")
@@ -167,7 +167,7 @@ class BuildPage(Page):
             why = f": {build.survey_failure}" if build.survey_failure else ""
             return f"not counted yet{why}"
         size = filesizeformat(build.byte_count or 0)
-        whole = "all of them counted" if build.counted_at else "one page was looked at"
+        whole = "all of them counted" if build.counted_at else "only one page was listed"
         return f"{build.object_count} ({size}), {whole}"
 
     @admin.display(description="store")
@@ -253,14 +253,14 @@ class StoreAdmin(StoreSeeAlso, RevocableAdmin):
         """What Django asks for actions with the permission `check`."""
         return bool(request.user.has_perm("credentials.add_isolationrun"))
 
-    @admin.action(description="Request a check of isolation", permissions=["change", "check"])
+    @admin.action(description="Request an isolation check", permissions=["change", "check"])
     def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:
         if not (reason := self.given_reason(request)):
             return
         for store in queryset:
             request_check(store=store, now=timezone.now(), actor_id=request.user.pk)
-            self.log_change(request, store, f"Requested a check of isolation. Reason: {reason}")
-        message = f"{len(queryset)} requested: `manage.py check_isolation --requested` makes them."
+            self.log_change(request, store, f"Requested an isolation check. Reason: {reason}")
+        message = f"{len(queryset)} requested: `manage.py check_isolation --requested` runs them."
         self.message_user(request, message)
 
 
@@ -355,5 +355,5 @@ class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
         builds = [release_root(build_id=build.pk) for build in queryset.filter(root_is_shared=True)]
         for build in builds:
             self.log_change(request, build, f"Root is no longer shared. Reason: {reason}")
-        message = f"{len(builds)} no longer shared: purging them removes all below their roots."
+        message = f"{len(builds)} no longer shared: purging removes everything below their roots."
         self.message_user(request, message)

@@ -120,9 +120,9 @@ class ClientPage(Page):
     }
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
         (None, ("name", ACTIVE, "may_create_products", "created_at")),
-        ("What it has now", ("live_sessions", "open_builds")),
+        ("What it has", ("live_sessions", "open_builds")),
         ("Last addresses", ("addresses", "refused_calls")),
-        ("Who stands for it", ("keys", "publishers", "job_tokens")),
+        ("Who acts as it", ("keys", "publishers", "job_tokens")),
     )
 
     def editable_fields(self, request: HttpRequest) -> Sequence[str]:
@@ -199,7 +199,7 @@ class KeyPage(Page):
             "Its life",
             ("state_now", "created_at", "expires_at", "last_used_at", "revoked_at"),
         ),
-        ("What it gave", ("its_sessions", "its_job_tokens")),
+        ("What it issued", ("its_sessions", "its_job_tokens")),
         ("What was refused", ("refused_calls",)),
     )
 

@@ -36,7 +36,7 @@ from ltdkeeper.admin.revoke import RevocableAdmin
 
 
 class NetworksField(forms.CharField):
-    """Networks as people write them: one a line, or with commas between."""
+    """Networks as people write them: one per line, or separated by commas."""
 
     widget = forms.Textarea(attrs={"rows": 3, "cols": 40, "spellcheck": "false"})
     default_validators = [validate_networks]
@@ -63,7 +63,9 @@ class NewKeyForm(EditForm):
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= timezone.now():
-            raise ValidationError("That is over. Choose a moment to come, or leave it empty.")
+            raise ValidationError(
+                "That time is past. Choose a later one, or leave the field empty."
+            )
         return expires_at
 
     def clean(self) -> dict[str, Any] | None:
@@ -96,7 +98,7 @@ class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
         is_edit = not self.instance._state.adding  # noqa: SLF001 - as Django's own forms do
         has_reason = bool(self.data.get("reason", "").strip())
         if is_edit and (removed or self.has_changed()) and not has_reason:
-            raise ValidationError("Say below why the grants are changed.")
+            raise ValidationError("Give the reason for changing the grants below.")
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -147,7 +149,7 @@ class ClientAdmin(RevocableAdmin, ClientPage, SwitchedAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(RevocableAdmin, KeyPage):
-    """Keys: made (and shown) once, revoked for good, never changed."""
+    """Keys: created (and shown) once, revoked permanently, never changed."""
 
     is_exported = True
     list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
@@ -210,7 +212,7 @@ class ApiKeyAdmin(RevocableAdmin, KeyPage):
     def _show_once(self, request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "API key made",
+            "title": "API key created",
             "opts": self.opts,
             "key": key,
             "opens": self.opens(key),

@@ -139,14 +139,14 @@ class SessionPage(Page):
     @admin.display(description="permissions")
     def may(self, session: IssuedSession) -> SafeString:
         if not (text := session.policy_text):
-            return format_html("The policy cannot be remade. SHA-256: {}", session.policy_sha256)
+            return format_html("The policy cannot be restored. SHA-256: {}", session.policy_sha256)
         rows = (
             (each.effect, whole_lines(each.actions), lines(each.resources_in_words()))
             for each in permissions(text)
         )
         shown = table(("Effect", "Actions", "Resources"), rows)
-        remade = ", remade: its SHA-256 is as recorded" if session.policy_sha256 else ""
-        return format_html("{}{}", shown, folded(f"The policy as it was sent{remade}", text))
+        restored = ", restored: its SHA-256 is the recorded one" if session.policy_sha256 else ""
+        return format_html("{}{}", shown, folded(f"The policy as it was sent{restored}", text))
 
     @admin.display(description="state")
     def state_until(self, session: IssuedSession) -> str:

@@ -185,7 +185,7 @@ class CodeForm(ThrottledForm):
                 count_failed_attempt(self.request, FAILED_CODE)
             wait = second_factor.seconds_to_wait(self.user)
             hint = f" Wait {wait} seconds before the next." if wait > 1 else ""
-            raise ValidationError(f"That code is not right, or was used before.{hint}")
+            raise ValidationError(f"That code is wrong, or was used before.{hint}")
 
     def is_right(self, code: str) -> bool:
         return second_factor.use_code(user=self.user, code=code)

@@ -84,7 +84,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         except (requests.RequestException, ValueError) as err:
             raise SignInRefused("The issuer returned an unexpected response.") from err
         if not isinstance(answer, dict) or not isinstance(answer.get("id_token"), str):
-            raise SignInRefused("The issuer gave no ID token.")
+            raise SignInRefused("The issuer returned no ID token.")
         return answer
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class OidcBackend(OIDCAuthenticationBackend):  # type: ignore[misc]
         except (DomainError, jwt.PyJWTError) as err:
             raise SignInRefused("The issuer's ID token cannot be verified.") from err
         if not constant_time_compare(str(claims["nonce"]), str(kwargs["nonce"])):
-            raise SignInRefused("The issuer's ID token is of another sign-in.")
+            raise SignInRefused("The issuer's ID token belongs to another sign-in.")
         ours = settings.OIDC_RP_CLIENT_ID
         is_for_us_alone = claims["aud"] in (ours, [ours])
         if claims.get("azp", ours if is_for_us_alone else "") != ours:

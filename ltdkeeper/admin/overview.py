@@ -51,7 +51,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Strip:
-    """The bars of one figure, in a scale of their own: few failures show beside many successes."""
+    """The bars of one count, in a scale of their own: few failures show beside many successes."""
 
     name: str
     css_class: str

@@ -29,7 +29,7 @@ _ROWS = {"rows": 3, "cols": 60}
 
 
 class LinesField(forms.CharField):
-    """Values, one a line; empty: whatever the claim says will do."""
+    """Values, one per line; empty: every value of the claim is accepted."""
 
     def __init__(self, help_text: str) -> None:
         widget = forms.Textarea(attrs=_ROWS)
@@ -90,7 +90,7 @@ def _events(known: KindClaims, stored: Sequence[str], what: str) -> forms.Field:
     choices += [(event, f"{event} (risky)") for event in known.risky_events]
     usual = ", ".join(known.usual_events)
     words = f"What may have started the {what}. None ticked: {usual}. Risky: it may be running "
-    return _several(choices, words + "what nobody has looked at yet.")
+    return _several(choices, words + "code that nobody has reviewed yet.")
 
 
 _ENVIRONMENT = (
@@ -107,11 +107,11 @@ def github_fields(conditions: Mapping[str, Any]) -> dict[str, forms.Field]:
         "repository_owner_id": NumberField(f"The second number. {find}"),
         "event_name": _events(GITHUB, conditions.get("event_name", ()), "workflow"),
         "ref_type": _several(REF_TYPES, "None ticked: both. Needed beside ref."),
-        "ref": LinesField("One a line: refs/heads/main, refs/tags/v1. Empty: all."),
+        "ref": LinesField("One per line: refs/heads/main, refs/tags/v1. Empty: all."),
         "environment": LinesField(_ENVIRONMENT),
         "job_workflow_ref": LinesField(
-            "One a line: OWNER/REPO/.github/workflows/docs.yml@refs/heads/main. Empty: any "
-            "workflow. It holds names: renaming the repository ends the rule's work."
+            "One per line: OWNER/REPO/.github/workflows/docs.yml@refs/heads/main. Empty: any "
+            "workflow. It contains names: after a rename, the rule no longer matches."
         ),
     }
 
@@ -124,7 +124,7 @@ def gitlab_fields(conditions: Mapping[str, Any]) -> dict[str, forms.Field]:
         ),
         "pipeline_source": _events(GITLAB, conditions.get("pipeline_source", ()), "pipeline"),
         "ref_type": _several(REF_TYPES, "None ticked: both. Needed beside ref."),
-        "ref": LinesField("One a line, short: main, v1. Empty: all."),
+        "ref": LinesField("One per line, short: main, v1. Empty: all."),
         "ref_protected": _several(
             (("true", "protected"), ("false", "not protected")), "None ticked: both."
         ),
@@ -249,15 +249,13 @@ class OidcIssuerAdmin(SwitchedAdmin):
                     rules.switch_one(request, rule, word, to)
             return super().switch_one(request, row, word, to)
 
-    @admin.action(
-        description="Fetch the keys now, to see whether they can be had", permissions=["change"]
-    )
+    @admin.action(description="Fetch the keys now", permissions=["change"])
     def fetch_keys(self, request: HttpRequest, queryset: QuerySet[OidcIssuer]) -> None:
         for issuer in queryset:
             try:
                 count = len(keys_at(issuer.jwks_url).fetch_data().keys)
             except JwksUnavailable:
-                words = f"{issuer}: the keys cannot be had. The log says why."
+                words = f"{issuer}: the keys could not be fetched. The log says why."
                 self.message_user(request, words, messages.ERROR)
             else:
                 self.message_user(request, f"{issuer}: {count} keys.")

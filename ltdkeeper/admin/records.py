@@ -298,7 +298,7 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
         if all(is_key(self.opts.pk, key) for key in selected):
             return super().response_action(request, queryset, *args)
-        self.message_user(request, "What is selected cannot be found.", messages.ERROR)
+        self.message_user(request, "The selected rows were not found.", messages.ERROR)
         return None
 
     def given_reason(self, request: HttpRequest) -> str:
@@ -409,7 +409,7 @@ class BigListAdmin(RecordAdmin):
         """Actions are for rows that somebody saw: what all pages hold may be millions."""
         if request.POST.get("select_across", "0") == "0":
             return super().response_action(request, queryset, *args)
-        self.message_user(request, "Select rows of one page.", messages.ERROR)
+        self.message_user(request, "Select rows on one page only.", messages.ERROR)
         return None
 
 

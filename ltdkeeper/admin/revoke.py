@@ -51,7 +51,7 @@ REVOCABLE = {
     IssuedSession.State.STUCK,
 }
 
-# What ends for good with its own action, and how.
+# What ends permanently with its own action, and how.
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ ENDINGS: dict[str, Ending] = {
     "client": Ending(
         verb="Disable",
         past="Disabled",
-        consequence="Its next call is refused, whatever it holds, until it is enabled again.",
+        consequence="Its next call is refused, with any key or token, until it is enabled again.",
         end=_disable,
     ),
     "api_key": Ending(
@@ -139,7 +139,7 @@ class RevokeForm(forms.Form):
         label="Issued before (UTC)",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
-        help_text="Empty: all that are live. Sessions issued at that time or later go on.",
+        help_text="Empty: all that are live. Sessions issued at that time or later keep working.",
     )
     may_go_on = forms.BooleanField(
         label="Revoke only the sessions, and nothing else",
@@ -164,7 +164,7 @@ class RevokeForm(forms.Form):
         before: datetime | None = self.cleaned_data["before"]
         now = timezone.now()
         if before and not now - LONGEST_LIFE < before <= now:
-            raise ValidationError("A time within the last 12 hours: older sessions are over.")
+            raise ValidationError("A time within the last 12 hours: older sessions have expired.")
         return before
 
     def clean(self) -> None:

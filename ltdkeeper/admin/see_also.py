@@ -84,10 +84,10 @@ class StoreSeeAlso(SeeAlso):
         address = list_address(IssuedSession, store=store.pk, state="active")
         return to_list(address, "All its live sessions")
 
-    @admin.display(description="last check of isolation")
+    @admin.display(description="last isolation check")
     def its_last_check(self, store: Store) -> str:
         run = IsolationRun.objects.last_of(store)
-        return link(run, run.verdict) if run else "never checked as the store is now"
+        return link(run, run.verdict) if run else "never checked in its present form"
 
 
 class PublisherSeeAlso(SeeAlso):

@@ -67,8 +67,12 @@ def _joined(names: Iterator[str]) -> str:
 def ci_job(token: JobToken | None) -> str:
     """The job that held a token: as its provider signed it, with a link to its run."""
     if token is None:
-        return "not known: the caller showed an API key"
-    return lines(_facts(token)) if token.publisher else "not known: an API key gave the token"
+        return "not known: the caller sent an API key"
+    return (
+        lines(_facts(token))
+        if token.publisher
+        else "not known: the token was requested with an API key"
+    )
 
 
 def _facts(token: JobToken) -> Iterator[str]:

@@ -101,7 +101,7 @@ class WebhookAdmin(Page, SwitchedAdmin):
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
         (None, ("name", "url", "kinds", "products", ACTIVE, "gone_at")),
         ("Its secret", ("secret_changed_at", "signed_with")),
-        ("What it was told", ("newest_deliveries",)),
+        ("What was sent to it", ("newest_deliveries",)),
     )
 
     def editable_fields(self, request: HttpRequest) -> Sequence[str]:
@@ -181,7 +181,7 @@ class WebhookAdmin(Page, SwitchedAdmin):
         words = "Recorded for those that are active. The next run of manage.py deliver_webhooks "
         self.message_user(request, f"{words}sends it: see the deliveries.")
 
-    @admin.action(description="Make a new secret of the selected webhook", permissions=["change"])
+    @admin.action(description="Make a new secret for the selected webhook", permissions=["change"])
     def make_secret(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> HttpResponse | None:
         if queryset.count() != 1:
             self.message_user(request, "Select one: its secret is shown once.", messages.ERROR)

@@ -73,7 +73,7 @@ class SessionSerializer(serializers.ModelSerializer[IssuedSession]):
     delivery = serializers.CharField(help_text="Why or how it left, such as container.")
     policy = serializers.CharField(
         source="policy_text",
-        help_text="As it was sent. Empty if it was compacted and is not remade exactly.",
+        help_text="As it was sent. Empty if it was compacted and cannot be restored exactly.",
     )
     revocation = RevocationSerializer(allow_null=True)
 

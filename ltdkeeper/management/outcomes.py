@@ -270,7 +270,7 @@ def _as_command_error(err: BaseException) -> BaseException:
         return CommandError(err.message, returncode=ExitCode.ALREADY_RUNNING)
     elif isinstance(err, KeyboardInterrupt):
         by = f" by {err}" if str(err) else ""
-        return not_made(f"Broken off{by}. What was done stays; run it again for the rest.")
+        return not_made(f"Interrupted{by}. Completed work is kept; run the command again.")
     elif isinstance(err, BrokenPipeError):
         return not_made("Interrupted: the output was closed.")
     elif isinstance(err, BotoCoreError):
@@ -284,7 +284,7 @@ def _as_command_error(err: BaseException) -> BaseException:
 def reason_of(err: BaseException) -> str:
     """Why a run broke off, in a sentence; of a bug only its kind: its text may hold anything."""
     err = _as_command_error(err)
-    return str(err) if isinstance(err, CommandError) else f"Broken off by {type(err).__name__}."
+    return str(err) if isinstance(err, CommandError) else f"Interrupted by {type(err).__name__}."
 
 
 def _safe(text: str) -> str:

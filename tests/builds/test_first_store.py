@@ -54,7 +54,7 @@ def ensure_with_code(*arguments: str) -> tuple[Any, str]:
 
 
 def test_store_is_made_as_the_settings_say() -> None:
-    assert ensure() == "Made the store frankfurt."
+    assert ensure() == "Created the store frankfurt."
     row = Store.objects.values().get()
     told = {name.removeprefix("LTD_STORE_").lower(): value for name, value in COMPLETE.items()}
     assert row | told == row
@@ -121,7 +121,7 @@ def test_bucket_with_builds_is_frozen_and_nothing_else_is_applied(
     settings.LTD_STORE_BUCKET, settings.LTD_STORE_ADDRESSING = "other-bucket", "virtual"
     code, answer = ensure_with_code("--apply")
     assert code == ExitCode.FINDINGS
-    assert "the store has docs-bucket. It is frozen, since builds lie there" in answer
+    assert "the store has docs-bucket. It is frozen, because builds are in it" in answer
     found = Store.objects.values_list("bucket", "addressing").get(name="frankfurt")
     assert found == ("docs-bucket", "path")
 

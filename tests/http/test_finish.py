@@ -163,7 +163,7 @@ WARNINGS: dict[str, tuple[Callable[[FakeS3], object], bool, tuple[str, ...] | No
         None,
     ),
     "pages to download": (lambda s3: typed(s3, "binary/octet-stream"), True, ("download them",)),
-    "store away": (away, True, ("could not be looked at (store_unreachable)",)),
+    "store away": (away, True, ("could not be read (store_unreachable)",)),
     "other credentials": (lambda s3: typed(s3, "text/html"), False, ("static keys",)),
     "two at once": (
         lambda s3: typed(s3, "application/octet-stream"),

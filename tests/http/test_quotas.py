@@ -192,7 +192,7 @@ AT_THE_LIMIT = {"register build": REGISTER_BUILD} | ASKED_BY_SCRIPTS
 def test_job_beyond_its_own_limit_is_refused(name: str, greedy: Any) -> None:
     answer = ask(greedy, AT_THE_LIMIT[name], greedy.build)
     document = assert_problem(answer, 429, "too_many_sessions")
-    assert document["message"].startswith("This job asked for 3 sessions within an hour")
+    assert document["message"].startswith("This job has requested 3 sessions within")
 
 
 def test_job_beyond_its_own_limit_refreshes_and_finishes(greedy: Any, s3: FakeS3) -> None:

@@ -11,7 +11,7 @@ from credentials.rules.schedule import parse_schedule
 WRONG = {
     "audit_cloudtrail --athena=1d": r"--athena: expected one argument",
     "purge_builds --apply=1d": r"required: --deleted-before",
-    "purge_builds --deleted-before soon=1d": r"--deleted-before soon: .*'soon' is no day",
+    "purge_builds --deleted-before soon=1d": r"--deleted-before soon: .*'soon' is neither a day",
     "roll_up --help=1h": r"roll_up --help: this does no work",
     "audit_bucket main=1d": r"audit_bucket main: unrecognized arguments: STORE",
 }

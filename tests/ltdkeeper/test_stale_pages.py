@@ -288,7 +288,7 @@ def test_page_that_is_saved_unchanged_needs_no_reason(rows: dict[str, Any], page
 def test_grant_is_taken_back_with_a_reason(rows: dict[str, Any], page_of: Any) -> None:
     Grant.objects.get_or_create(client=rows["client"], product=rows["product"])
     save = page_of(rows["client"])
-    assert "Say below why" in save(**{"grants-0-DELETE": "on"}, reason="")
+    assert "Give the reason for changing" in save(**{"grants-0-DELETE": "on"}, reason="")
     assert Grant.objects.exists()
     save(**{"grants-0-DELETE": "on"}, reason="moved away")
     assert not Grant.objects.exists()

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 SESSION_SECONDS = 900
 # A new key, user or role is not known everywhere at once on AWS (IAM user guide, eventual
-# consistency); other stores answer for good at once.
+# consistency); other stores respond with their final answer at once.
 TRIES_ON_AWS, PAUSE_SECONDS = 15, 2.0
 SHEDS_ITS_POLICY = (
     "This store lets a session assume the role again, without its policy; the trust policy now "
     "refuses callers that are sessions."
 )
-UNTRIED = "Give --vendor-profile, so that it can be tried."
+UNTRIED = "Give --vendor-profile, so that this can be tested."
 
 
 class Again(StrEnum):
@@ -71,7 +71,7 @@ def settle_trust(
     strict = identities.trust(clients, account, refuse_sessions=True)
     is_strict = account.may_refuse_sessions and is_settled(strict)
     trust = settle(identities.trust(clients, account, refuse_sessions=is_strict), apply=apply)
-    again = _again(Status.NOT_TRIED, "It is tried with --apply.")
+    again = _again(Status.NOT_TRIED, "--apply tests this.")
     if apply:
         with _some_key(clients, account, vendor_key) as key:
             again, is_strict = _settle_again(clients, account, key, is_strict=is_strict)
@@ -92,7 +92,7 @@ def _settle_again(
     if trial.again is Again.REFUSED:
         return _again(Status.CONFIRMED), is_strict
     if trial.again is Again.ACCEPTED:
-        return _again(Status.FAILED, "A session has the whole role for the asking."), is_strict
+        return _again(Status.FAILED, "Any session can get all rights of the role."), is_strict
     if key is None and (account.is_aws or is_strict):
         return _again(Status.NOT_TRIED, UNTRIED), is_strict
     return _again(Status.FAILED, trial.detail), is_strict
@@ -101,7 +101,7 @@ def _settle_again(
 def _again(status: Status, detail: str = "") -> Step:
     return Step(
         what="sessions cannot assume the role again",
-        why="One that could would shed its policy and have the whole role.",
+        why="Such a session would lose its policy and have all rights of the role.",
         status=status,
         detail=detail,
     )

@@ -74,8 +74,8 @@ def assuming(examination: Examination) -> Iterator[Finding]:
             rule="assuming.not-supported",
             what="The store does not know AssumeRole, or has it switched off.",
             why=WHY_ASSUMING,
-            change=f"{err.message} Where it is only switched off, switch it on, and make the "
-            "role with the store's own tools, with the documents of:\n"
+            change=f"{err.message} If it is only switched off, enable it, and create the role "
+            "with the store's own tools, with the documents of:\n"
             f"manage.py bootstrap_store --store {examination.store.name} --format json",
         )
     except DomainError as err:
@@ -83,7 +83,7 @@ def assuming(examination: Examination) -> Iterator[Finding]:
             rule="assuming.failed",
             what=f"AssumeRole failed ({err.code}): {err.message}",
             why=WHY_ASSUMING,
-            change="The service's log has the store's own words, under assume_role_failed.",
+            change="The service's log has the store's message, under assume_role_failed.",
         )
 
 

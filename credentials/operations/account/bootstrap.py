@@ -18,15 +18,16 @@ from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import http_status
 
 NO_REVOKER = (
-    "Not made: without a boundary, who may rewrite the role's policies may do anything. Revoke "
-    "with your own credentials (manage.py revoke --profile), or make it with --with-revoker."
+    "Not created: without a boundary, whoever may rewrite the role's policies may do anything. "
+    "Revoke with your own credentials (manage.py revoke --profile), or create it with "
+    "--with-revoker."
 )
 UNBOUNDED = (
-    "This store has no boundaries: the revoker can give the upload role any right. Keep its key as "
-    "you keep your own."
+    "This store has no boundaries: the revoker can give the upload role any right. Protect its key "
+    "like your own."
 )
 BY_HAND = "Left as it is. It needs the document named vendor of --format json, nothing else."
-NO_RIGHTS = "Not given its rights while a step above has failed."
+NO_RIGHTS = "Its rights are not granted while a step above has failed."
 NO_API = (
     "the upload role and its rights are not supported here; use the store's own tools, with these "
     "documents."
@@ -85,7 +86,7 @@ class Report:
             has_rest = any(step.status in would for step in self.steps)
             return f"{NO_API}{' --apply does the rest.' if has_rest else ''}"
         if not self.applied:
-            return "Nothing was changed: --apply does it."
+            return "Nothing was changed. --apply makes these changes."
         return "set up." if self.has_changed else "Nothing had to be changed."
 
     def document(self, **error: str) -> str:

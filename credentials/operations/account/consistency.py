@@ -39,7 +39,7 @@ TEXTS = {
         "This machine's clock is {seconds:.0f} s {direction} the store's.",
         "From 5 minutes on the store refuses every request. Before that, sessions seem to end "
         "sooner or later than they do.",
-        "Set the clock, and keep it so: timedatectl set-ntp true",
+        "Set the clock, and keep it synchronised: timedatectl set-ntp true",
     ),
     "endpoint.aws-named": (
         "The store's endpoint is one of AWS's, {endpoint_url}.",
@@ -84,7 +84,7 @@ TEXTS = {
         "Lower them in the admin, or raise the role's longest session.",
     ),
     "lifetimes.posts-short": (
-        "Presigned POSTs are good for {seconds} s, which is less than three hours.",
+        "Presigned POSTs are valid for {seconds} s, which is less than three hours.",
         "Nobody can renew them, and real uploads have taken longer than an hour.",
         "Set LTD_POST_LIFETIME and the role's longest session, in AWS and in the admin, to 10800 "
         "or more. A service that runs under a role gets 3600 s at most.",
@@ -107,7 +107,7 @@ TEXTS = {
     "kms-key.unusable": (
         "The key is for {usage} with {spec}; S3 needs a symmetric one that encrypts.",
         WHY_KEY,
-        "Make another key, and set the store's KMS key ARN in the admin to it.",
+        "Create another key, and set the store's KMS key ARN in the admin to it.",
     ),
     "encryption.other-key": (
         "The bucket encrypts with {key}, and the store names {named}.",

@@ -34,7 +34,7 @@ UNREADABLE = (UnreadableDocumentError, UnsafeIdentityError, KeyError)
 # Check -> title and act, in the order in which they are made: each builds on those before it.
 CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
     "row": ("The store is legal", setting_checks.row),
-    "endpoint": ("Endpoints, region and role are of one place", setting_checks.endpoint),
+    "endpoint": ("Endpoints, region and role belong together", setting_checks.endpoint),
     "clock": ("The clock agrees with the store's", setting_checks.clock),
     "vendor": ("The service has AWS credentials", attempts.vendor),
     "role": ("The role exists", setting_checks.role),
@@ -52,7 +52,7 @@ CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
         user_checks.revoker_policies,
     ),
     "trust": ("The role trusts only the vendor", policy_checks.trust),
-    "lifetimes": ("Sessions can live as long as set", setting_checks.lifetimes),
+    "lifetimes": ("Sessions can last as long as configured", setting_checks.lifetimes),
     "role-policies": ("The role reaches builds and no more", policy_checks.role_policies),
     "boundary": ("The role has its boundary", policy_checks.boundary),
     "bucket": ("The bucket exists, in the store's region", setting_checks.bucket_place),

@@ -26,7 +26,7 @@ def boundary_policy(clients: StoreClients, account: WantedAccount) -> Requiremen
     arn, document = account.boundary_arn, account.documents["boundary"]
     return Requirement(
         what=f"boundary policy {account.boundary_name}",
-        why="The most that any policy put on the upload role can mean.",
+        why="Limits what any policy of the upload role can grant.",
         wanted=document,
         look=lambda: managed_policy(clients, arn),
         put=lambda: _put_managed_policy(clients, arn, document),
@@ -189,7 +189,7 @@ def attached_upload_policy(clients: StoreClients, account: WantedAccount) -> Req
 
     return Requirement(
         what=f"managed policy of {name}",
-        why="The role has its rights from it.",
+        why="It contains the role's rights.",
         wanted=arn,
         look=look,
         put=lambda: clients.iam.attach_role_policy(RoleName=name, PolicyArn=arn),

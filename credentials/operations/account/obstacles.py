@@ -21,7 +21,7 @@ NO_ACLS = frozenset({"AccessControlListNotSupported"})
 # KMS answers 400 to everything, also in these two cases.
 DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 MISSING_CODES = {"NotFoundException", "NoSuchEntity"}
-UNKNOWN = "What was not checked may be wrong."
+UNKNOWN = "Whatever was not checked may be wrong."
 
 
 class Whose(StrEnum):
@@ -110,7 +110,8 @@ class KeyRefused(Obstacle):
     what = "The {whose}'s credentials are not usable: {answer}."
     why = (
         "Without the vendor's no job gets credentials; without the auditor's nothing of the "
-        "account can be looked at; without the revoker's revoked sessions go on at the store."
+        "account can be examined; without the revoker's, revoked sessions keep working at the "
+        "store."
     )
     concerns_all = True
 

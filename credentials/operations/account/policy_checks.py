@@ -64,7 +64,7 @@ GIVEN_AWAY = {
     ),
     "names-role": (
         "The bucket policy gives rights to the upload role",
-        "They belong into the role's own policy, under its boundary and its denials.",
+        "They belong in the role's own policy, under its boundary and its denials.",
     ),
 }
 
@@ -111,7 +111,9 @@ def role_policies(examination: Examination) -> Iterator[Finding]:
     ]
     change = examination.set_up
     if others:
-        change = f"Take these policies from the role: {', '.join(others)}. For the rest:\n{change}"
+        change = (
+            f"Remove these policies from the role: {', '.join(others)}. For the rest:\n{change}"
+        )
     findings = list(
         _differing(
             "role-policies", "What the role may do", documents.values(), wanted, WHY_RIGHTS, change
@@ -209,7 +211,7 @@ def _differing(
         return
     yield Finding(
         rule=f"{check}.differs",
-        what=f"{noun} is not what it must be (+ is there, - is missing):\n{best}",
+        what=f"{noun} is not as expected (+ is unexpected, - is missing):\n{best}",
         why=why,
         change=change,
         severity=Severity.WARNING if best.only_denies else Severity.ERROR,
@@ -231,7 +233,7 @@ def bucket_policy(examination: Examination) -> Iterator[Finding]:
             rule=f"bucket-policy.{fault}",
             what=f"{what}:\n{lines_of('+', statements)}",
             why=why,
-            change="Take that out of the bucket's policy.",
+            change="Remove this from the bucket's policy.",
             severity=Severity.WARNING if fault == "names-role" else Severity.ERROR,
         )
 

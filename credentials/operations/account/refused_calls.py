@@ -33,7 +33,7 @@ WHY_REVOKER = (
     "these rights at once, with no row in the ledger."
 )
 WHY_READING = "What was written for revoked sessions is read back with it: every decision fails."
-NO_PROFILE = "no profile is named in LTD_REVOKER_PROFILE: name the one with the revoker's key"
+NO_PROFILE = "LTD_REVOKER_PROFILE names no profile: set it to the one with the revoker's key"
 
 Calls = Mapping[str, Callable[[], Any]]
 

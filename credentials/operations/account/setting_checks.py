@@ -209,7 +209,7 @@ def _required(
     is_tolerated = found is not None and found == requirement.tolerated
     yield Finding(
         rule=rule,
-        what=f"Not as it must be: {requirement.what}.\n"
+        what=f"Not as expected: {requirement.what}.\n"
         f"+ {orjson.dumps(found).decode()}\n- {orjson.dumps(requirement.wanted).decode()}",
         why=f"{requirement.why} {requirement.tolerance}" if is_tolerated else requirement.why,
         change=examination.set_up,

@@ -29,11 +29,12 @@ from credentials.rules.principals import account_of, kind_of, name_of
 # Whoever assumes a role may set these, and everybody may know who he is: they give nothing.
 HARMLESS_TO_ASSUME = ["sts:TagSession", "sts:SetSourceIdentity"]
 NO_REVOKER = (
-    "there is no revoker: make it with bootstrap_store, and name its profile in LTD_REVOKER_PROFILE"
+    "there is no revoker: create it with bootstrap_store, and name its profile in "
+    "LTD_REVOKER_PROFILE"
 )
 WHY_REVOKER = (
     "With more than this it can give the upload role any right; with less, sessions that are "
-    "revoked here go on at the store."
+    "revoked here keep working at the store."
 )
 
 
@@ -109,10 +110,10 @@ def revoker_policies(examination: Examination) -> Iterator[Finding]:
         option = "" if has_boundaries else " --with-revoker"
         yield Finding(
             rule="revoker-policies.differs",
-            what="What the revoker may do is not what it must be (+ is there, - is missing):\n"
+            what="The revoker's rights are not as expected (+ is unexpected, - is missing):\n"
             f"{judged}",
             why=WHY_REVOKER,
-            change=f"Take from it what is beyond that. It has its rights from: "
+            change=f"Remove the unexpected rights. It has its rights from: "
             f"{', '.join(documents) or 'nothing'}. For the rest:\n{examination.set_up}{option}",
             severity=Severity.WARNING if judged.only_denies else Severity.ERROR,
         )

@@ -61,7 +61,7 @@ TEXTS: dict[Rule, tuple[str, str, Severity]] = {
     ),
     Rule.OBJECT_OF_DELETED_BUILD: (
         "objects lie in a build that was deleted longer ago than LTD_PURGED_WITHIN_DAYS",
-        "Run manage.py purge_builds, or see why it fails.",
+        "Run manage.py purge_builds, or find out why it fails.",
         Severity.WARNING,
     ),
     Rule.OBJECT_WITHOUT_SESSION: (
@@ -71,12 +71,12 @@ TEXTS: dict[Rule, tuple[str, str, Severity]] = {
     ),
     Rule.OBJECT_AFTER_SESSIONS: (
         "objects were written after the last session of their build had ended",
-        "Look for other credentials that can write, and into the store's own log.",
+        "Look for other credentials that can write, and check the store's own log.",
         Severity.ERROR,
     ),
     Rule.OBJECT_AFTER_CLOSE: (
         "objects were written after their build was finished, superseded or deleted",
-        "Look for the session in the store's own log, and revoke it if it lives.",
+        "Look for the session in the store's own log, and revoke it if it is live.",
         Severity.ERROR,
     ),
     Rule.UPLOAD_UNFINISHED: (

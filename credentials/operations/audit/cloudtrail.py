@@ -193,7 +193,7 @@ class QueryAudit:
         last = read_on(self.run, self.engine.name)
         since = self.since or last
         if since is None:
-            raise QueryFailed("No run has read this yet: say where to begin, with --since.")
+            raise QueryFailed("No run has read this yet: give a start with --since.")
         asked = parameters_of(watched_stores(), since=since, until=self.until)
         yield from evaluate(self._records(asked), addresses=self.addresses)
         if last is None or since <= last:

@@ -270,7 +270,7 @@ def _foreign_writes() -> Iterator[Finding]:
             build_id=build.pk,
             what="Objects were written though no session was issued: look for static AWS keys in "
             "the uploader's environment.",
-            change="Delete the build when it is dealt with.",
+            change="Delete the build once this is settled.",
         )
 
 
@@ -282,14 +282,14 @@ def audit_keys(now: datetime) -> Iterator[Finding]:
                 rule=Rule.KEY_WITHOUT_EXPIRY,
                 subject=str(key),
                 what=f"The key of {key.client} never expires.",
-                change="Make one with an expiry, revoke this.",
+                change="Create one with an expiry, and revoke this one.",
             )
         if is_unused(created_at=key.created_at, last_used_at=key.last_used_at, now=now):
             yield Finding(
                 rule=Rule.KEY_UNUSED,
                 subject=str(key),
                 what=f"The key of {key.client} {_use_of(key)}.",
-                change="Revoke it if nothing needs it.",
+                change="Revoke it if nothing uses it.",
             )
 
 

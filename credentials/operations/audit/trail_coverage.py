@@ -169,7 +169,7 @@ class Coverage:
             times = digest.digest_start_time, digest.digest_end_time
             start, end = (datetime.fromisoformat(each) for each in times)
         except NO_DIGEST:
-            yield bad_file(file.short_name, "It is no digest of CloudTrail.", file.name)
+            yield bad_file(file.short_name, "It is not a CloudTrail digest.", file.name)
             return
         if self._since and start < self._since:
             return  # its logs were read by an earlier run
@@ -204,7 +204,7 @@ class Coverage:
             name = log.s3_object.rpartition("/")[2]
             found = self._hashes.pop(name, None)
             if found is None:
-                yield name, "Its digest names it, and it is not there."
+                yield name, "Its digest names it, but it is missing."
             elif found != log.hash_value:
                 yield name, "It is not what its digest says: it was changed, or cannot be read."
 
@@ -235,7 +235,7 @@ def bad_file(name: str, problem: str, where: str) -> Finding:
         rule=Rule.BAD_FILE,
         subject=name,
         what=f"{problem} It was read from {where}.",
-        change="Fetch it again. If it is the same in the trail's bucket, look who can write there.",
+        change="Fetch it again. If the trail's bucket has the same, find out who can write there.",
         is_event=True,
     )
 

@@ -272,7 +272,7 @@ def _parts(fetched: Fetched, watched: Watched) -> Iterator[Part]:
     except BadFileError as err:
         yield Part(problem=str(err))
     except NO_GZIP:
-        yield Part(problem="It is no whole gzip file.")
+        yield Part(problem="It is not a complete gzip file.")
 
 
 def _pieces(content: Any, watched: Watched) -> Iterator[Part]:
@@ -288,18 +288,18 @@ def _pieces(content: Any, watched: Watched) -> Iterator[Part]:
             yield part
             rest = rest[end + 1 :]
         if len(rest) > LARGEST_RECORD or size > LARGEST_CONTENT:
-            raise BadFileError("It holds more than any log of CloudTrail, and was not read on.")
+            raise BadFileError("It is larger than any CloudTrail log, so the rest was not read.")
     ending = _END.search(rest)
     part = _read(rest[: ending.start()], watched) if ending else None
     if part is None:
-        raise BadFileError("It ends before its records do, or is no JSON.")
+        raise BadFileError("It is truncated, or not JSON.")
     part.sha256 = digest.hexdigest()
     yield part
 
 
 def _after_begin(piece: bytes) -> bytes:
     if (begin := _BEGIN.match(piece)) is None:
-        raise BadFileError("It does not begin as a log of CloudTrail.")
+        raise BadFileError("It does not start like a CloudTrail log.")
     return piece[begin.end() :]
 
 

@@ -24,18 +24,19 @@ TEXTS: dict[Breach, tuple[str, str]] = {
     ),
     Breach.AFTER_REVOCATION: (
         "The session was used after it was revoked.",
-        "Look when the store took the revocation (manage.py find), and check what was written.",
+        "Check when the store enforced the revocation (manage.py find), and what was written.",
     ),
     Breach.AFTER_EXPIRY: (
         "The session was used after it had expired.",
-        "Compare the clocks of this service and of the store; else the row's expiry is wrong.",
+        "Compare the clocks of this service and of the store. If they agree, the row's expiry is "
+        "wrong.",
     ),
     Breach.OUTSIDE_ROOT: (
         "The session reached more than its build.",
         "Run manage.py check_isolation and manage.py doctor; restore what was changed.",
     ),
     Breach.DENIED: (
-        "The store refused what was tried.",
+        "The store denied a call.",
         (
             "Inside its build, the uploader needs a right it does not have. Elsewhere, "
             "find out which job it was (manage.py find) and revoke its credentials."
@@ -47,12 +48,12 @@ TEXTS: dict[Breach, tuple[str, str]] = {
     ),
     Breach.ACCOUNT_CHANGED: (
         "The upload role, a policy of it or the bucket was changed.",
-        "If it was not you, undo it and look who holds that identity; manage.py doctor says what "
+        "If it was not you, undo it and find out who has that identity; manage.py doctor says what "
         "differs.",
     ),
     Breach.CHAINED: (
         "The session assumed a role.",
-        "Run manage.py check_isolation: the role's policy must deny that. Look what the new "
+        "Run manage.py check_isolation: the role's policy must deny that. Check what the new "
         "session did.",
     ),
 }

@@ -29,9 +29,7 @@ FIELDS = (
     "addressing",
     "with_sync",
 )
-FROZEN = (
-    " It is frozen, since builds lie there: give the store of the settings another LTD_STORE_NAME."
-)
+FROZEN = " It is frozen, because builds are in it: set another LTD_STORE_NAME."
 
 
 def wanted_store() -> Configuration:
@@ -73,7 +71,7 @@ class Command(ServiceCommand):
             if is_new or (options["apply"] and changes and not is_frozen):
                 changes = apply(wanted, actor=command_line_user())
                 fields = ", ".join(field for change in changes for field in change.fields)
-                made = f"Made the store {name}."
+                made = f"Created the store {name}."
                 self.stdout.write(made if is_new else f"Changed the store {name}: {fields}.")
                 return
         except ConfigurationError as err:

@@ -8,7 +8,7 @@ from credentials.operations.configuration import ConfigurationError, export
 from ltdkeeper.management.outcomes import ServiceCommand, not_made
 
 WIDTH = 100
-HEADER = "# Written by `manage.py export`, for `manage.py apply`. Holds no secret."
+HEADER = "# Written by `manage.py export`, for `manage.py apply`. Contains no secrets."
 
 
 class Command(ServiceCommand):

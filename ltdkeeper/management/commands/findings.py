@@ -63,7 +63,7 @@ def _day(text: str) -> datetime:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError as err:
-        raise ArgumentTypeError(f"{text!r} is no day: write 2026-12-31.") from err
+        raise ArgumentTypeError(f"{text!r} is not a day such as 2026-12-31.") from err
 
 
 def _named(name: str) -> Any:
@@ -79,7 +79,7 @@ def _decide(rows: Any, options: dict[str, Any], now: datetime) -> None:
         if options["withdraw"]:
             withdraw_acknowledgement(**what)
         elif options["until"] is None:
-            raise wrong_argument("Say until when: --until DAY.")
+            raise wrong_argument("Give the day until which it is accepted: --until DAY.")
         else:
             acknowledge(**what, until=options["until"], now=now)
     except ValidationError as err:

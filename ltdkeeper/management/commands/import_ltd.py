@@ -48,7 +48,7 @@ class Command(ServiceCommand):
             with Keeper(options["url"]) as keeper, one_run:
                 counts = self._import(keeper, store, apply=apply)
         except KeeperUnreachableError as err:
-            raise not_made(f"{err} Run it again: it goes on where it stopped.") from err
+            raise not_made(f"{err} Run it again: it continues where it stopped.") from err
         except KeeperAnswerError as err:
             raise not_made(str(err)) from err
         except ValueError as err:

@@ -68,7 +68,9 @@ def _moment(text: str) -> datetime:
             return timezone.now() - timedelta(days=int(text))
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except (ValueError, OverflowError) as err:
-        raise ArgumentTypeError(f"{text!r} is no day: write 2026-10-31, or 30 (days ago).") from err
+        raise ArgumentTypeError(
+            f"{text!r} is neither a day such as 2026-10-31 nor a number of days."
+        ) from err
     if day > timezone.now():
         raise ArgumentTypeError(f"{text} is in the future: name a day that has begun.")
     return day

@@ -1,4 +1,4 @@
-"""`manage.py revoke_key`: end an API key, and the tokens it gave, for good."""
+"""`manage.py revoke_key`: permanently revoke an API key and the tokens it issued."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -20,6 +20,6 @@ class Command(ServiceCommand):
         public_id = options["public_id"].removeprefix("ltdk_")
         key = ApiKey.objects.filter(public_id=public_id).first()
         if key is None:
-            raise wrong_argument("There is no API key of that id. The admin lists them.")
+            raise wrong_argument("There is no API key with that id. The admin lists them.")
         key = revoke_api_key(key=key, actor=command_line_user(), now=timezone.now())
         self.stdout.write(f"{key} of {key.client} is revoked since {key.revoked_at:%F %T} UTC.")

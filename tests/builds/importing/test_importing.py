@@ -91,7 +91,7 @@ def test_no_end_that_is_said_there_deletes_anything_here(ended: str, keeper: Fak
     keeper.documents["/builds/102"]["date_ended"] = ended
     lines, code = run(keeper)
     assert lines[0].startswith(
-        f"pipelines, build 102: conflict. It is listed, though it ended {ended[:10]}"
+        f"pipelines, build 102: conflict. It is listed, although it ended {ended[:10]}"
     )
     assert code == 1
     assert not Build.objects.exclude(deleted_at=None).exists()
@@ -168,7 +168,7 @@ def test_build_of_that_slug_which_is_here_is_not_overwritten(
 ) -> None:
     mine = register("1", product=make_product("pipelines"))
     lines, code = run(keeper)
-    assert lines[0] == "pipelines, build 101: conflict. Another build of that slug is here."
+    assert lines[0] == "pipelines, build 101: conflict. Another build has that slug here."
     before = mine.surrogate_key
     mine.refresh_from_db()
     assert (mine.surrogate_key, mine.finished_at, code) == (before, None, 1)
@@ -181,7 +181,7 @@ def test_build_behind_a_server_made_root_is_a_conflict(
     slug = f"{mine.slug}-x"
     keeper.documents["/builds/101"] |= {"slug": slug, "bucket_root_dir": f"pipelines/builds/{slug}"}
     lines, _ = run(keeper)
-    assert "behind that of a build which is here" in lines[0]
+    assert "inside that of an existing build" in lines[0]
 
 
 def elsewhere(store: Store) -> Product:
@@ -194,15 +194,17 @@ def test_product_in_another_store_is_a_conflict_with_all_its_builds(
 ) -> None:
     elsewhere(store)
     lines, code = run(keeper)
-    assert lines[0] == "pipelines: conflict. A product of that slug is here, in another store."
+    assert (
+        lines[0] == "pipelines: conflict. A product with that slug exists here, in another store."
+    )
     assert (Build.objects.count(), code) == (1, 1)
 
 
 PRODUCTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "another bucket": ("pipelines", {"bucket_name": "elsewhere"}, "Its bucket is elsewhere"),
-    "another slug": ("pipelines", {"slug": "other"}, "Its slug is not one"),
+    "another slug": ("pipelines", {"slug": "other"}, "Its slug is not allowed"),
     "title too long": ("pipelines", {"title": "x" * 256}, "at most 255"),
-    "reserved": ("isolation-check-1", {}, "Its slug is not one"),
+    "reserved": ("isolation-check-1", {}, "Its slug is not allowed"),
     "illegal": ("Pipelines_2", {}, "2 to 63 of a-z"),
 }
 
@@ -303,7 +305,7 @@ def test_pages_that_go_in_a_circle_are_noticed(keeper: FakeKeeper) -> None:
     first["next"] = "https://public.example/x?cursor=abc"
     keeper.documents["/products/pipelines/builds/?cursor=abc"] = first
     lines, code = run(keeper)
-    assert "go in a circle" in lines[0]
+    assert "its pages repeat" in lines[0]
     assert code == 3
 
 
@@ -357,7 +359,7 @@ def test_two_listed_builds_of_one_slug_are_never_the_same(case: str, keeper: Fak
     keeper.has_build("pipelines", 105, "2", **SECONDS[case])
     for options in (["--dry-run"], [], []):
         lines, code = run(keeper, *options)
-        assert "pipelines, build 105: conflict. Another build of that slug is here." in lines
+        assert "pipelines, build 105: conflict. Another build has that slug here." in lines
         assert code == 1
         shared = Build.objects.filter(root_is_shared=True).values_list("root", flat=True)
         assert list(shared) == ([] if options else ["pipelines/builds/2"])

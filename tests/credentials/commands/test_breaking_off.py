@@ -39,7 +39,7 @@ from tests.ltdkeeper.test_command_line import ENVIRONMENT, ROOT
 FINDING = Finding(rule=Rule.STUCK, subject="one", what="\x9b31m")
 FAILURES: dict[str, tuple[BaseException, int, str]] = {
     "database away": (IntegrityError("gone"), 3, "The database failed: gone"),
-    "interrupted": (KeyboardInterrupt(), 3, "Broken off. What was done stays; run it again"),
+    "interrupted": (KeyboardInterrupt(), 3, "Interrupted. Completed work is kept; run"),
     "running already": (AlreadyRunning("It is already running."), 4, "It is already running."),
     "wrong argument": (CommandError("No such store.", returncode=2), 2, "No such store."),
 }
@@ -91,7 +91,7 @@ def test_audit_that_breaks_off_has_what_it_found(db: None, monkeypatch: pytest.M
     document, _ = broken_off("audit_sessions")
     assert [found["subject"] for found in document["findings"]] == ["one"]
     assert document["counts"] == {"session_stuck": 1}
-    assert document["error"].startswith("Broken off by SIGTERM.")
+    assert document["error"].startswith("Interrupted by SIGTERM.")
     assert not Lease.objects.exists()
 
 
@@ -143,7 +143,7 @@ def test_doctor_that_breaks_off_has_what_it_found(
     found = [(each["store"], [c["check"] for c in each["checks"]]) for each in document["stores"]]
     assert found == [("first", ["trust"]), ("second", ["trust"])]
     assert (document["errors"], document["warnings"]) == (2, 0)
-    assert document["error"].startswith("Broken off by SIGTERM.")
+    assert document["error"].startswith("Interrupted by SIGTERM.")
 
 
 def test_check_of_isolation_that_breaks_off_has_what_it_found(
@@ -154,7 +154,7 @@ def test_check_of_isolation_that_breaks_off_has_what_it_found(
     told = [(run["store"], run["verdict"], len(run["lines"])) for run in document["runs"]]
     assert told == [("first", "failed", 1), ("second", "requested", 1)]
     assert document["runs"][0].keys() == document["runs"][1].keys()
-    assert document["error"].startswith("Broken off by SIGTERM.")
+    assert document["error"].startswith("Interrupted by SIGTERM.")
     assert not Lease.objects.exists()
 
 
@@ -163,7 +163,7 @@ def test_error_that_is_a_bug_says_its_kind_alone(db: None, monkeypatch: pytest.M
     written = StringIO()
     with pytest.raises(RuntimeError):
         call_command("audit_sessions", "--format", "json", stdout=written)
-    assert json.loads(written.getvalue())["error"] == "Broken off by RuntimeError."
+    assert json.loads(written.getvalue())["error"] == "Interrupted by RuntimeError."
 
 
 @pytest.mark.parametrize("options", [[], ["--format", "json"]], ids=["text", "json"])
@@ -261,7 +261,7 @@ def test_signal_leaves_one_document_and_no_lease(number: signal.Signals, start: 
     out, err = run.communicate()
     document = json.loads(out)
     assert (len(document["findings"]), run.returncode) == (1, 3)
-    assert document["error"].startswith(f"Broken off by {number.name}.")
+    assert document["error"].startswith(f"Interrupted by {number.name}.")
     assert err == f"CommandError: {document['error']}\n"
     again = start(RUN, "nothing")
     assert again.communicate()[0] == "Findings: 0\n"  # nobody holds the lease any more

@@ -52,7 +52,7 @@ def test_revoking_is_in_the_admin_log(api_key: ApiKey) -> None:
 
 @pytest.mark.parametrize("wrong", ["", "nowhere", "ltdk_", "*", "%"])
 def test_unknown_key_is_a_sentence(wrong: str, api_key: ApiKey) -> None:
-    with pytest.raises(CommandError, match="no API key of that id"):
+    with pytest.raises(CommandError, match="no API key with that id"):
         revoke(wrong)
     assert ApiKey.objects.get().revoked_at is None
 

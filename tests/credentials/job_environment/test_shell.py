@@ -129,7 +129,7 @@ def test_failure_stops_a_step_that_stops_at_failures(tmp_path: Path) -> None:
     )
     assert done.returncode != 0
     assert done.stdout == b""
-    assert b"no private folder" in done.stderr
+    assert b"a private folder could not be created" in done.stderr
 
 
 @IN_EVERY_SHELL

@@ -187,7 +187,9 @@ def test_frozen_fields_are_shown_and_refused(build: Build) -> None:
     text = f"stores:\n  {build.product.store}: {{bucket: elsewhere}}\n"
     [change] = plan(document(text))
     assert change.frozen == ("bucket",)
-    with pytest.raises(ConfigurationError, match=r"stores\.\w+\.bucket: frozen, since builds lie"):
+    with pytest.raises(
+        ConfigurationError, match=r"stores\.\w+\.bucket: frozen, because builds are"
+    ):
         apply_text(text)
     assert Store.objects.get().bucket != "elsewhere"
 

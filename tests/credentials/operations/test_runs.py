@@ -78,8 +78,8 @@ def test_run_is_a_row_with_what_it_looked_at(store: Store) -> None:
 ENDS: dict[str, tuple[BaseException, str, str]] = {
     "ours": (StsThrottled(), "failed", StsThrottled().message),
     "command": (CommandError("No such store."), "failed", "No such store."),
-    "anything": (ValueError("s3cret"), "failed", "Broken off by ValueError."),
-    "signal": (KeyboardInterrupt("SIGTERM"), "interrupted", "Broken off by KeyboardInterrupt."),
+    "anything": (ValueError("s3cret"), "failed", "Interrupted by ValueError."),
+    "signal": (KeyboardInterrupt("SIGTERM"), "interrupted", "Interrupted by KeyboardInterrupt."),
 }
 
 

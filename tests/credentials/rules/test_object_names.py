@@ -65,7 +65,7 @@ def test_bad_name_is_refused_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("name", WILD)
 def test_wildcards_and_variables_are_refused_in_directories_alone(name: str) -> None:
-    sentence = f"directories: '{name}/' holds a wildcard or a dollar sign."
+    sentence = f"directories: '{name}/' contains a wildcard or a dollar sign."
     assert refusal_of_directories(f"{name}/") == sentence
     check_files([name], root_bytes=len(ROOT))
 

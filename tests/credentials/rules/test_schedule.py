@@ -106,7 +106,7 @@ def test_interval_has_a_unit(text: str) -> None:
     assert parsed(f"purge_builds=off,roll_up={text}")["roll_up"].every == INTERVALS[text]
 
 
-NO_INTERVAL = "is no interval from 10s to 30d, as in 90s, 5m, 6h, 1d; nor off"
+NO_INTERVAL = "is neither off nor an interval from 10s to 30d, such as 90s, 5m, 6h or 1d"
 REFUSED = {
     "roll_up": f"nothing {NO_INTERVAL}",
     "=1h": f"=1h is no job: there are {', '.join(JOBS)}",

@@ -176,7 +176,7 @@ def test_finding_is_acknowledged_on_its_page_and_that_is_in_the_log_once(browser
     ("days", "reason", "words"),
     [
         (30, "", "Say why."),
-        (-1, "x", "Give an end that is in the future"),
+        (-1, "x", "Give a day in the future"),
         (400, "x", "within a year"),
     ],
 )

@@ -123,7 +123,7 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
         "Store main: isolation failed",
         "credentials/isolationrun/",
     ),
-    "old check": (old_check, "Store main: the last check of isolation is older", "isolationrun/"),
+    "old check": (old_check, "Store main: the last isolation check is older", "isolationrun/"),
     "probing": (
         lambda now, **_: Refusal.objects.create(
             hour=hour_of(now), network="192.0.2.7", reason="not_granted", calls=21, last_at=now

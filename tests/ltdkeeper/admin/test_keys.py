@@ -75,7 +75,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no network": ({"all_products": "on", "networks": "office"}, "is not a network: write"),
     "over already": (
         {"all_products": "on", "expires_at_0": "2020-01-01", "expires_at_1": "00:00"},
-        "That is over.",
+        "That time is past.",
     ),
 }
 

@@ -294,8 +294,8 @@ def test_booleans_are_words(browser: Browser, client_row: Client) -> None:
 @pytest.mark.parametrize(
     ("root", "said"),
     [
-        (SCOPE.root, "The policy as it was sent, remade: its SHA-256 is as recorded"),
-        ("guide/builds/other", "The policy cannot be remade. SHA-256: "),
+        (SCOPE.root, "The policy as it was sent, restored: its SHA-256 is the recorded one"),
+        ("guide/builds/other", "The policy cannot be restored. SHA-256: "),
     ],
     ids=["exactly", "not exactly"],
 )

@@ -206,7 +206,7 @@ def test_rule_that_was_made_illegal_can_still_be_looked_at_and_mended(
     browser: Browser, rule: TrustedPublisher
 ) -> None:
     TrustedPublisher.objects.update(conditions={"repository_id": "74", "x": [1]})
-    assert "lets nobody in" in page(browser, f"{RULES}_changelist")
+    assert "accepts nobody" in page(browser, f"{RULES}_changelist")
     assert page(browser, f"{RULES}_change", rule.pk)
     data = {"name": "docs", "products": [rule.products.get().pk], "reason": "y", **NUMBERS}
     browser.post(reverse(f"{RULES}_change", args=[rule.pk]), data)

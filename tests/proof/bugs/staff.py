@@ -14,8 +14,8 @@ STAFF_BUGS = (
         "ltdkeeper/admin/builds.py",
         ACTIONS,
         anybody_requests_a_check=(
-            '"Request a check of isolation", permissions=["change", "check"]',
-            '"Request a check of isolation"',
+            '"Request an isolation check", permissions=["change", "check"]',
+            '"Request an isolation check"',
         ),
         anybody_marks_builds_as_deleted=(
             '"Mark selected builds as deleted", permissions=["change"]',

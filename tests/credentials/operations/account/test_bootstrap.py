@@ -132,7 +132,7 @@ def test_secret_keys_do_not_print_themselves(run: Run) -> None:
     ("again", "apply", "ending"),
     [
         (Again.REFUSED, True, "set up."),
-        (Again.REFUSED, False, "Nothing was changed: --apply does it."),
+        (Again.REFUSED, False, "Nothing was changed. --apply makes these changes."),
         (Again.ACCEPTED, True, "not complete. Fix the failed steps, then run it again."),
     ],
     ids=["made", "looked", "failed"],

@@ -81,12 +81,12 @@ def test_key_that_was_made_is_shown_even_when_the_run_breaks_off(
 
     monkeypatch.setattr(assuming, "try_assuming_again", break_off)
     output = StringIO()
-    with pytest.raises(CommandError, match="Broken off by SIGTERM"):
+    with pytest.raises(CommandError, match="Interrupted by SIGTERM"):
         call_command("bootstrap_store", "--apply", *options, stdout=output)
     if options:
         document = json.loads(output.getvalue())
         assert document["keys"]["vendor"]["secret_access_key"]
-        assert document["error"].startswith("Broken off by SIGTERM.")
+        assert document["error"].startswith("Interrupted by SIGTERM.")
     else:
         assert "AWS_SECRET_ACCESS_KEY=" in output.getvalue()
 

@@ -292,14 +292,14 @@ SAYINGS: dict[str, tuple[Callable[[], Iterable[Finding]], str, str]] = {
     ),
     "posts": (
         lambda: judge_durations(durations(None, posts=900), set_up=""),
-        "Presigned POSTs are good for 900 s, which is less than three hours.",
+        "Presigned POSTs are valid for 900 s, which is less than three hours.",
         "gets 3600 s at most.",
     ),
     "posts of a service under a role": (
         lambda: judge_durations(
             durations(None, store=1800, is_chained=True, posts=21_600), set_up=""
         ),
-        "Presigned POSTs are good for 1800 s, which is less than three hours.",
+        "Presigned POSTs are valid for 1800 s, which is less than three hours.",
         "gets 3600 s at most.",
     ),
     "key of another partition": (

@@ -128,9 +128,15 @@ BROKEN: dict[str, tuple[Json, str]] = {
     "log unreadable": ({"log": ""}, "is not what its digest says"),
     "log missing": ({"log": None}, "is not there"),
     "digest missing": ({"is_lost": True}, "The digest before it is missing"),
-    "digest is none": ({"data": b"x"}, "It is no digest"),
-    "digest of another form": ({"data": gzip.compress(b'{"logFiles":[]}')}, "It is no digest"),
-    "digest of no time": ({"digest": {"digestStartTime": "2026-11-23T11:00:00"}}, "It is no"),
+    "digest is none": ({"data": b"x"}, "It is not a CloudTrail digest"),
+    "digest of another form": (
+        {"data": gzip.compress(b'{"logFiles":[]}')},
+        "It is not a CloudTrail digest",
+    ),
+    "digest of no time": (
+        {"digest": {"digestStartTime": "2026-11-23T11:00:00"}},
+        "It is not a CloudTrail digest",
+    ),
     "digest signed by another": ({"signature": "00"}, "It is not signed by AWS"),
     "digest forged": ({"digest": {"digestPublicKeyFingerprint": "f1"}, "signature": "zz"}, "It is"),
 }

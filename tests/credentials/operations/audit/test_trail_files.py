@@ -113,8 +113,8 @@ def test_parameters_that_are_no_text_are_none() -> None:
     assert [(call.bucket, call.key) for call in part.calls] == [("", None)]
 
 
-NO_GZIP, NO_END = "It is no whole gzip file.", "It ends before its records do, or is no JSON."
-NO_LOG = "It does not begin as a log of CloudTrail."
+NO_GZIP, NO_END = "It is not a complete gzip file.", "It is truncated, or not JSON."
+NO_LOG = "It does not start like a CloudTrail log."
 BAD: dict[str, tuple[bytes, bool, str]] = {
     "no gzip": (WHOLE, False, NO_GZIP),
     "half of a gzip file": (gzip.compress(WHOLE * 9)[:-20], False, NO_GZIP),
@@ -143,7 +143,7 @@ def test_bad_file_says_what_is_wrong_and_has_no_hash(name: str) -> None:
 def test_bomb_is_read_up_to_a_limit(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trail_files, limit, 1 << 19)
     bomb = WHOLE[:-2] + b' ,{"eventVersion":"' + b" " * (1 << 21)
-    assert "was not read on" in figures(read(bomb))[2]
+    assert "the rest was not read" in figures(read(bomb))[2]
 
 
 def test_records_before_a_fault_count(monkeypatch: pytest.MonkeyPatch) -> None:

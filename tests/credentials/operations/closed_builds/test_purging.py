@@ -209,12 +209,12 @@ def test_build_whose_scope_changed_is_left_alone(make_build: MakeBuild, bucket: 
 
 
 WRONG = {
-    "no day": (["--deleted-before=2026-13-01"], "is no day"),
-    "word": (["--deleted-before=yesterday"], "is no day"),
-    "nothing": (["--deleted-before="], "is no day"),
-    "fewer days": (["--deleted-before=-1"], "is no day"),
-    "other digits": (["--deleted-before=٣"], "is no day"),
-    "too many days": (["--deleted-before=99999999999999"], "is no day"),
+    "no day": (["--deleted-before=2026-13-01"], "is neither a day"),
+    "word": (["--deleted-before=yesterday"], "is neither a day"),
+    "nothing": (["--deleted-before="], "is neither a day"),
+    "fewer days": (["--deleted-before=-1"], "is neither a day"),
+    "other digits": (["--deleted-before=٣"], "is neither a day"),
+    "too many days": (["--deleted-before=99999999999999"], "is neither a day"),
     "day to come": (["--deleted-before=2999-01-01"], "is in the future"),
     "no option": ([], "--deleted-before"),
     "unknown store": (["--deleted-before=30", "--store", "elsewhere"], "no such store"),

@@ -186,7 +186,7 @@ SENTENCES: dict[str, tuple[IssuerKind, Any, list[tuple[str, str]]]] = {
     "missing": (
         IssuerKind.GITLAB,
         {},
-        [("project_id", "project_id is required: without it the rule would let strangers in.")],
+        [("project_id", "project_id is required: without it the rule would accept strangers.")],
     ),
     "ref alone": (
         IssuerKind.GITLAB,
@@ -208,12 +208,12 @@ SENTENCES: dict[str, tuple[IssuerKind, Any, list[tuple[str, str]]]] = {
     "space": (
         IssuerKind.GITLAB,
         {"project_id": ["1 "]},
-        [("project_id", "A value holds no control character and no space at its ends.")],
+        [("project_id", "A value may not contain control characters, or spaces at its ends.")],
     ),
     "wildcard": (
         IssuerKind.GITLAB,
         {"project_id": ["1*"]},
-        [("project_id", "There are no wildcards: each value is compared whole.")],
+        [("project_id", "There are no wildcards: values are compared as a whole.")],
     ),
     "name for the number": (
         IssuerKind.GITLAB,
