@@ -113,6 +113,16 @@ def test_every_rule_is_in_the_findings_reference_and_no_other() -> None:
     assert sorted(sections) == sorted(Rule)
 
 
+def test_every_log_event_that_pages_name_is_written() -> None:
+    logs = (
+        (ROOT / "docs/how-to/monitoring.rst").read_text(encoding="utf-8").partition("\nLogs\n")[2]
+    )
+    rows = re.findall(r"^   \* - (``\w+``(?:, ``\w+``)*)$", logs, re.MULTILINE)
+    events = {name for row in rows for name in re.findall(r"\w+", row)} - {"event"}
+    assert "assume_role_failed" in events
+    assert {name for name in events if not any(f'"{name}"' in text for text in sources())} == set()
+
+
 def test_changelog_has_the_version() -> None:
     assert f"\n## [{__version__}] - " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
