@@ -1,7 +1,7 @@
 """Indexes that a migration adds or removes while the service runs: on PostgreSQL nobody waits.
 
-For migrations with `atomic = False`, as PostgreSQL wants it, which are safe to repeat when they
-broke off. Django's own operations for this know PostgreSQL alone.
+For migrations with `atomic = False`, which PostgreSQL requires; they are safe to repeat after an
+interruption. Django's own operations for this support PostgreSQL only.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""SQL whose text is made once: for the statements that every request runs.
+"""SQL whose text is built once: for the statements that every request runs.
 
 The ORM's compiler costs twenty times what the database does for a look-up by index (1.2 ms against
-0.055 ms, measured). So the statements of the main path are texts, each beside the ORM query that it
-equals, and tests hold the two together on both databases. What is here turns rows of such a
-statement into instances, and an instance into a row.
+0.055 ms, measured). So the statements of the main path are texts, each beside the equivalent ORM
+query, and tests compare the two on both databases. This module turns rows of such a statement into
+instances, and an instance into a row.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Take over products and builds from an LTD Keeper. What is here already is never overwritten."""
+"""Import products and builds from an LTD Keeper. Existing rows are never overwritten."""
 
 import re
 import signal

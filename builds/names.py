@@ -1,8 +1,8 @@
 """Names and texts of builds, and the root that slugs make. Pure.
 
-Slugs are matched whole and in ASCII. A legal slug therefore never holds a slash, a wildcard, a
-policy variable, a control character, or anything that a URL, a key or an IAM policy reads in
-another way than it is written.
+Slugs are matched as a whole and in ASCII. A valid slug therefore never contains a slash, a
+wildcard, a policy variable, a control character, or anything that means something else in a URL, a
+key or an IAM policy.
 """
 
 import re

@@ -1,9 +1,9 @@
 """Constraints of a large table that a migration adds while the service runs.
 
 PostgreSQL reads the whole table for a new constraint, and nobody may write meanwhile. So it is
-added first, for new rows only, and the old ones are read in a later migration, with
-`atomic = False`, that locks nobody out (PostgreSQL, ALTER TABLE, notes on NOT VALID). Django's own
-operations for this know PostgreSQL alone.
+first added for new rows only, and the old ones are read in a later migration, with
+`atomic = False`, that blocks nobody (PostgreSQL, ALTER TABLE, notes on NOT VALID). Django's own
+operations for this support PostgreSQL only.
 """
 
 from typing import Any

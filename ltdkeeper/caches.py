@@ -1,7 +1,7 @@
 """The cache that all web processes share. Only failures to authenticate are counted in it.
 
 By default a table of the database (`manage.py createcachetable`, part of `release`), so that
-nothing else has to run. Redis gives up after half a second: whoever is refused waits for it.
+nothing else has to run. Redis has a timeout of half a second, because refused callers wait for it.
 """
 
 import base64

@@ -1,6 +1,6 @@
 """Uploads of a product.
 
-Rows whose root was given to an uploader are never deleted, so that no root is given twice.
+Rows whose root was given to an uploader are never deleted, so that no root is used twice.
 """
 
 from datetime import datetime, timedelta

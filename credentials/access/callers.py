@@ -1,5 +1,5 @@
-"""From a presented token to the caller it stands for. Nothing is served from memory here: every
-call reads the token and its client from the database, so a revocation works at the next call.
+"""From a presented token to its caller. Nothing is served from memory here: every call reads the
+token and its client from the database, so a revocation takes effect at the next call.
 """
 
 from collections.abc import Callable, Mapping

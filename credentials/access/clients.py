@@ -1,4 +1,4 @@
-"""Clients and their grants, their API keys, and the tokens that keys give: for hours or one job."""
+"""Clients, their grants and API keys, and the tokens issued for keys: for some hours or one job."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

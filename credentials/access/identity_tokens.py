@@ -1,12 +1,12 @@
-"""From a raw identity token to claims that can be believed: who signed it, for whom, and when.
+"""From a raw identity token to verified claims: who signed it, for whom, and when.
 
 PyJWT verifies. Before that, the token is read more strictly than PyJWT reads it, so that the two
 cannot see different tokens: names that occur twice, NaN, other encodings than UTF-8, half
 characters (lone surrogates), and the `crit` and `b64` headers are refused.
 
 The keys of an issuer come from its one configured address. An issuer that hangs, or that sends
-without end, holds up one thread for seconds, and then nobody for a while. Keys are kept by each
-process for itself: losing them costs a fetch.
+without end, blocks one thread for seconds, and then none for a while. Each process caches keys for
+itself: losing them costs a fetch.
 """
 
 import base64

@@ -1,4 +1,5 @@
-"""An identity token for a job token: verify, find the rule, claim, and only then mint."""
+"""Exchange an identity token for a job token: verify it, find the rule, consume it, and only then
+issue the job token."""
 
 from collections.abc import Sequence
 from datetime import datetime

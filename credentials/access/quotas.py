@@ -1,7 +1,7 @@
-"""How much one client, and one job, may have at a time. Counted in the database, where all
-processes look.
+"""How much one client, and one job, may have at a time. Counted in the database, which all
+processes share.
 
-Two calls at once may both pass the last place: the limits stop runaway jobs, not an attacker.
+Two concurrent calls may both get the last place: the limits stop runaway jobs, not an attacker.
 """
 
 from datetime import datetime, timedelta

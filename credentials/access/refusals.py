@@ -1,4 +1,4 @@
-"""Refused calls, counted for whoever is on call: from where, why, with which token, for what.
+"""Refused calls, counted for operators: from where, why, with which token, for what.
 
 A refusal adds one to a number in the memory of this process. Two seconds after the first of them a
 thread writes the numbers, so that the refused call itself waits for nothing. What a caller chose

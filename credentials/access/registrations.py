@@ -1,4 +1,4 @@
-"""Registering builds, each with its owner, and deleting them; webhooks are told."""
+"""Registering builds, each with its owner, and deleting them, with an event for webhooks."""
 
 from datetime import datetime, timedelta
 from functools import partial

@@ -1,7 +1,7 @@
-"""Revoked sessions: decisions are recorded here, and read again as the policy that they make.
+"""Revoked sessions: decisions are recorded here, and read back as the policy that they make.
 
-The store is not called here. Who writes the policy reads it whole from the ledger every time, so
-what is recorded and what is written cannot drift apart (`credentials/operations/`).
+The store is not called here. The policy is always written as a whole, from the ledger, so what is
+recorded and what is written cannot drift apart (`credentials/operations/`).
 """
 
 from collections.abc import Sequence

@@ -1,15 +1,15 @@
 """What a caller may do with products and builds, written once, as SQL with fixed text.
 
-A product is open to a caller when the client is granted it, and the key, the trusted publisher
-and the job token that were shown each open it as well. A build belongs to who registered it: to
+A product is open to a caller if the client is granted it, and the key, the trusted publisher
+and the job token in use each open it as well. A build belongs to whoever registered it: to
 one job, or to the client through any of its keys. Only the owner gets credentials; a job's build
 may be finished and deleted by the client's keys too, so that a job that crashed needs no operator,
 and deleted by every job of its trusted publisher, so that removing previews needs no key.
 
 The right is checked twice: at first, where an error says what is missing, and again under locks
-before a session is completed. The second statement joins all that the right rests on. EXISTS
-would not do: after a wait for a lock PostgreSQL reads joined rows again, but still answers a
-subquery from before the wait.
+before a session is completed. The second statement joins everything that the right depends on.
+EXISTS would not do: after waiting for a lock, PostgreSQL reads joined rows again, but evaluates a
+subquery as of before the wait.
 """
 
 from collections.abc import Mapping

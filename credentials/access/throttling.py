@@ -1,16 +1,16 @@
 """How often an address failed to authenticate, counted in the cache that all processes share.
 
-Only failures are counted, and of the API's calls only failing ones are told to wait: a right
-secret is looked at first, so its caller notices nothing of what others do from its address. Nobody
-is slowed by sleeping, which would occupy a thread that could answer somebody else.
+Only failures are counted, and of the API's calls only failing ones get 429: the secret is checked
+first, so callers with a valid one are not affected by others at their address. Nobody is delayed
+by sleeping, which would occupy a thread that could serve somebody else.
 
-Counting is one step of the cache, so that calls at once cannot pass between reading and writing
-the number. A password is counted before it is looked at, since hashing it takes long, and what
-was right is taken back.
+Counting is a single operation of the cache, so that concurrent calls cannot get in between reading
+and writing the number. A password is counted before it is checked, since hashing it takes long,
+and a correct one is subtracted again.
 
-Counting stops at the limit: a flood from one address costs one read a call and no writing. The
-limit is one of minutes by the clock. A cache that is away counts nothing and refuses nobody; a
-table that is only busy does not count either, but has logins wait.
+Counting stops at the limit: a flood from one address costs one read per call and no writes. The
+limit applies to minutes of the clock. If the cache is unavailable, nothing is counted and nobody
+is refused; if its table is only busy, logins wait.
 """
 
 from collections.abc import Callable
@@ -84,7 +84,7 @@ def _count(throttle: Throttle, network: str, now: datetime) -> int | None:
         return _seconds_left(now)
     failures = _add_one(key)
     if failures == most:
-        log.warning("too_many_failures", brake=throttle.value, network=network)
+        log.warning("too_many_failures", limit=throttle.value, network=network)
     return _seconds_left(now) if failures > most else None
 
 

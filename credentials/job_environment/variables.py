@@ -1,4 +1,4 @@
-"""Which environment variables a step gets, and which are taken away first. Pure.
+"""Which environment variables a step gets, and which are unset first. Pure.
 
 The order in which SDKs look for credentials: static keys in the environment, web identity, the
 shared credentials file, a profile's process, container addresses, instance metadata. Read in

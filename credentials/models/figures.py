@@ -1,4 +1,4 @@
-"""How many sessions were asked for in an hour: a roll-up of the ledger, for charts."""
+"""How many sessions were requested in an hour: a roll-up of the ledger, for charts."""
 
 from typing import ClassVar
 

@@ -1,4 +1,4 @@
-"""Trusted publishers: whose identity tokens are taken, and what they open."""
+"""Trusted publishers: whose identity tokens are accepted, and what they open."""
 
 from typing import ClassVar
 

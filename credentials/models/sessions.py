@@ -1,4 +1,4 @@
-"""The ledger: one row for every session that was ever asked of STS, everything but the secret."""
+"""The ledger: one row for every session ever requested from STS, with everything but the secret."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar

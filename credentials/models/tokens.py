@@ -1,4 +1,4 @@
-"""API keys, and the access tokens that are as good as they for some hours."""
+"""API keys, and the access tokens that have the same rights for some hours."""
 
 from datetime import datetime
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""What people decide about findings: until when one is known and accepted."""
+"""Acknowledgements of findings: until when one is known and accepted."""
 
 from datetime import datetime, timedelta
 from typing import Any

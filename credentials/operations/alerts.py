@@ -1,6 +1,4 @@
-"""Where new findings are reported: webhooks of each, and of all of a run, by one mail, whoever
-LTD_MAIL_FINDINGS names.
-"""
+"""Reports new findings: each to webhooks, and all of a run in one mail to LTD_MAIL_FINDINGS."""
 
 from datetime import datetime
 from smtplib import SMTPException

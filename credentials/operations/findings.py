@@ -1,4 +1,4 @@
-"""What a check or an audit finds, when the ledger breaks a rule, and how that is reported. Pure."""
+"""Findings of checks and audits, the rules of the ledger, and how findings are printed. Pure."""
 
 import textwrap
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Deliver what webhooks are told: at least once, in order for each subject, until it is taken.
+"""Deliver events to webhooks: at least once, in order for each subject, until they are accepted.
 
 One process at a time does it (`manage.py deliver_webhooks` holds the lease). Calls are made in
 threads, one at a time for each webhook; only the caller's thread asks the database. A process that

@@ -1,8 +1,8 @@
-"""Old rows of the ledger: policies are kept as what remakes them, rows are exported and deleted.
+"""Old rows of the ledger: policies are replaced by what restores them, rows exported and deleted.
 
-Both walk the primary key, which is a time, in short transactions beside traffic, and go on where a
-run was killed. A row is deleted because a finished export, whose checksum was just compared, has
-it: for no other reason.
+Both walk the primary key, which is a time, in short transactions during traffic, and continue
+where a run was killed. A row is deleted only if a finished export contains it whose checksum has
+just been compared.
 """
 
 import gzip

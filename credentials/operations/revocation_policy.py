@@ -1,4 +1,4 @@
-"""Write the policy of revoked sessions to the upload role, and see that the store obeys it.
+"""Write the policy of revoked sessions to the upload role, and check that the store enforces it.
 
 The policy is replaced as a whole, by one writer at a time: six at once lost two entries (measured
 on Ceph). It is made from the ledger every time, so a run that was killed is made good by the next

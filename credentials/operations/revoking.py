@@ -1,4 +1,4 @@
-"""Stop what was issued: what a decision would end, and recording it. Calls no store."""
+"""Revoke what was issued: preview what a decision would end, and record it. Calls no store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

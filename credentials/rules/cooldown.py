@@ -1,7 +1,7 @@
-"""Leave an endpoint alone for a moment after it let a call time out. Pure.
+"""Skip an endpoint for a moment after a call to it timed out. Pure.
 
-Every thread that waits for a hanging store is one that answers nobody else. Without this, callers
-beyond the number of threads wait behind the time-outs of those before them.
+A thread that waits for a hanging store serves nobody else. Without this, callers beyond the number
+of threads wait behind the timeouts of those before them.
 """
 
 import time

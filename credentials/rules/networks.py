@@ -1,4 +1,4 @@
-"""From which networks a key is taken, and by which one failures are counted. Pure."""
+"""From which networks a key is accepted, and by which one failures are counted. Pure."""
 
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network

@@ -1,9 +1,9 @@
 """Trusted publishers: which issuers are known, which conditions a rule may have, and whether the
 signed claims of a CI job meet them. Pure.
 
-Conditions map a claim to the values it may have; all must hold. There are no patterns: a value is
-compared whole. What is refused here opens nothing either, even if a row was edited around the
-form: each identity token is checked against the conditions as they are then.
+Conditions map a claim to its allowed values; all must match. There are no patterns: values are
+compared as a whole. Conditions refused here never grant anything, even if a row was edited
+without the form: they are checked again with each identity token.
 
 Identifying claims are numbers that a provider never reuses. Names of owners, repositories
 and groups can be given up and taken by somebody else; `sub` is made of them, and its form changes

@@ -1,4 +1,4 @@
-"""Finish a build: look at what arrived, compare it with the ledger, close it.
+"""Finish a build: list what arrived, compare it with the ledger, close the build.
 
 The look is one page of at most 1,000 keys within about 2 s, with a session that may only list. The
 store being away is a result, not an error: finishing must not depend on it. In a store with sync,

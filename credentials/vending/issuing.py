@@ -1,8 +1,8 @@
-"""Issue a session: check, record, assume, complete, answer.
+"""Issue a session: check, record, assume, complete, respond.
 
 No credential leaves without a committed ledger row. The row is inserted and committed before STS
-is called, STS is called outside any transaction, and the statement that makes the row say `issued`
-locks the right to the build and checks it again. Otherwise the credentials are dropped here.
+is called, STS is called outside any transaction, and the statement that sets the row to `issued`
+locks the right to the build and checks it again. If that fails, the credentials are discarded.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a store lists, believed only where it can be true.
+"""A store's listing, accepted only if it can be correct.
 
 S3 lists every key once, page after page in the order of their UTF-8 bytes, which is Python's order
 of text (AWS, `ListObjectsV2`). Some stores ignore the prefix, repeat a page or never come to an

@@ -1,6 +1,6 @@
-"""What this process remembers: work that many ask for at once, and sessions to serve again.
+"""What this process caches: work that many request at once, and sessions to serve again.
 
-Nothing here is written down anywhere. Losing it costs one call of STS per session.
+Nothing here is stored anywhere else. Losing it costs one call of STS per session.
 """
 
 import contextvars

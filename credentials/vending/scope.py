@@ -1,6 +1,6 @@
 """What a session for a build may be today: its scope, its policy, its duration.
 
-Made anew from the database immediately before every AssumeRole, and held against what the build
+Rebuilt from the database immediately before every AssumeRole, and compared with what the build
 recorded when it was registered.
 """
 

@@ -1,11 +1,11 @@
-"""Serve a session again from memory while it is good, else a new one: to SDKs and to sign with.
+"""Serve a session from memory while it lasts long enough, else a new one: to SDKs and for signing.
 
-SDKs that refresh hang up after 2 s (botocore's `ContainerMetadataFetcher`) and then ask again. So
-these calls get a response within 1.7 s; STS is asked once, in a thread of its own, and what comes
-back after that is kept for the next ask. A thousand that ask at once cost one call of STS.
+SDKs that refresh hang up after 2 s (botocore's `ContainerMetadataFetcher`) and then try again. So
+these calls get a response within 1.7 s; STS is called once, in a separate thread, and a later
+result is kept for the next call. A thousand concurrent requests cost one call of STS.
 
-What is in memory is served only if the database says, now, that the caller may have it, that a plan
-made anew is the same, and that its ledger row still says `issued`.
+A cached session is served only if the database confirms that the caller may have it, that a newly
+made plan is the same, and that its ledger row still says `issued`.
 """
 
 from concurrent.futures import ThreadPoolExecutor

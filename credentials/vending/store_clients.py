@@ -1,7 +1,7 @@
-"""boto3 clients of a store: where it answers, with whose credentials, and how long a call may take.
+"""boto3 clients of a store: at which address, with whose credentials, and with which timeouts.
 
-Every client of the service is made here, so that none waits longer or tries more often than is
-written down: botocore's own defaults are a minute and five attempts.
+Every client of the service is made here, so that none waits longer or tries more often than
+specified: botocore's own defaults are a minute and five attempts.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,6 @@
 """botocore's exceptions -> this service's typed errors. Pure but for botocore's classes.
 
-Codes: AWS STS API reference (AssumeRole, common errors) and S3's for stores that answer STS in
+Codes: AWS STS API reference (AssumeRole, common errors), and S3's for stores whose STS responds in
 S3's form.
 """
 

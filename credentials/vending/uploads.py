@@ -1,10 +1,10 @@
 """Objects that come through this service, for runners that reach no store.
 
-The client's bytes go on to the store as they arrive, in constant memory, with a presigned PUT that
-a session of the build signed: an upload reaches what a session reaches. The last part is sent on
-only when the checksums that the client announced are those of the whole, so a store never has an
-object that arrived damaged or in part. So many uploads at once take a process's threads, and no
-more, since issuing needs them too.
+The client's bytes are forwarded to the store as they arrive, in constant memory, with a presigned
+PUT that a session of the build signed: an upload reaches what a session reaches. The last part is
+forwarded only if the whole matches the announced checksums, so a store never gets an object that
+arrived damaged or in part. The number of concurrent uploads in a process is limited, because
+issuing needs its threads too.
 """
 
 import hashlib

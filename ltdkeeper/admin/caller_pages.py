@@ -1,4 +1,4 @@
-"""The pages of those who ask: clients, their API keys, and the job tokens of CI jobs."""
+"""The pages of callers: clients, their API keys, and the job tokens of CI jobs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime

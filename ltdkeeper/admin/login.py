@@ -1,8 +1,8 @@
 """Logging into the admin: the password, then a code where the account has a second factor.
 
 Passwords and codes can be guessed, an API key cannot. So unlike there, an address with too many
-failures has to wait before its next attempt is looked at, right or not. Each is counted before it
-is looked at: of any number at once, no more than the limit reach the slow hash.
+failures has to wait before its next attempt is checked, correct or not. Each is counted before it
+is checked: of any number of concurrent attempts, no more than the limit reach the slow hash.
 """
 
 from http import HTTPStatus

@@ -3,7 +3,8 @@
 Off unless `LTD_ADMIN_OIDC_...` is set. mozilla-django-oidc goes through the authorization code flow
 with state, nonce and PKCE. What it leaves open is decided here: the ID token is verified like every
 other identity token (RS256, issuer, audience, times), an account is found by issuer and subject and
-never by its e-mail address, and rights come from a claim: without one of the groups nobody gets in.
+never by its e-mail address, and rights come from a claim: without one of the groups, sign-in is
+refused.
 """
 
 import re

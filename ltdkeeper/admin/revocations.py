@@ -1,4 +1,4 @@
-"""Revocations in the admin: what was decided, by whom and why, and whether the store follows."""
+"""Revocations in the admin: what was decided, by whom and why, and their state at the store."""
 
 from datetime import datetime, timedelta
 from typing import Any

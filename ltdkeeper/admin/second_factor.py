@@ -1,8 +1,8 @@
 """The second factor of people who log in with a password: codes of a device, and recovery codes.
 
-django-otp holds the devices (TOTP, RFC 6238), takes each code once, and makes whoever guesses wait
-for twice as long after each failure. The secret of a device is in the database, since codes are
-computed from it; of a recovery code only a hash is.
+django-otp stores the devices (TOTP, RFC 6238), accepts each code once, and doubles the wait after
+each failure. The secret of a device is in the database, since codes are computed from it; of a
+recovery code, only a hash is.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Webhooks in the admin, and what became of each event that they are told of."""
+"""Webhooks in the admin, and what became of each event sent to them."""
 
 import json
 from collections.abc import Mapping, Sequence

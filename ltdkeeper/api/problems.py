@@ -1,6 +1,6 @@
 """Every error response: `application/problem+json` (RFC 9457).
 
-Besides the standard members each problem has a stable `code`, and `message`, which older LTD
+Besides the standard fields each problem has a stable `code`, and `message`, which older LTD
 clients read. The one place where exceptions become responses is `exception_handler`.
 """
 

@@ -1,4 +1,4 @@
-"""What `revoke` and `write_revocations` have in common: who writes, and how decisions are told."""
+"""What `revoke` and `write_revocations` share: who writes, and how decisions are reported."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Whether a session can assume the upload role again, and so shed its policy: found by trying."""
+"""Tests whether a session can assume the upload role again, and so lose its policy."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""What cannot be read is tried: the vendor assumes the role, and a session writes.
+"""Tests what cannot be read: the vendor assumes the role, and a session writes.
 
 The session is one that this service issues, as for a job: with a ledger row.
 """

@@ -1,4 +1,4 @@
-"""Sets a store's account up, or says what that would do: the identities and the bucket."""
+"""Sets up a store's account, or says what that would do: the identities and the bucket."""
 
 import json
 from collections.abc import Iterator, Sequence

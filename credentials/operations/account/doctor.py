@@ -1,4 +1,4 @@
-"""Examines a store's account: makes every check, and lets none stop another."""
+"""Examines a store's account: makes every check, even if another fails."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
-"""What keeps somebody from looking at a store's account. None of it is a crash. Pure but for
-botocore's classes.
+"""Why a store's account could not be examined. None of this is a crash. Pure but for botocore's
+classes.
 """
 
 from enum import StrEnum

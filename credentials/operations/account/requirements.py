@@ -1,4 +1,4 @@
-"""Requirements of a store's account: each is looked at, made where it is missing, and read back."""
+"""Requirements of a store's account: each is checked, created if missing, and read back."""
 
 import operator
 import time

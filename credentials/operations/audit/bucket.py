@@ -1,4 +1,4 @@
-"""Check what a store's bucket holds against the builds.
+"""Check the contents of a store's bucket against the builds.
 
 The listing is read once, in the order of keys and in memory that does not grow with it; each page
 is joined with the builds that it names in one statement, by their roots. What a database sorts by

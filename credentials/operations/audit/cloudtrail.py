@@ -1,4 +1,4 @@
-"""Hold CloudTrail's records against the ledger, in memory that grows with neither.
+"""Compare CloudTrail's records with the ledger, in memory that grows with neither.
 
 A file's pieces, the calls that wait for the ledger's rows, the rows that are remembered and the
 events that findings are made of: each is bounded. When `MOST_HELD` events are held, their findings

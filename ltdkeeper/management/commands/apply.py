@@ -1,4 +1,4 @@
-"""`manage.py apply`: make stores, products, clients and publishers what a file says."""
+"""`manage.py apply`: make stores, products, clients and publishers match a file."""
 
 from argparse import ArgumentParser
 from pathlib import Path

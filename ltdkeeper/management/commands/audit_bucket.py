@@ -1,4 +1,4 @@
-"""`manage.py audit_bucket`: hold what a bucket holds against the builds; meant for cron."""
+"""`manage.py audit_bucket`: check the contents of a bucket against the builds; meant for cron."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator

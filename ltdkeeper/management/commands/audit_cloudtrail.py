@@ -1,4 +1,4 @@
-"""`manage.py audit_cloudtrail`: hold CloudTrail's logs against the ledger; meant for cron."""
+"""`manage.py audit_cloudtrail`: compare CloudTrail's logs with the ledger; meant for cron."""
 
 import re
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""`manage.py compact_policies`: keep less of the policies of sessions that are over."""
+"""`manage.py compact_policies`: keep less of the policies of expired sessions."""
 
 from argparse import ArgumentParser
 from datetime import timedelta

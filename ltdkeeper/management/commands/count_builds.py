@@ -1,4 +1,4 @@
-"""`manage.py count_builds`: what lies in the builds that were finished; meant for cron."""
+"""`manage.py count_builds`: count the objects of finished builds; meant for cron."""
 
 from argparse import ArgumentParser
 from dataclasses import asdict

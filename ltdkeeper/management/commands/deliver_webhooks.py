@@ -1,4 +1,4 @@
-"""`manage.py deliver_webhooks`: send what webhooks are to be told; meant for cron, every minute."""
+"""`manage.py deliver_webhooks`: send due events to webhooks; meant for cron, every minute."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: what must be right in a store's account before the first job fails."""
+"""`manage.py doctor`: find what is wrong in a store's account before a job fails."""
 
 from argparse import ArgumentParser
 from contextlib import nullcontext

@@ -1,4 +1,4 @@
-"""`manage.py export`: what `manage.py apply` takes, from what is there."""
+"""`manage.py export`: the current configuration, in the format that `manage.py apply` reads."""
 
 from typing import Any
 

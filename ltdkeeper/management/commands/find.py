@@ -1,4 +1,4 @@
-"""`manage.py find`: what an identifier of a log, a bucket or a ticket belongs to."""
+"""`manage.py find`: what an identifier from a log, a bucket or a ticket belongs to."""
 
 from argparse import ArgumentParser
 from datetime import datetime

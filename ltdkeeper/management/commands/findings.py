@@ -1,4 +1,4 @@
-"""`manage.py findings`: what audits found and is open, and until when some of it is accepted."""
+"""`manage.py findings`: list open findings of audits, and acknowledge them until a day."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`manage.py import_ltd`: take over products and builds from a running LTD Keeper."""
+"""`manage.py import_ltd`: import products and builds from a running LTD Keeper."""
 
 from argparse import ArgumentParser
 from collections import Counter

@@ -1,4 +1,4 @@
-"""`manage.py needs_attention`: what the admin's front page says first, for cron and terminals."""
+"""`manage.py needs_attention`: the list of the admin's front page, for cron and terminals."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`manage.py revoke`: end sessions that were issued, now."""
+"""`manage.py revoke`: revoke live sessions."""
 
 import sys
 import time

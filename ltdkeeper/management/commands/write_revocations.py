@@ -1,4 +1,4 @@
-"""`manage.py write_revocations`: bring what was revoked to the stores; meant for cron."""
+"""`manage.py write_revocations`: write revocations to the stores; meant for cron."""
 
 from argparse import ArgumentParser
 from contextlib import nullcontext

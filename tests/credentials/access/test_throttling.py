@@ -133,7 +133,7 @@ def test_reaching_the_limit_is_logged_once() -> None:
         fail(LIMIT + 5, address="2001:db8::7")
         [line] = lines()
     assert (line["event"], line["level"]) == ("too_many_failures", "warning")
-    assert (line["brake"], line["network"]) == ("token", "2001:db8::/64")
+    assert (line["limit"], line["network"]) == ("token", "2001:db8::/64")
 
 
 AWAY: dict[str, Exception] = {
