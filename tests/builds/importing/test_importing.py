@@ -147,8 +147,14 @@ CONFLICTS: dict[str, tuple[dict[str, Any], str]] = {
     "another bucket": ({"bucket_name": "elsewhere"}, "lies in elsewhere/pipelines/builds/1"),
     "another root": ({"bucket_root_dir": "pipelines/v/1"}, "not in docs-bucket/pipelines/builds/1"),
     "root of a neighbour": ({"bucket_root_dir": "guide/builds/1"}, "lies in"),
-    "slug with a wildcard": ({"slug": "*", "bucket_root_dir": "pipelines/builds/*"}, "not a legal"),
-    "slug that climbs": ({"slug": "..", "bucket_root_dir": "pipelines/builds/.."}, "not a legal"),
+    "slug with a wildcard": (
+        {"slug": "*", "bucket_root_dir": "pipelines/builds/*"},
+        "not allowed as the slug",
+    ),
+    "slug that climbs": (
+        {"slug": "..", "bucket_root_dir": "pipelines/builds/.."},
+        "not allowed as the slug",
+    ),
     "requester too long": ({"github_requester": "x" * 256}, "at most 255"),
 }
 

@@ -35,8 +35,8 @@ def command(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
 
 
 def test_without_apply_it_only_looks(command: Command) -> None:
-    assert "--apply does it" in command()
-    assert "--apply does it" in command()  # so it had changed nothing
+    assert "--apply makes these changes" in command()
+    assert "--apply makes these changes" in command()  # so it had changed nothing
 
 
 def test_json_is_one_document(command: Command) -> None:

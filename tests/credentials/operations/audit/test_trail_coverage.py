@@ -126,7 +126,7 @@ def test_without_keys_hashes_hold_the_chain() -> None:
 BROKEN: dict[str, tuple[Json, str]] = {
     "log changed": ({"log": "other"}, "is not what its digest says"),
     "log unreadable": ({"log": ""}, "is not what its digest says"),
-    "log missing": ({"log": None}, "is not there"),
+    "log missing": ({"log": None}, "it is missing"),
     "digest missing": ({"is_lost": True}, "The digest before it is missing"),
     "digest is none": ({"data": b"x"}, "It is not a CloudTrail digest"),
     "digest of another form": (
