@@ -177,7 +177,7 @@ def test_finding_is_acknowledged_on_its_page_and_that_is_in_the_log_once(browser
     [
         (30, "", "Say why."),
         (-1, "x", "Give a day in the future"),
-        (400, "x", "within a year"),
+        (400, "x", "at most a year ahead"),
     ],
 )
 def test_page_refuses_half_an_acknowledgement(

@@ -203,7 +203,7 @@ def test_store_without_an_api_is_set_up_with_its_own_tools(
     assert '"Action":"sts:AssumeRole"' in printed
     assert [
         each
-        for each in ("--apply does it", "The rest is on", "Nothing had", "set up.")
+        for each in ("--apply makes these changes", "The rest is on", "Nothing had", "set up.")
         if each in printed
     ] == []
     store.refresh_from_db()
