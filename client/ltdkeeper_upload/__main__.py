@@ -115,7 +115,7 @@ def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -
                 say(f"Deleting {url}")
                 keeper.call("DELETE", url)
             count += len(page["builds"])
-    say(f"Deleted {count:,} build{'s' * (count != 1)} of {options.delete}")
+    say(f"Deleted {count or 'no finished'} build{'s' * (count != 1)} of {options.delete}")
     return {"deleted_count": count}
 
 

@@ -323,7 +323,7 @@ def test_deleting_nothing_prints_nothing_to_look_at(
     }
     assert main(["--delete", "main", "--yes"]) == 0
     out, err = capsys.readouterr()
-    assert (out, err) == ("", "Deleted 0 builds of main\n")
+    assert (out, err) == ("", "Deleted no finished builds of main\n")
 
 
 def test_job_deletes_builds_without_confirming(

@@ -122,7 +122,12 @@ def test_environment_is_deployed_and_stopped_under_the_same_condition_and_name()
     assert delete["needs"] == []
     (rule,) = upload["rules"]
     assert delete["rules"] == [rule | {"when": "manual", "allow_failure": True}]
-    assert jobs["upload-documentation"]["rules"] == [{"if": rule["if"].replace("==", "!=")}]
+
+
+def test_component_uploads_the_default_branch_unless_told_otherwise() -> None:
+    (rule,) = USED[COMPONENT]["upload-documentation"]["rules"]
+    assert rule == {"if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"}
+    assert "upload-documentation" not in USED[PREVIEW_COMPONENT]
 
 
 def test_pipeline_gets_four_lines() -> None:

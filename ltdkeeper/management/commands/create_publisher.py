@@ -81,6 +81,7 @@ and as its last step:
         branch=("ref", ""),
         token="GITLAB_TOKEN",  # noqa: S106 - a variable
         lines="""\
+Once, set PIP_INDEX_URL for the group: the index that has ltdkeeper-upload (docs/how-to/gitlab.rst).
 To .gitlab-ci.yml, whose stage before `deploy` builds the documentation, add:
 
     include:
@@ -163,7 +164,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="change the conditions of an existing publisher",
+            help="change the conditions, client and issuer of an existing publisher",
         )
         parser.add_argument(
             "--id",
@@ -230,7 +231,8 @@ def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
         if is_rule and change.fields.keys() & {"conditions", "client", "issuer"}:
             raise wrong_argument(
                 f"There is a publisher {change.name} that differs. Nothing was changed:\n"
-                f"{render(change)}\nAdd --name to create another publisher, or --replace."
+                f"{render(change)}\nGive another --name to create another publisher, or --replace "
+                "to change this one."
             )
 
 
