@@ -79,6 +79,7 @@ class Service:
             "LTD_TRUSTED_PROXIES": "1",
             "LTD_WEB_THREADS": "4",
             "LTD_LOG_LEVEL": "DEBUG",
+            "LTD_OPEN_BUILDS": "1000000",
             "LTD_SESSIONS_AN_HOUR": "1000000",
             "LTD_STORE_BUCKET": "docs-bucket",
             "LTD_STORE_ROLE_ARN": "arn:aws:iam::123456789012:role/upload",
