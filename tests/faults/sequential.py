@@ -11,8 +11,6 @@ from typing import Any
 
 OK, REFUSED, WITHHELD = "ok", "invalid_credentials", "session_withheld"
 CLOSED, SPENT, UNREACHABLE = "build_closed", "job_finished", "sts_unreachable"
-# A lock was waited for too long, as on a machine that is very busy: what was done is undone.
-UNDONE = "database_unavailable"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +159,6 @@ def _following(
         is_held = sts_is_last and call.kind == "issue" and step == 1 and others_wait
         if step is DONE or is_held:
             continue
-        if call.answer == UNDONE:
-            yield state, _changed(steps, place, DONE)
         for then, answer in _results(call, step, state):
             if answer == call.answer:
                 yield then, _changed(steps, place, DONE)
