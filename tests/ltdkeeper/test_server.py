@@ -113,7 +113,7 @@ def test_server_says_one_line_for_each_worker_and_refuses_no_call_while_it_reloa
         process.send_signal(signal.SIGHUP)
         with requests.Session() as http:
             # A connection that the old worker has not accepted is reset, if the kernel is so set.
-            http.mount("http://", HTTPAdapter(max_retries=Retry(connect=0, read=5)))
+            http.mount("http://", HTTPAdapter(max_retries=Retry(connect=0, read=1)))
             http.headers["Connection"] = "close"
             while old.exists():
                 assert http.get(f"{address}/livez", timeout=120).ok
