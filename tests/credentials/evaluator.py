@@ -8,15 +8,21 @@ StringLike).
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 
 def allows(policy: str, action: str, resource: str, prefix: str | None = None) -> bool:
     """Whether a request is allowed; `prefix` is the request's `s3:prefix`, None when not sent."""
+    return any(_matches(each, action, resource, prefix) for each in _statements(policy))
+
+
+@lru_cache
+def _statements(policy: str) -> list[dict[str, Any]]:
     document = json.loads(policy)
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"
-    return any(_matches(statement, action, resource, prefix) for statement in document["Statement"])
+    return list(document["Statement"])
 
 
 def _matches(statement: dict[str, Any], action: str, resource: str, prefix: str | None) -> bool:
@@ -39,10 +45,14 @@ def _holds(condition: dict[str, Any], prefix: str | None) -> bool:
 
 
 def _like(text: str, pattern: str) -> bool:
+    return _expression(pattern).fullmatch(text) is not None
+
+
+@lru_cache
+def _expression(pattern: str) -> re.Pattern[str]:
     assert "${" not in pattern, "policy variables are never used here"
     wildcards = {"*": ".*", "?": "."}
-    expression = "".join(wildcards.get(each, re.escape(each)) for each in pattern)
-    return re.fullmatch(expression, text, re.DOTALL) is not None
+    return re.compile("".join(wildcards.get(each, re.escape(each)) for each in pattern), re.DOTALL)
 
 
 def _list(value: str | list[str]) -> list[str]:

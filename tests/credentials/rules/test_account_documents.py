@@ -63,12 +63,11 @@ TRUSTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", TRUSTS)
-def test_role_trusts_the_vendor_alone(case: str) -> None:
-    options, more = TRUSTS[case]
-    assert statements(trust_policy(vendor_arn=VENDOR, **options)) == [
-        {"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", **more}
-    ]
+def test_role_trusts_the_vendor_alone() -> None:
+    for case, (options, more) in TRUSTS.items():
+        assert statements(trust_policy(vendor_arn=VENDOR, **options)) == [
+            {"Effect": "Allow", "Principal": {"AWS": VENDOR}, "Action": "sts:AssumeRole", **more}
+        ], case
 
 
 ALLOWED = [
@@ -118,35 +117,33 @@ DENIED = [
 ]
 
 
-@pytest.mark.parametrize(("key", "more"), [("", []), (KEY, [ENCRYPTING])])
-@pytest.mark.parametrize("make", [upload_policy, boundary_policy])
-def test_role_and_boundary_are_the_builds_of_the_bucket_never_made_public(
-    make: Callable[..., str], key: str, more: list[dict[str, Any]]
-) -> None:
+def test_role_and_boundary_are_the_builds_of_the_bucket_never_made_public() -> None:
     """The boundary denies it too: who rewrites the role's policies cannot take that away."""
-    found = statements(make(role_arn=ROLE, bucket="docs", kms_key_arn=key))
-    assert found == DENIED + ALLOWED + more
+    for key, more in [("", []), (KEY, [ENCRYPTING])]:
+        for make in [upload_policy, boundary_policy]:
+            found = statements(make(role_arn=ROLE, bucket="docs", kms_key_arn=key))
+            assert found == DENIED + ALLOWED + more, key
 
 
-@pytest.mark.parametrize("make", [upload_policy, boundary_policy])
-def test_role_and_boundary_read_objects_only_for_sync_products(make: Callable[..., str]) -> None:
-    names = {"role_arn": ROLE, "bucket": "docs"}
-    without, with_sync = (statements(make(**names, with_sync=sync)) for sync in (False, True))
-    [writing] = [each for each in without if each.get("Resource") == BUILDS]
-    [syncing] = [each for each in with_sync if each.get("Resource") == BUILDS]
-    assert set(syncing["Action"]) - set(writing["Action"]) == {"s3:GetObject"}
-    assert "s3:DeleteObject" in writing["Action"]
+def test_role_and_boundary_read_objects_only_for_sync_products() -> None:
+    for make in [upload_policy, boundary_policy]:
+        names = {"role_arn": ROLE, "bucket": "docs"}
+        without, with_sync = (statements(make(**names, with_sync=sync)) for sync in (False, True))
+        [writing] = [each for each in without if each.get("Resource") == BUILDS]
+        [syncing] = [each for each in with_sync if each.get("Resource") == BUILDS]
+        assert set(syncing["Action"]) - set(writing["Action"]) == {"s3:GetObject"}, make
+        assert "s3:DeleteObject" in writing["Action"], make
 
 
-@pytest.mark.parametrize("partition", ["aws-cn", "aws-us-gov"])
-def test_documents_are_in_the_role_s_partition(partition: str) -> None:
-    role = ROLE.replace("aws", partition, 1)
-    for document in [
-        upload_policy(role_arn=role, bucket="docs"),
-        boundary_policy(role_arn=role, bucket="docs"),
-    ]:
-        assert f"arn:{partition}:s3:::docs" in document
-        assert "arn:aws:" not in document
+def test_documents_are_in_the_role_s_partition() -> None:
+    for partition in ["aws-cn", "aws-us-gov"]:
+        role = ROLE.replace("aws", partition, 1)
+        for document in [
+            upload_policy(role_arn=role, bucket="docs"),
+            boundary_policy(role_arn=role, bucket="docs"),
+        ]:
+            assert f"arn:{partition}:s3:::docs" in document, partition
+            assert "arn:aws:" not in document, partition
 
 
 def test_documents_are_compact_ascii_within_aws_s_limit() -> None:
@@ -240,12 +237,11 @@ VENDORS = {
 }
 
 
-@pytest.mark.parametrize("case", VENDORS)
-def test_auditor_reads_the_vendor_of_its_own_account(case: str) -> None:
-    vendor_arn, is_read = VENDORS[case]
-    document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=vendor_arn)
-    resources = [statement["Resource"] for statement in json.loads(document)["Statement"]]
-    assert resources[4:] == ([vendor_arn] if is_read else [])
+def test_auditor_reads_the_vendor_of_its_own_account() -> None:
+    for case, (vendor_arn, is_read) in VENDORS.items():
+        document = auditor_policy(**SCOPE, bucket="docs-bucket", vendor_arn=vendor_arn)
+        resources = [statement["Resource"] for statement in json.loads(document)["Statement"]]
+        assert resources[4:] == ([vendor_arn] if is_read else []), case
 
 
 def test_auditor_reads_users_and_roles_by_their_own_actions() -> None:
@@ -285,10 +281,10 @@ UNSAFE_AUDITORS = {
 }
 
 
-@pytest.mark.parametrize("name", UNSAFE_AUDITORS)
-def test_auditor_is_not_given_more_by_a_wildcard(name: str) -> None:
-    with pytest.raises(UnsafeIdentityError):
-        auditor_policy(**SCOPE, bucket="docs-bucket", **{name: UNSAFE_AUDITORS[name]})
+def test_auditor_is_not_given_more_by_a_wildcard() -> None:
+    for name, expected in UNSAFE_AUDITORS.items():
+        with pytest.raises(UnsafeIdentityError):
+            auditor_policy(**SCOPE, bucket="docs-bucket", **{name: expected})
 
 
 def test_auditor_reads_the_trail_where_its_bucket_is_named() -> None:
@@ -302,15 +298,15 @@ def test_auditor_reads_the_trail_where_its_bucket_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize("vendor_arn", [arn for arn, _ in VENDORS.values()], ids=VENDORS)
-def test_auditor_has_reading_actions_only(vendor_arn: str) -> None:
-    more = {"vendor_arn": vendor_arn, "kms_key_arn": KEY}
-    statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket", **more))["Statement"]
-    actions = [action for statement in statements for action in statement["Action"]]
-    reading = ("Get", "List", "DescribeKey")
-    assert all(action.partition(":")[2].startswith(reading) for action in actions)
-    assert KEY in [statement["Resource"] for statement in statements]
-    assert {statement["Effect"] for statement in statements} == {"Allow"}
+def test_auditor_has_reading_actions_only() -> None:
+    for vendor_arn in [arn for arn, _ in VENDORS.values()]:
+        more = {"vendor_arn": vendor_arn, "kms_key_arn": KEY}
+        statements = json.loads(auditor_policy(**SCOPE, bucket="docs-bucket", **more))["Statement"]
+        actions = [action for statement in statements for action in statement["Action"]]
+        reading = ("Get", "List", "DescribeKey")
+        assert all(action.partition(":")[2].startswith(reading) for action in actions), vendor_arn
+        assert KEY in [statement["Resource"] for statement in statements], vendor_arn
+        assert {statement["Effect"] for statement in statements} == {"Allow"}, vendor_arn
 
 
 def test_revoker_writes_policies_of_the_bounded_role_and_nothing_else() -> None:
@@ -343,31 +339,27 @@ def test_documents_follow_the_partition() -> None:
     assert "arn:aws:" not in auditor_policy(**scope, bucket="docs-bucket")
 
 
-@pytest.mark.parametrize("make", [auditor_policy, revoker_policy])
-@pytest.mark.parametrize(
-    "name",
-    [
-        {"role_arn": "*"},
-        {"role_arn": f"{ROLE}*"},
-        {"role_arn": "arn:aws:iam::123456789012:user/upload"},
-        {"boundary_arn": ""},
-        {"boundary_arn": "*"},
-        {"boundary_arn": f"{BOUNDARY}*"},
-        {"boundary_arn": f"{BOUNDARY}\n"},
-        {"boundary_arn": ROLE},
-    ],
-    ids=str,
-)
-def test_name_that_would_widen_a_document_is_refused(make: Any, name: dict[str, str]) -> None:
-    bucket = {"bucket": "docs-bucket"} if make is auditor_policy else {}
-    with pytest.raises(UnsafeIdentityError):
-        make(**SCOPE | bucket | name)
+def test_name_that_would_widen_a_document_is_refused() -> None:
+    for make in [auditor_policy, revoker_policy]:
+        for name in [
+            {"role_arn": "*"},
+            {"role_arn": f"{ROLE}*"},
+            {"role_arn": "arn:aws:iam::123456789012:user/upload"},
+            {"boundary_arn": ""},
+            {"boundary_arn": "*"},
+            {"boundary_arn": f"{BOUNDARY}*"},
+            {"boundary_arn": f"{BOUNDARY}\n"},
+            {"boundary_arn": ROLE},
+        ]:
+            bucket = {"bucket": "docs-bucket"} if make is auditor_policy else {}
+            with pytest.raises(UnsafeIdentityError):
+                make(**SCOPE | bucket | name)
 
 
-@pytest.mark.parametrize("bucket", ["", "*", "docs-*", "docs bucket"])
-def test_auditor_is_of_one_bucket(bucket: str) -> None:
-    with pytest.raises(UnsafeIdentityError):
-        auditor_policy(**SCOPE, bucket=bucket)
+def test_auditor_is_of_one_bucket() -> None:
+    for bucket in ["", "*", "docs-*", "docs bucket"]:
+        with pytest.raises(UnsafeIdentityError):
+            auditor_policy(**SCOPE, bucket=bucket)
 
 
 ACCOUNT = "arn:aws:iam::123456789012"
@@ -419,10 +411,10 @@ def test_vendor_under_a_role_could_not_pass_a_trust_that_refuses_sessions() -> N
     assert not make_wanted(vendor_arn=f"{ACCOUNT}:role/ecs-task").may_refuse_sessions
 
 
-@pytest.mark.parametrize("vendor_arn", ["*", f"{ACCOUNT}:root", f"{ACCOUNT}:role/*"])
-def test_vendor_is_one_whole_principal(vendor_arn: str) -> None:
-    with pytest.raises(UnsafeIdentityError):
-        make_wanted(vendor_arn=vendor_arn).trust(refuse_sessions=False)
+def test_vendor_is_one_whole_principal() -> None:
+    for vendor_arn in ["*", f"{ACCOUNT}:root", f"{ACCOUNT}:role/*"]:
+        with pytest.raises(UnsafeIdentityError):
+            make_wanted(vendor_arn=vendor_arn).trust(refuse_sessions=False)
 
 
 def test_external_id_is_in_the_trust_policy() -> None:
@@ -458,12 +450,9 @@ def test_each_identity_carries_its_own_document() -> None:
     }
 
 
-@pytest.mark.parametrize(("row", "role"), [(900, 3600), (3600, 3600), (43_200, 43_200)])
-def test_longest_session_is_at_least_what_aws_takes(
-    row: int,
-    role: int,
-) -> None:
-    assert make_wanted(role_max_seconds=row).session_seconds == role
+def test_longest_session_is_at_least_what_aws_takes() -> None:
+    for row, role in [(900, 3600), (3600, 3600), (43_200, 43_200)]:
+        assert make_wanted(role_max_seconds=row).session_seconds == role, row
 
 
 def test_role_of_a_store_with_sync_products_reads() -> None:

@@ -78,10 +78,10 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("text", WRONG)
-def test_wrong_pattern_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=rf"\A{WRONG[text]}\Z"):
-        allowed_prefixes(f"*/v/,{text}")
+def test_wrong_pattern_is_refused() -> None:
+    for text, sentence in WRONG.items():
+        with pytest.raises(ValueError, match=rf"\A{sentence}\Z"):
+            allowed_prefixes(f"*/v/,{text}")
 
 
 def test_pattern_that_is_as_long_as_may_be_is_taken_and_spaces_are_not() -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,10 +85,9 @@ FACTS: dict[str, tuple[IssuerKind, dict[str, Any], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FACTS)
-def test_facts_are_those_that_were_signed(case: str) -> None:
-    kind, claims, expected = FACTS[case]
-    assert job_facts(kind, claims) == expected
+def test_facts_are_those_that_were_signed() -> None:
+    for case, (kind, claims, expected) in FACTS.items():
+        assert job_facts(kind, claims) == expected, case
 
 
 def test_every_fact_fits_its_column() -> None:
@@ -161,17 +159,16 @@ RUNS: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("provider", RUNS)
-def test_run_has_its_providers_address(provider: str) -> None:
-    job, address = RUNS[provider]
-    assert run_address(**job) == address
+def test_run_has_its_providers_address() -> None:
+    for provider, (job, address) in RUNS.items():
+        assert run_address(**job) == address, provider
 
 
-@pytest.mark.parametrize(("beyond", "is_given"), [(0, True), (1, False)])
-def test_address_is_given_up_to_the_longest(beyond: int, is_given: bool) -> None:  # noqa: FBT001
-    around = len(run_address(**GITHUB_RUN | {"repository": "o/r"})) - len("r")
-    repository = "o/" + "r" * (LONGEST_ADDRESS - around + beyond)
-    assert bool(run_address(**GITHUB_RUN | {"repository": repository})) is is_given
+def test_address_is_given_up_to_the_longest() -> None:
+    for beyond, is_given in [(0, True), (1, False)]:
+        around = len(run_address(**GITHUB_RUN | {"repository": "o/r"})) - len("r")
+        repository = "o/" + "r" * (LONGEST_ADDRESS - around + beyond)
+        assert bool(run_address(**GITHUB_RUN | {"repository": repository})) is is_given, beyond
 
 
 WRONG: dict[str, dict[str, Any]] = {
@@ -193,9 +190,9 @@ WRONG: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_part_of_another_form_gives_no_address(case: str) -> None:
-    assert run_address(**WRONG[case]) == ""
+def test_part_of_another_form_gives_no_address() -> None:
+    for case, changes in WRONG.items():
+        assert run_address(**changes) == "", case
 
 
 TEXTS = st.text() | st.from_regex(r"[A-Za-z0-9._/@:?#%-]{0,40}", fullmatch=True)

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-import pytest
 
 from credentials.operations.findings import Rule
 from credentials.rules.cloudtrail import (
@@ -131,18 +130,18 @@ def test_change_has_who_changed_what() -> None:
     )
 
 
-@pytest.mark.parametrize(("source", "name"), CHANGES)
-def test_every_change_is_one_of_a_named_thing(source: str, name: str) -> None:
-    parameter = CHANGES[source, name]
-    ours = {"roleName": "upload", "bucketName": "docs-bucket"}
-    found = changed("", name, **{parameter: ours.get(parameter, f"{ROLE}-boundary")})
-    found |= {"eventSource": source}
-    policies = frozenset({f"{ROLE}-boundary"})
-    watched = Watched(roles=WATCHED.roles, buckets=WATCHED.buckets, policy_arns=policies)
-    read = msgspec.json.decode(msgspec.json.encode(found), type=Record)
-    assert recognise(read, watched) is not None
-    other = changed("", name, **{parameter: "other"}) | {"eventSource": source}
-    assert call_of(other) is None
+def test_every_change_is_one_of_a_named_thing() -> None:
+    for source, name in CHANGES:
+        parameter = CHANGES[source, name]
+        ours = {"roleName": "upload", "bucketName": "docs-bucket"}
+        found = changed("", name, **{parameter: ours.get(parameter, f"{ROLE}-boundary")})
+        found |= {"eventSource": source}
+        policies = frozenset({f"{ROLE}-boundary"})
+        watched = Watched(roles=WATCHED.roles, buckets=WATCHED.buckets, policy_arns=policies)
+        read = msgspec.json.decode(msgspec.json.encode(found), type=Record)
+        assert recognise(read, watched) is not None, source
+        other = changed("", name, **{parameter: "other"}) | {"eventSource": source}
+        assert call_of(other) is None, source
 
 
 TARGETS: dict[str, tuple[Json, str]] = {
@@ -166,12 +165,11 @@ TARGETS: dict[str, tuple[Json, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TARGETS)
-def test_target_is_what_the_call_reached_for(name: str) -> None:
-    found, target = TARGETS[name]
-    call = call_of(found)
-    assert call is not None
-    assert call.target == target
+def test_target_is_what_the_call_reached_for() -> None:
+    for name, (found, target) in TARGETS.items():
+        call = call_of(found)
+        assert call is not None, name
+        assert call.target == target, name
 
 
 CALLERS: dict[str, tuple[Json, str]] = {
@@ -182,12 +180,11 @@ CALLERS: dict[str, tuple[Json, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLERS)
-def test_caller_is_the_best_name_there_is(name: str) -> None:
-    identity, caller = CALLERS[name]
-    call = call_of(assumed(userIdentity=identity))
-    assert call is not None
-    assert call.caller == caller
+def test_caller_is_the_best_name_there_is() -> None:
+    for name, (identity, caller) in CALLERS.items():
+        call = call_of(assumed(userIdentity=identity))
+        assert call is not None, name
+        assert call.caller == caller, name
 
 
 def test_copies_of_an_event_have_one_id() -> None:
@@ -211,16 +208,16 @@ def test_session_without_an_assumed_role_id_is_known_by_its_name_alone() -> None
 UNREADABLE: dict[str, Any] = {"text": "x", "list": ["x"], "number": 1, "none": None}
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_parameters_of_any_form_are_read(name: str) -> None:
-    strange = {"requestParameters": UNREADABLE[name], "responseElements": UNREADABLE[name]}
-    call = call_of(used() | strange)
-    assert call is not None
-    assert (call.bucket, call.key) == ("", None)
-    assert call_of(assumed() | strange) is None
-    answered = call_of(assumed(responseElements={"credentials": UNREADABLE[name]}))
-    assert answered is not None
-    assert answered.access_key_id == ""
+def test_parameters_of_any_form_are_read() -> None:
+    for name, expected in UNREADABLE.items():
+        strange = {"requestParameters": expected, "responseElements": expected}
+        call = call_of(used() | strange)
+        assert call is not None, name
+        assert (call.bucket, call.key) == ("", None), name
+        assert call_of(assumed() | strange) is None, name
+        answered = call_of(assumed(responseElements={"credentials": expected}))
+        assert answered is not None, name
+        assert answered.access_key_id == "", name
 
 
 def test_role_without_an_account_is_found_by_its_name() -> None:
@@ -258,27 +255,22 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("name", PLACES)
-def test_inside_is_the_build_and_nothing_else(name: str) -> None:
-    changes, expected = PLACES[name]
-    assert outside(**changes) is expected
+def test_inside_is_the_build_and_nothing_else() -> None:
+    for name, (changes, expected) in PLACES.items():
+        assert outside(**changes) is expected, name
 
 
 def test_moment_is_as_records_have_it() -> None:
     assert moment(datetime(2026, 11, 23, 12, 5, tzinfo=UTC)) == "2026-11-23T12:05:00Z"
 
 
-@pytest.mark.parametrize(
-    "identity",
-    [
+def test_whoever_is_no_session_of_ours_is_left_out() -> None:
+    for identity in [
         {"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/o/n", "principalId": "A:n"},
         {"type": "AWSAccount", "principalId": "AIDAEXAMPLE"},
         {"type": "AWSAccount"},
-    ],
-    ids=["another role", "a user", "nobody"],
-)
-def test_whoever_is_no_session_of_ours_is_left_out(identity: Json) -> None:
-    assert call_of(used(userIdentity=identity)) is None
+    ]:
+        assert call_of(used(userIdentity=identity)) is None, identity
 
 
 def test_what_a_record_lacks_is_empty() -> None:
@@ -294,28 +286,22 @@ def test_what_a_record_lacks_is_empty() -> None:
 FROM, UNTIL, LATER = SESSION.asked_from, SESSION.asked_until, "2027-01-01T00:00:00Z"
 
 
-@pytest.mark.parametrize(
-    ("at", "key", "own_key", "is_known"),
-    [
+def test_assumption_is_known_by_its_key_or_its_moment() -> None:
+    for at, key, own_key, is_known in [
         (FROM, "ASIAOTHER", "ASIAOWN", True),
         (UNTIL, "ASIAOTHER", "ASIAOWN", True),
         (LATER, "ASIAOTHER", "ASIAOWN", False),
         (LATER, "ASIAOWN", "ASIAOWN", True),
         (LATER, "", "", False),
-    ],
-    ids=["first moment", "last moment", "later", "later with its key", "later without a key"],
-)
-def test_assumption_is_known_by_its_key_or_its_moment(
-    at: str, key: str, own_key: str, *, is_known: bool
-) -> None:
-    call = Call(
-        kind=Kind.ASSUMED,
-        event_id="e",
-        at=at,
-        action="sts:AssumeRole",
-        caller="c",
-        access_key_id=key,
-        role_arn=SESSION.role_arn,
-    )
-    session = msgspec.structs.replace(SESSION, access_key_id=own_key)
-    assert list(judge(call, session)) == ([] if is_known else [Breach.UNKNOWN])
+    ]:
+        call = Call(
+            kind=Kind.ASSUMED,
+            event_id="e",
+            at=at,
+            action="sts:AssumeRole",
+            caller="c",
+            access_key_id=key,
+            role_arn=SESSION.role_arn,
+        )
+        session = msgspec.structs.replace(SESSION, access_key_id=own_key)
+        assert list(judge(call, session)) == ([] if is_known else [Breach.UNKNOWN]), at

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime
 
-import pytest
-
 from credentials.rules.log_searches import Search, log_searches
 
 BEGIN = datetime(2026, 11, 26, 14, 30, 5, tzinfo=UTC)
@@ -44,6 +42,6 @@ def test_each_search_asks_for_the_key_and_the_times() -> None:
     assert found == [Search(*each) for each in zip(PLACES, (LAKE, ATHENA, INSIGHTS), strict=True)]
 
 
-@pytest.mark.parametrize("key", ["", "x' OR '1'='1", 'a"b', "a\\b", "a\nb", "a b", "x" * 129])
-def test_key_that_is_more_than_plain_text_gives_no_search(key: str) -> None:
-    assert searches(key) == []
+def test_key_that_is_more_than_plain_text_gives_no_search() -> None:
+    for key in ["", "x' OR '1'='1", 'a"b', "a\\b", "a\nb", "a b", "x" * 129]:
+        assert searches(key) == [], key

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,14 +107,12 @@ def test_the_document_is_what_iam_reads() -> None:
     assert " " not in made.text
 
 
-@pytest.mark.parametrize(("seconds", "entries"), [(121, 1), (120, 10), (0, 10)])
-def test_time_of_an_entry_comes_a_minute_before_whoever_lives_on(
-    seconds: int, entries: int
-) -> None:
+def test_time_of_an_entry_comes_a_minute_before_whoever_lives_on() -> None:
     """A minute for the store's clock on either side, and a second for its counting in seconds."""
-    rows = [session(number) for number in range(10)]
-    first = NOW - HOUR + SECOND * seconds
-    assert document(*rows, bystanders={"guide": first}).entries == entries
+    for seconds, entries in [(121, 1), (120, 10), (0, 10)]:
+        rows = [session(number) for number in range(10)]
+        first = NOW - HOUR + SECOND * seconds
+        assert document(*rows, bystanders={"guide": first}).entries == entries, seconds
 
 
 def test_whoever_lives_on_bounds_the_time_of_no_other_product() -> None:
@@ -124,18 +121,18 @@ def test_whoever_lives_on_bounds_the_time_of_no_other_product() -> None:
     assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 1)
 
 
-@pytest.mark.parametrize(("length", "entries"), [(34, 4), (33, 3)])
-def test_product_joins_a_statement_where_that_is_shorter(length: int, entries: int) -> None:
+def test_product_joins_a_statement_where_that_is_shorter() -> None:
     """Two sessions are as long as the entry of a product with 34 characters."""
-    rows = [*(session(n) for n in range(10)), *(session(n, "g" * length) for n in (10, 11))]
-    assert document(*rows, session(12, UNGROUPED)).entries == entries
+    for length, entries in [(34, 4), (33, 3)]:
+        rows = [*(session(n) for n in range(10)), *(session(n, "g" * length) for n in (10, 11))]
+        assert document(*rows, session(12, UNGROUPED)).entries == entries, length
 
 
-@pytest.mark.parametrize(("length", "entries"), [(15, 7), (14, 2)])
-def test_statement_is_made_where_it_is_shorter(length: int, entries: int) -> None:
+def test_statement_is_made_where_it_is_shorter() -> None:
     """Six sessions are as long as the statement of a product with 15 characters."""
-    rows = [session(n, "g" * length) for n in range(6)]
-    assert document(*rows, session(6, UNGROUPED)).entries == entries
+    for length, entries in [(15, 7), (14, 2)]:
+        rows = [session(n, "g" * length) for n in range(6)]
+        assert document(*rows, session(6, UNGROUPED)).entries == entries, length
 
 
 def test_statement_that_spares_the_one_of_single_sessions_is_shorter_sooner() -> None:
@@ -223,11 +220,11 @@ def test_products_without_a_time_in_common_do_not() -> None:
     assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 2)
 
 
-@pytest.mark.parametrize(("length", "entries"), [(36, 1), (37, 50)])
-def test_slug_that_may_be_cut_off_in_names_is_not_put_together(length: int, entries: int) -> None:
+def test_slug_that_may_be_cut_off_in_names_is_not_put_together() -> None:
     """A name has room for 37: a longer slug that begins alike ends there as well."""
-    made = document(*(session(number, "g" * length) for number in range(50)))
-    assert made.entries == entries
+    for length, entries in [(36, 1), (37, 50)]:
+        made = document(*(session(number, "g" * length) for number in range(50)))
+        assert made.entries == entries, length
 
 
 def test_product_whose_slug_ends_alike_is_left() -> None:
@@ -248,10 +245,10 @@ def test_cut_off_refuses_what_nobody_knows() -> None:
     assert not is_refused(made.text, "unknown", cut_off)
 
 
-@pytest.mark.parametrize(("seconds", "is_named"), [(30, True), (60, True), (61, False)])
-def test_session_near_the_cut_off_is_named_as_well(seconds: int, is_named: bool) -> None:  # noqa: FBT001
-    near = session(1, issued_by=NOW - SECOND * seconds)
-    assert bool(document(near, cut_off=NOW).named) is is_named
+def test_session_near_the_cut_off_is_named_as_well() -> None:
+    for seconds, is_named in [(30, True), (60, True), (61, False)]:
+        near = session(1, issued_by=NOW - SECOND * seconds)
+        assert bool(document(near, cut_off=NOW).named) is is_named, seconds
 
 
 def test_capacity_is_what_fits() -> None:
@@ -266,13 +263,13 @@ def test_document_fits_to_the_last_character() -> None:
     assert (document(session(1)).fits(room), document(session(1)).fits(room + 1)) == (True, False)
 
 
-@pytest.mark.parametrize(("other", "most"), [(0, 306), (1882, 249), (len(OWN), 251)])
-def test_as_many_single_sessions_fit_as_the_capacity_says(other: int, most: int) -> None:
+def test_as_many_single_sessions_fit_as_the_capacity_says() -> None:
     """Beside a managed policy, and beside the upload role's own one."""
-    rows = [session(number, "x" * 63) for number in range(most + 1)]
-    assert capacity(other) == most
-    assert document(*rows[:most]).fits(other)
-    assert not document(*rows).fits(other)
+    for other, most in [(0, 306), (1882, 249), (len(OWN), 251)]:
+        rows = [session(number, "x" * 63) for number in range(most + 1)]
+        assert capacity(other) == most, other
+        assert document(*rows[:most]).fits(other), other
+        assert not document(*rows).fits(other), other
 
 
 def test_room_is_what_aws_gives_inline_policies_of_a_role() -> None:

@@ -38,11 +38,10 @@ PAUSES = {
 }
 
 
-@pytest.mark.parametrize("case", PAUSES)
-def test_job_is_due_after_a_pause_that_depends_on_how_its_last_run_ended(case: str) -> None:
-    job, outcome, length, pause = PAUSES[case]
-    assert is_due(job, run(pause, outcome, length), NOW)
-    assert not is_due(job, run(pause - SECOND, outcome, length), NOW)
+def test_job_is_due_after_a_pause_that_depends_on_how_its_last_run_ended() -> None:
+    for case, (job, outcome, length, pause) in PAUSES.items():
+        assert is_due(job, run(pause, outcome, length), NOW), case
+        assert not is_due(job, run(pause - SECOND, outcome, length), NOW), case
 
 
 def test_job_that_never_ran_is_due() -> None:
@@ -63,16 +62,15 @@ OVERDUE = {
 }
 
 
-@pytest.mark.parametrize("case", OVERDUE)
-def test_job_is_overdue_after_three_intervals_and_ten_minutes(case: str) -> None:
-    job, finished, watched, overdue = OVERDUE[case]
-    found = is_overdue(
-        job,
-        finished=finished and NOW - finished,
-        watched_since=watched and NOW - watched,
-        now=NOW,
-    )
-    assert found is overdue
+def test_job_is_overdue_after_three_intervals_and_ten_minutes() -> None:
+    for case, (job, finished, watched, overdue) in OVERDUE.items():
+        found = is_overdue(
+            job,
+            finished=finished and NOW - finished,
+            watched_since=watched and NOW - watched,
+            now=NOW,
+        )
+        assert found is overdue, case
 
 
 def parsed(text: str) -> dict[str, Job]:
@@ -101,9 +99,9 @@ def test_setting_changes_interval_and_arguments_and_takes_jobs_out() -> None:
 INTERVALS = {"10s": 10 * SECOND, "59m": 59 * MINUTE, "720h": 30 * DAY, "30d": 30 * DAY}
 
 
-@pytest.mark.parametrize("text", INTERVALS)
-def test_interval_has_a_unit(text: str) -> None:
-    assert parsed(f"purge_builds=off,roll_up={text}")["roll_up"].every == INTERVALS[text]
+def test_interval_has_a_unit() -> None:
+    for text, expected in INTERVALS.items():
+        assert parsed(f"purge_builds=off,roll_up={text}")["roll_up"].every == expected, text
 
 
 NO_INTERVAL = "is neither off nor an interval from 10s to 30d, such as 90s, 5m, 6h or 1d"
@@ -119,11 +117,11 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("text", REFUSED)
-def test_wrong_schedule_is_refused_with_what_is_wrong(text: str) -> None:
-    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the sentence is compared
-        parse_schedule(text)
-    assert str(refused.value).strip() == REFUSED[text].strip()
+def test_wrong_schedule_is_refused_with_what_is_wrong() -> None:
+    for text, expected in REFUSED.items():
+        with pytest.raises(ValueError) as refused:  # noqa: PT011 - the sentence is compared
+            parse_schedule(text)
+        assert str(refused.value).strip() == expected.strip(), text
 
 
 def test_run_that_is_not_scheduled_counts_as_daily() -> None:

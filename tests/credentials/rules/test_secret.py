@@ -51,11 +51,11 @@ SHOWN: dict[str, Callable[[Secret], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", SHOWN)
-def test_secret_shows_asterisks(case: str) -> None:
-    shown = SHOWN[case](Secret(TEXT))
-    assert TEXT not in shown
-    assert "***" in shown
+def test_secret_shows_asterisks() -> None:
+    for case, make in SHOWN.items():
+        shown = make(Secret(TEXT))
+        assert TEXT not in shown, case
+        assert "***" in shown, case
 
 
 REFUSED: dict[str, Callable[[Secret], object]] = {
@@ -72,11 +72,11 @@ REFUSED: dict[str, Callable[[Secret], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_secret_is_neither_stored_nor_taken_for_text(case: str) -> None:
-    with pytest.raises(TypeError) as caught:
-        REFUSED[case](Secret(TEXT))
-    assert TEXT not in str(caught.value)
+def test_secret_is_neither_stored_nor_taken_for_text() -> None:
+    for case, make in REFUSED.items():
+        with pytest.raises(TypeError) as caught:
+            make(Secret(TEXT))
+        assert TEXT not in str(caught.value), case
 
 
 def test_secret_is_revealed_when_asked() -> None:

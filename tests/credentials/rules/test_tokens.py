@@ -149,8 +149,8 @@ def test_token_does_not_show_its_secret() -> None:
         assert GOOD[-64:] not in f"{value!r} {value}"
 
 
-@pytest.mark.parametrize("kind", TokenKind)
-def test_public_name_of_a_token_is_all_but_its_secret(kind: TokenKind) -> None:
-    token = new_token(kind)
-    assert public_name(token.text.reveal()) == f"{kind.value}_{token.public_id}"
-    assert public_name(token.text.reveal()[:-1]) == ""
+def test_public_name_of_a_token_is_all_but_its_secret() -> None:
+    for kind in TokenKind:
+        token = new_token(kind)
+        assert public_name(token.text.reveal()) == f"{kind.value}_{token.public_id}", kind
+        assert public_name(token.text.reveal()[:-1]) == "", kind

@@ -1,7 +1,5 @@
 """Which claims a rule may name at each kind of issuer."""
 
-import pytest
-
 from credentials.rules.publishers import GITHUB, GITLAB, NEVER_CONDITIONS, IssuerKind, claims_of
 
 # kind of issuer, claim -> may be named
@@ -27,11 +25,13 @@ def test_claim_may_be_named_where_it_is_known() -> None:
         assert claims_of(kind, ["organization_id"]).may_be_named(claim) is expected, case
 
 
-@pytest.mark.parametrize("kind", IssuerKind)
-def test_sub_and_what_is_always_checked_is_never_a_condition(kind: IssuerKind) -> None:
-    assert {"sub", "iss", "aud", "exp", "iat", "nbf", "jti"} == NEVER_CONDITIONS
-    named = [claim for claim in NEVER_CONDITIONS if claims_of(kind, [claim]).may_be_named(claim)]
-    assert named == []
+def test_sub_and_what_is_always_checked_is_never_a_condition() -> None:
+    for kind in IssuerKind:
+        assert {"sub", "iss", "aud", "exp", "iat", "nbf", "jti"} == NEVER_CONDITIONS, kind
+        named = [
+            claim for claim in NEVER_CONDITIONS if claims_of(kind, [claim]).may_be_named(claim)
+        ]
+        assert named == [], kind
 
 
 def test_each_kind_has_its_own_claims() -> None:

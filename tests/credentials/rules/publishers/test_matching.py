@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -64,12 +63,12 @@ def test_no_other_number_is_let_in(claim: str, value: Any) -> None:
     assert match.is_accepted == (str(value) == GITHUB_RULE[claim][0] and type(value) in {int, str})
 
 
-@pytest.mark.parametrize("conditions", [{}, None, {"event_name": ["push"]}])
-def test_empty_or_broken_rule_lets_nobody_in(conditions: Any) -> None:
-    match = match_claims(
-        kind=IssuerKind.GITHUB, conditions=conditions, signed_claims=github(ISSUER)
-    )
-    assert (match.is_legal, match.is_accepted) == (False, False)
+def test_empty_or_broken_rule_lets_nobody_in() -> None:
+    for conditions in [{}, None, {"event_name": ["push"]}]:
+        match = match_claims(
+            kind=IssuerKind.GITHUB, conditions=conditions, signed_claims=github(ISSUER)
+        )
+        assert (match.is_legal, match.is_accepted) == (False, False), conditions
 
 
 def test_rule_that_names_no_event_means_the_usual_ones() -> None:
