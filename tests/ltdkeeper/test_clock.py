@@ -36,6 +36,26 @@ audit_sessions.audit_ledger = lambda **_: iter(lambda: time.sleep(60), 0)
 job = replace(JOBS["audit_sessions"], limit=timedelta(seconds=1))
 job_process.run_job(job_process.ScheduledJob(job=job))
 """
+# Runs a job whose lease another takes over. It would work on until that was noticed twice, or until
+# nothing renews the lease any more.
+TAKEN_OVER = """
+import threading, time
+from ltdkeeper.management import job_process
+from ltdkeeper.management.commands import audit_sessions
+from credentials.models import Lease
+from credentials.operations import leases
+from credentials.rules.schedule import JOBS
+leases.RENEWAL_SECONDS, renew, renewed = 0.1, leases.renew, []
+leases.renew = lambda *lease: renewed.append(renew(*lease)) or renewed[-1]
+def work(**_):
+    Lease.objects.filter(name="audit_sessions").update(token="another")
+    threads = threading.active_count()
+    while renewed.count(False) < 2 and threading.active_count() == threads:
+        time.sleep(0.01)
+    return []
+audit_sessions.audit_ledger = work
+job_process.run_job(job_process.ScheduledJob(job=JOBS["audit_sessions"]))
+"""
 
 
 def test_every_scheduled_job_is_a_command_of_ours() -> None:
@@ -173,10 +193,14 @@ def test_two_clocks_run_each_job_once_and_one_is_enough(environment: dict[str, s
     assert all(later - earlier >= EVERY for (earlier, _), (later, _) in pairwise(found))
 
 
+BROKEN_OFF = {"is over its limit": ENDLESS, "lost its lease": TAKEN_OVER}
+
+
 @pytest.mark.slow
-def test_job_over_its_limit_is_broken_off(environment: dict[str, str]) -> None:
-    program = [sys.executable, "-c", ENDLESS]
+@pytest.mark.parametrize("why", BROKEN_OFF)
+def test_job_is_broken_off(why: str, environment: dict[str, str]) -> None:
+    program = [sys.executable, "-c", BROKEN_OFF[why]]
     settings = {"DJANGO_SETTINGS_MODULE": "ltdkeeper.settings", "PYTHONPATH": os.fspath(ROOT)}
     done = subprocess.run(program, env=environment | settings, cwd=ROOT, check=False)
-    assert done.returncode == 3
     assert [state for _, state in runs(environment)] == ["interrupted"]
+    assert done.returncode == 3

@@ -56,8 +56,9 @@ def test_lease_that_is_renewed_stays_and_one_that_was_taken_over_does_not() -> N
 
 def test_holder_that_lost_its_lease_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted: list[int] = []
+    answers = iter([True, False])  # it does not ask again
     monkeypatch.setattr(leases, "RENEWAL_SECONDS", 0)
-    monkeypatch.setattr(leases, "renew", lambda *_: False)
+    monkeypatch.setattr(leases, "renew", lambda *_: next(answers))
     monkeypatch.setattr(leases._thread, "interrupt_main", interrupted.append)
     monkeypatch.setattr(leases, "connection", type("", (), {"close": lambda: None}))
     leases._keep("purge_builds", "", threading.Event())

@@ -62,6 +62,18 @@ RUN_BUGS = (
             "LEASE_LIFE = timedelta(seconds=120)",
             "LEASE_LIFE = timedelta(days=1)",
         ),
+        run_that_lost_its_lease_works_on=(
+            "            _thread.interrupt_main(signal.SIGTERM)\n",
+            "",
+        ),
+        lease_of_another_is_renewed=(
+            "mine = Lease.objects.filter(name=name, token=token)",
+            "mine = Lease.objects.filter(name=name)",
+        ),
+        lost_lease_is_not_noticed=(
+            "            is_mine = renew(name, token, now)\n",
+            "            renew(name, token, now)\n",
+        ),
     )
     | bugs_in(
         "credentials/operations/retention.py",
