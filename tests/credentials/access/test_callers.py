@@ -68,17 +68,17 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("case", ENDS)
-def test_caller_ends_with_the_first_of_what_it_showed(case: str, now: datetime) -> None:
-    key, session, expected = (
-        None if seconds is None else now + timedelta(seconds=seconds) for seconds in ENDS[case]
-    )
-    shown = Caller(
-        client=Client(),
-        api_key=ApiKey(expires_at=key),
-        access_token=AccessToken(expires_at=session) if session else None,
-    )
-    assert shown.expires_at == expected
+def test_caller_ends_with_the_first_of_what_it_showed(now: datetime) -> None:
+    for case, value in ENDS.items():
+        key, session, expected = (
+            None if seconds is None else now + timedelta(seconds=seconds) for seconds in value
+        )
+        shown = Caller(
+            client=Client(),
+            api_key=ApiKey(expires_at=key),
+            access_token=AccessToken(expires_at=session) if session else None,
+        )
+        assert shown.expires_at == expected, case
 
 
 def test_name_may_be_left_out_or_be_the_client_s(show: Show, key: str, session: str) -> None:

@@ -40,17 +40,17 @@ def test_shell_cannot_read_nul() -> None:
         shell_word("a\0b")
 
 
-@pytest.mark.parametrize("text", CONTROL)
-def test_control_characters_are_refused(text: str) -> None:
-    for quote in (single_line, curl_value, plain):
+def test_control_characters_are_refused() -> None:
+    for text in CONTROL:
+        for quote in (single_line, curl_value, plain):
+            with pytest.raises(Unquotable):
+                quote(text)
+
+
+def test_config_files_take_plain_words_only() -> None:
+    for text in ["", "a b", "a$b", "`a`", "é", "a/b", "a\n", 'a"', "a;b", "a#b"]:
         with pytest.raises(Unquotable):
-            quote(text)
-
-
-@pytest.mark.parametrize("text", ["", "a b", "a$b", "`a`", "é", "a/b", "a\n", 'a"', "a;b", "a#b"])
-def test_config_files_take_plain_words_only(text: str) -> None:
-    with pytest.raises(Unquotable):
-        plain(text)
+            plain(text)
 
 
 def test_plain_word_stays() -> None:

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from credentials.operations.findings import (
     WIDTH,
     Finding,
@@ -75,12 +73,11 @@ LENGTHS = {
 }
 
 
-@pytest.mark.parametrize("case", LENGTHS)
-def test_session_is_too_long_beyond_today_s_longest(case: str) -> None:
-    seconds, longest, expected = LENGTHS[case]
-    expires_at = NOW + timedelta(seconds=seconds)
-    found = is_too_long(requested_at=NOW, expires_at=expires_at, longest_seconds=longest)
-    assert found is expected
+def test_session_is_too_long_beyond_today_s_longest() -> None:
+    for case, (seconds, longest, expected) in LENGTHS.items():
+        expires_at = NOW + timedelta(seconds=seconds)
+        found = is_too_long(requested_at=NOW, expires_at=expires_at, longest_seconds=longest)
+        assert found is expected, case
 
 
 # seconds since the build closed (None: open), grace -> finding
@@ -93,12 +90,11 @@ CLOSED = {
 }
 
 
-@pytest.mark.parametrize("case", CLOSED)
-def test_session_outlives_its_build_after_the_grace(case: str) -> None:
-    ago, grace, expected = CLOSED[case]
-    closed_at = None if ago is None else NOW - timedelta(seconds=ago)
-    found = outlives_its_build(closed_at=closed_at, now=NOW, grace=timedelta(seconds=grace))
-    assert found is expected
+def test_session_outlives_its_build_after_the_grace() -> None:
+    for case, (ago, grace, expected) in CLOSED.items():
+        closed_at = None if ago is None else NOW - timedelta(seconds=ago)
+        found = outlives_its_build(closed_at=closed_at, now=NOW, grace=timedelta(seconds=grace))
+        assert found is expected, case
 
 
 # seconds beyond 90 days since it was made, since it was used (None: never) -> finding
@@ -112,15 +108,14 @@ UNUSED = {
 }
 
 
-@pytest.mark.parametrize("case", UNUSED)
-def test_key_is_unused_after_90_days(case: str) -> None:
-    made, used, expected = UNUSED[case]
-    moments = [
-        None if seconds is None else NOW - timedelta(days=90, seconds=seconds)
-        for seconds in (made, used)
-    ]
-    assert moments[0]
-    assert is_unused(created_at=moments[0], last_used_at=moments[1], now=NOW) is expected
+def test_key_is_unused_after_90_days() -> None:
+    for case, (made, used, expected) in UNUSED.items():
+        moments = [
+            None if seconds is None else NOW - timedelta(days=90, seconds=seconds)
+            for seconds in (made, used)
+        ]
+        assert moments[0], case
+        assert is_unused(created_at=moments[0], last_used_at=moments[1], now=NOW) is expected, case
 
 
 def test_names_of_the_rules_are_stable() -> None:
@@ -180,10 +175,9 @@ UNUSUAL: dict[str, tuple[dict[int, int], int, bool]] = {
 }
 
 
-@pytest.mark.parametrize("case", UNUSUAL)
-def test_build_is_unusual_beside_the_others_of_its_product(case: str) -> None:
-    counts, number, expected = UNUSUAL[case]
-    assert is_unusual(number, counts, factor=3, least=10) is expected
+def test_build_is_unusual_beside_the_others_of_its_product() -> None:
+    for case, (counts, number, expected) in UNUSUAL.items():
+        assert is_unusual(number, counts, factor=3, least=10) is expected, case
 
 
 def test_one_is_usual_where_there_are_no_others() -> None:

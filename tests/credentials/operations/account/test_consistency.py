@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import pytest
-
 from credentials.operations.account.consistency import (
     TEXTS,
     Durations,
@@ -35,14 +33,14 @@ SKEWS: dict[float, tuple[Severity, str] | None] = {
 }
 
 
-@pytest.mark.parametrize("ahead", SKEWS)
-def test_skew_is_judged(ahead: float) -> None:
-    findings = list(judge_clock(ahead))
-    if (expected := SKEWS[ahead]) is None:
-        assert findings == []
-        return
-    assert (findings[0].rule, findings[0].severity) == ("clock.skewed", expected[0])
-    assert expected[1] in findings[0].what
+def test_skew_is_judged() -> None:
+    for ahead, expected in SKEWS.items():
+        findings = list(judge_clock(ahead))
+        if expected is None:
+            assert findings == [], ahead
+            continue
+        assert (findings[0].rule, findings[0].severity) == ("clock.skewed", expected[0]), ahead
+        assert expected[1] in findings[0].what, ahead
 
 
 CEPH = "https://s3.example.org"
@@ -98,14 +96,13 @@ LOCATIONS: dict[str, tuple[str | None, dict[str, Any], list[Severity]]] = {
 }
 
 
-@pytest.mark.parametrize("case", LOCATIONS)
-def test_bucket_is_in_the_store_s_region(case: str) -> None:
-    location, changes, severities = LOCATIONS[case]
-    place = {"region": REGION, "is_aws": True} | changes
-    found = judge_location(location, **place)
-    assert [(finding.rule, finding.severity) for finding in found] == [
-        ("bucket.other-region", severity) for severity in severities
-    ]
+def test_bucket_is_in_the_store_s_region() -> None:
+    for case, (location, changes, severities) in LOCATIONS.items():
+        place = {"region": REGION, "is_aws": True} | changes
+        found = judge_location(location, **place)
+        assert [(finding.rule, finding.severity) for finding in found] == [
+            ("bucket.other-region", severity) for severity in severities
+        ], case
 
 
 HOURS = 12 * 3600
@@ -177,10 +174,9 @@ ARNS = {
 }
 
 
-@pytest.mark.parametrize("case", ARNS)
-def test_arn_of_the_key_is_judged(case: str) -> None:
-    arn, ids = ARNS[case]
-    assert [f.rule for f in judge_key_arn(arn, role_arn=ROLE, region=REGION)] == ids
+def test_arn_of_the_key_is_judged() -> None:
+    for case, (arn, ids) in ARNS.items():
+        assert [f.rule for f in judge_key_arn(arn, role_arn=ROLE, region=REGION)] == ids, case
 
 
 USABLE = {"KeyState": "Enabled", "KeyUsage": "ENCRYPT_DECRYPT", "KeySpec": "SYMMETRIC_DEFAULT"}
@@ -195,10 +191,9 @@ KEYS: dict[str, tuple[dict[str, Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", KEYS)
-def test_key_is_judged(case: str) -> None:
-    metadata, ids = KEYS[case]
-    assert [finding.rule for finding in judge_key(metadata)] == ids
+def test_key_is_judged() -> None:
+    for case, (metadata, ids) in KEYS.items():
+        assert [finding.rule for finding in judge_key(metadata)] == ids, case
 
 
 def by_kms(key: str | None, algorithm: str = "aws:kms") -> list[dict[str, Any]]:
@@ -335,9 +330,8 @@ SAYINGS: dict[str, tuple[Callable[[], Iterable[Finding]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", SAYINGS)
-def test_finding_names_what_was_found_and_what_to_change(case: str) -> None:
-    judge, what, change = SAYINGS[case]
-    [finding] = judge()
-    assert (finding.what, finding.change.endswith(change)) == (what, True)
-    assert finding.why == TEXTS[finding.rule][1]
+def test_finding_names_what_was_found_and_what_to_change() -> None:
+    for case, (judge, what, change) in SAYINGS.items():
+        [finding] = judge()
+        assert (finding.what, finding.change.endswith(change)) == (what, True), case
+        assert finding.why == TEXTS[finding.rule][1], case

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from credentials.operations.account.obstacles import NoBucket
@@ -46,24 +45,22 @@ class Shelf:
         )
 
 
-@pytest.mark.parametrize("apply", [True, False])
-def test_what_is_right_is_left_alone(apply: bool) -> None:  # noqa: FBT001
-    shelf = Shelf("wanted")
-    assert (shelf.settled(apply=apply).status, shelf.puts) == (Status.UNCHANGED, 0)
+def test_what_is_right_is_left_alone() -> None:
+    for apply in [True, False]:
+        shelf = Shelf("wanted")
+        assert (shelf.settled(apply=apply).status, shelf.puts) == (Status.UNCHANGED, 0), apply
 
 
-@pytest.mark.parametrize(
-    ("found", "status"), [(None, Status.WOULD_MAKE), ("other", Status.WOULD_CHANGE)]
-)
-def test_looking_changes_nothing(found: str | None, status: Status) -> None:
-    shelf = Shelf(found)
-    assert (shelf.settled(apply=False).status, shelf.puts) == (status, 0)
+def test_looking_changes_nothing() -> None:
+    for found, status in [(None, Status.WOULD_MAKE), ("other", Status.WOULD_CHANGE)]:
+        shelf = Shelf(found)
+        assert (shelf.settled(apply=False).status, shelf.puts) == (status, 0), found
 
 
-@pytest.mark.parametrize(("found", "status"), [(None, Status.MADE), ("other", Status.CHANGED)])
-def test_what_differs_is_put_right(found: str | None, status: Status) -> None:
-    shelf = Shelf(found)
-    assert (shelf.settled().status, shelf.value) == (status, "wanted")
+def test_what_differs_is_put_right() -> None:
+    for found, status in [(None, Status.MADE), ("other", Status.CHANGED)]:
+        shelf = Shelf(found)
+        assert (shelf.settled().status, shelf.value) == (status, "wanted"), found
 
 
 def test_setting_of_a_missing_bucket_is_missing_not_failed() -> None:
@@ -77,28 +74,29 @@ def test_what_is_accepted_but_not_kept_is_not_supported() -> None:
     assert step.detail == "Accepted, but not kept. So do without."
 
 
-@pytest.mark.parametrize(
-    "error",
-    [refusal(405, "MethodNotAllowed"), refusal(501), refusal_in_s3s_form(405, "MethodNotAllowed"),
-     refusal(400, "NotImplemented"), refusal(400, "Odd")],
-    ids=str,
-)  # fmt: skip
-def test_unknown_call_is_not_supported(error: Exception) -> None:
-    step = Shelf(error=error).settled(unsupported_codes=frozenset({"Odd"}))
-    assert step.status is Status.NOT_SUPPORTED
+def test_unknown_call_is_not_supported() -> None:
+    for error in [
+        refusal(405, "MethodNotAllowed"),
+        refusal(501),
+        refusal_in_s3s_form(405, "MethodNotAllowed"),
+        refusal(400, "NotImplemented"),
+        refusal(400, "Odd"),
+    ]:
+        step = Shelf(error=error).settled(unsupported_codes=frozenset({"Odd"}))
+        assert step.status is Status.NOT_SUPPORTED, error
 
 
-@pytest.mark.parametrize(
-    "error",
-    [refusal(403), refusal(400, "Odd"), EndpointConnectionError(endpoint_url="http://x")],
-    ids=str,
-)
-@pytest.mark.parametrize("when", ["looking", "putting"])
-def test_refusal_is_a_failed_step_and_no_exception(error: Exception, when: str) -> None:
-    shelf = Shelf(error) if when == "looking" else Shelf(error=error)
-    step = shelf.settled()
-    assert step.status is Status.FAILED
-    assert step.detail
+def test_refusal_is_a_failed_step_and_no_exception() -> None:
+    for error in [
+        refusal(403),
+        refusal(400, "Odd"),
+        EndpointConnectionError(endpoint_url="http://x"),
+    ]:
+        for when in ["looking", "putting"]:
+            shelf = Shelf(error) if when == "looking" else Shelf(error=error)
+            step = shelf.settled()
+            assert step.status is Status.FAILED, error
+            assert step.detail, error
 
 
 def test_store_is_quoted_to_the_operator() -> None:
@@ -118,25 +116,17 @@ def test_missing_value_is_not_the_tolerated_one() -> None:
     assert Shelf(None).settled().status is Status.MADE
 
 
-@pytest.mark.parametrize(
-    ("found", "answer"), [("wanted", True), ("other", False), (None, False), (refusal(403), False)]
-)
-def test_holding_is_told_without_changing(found: Any, answer: bool) -> None:  # noqa: FBT001
-    shelf = Shelf(found)
-    assert (is_settled(shelf.requirement()), shelf.puts) == (answer, 0)
+def test_holding_is_told_without_changing() -> None:
+    for found, answer in [("wanted", True), ("other", False), (None, False), (refusal(403), False)]:
+        shelf = Shelf(found)
+        assert (is_settled(shelf.requirement()), shelf.puts) == (answer, 0), found
 
 
-@pytest.mark.parametrize(
-    ("endpoint_url", "is_aws"),
-    [("", True), ("https://s3.example.org", False)],
-    ids=["AWS", "other"],
-)
 def test_store_with_an_endpoint_is_not_taken_for_aws(
-    endpoint_url: str,
-    is_aws: bool,  # noqa: FBT001
     make_wanted: Callable[..., WantedAccount],
 ) -> None:
-    assert make_wanted(endpoint_url=endpoint_url).is_aws is is_aws
+    for endpoint_url, is_aws in [("", True), ("https://s3.example.org", False)]:
+        assert make_wanted(endpoint_url=endpoint_url).is_aws is is_aws, endpoint_url
 
 
 def test_wanted_account_is_that_of_the_store_s_row(

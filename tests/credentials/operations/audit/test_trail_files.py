@@ -95,14 +95,14 @@ STRANGE = [
 ]
 
 
-@pytest.mark.parametrize("members", STRANGE, ids=["who", "when", "when, and more"])
-def test_record_of_another_form_costs_itself_alone(members: Json) -> None:
-    strange = used() | members
-    assert figures(read(log_of([used(), strange, used()]))) == (
-        2,
-        2,
-        "1 of its records have another form than those of CloudTrail.",
-    )
+def test_record_of_another_form_costs_itself_alone() -> None:
+    for members in STRANGE:
+        strange = used() | members
+        assert figures(read(log_of([used(), strange, used()]))) == (
+            2,
+            2,
+            "1 of its records have another form than those of CloudTrail.",
+        ), members
 
 
 WHOLE = log_of([used(), used()])
@@ -131,12 +131,11 @@ BAD: dict[str, tuple[bytes, bool, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_file_says_what_is_wrong_and_has_no_hash(name: str) -> None:
-    content, compressed, problem = BAD[name]
-    parts = read(content, compressed=compressed)
-    assert figures(parts)[2] == problem
-    assert parts[-1].sha256 == ""
+def test_bad_file_says_what_is_wrong_and_has_no_hash() -> None:
+    for name, (content, compressed, problem) in BAD.items():
+        parts = read(content, compressed=compressed)
+        assert figures(parts)[2] == problem, name
+        assert parts[-1].sha256 == "", name
 
 
 @pytest.mark.parametrize("limit", ["LARGEST_RECORD", "LARGEST_CONTENT"])
@@ -227,11 +226,10 @@ PUBLIC: dict[str, tuple[Json, int]] = {
 }
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_public_shapes_are_read_in_any_order_of_members(name: str) -> None:
-    record, calls = PUBLIC[name]
-    turned = dict(reversed(record.items()))
-    assert figures(read(log_of([record, turned]))) == (2, 2 * calls, "")
+def test_public_shapes_are_read_in_any_order_of_members() -> None:
+    for name, (found, calls) in PUBLIC.items():
+        turned = dict(reversed(found.items()))
+        assert figures(read(log_of([found, turned]))) == (2, 2 * calls, ""), name
 
 
 NAMES = {
@@ -247,12 +245,12 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_name_says_when_and_where_it_was_delivered(name: str) -> None:
-    file = trail_file(f"AWSLogs/{name}")
-    assert file is not None
-    assert (file.delivered, file.trail, file.account, file.region) == NAMES[name]
-    assert file.short_name == name
+def test_name_says_when_and_where_it_was_delivered() -> None:
+    for name, expected in NAMES.items():
+        file = trail_file(f"AWSLogs/{name}")
+        assert file is not None, name
+        assert (file.delivered, file.trail, file.account, file.region) == expected, name
+        assert file.short_name == name, name
 
 
 def test_what_is_kept_beside_logs_is_left_out() -> None:
@@ -329,12 +327,12 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize("prefix", ["", "AWSLogs", LOGS, f"/{LOGS}/CloudTrail/"])
-def test_bucket_is_listed_from_any_folder_of_the_trail(prefix: str) -> None:
-    files = sorted(Bucket(FakeBucket(KEYS), "trail", prefix).files(""))
-    assert [file.delivered for file in files] == [
-        *("20261122T120500", "20261123T120500", "20261123T120600"),
-    ]
+def test_bucket_is_listed_from_any_folder_of_the_trail() -> None:
+    for prefix in ["", "AWSLogs", LOGS, f"/{LOGS}/CloudTrail/"]:
+        files = sorted(Bucket(FakeBucket(KEYS), "trail", prefix).files(""))
+        assert [file.delivered for file in files] == [
+            *("20261122T120500", "20261123T120500", "20261123T120600"),
+        ], prefix
 
 
 def test_bucket_is_listed_from_the_day_on() -> None:
