@@ -1,7 +1,4 @@
-"""Errors about products and builds."""
-
-
-# The root of every error that a caller can act on.
+"""The root of every error that a caller can act on, and errors about products and builds."""
 
 
 class DomainError(Exception):
@@ -36,20 +33,8 @@ class UnknownBuild(DomainError):
 
 
 class UnknownStore(DomainError):
-    status = 400
     code = "unknown_store"
     message = "There is no store with that name. Ask an operator which stores exist."
-
-
-class StoreWithoutSync(DomainError):
-    status = 400
-    code = "store_without_sync"
-
-    def __init__(self, *, store_name: str = "NAME") -> None:
-        super().__init__(
-            f"The store {store_name} is not set up for sync products. An operator sets it up with "
-            f"`manage.py bootstrap_store --store {store_name} --with-sync --apply`."
-        )
 
 
 class SlugTaken(DomainError):
@@ -93,6 +78,5 @@ class EmptyBuild(DomainError):
 
 
 class SlugReserved(DomainError):
-    status = 400
     code = "slug_reserved"
     message = "Product slugs that start with isolation-check- are reserved for isolation checks."

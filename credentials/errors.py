@@ -67,13 +67,11 @@ class SeveralOpenBuilds(DomainError):
 
 
 class LifeOutOfRange(DomainError):
-    status = 400
     code = "life_out_of_range"
     message = "A job token can live 300 to 43200 seconds. Request a value in that range or none."
 
 
 class KeyIsNotEnded(DomainError):
-    status = 400
     code = "key_is_not_ended"
     message = (
         "That is an API key, which only an operator can revoke. Only access tokens and job tokens "
@@ -127,7 +125,6 @@ class CanaryHasKeys(DomainError):
 
 
 class DurationOutOfRange(DomainError):
-    status = 400
     code = "duration_out_of_range"
 
 
@@ -144,7 +141,6 @@ class UnknownTarget(DomainError):
 
 
 class ReasonMissing(DomainError):
-    status = 400
     code = "reason_missing"
     message = "A reason is required, for those who look at this later."
 
@@ -160,7 +156,6 @@ class RevocationsFull(DomainError):
 
 
 class StoreNeedsTime(DomainError):
-    status = 400
     code = "store_needs_time"
     message = (
         "Revoking everything in a store requires a time within the last 12 hours, the longest "
@@ -305,13 +300,11 @@ class StsBadAnswer(StsError):
 
 
 class NoProductNamed(DomainError):
-    status = 400
     code = "no_product_named"
     message = "A job token needs at least one product. Name it: ?format=env&product=SLUG"
 
 
 class SeveralStores(DomainError):
-    status = 400
     code = "several_stores"
     message = (
         "The products are in different stores, and a step's environment has one region and "
@@ -323,12 +316,10 @@ class SeveralStores(DomainError):
 
 
 class BadDirectory(DomainError):
-    status = 400
     code = "bad_directory"
 
 
 class BadFile(DomainError):
-    status = 400
     code = "bad_file"
 
 

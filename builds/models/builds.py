@@ -103,11 +103,6 @@ class BuildQuerySet(models.QuerySet["Build"]):
             UNSETTLED,
         )
 
-    def closed(self, now: datetime) -> "BuildQuerySet":
-        return self.exclude(
-            finished_at=None, deleted_at=None, superseded_at=None, open_until__gt=now
-        )
-
     def delete(self) -> tuple[int, dict[str, int]]:
         """Refused, as deleting one is: roots would become free."""
         raise ValidationError(NEVER_REMOVED)

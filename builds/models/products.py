@@ -6,7 +6,6 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
-from builds.errors import StoreWithoutSync
 from builds.models.stores import Store
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
 from builds.validators import refuse_controls, validate_product_slug, validate_url_template
@@ -78,7 +77,12 @@ class Product(models.Model):
     def clean(self) -> None:
         refuse_controls(self, "title", "doc_repo", "root_domain")
         if self.store_id and self.access == self.Access.SYNC and not self.store.with_sync:
-            raise ValidationError({"access": StoreWithoutSync(store_name=self.store.name).message})
+            name = self.store.name
+            message = (
+                f"The store {name} is not set up for sync products. An operator sets it up with "
+                f"`manage.py bootstrap_store --store {name} --with-sync --apply`."
+            )
+            raise ValidationError({"access": message})
         longest = self.store.role_max_seconds if self.store_id else SESSION_SECONDS_MAXIMUM
         seconds = self.session_seconds
         if seconds is not None and not SESSION_SECONDS_MINIMUM <= seconds <= longest:

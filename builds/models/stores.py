@@ -72,11 +72,9 @@ class Store(models.Model):
         "sync products",
         default=False,
         db_default=False,
-        help_text=(
-            "Whether its products may have sync access: only then does the upload role "
-            "need to read objects. `manage.py bootstrap_store --with-sync --apply` grants "
-            "the role that right and ticks this."
-        ),
+        help_text="Whether its products may have sync access: only then does the upload role "
+        "need to read objects. `manage.py bootstrap_store --with-sync --apply` grants "
+        "the role that right and ticks this.",
     )
     acl_mode = models.CharField("ACLs", max_length=16, choices=ACLMode, default=ACLMode.NONE)
     post_support = models.CharField(
@@ -84,19 +82,15 @@ class Store(models.Model):
         max_length=8,
         choices=PostSupport,
         default=PostSupport.UNKNOWN,
-        help_text=(
-            "Whether the store accepts POSTs signed by a limited session; `manage.py "
-            "check_isolation` finds out by storing an object and reading it back."
-        ),
+        help_text="Whether the store accepts POSTs signed by a limited session; `manage.py "
+        "check_isolation` finds out by storing an object and reading it back.",
     )
     post_signer_profile = models.CharField(
         "POST-signing profile",
         max_length=64,
         blank=True,
-        help_text=(
-            "For stores that do not: a profile in this service's AWS configuration with "
-            "s3:PutObject on the builds and nothing else. Never the vendor's."
-        ),
+        help_text="For stores that do not: a profile in this service's AWS configuration with "
+        "s3:PutObject on the builds and nothing else. Never the vendor's.",
     )
     complete_in = models.CharField(
         max_length=64,

@@ -3,9 +3,8 @@ revocations, runs and findings, refusals, webhooks.
 """
 
 from credentials.models.audits import AuditFinding, JobRun, last_runs
-from credentials.models.clients import Client, Grant
-from credentials.models.figures import EVERYBODY, HourlyCount
-from credentials.models.jobs import CiJob
+from credentials.models.clients import Client, Grant, PersonIdentity
+from credentials.models.figures import EVERYBODY, HourlyCount, Refusal
 from credentials.models.outbox import (
     EventKind,
     Webhook,
@@ -13,9 +12,7 @@ from credentials.models.outbox import (
     record_build_event,
     record_event,
 )
-from credentials.models.people import PersonIdentity
 from credentials.models.publishers import OidcIssuer, TrustedPublisher, UsedIdentityToken
-from credentials.models.refusals import Refusal
 from credentials.models.retention import LedgerExport, PolicyTemplate
 from credentials.models.revocations import Revocation
 from credentials.models.runs import IsolationRun, Lease, last_verdicts
@@ -32,6 +29,7 @@ from credentials.models.tokens import (
     ApiKey,
     ApiKeyQuerySet,
     BuildOwner,
+    CiJob,
     JobProduct,
     JobToken,
 )

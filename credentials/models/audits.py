@@ -11,9 +11,7 @@ from builds.models import Build, Store
 from credentials.models.sessions import IssuedSession
 
 NOTE_LENGTH = 255
-ACKNOWLEDGEMENT = (
-    *("acknowledged_at", "acknowledged_by", "acknowledged_until", "acknowledged_note"),
-)
+ACKNOWLEDGEMENT = ("acknowledged_at", "acknowledged_by", "acknowledged_until", "acknowledged_note")
 SEVERITIES = [("error", "error"), ("warning", "warning")]
 
 

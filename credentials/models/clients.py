@@ -1,7 +1,8 @@
-"""Clients and the products they are granted."""
+"""Clients with the products they are granted, and people of the admin."""
 
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -23,10 +24,8 @@ class Client(models.Model):
     )
     is_active = models.BooleanField(
         default=True,
-        help_text=(
-            "No: its next call is refused, whatever token it uses. The actions of the list "
-            "change this."
-        ),
+        help_text="No: its next call is refused, whatever token it uses. The actions of the list "
+        "change this.",
     )
     may_create_products = models.BooleanField(default=False)
     products = models.ManyToManyField(Product, through="Grant", related_name="clients", blank=True)
@@ -57,3 +56,27 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client} may upload to {self.product}"
+
+
+class PersonIdentity(models.Model):
+    """Who an account is at an issuer: the only way in which signing in there finds an account.
+
+    An issuer never gives a subject to another person, as it may an e-mail address or a name
+    (OpenID Connect Core 1.0, 5.7).
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="identity"
+    )
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "person identities"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="person_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"

@@ -73,7 +73,7 @@ class Webhook(models.Model):
     gone_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text=("When it responded 410 Gone and was disabled for that."),
+        help_text="When it responded 410 Gone and was disabled for that.",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 

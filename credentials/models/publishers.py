@@ -53,19 +53,15 @@ class OidcIssuer(models.Model):
         default=list,
         blank=True,
         validators=[validate_claim_names],
-        help_text=(
-            'For another issuer: a list of the claims, such as ["organization_id", '
-            '"pipeline_id"], that permanently identify a project, the most specific first. '
-            "Every rule must name them. Not `sub`, and no names that someone else can take "
-            "later."
-        ),
+        help_text='For another issuer: a list of the claims, such as ["organization_id", '
+        '"pipeline_id"], that permanently identify a project, the most specific first. '
+        "Every rule must name them. Not `sub`, and no names that someone else can take "
+        "later.",
     )
     is_active = models.BooleanField(
         default=True,
-        help_text=(
-            "No: none of its rules accepts any job. The actions of the list change this; "
-            "disabling disables its rules as well, enabling enables none of them."
-        ),
+        help_text="No: none of its rules accepts any job. The actions of the list change this; "
+        "disabling disables its rules as well, enabling enables none of them.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -106,7 +102,7 @@ class TrustedPublisher(models.Model):
     """
 
     name = models.CharField(
-        max_length=64, help_text=("A description for people: which jobs it accepts.")
+        max_length=64, help_text="A description for people: which jobs it accepts."
     )
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="publishers")
     issuer = models.ForeignKey(OidcIssuer, on_delete=models.PROTECT, related_name="publishers")
@@ -114,14 +110,12 @@ class TrustedPublisher(models.Model):
     products = models.ManyToManyField(
         Product,
         related_name="+",
-        help_text=("Jobs may upload to those of these that the client is granted."),
+        help_text="Jobs may upload to those of these that the client is granted.",
     )
     is_active = models.BooleanField(
         default=True,
-        help_text=(
-            "No: it accepts no job, and tokens issued through it are refused. The actions "
-            "of the list change this."
-        ),
+        help_text="No: it accepts no job, and tokens issued through it are refused. The actions "
+        "of the list change this.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -19,10 +19,6 @@ class RevocationQuerySet(models.QuerySet["Revocation"]):
         """Those that have to be in the store's policy: a session that they cover is not over."""
         return self.filter(ends_at__gt=now)
 
-    def pending(self) -> "RevocationQuerySet":
-        """Those that the store has not been seen to obey."""
-        return self.exclude(state=Revocation.State.VERIFIED)
-
     def of_store(self, store: Store) -> "RevocationQuerySet":
         return self.filter(store=store)
 
@@ -60,7 +56,7 @@ class Revocation(models.Model):
     requested_at = models.DateTimeField()
     may_go_on = models.BooleanField(
         default=False,
-        help_text=("Yes: the credential that requested the sessions may request new ones."),
+        help_text="Yes: the credential that requested the sessions may request new ones.",
     )
     session_count = models.PositiveIntegerField("sessions", default=0)
     ends_at = models.DateTimeField(

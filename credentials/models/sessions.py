@@ -89,18 +89,9 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
     def active(self, now: datetime) -> "IssuedSessionQuerySet":
         return self.in_state(IssuedSession.State.ACTIVE, now)
 
-    def revoked(self) -> "IssuedSessionQuerySet":
-        return self.filter(revoked_at__isnull=False)
-
     def reusable(self, now: datetime) -> "IssuedSessionQuerySet":
         """Those that may be served again: whatever ends a session early takes it out of here."""
         return self.active(now + timedelta(seconds=REFRESHING_FLOOR))
-
-    def failed(self) -> "IssuedSessionQuerySet":
-        return self.filter(status=IssuedSession.Status.FAILED)
-
-    def withheld(self) -> "IssuedSessionQuerySet":
-        return self.filter(status=IssuedSession.Status.WITHHELD)
 
     def stuck(self, now: datetime) -> "IssuedSessionQuerySet":
         return self.in_state(IssuedSession.State.STUCK, now)
@@ -120,10 +111,6 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
 
     def writing(self) -> "IssuedSessionQuerySet":
         return self.filter(delivery__in=WRITING)
-
-    def internal(self) -> "IssuedSessionQuerySet":
-        """Those that this service issued to itself: to list, to check, to remove."""
-        return self.filter(delivery__in=INTERNAL)
 
     def for_builds(self) -> "IssuedSessionQuerySet":
         """Those that were asked for by a caller."""
@@ -234,7 +221,7 @@ class IssuedSession(models.Model):
     )
     revoked_at = models.DateTimeField(
         null=True,
-        help_text=("When this was decided. The revocation says whether the store refuses it."),
+        help_text="When this was decided. The revocation says whether the store refuses it.",
     )
     # Neither constraint nor index of its own: the table is too large to be locked for them.
     revocation = models.ForeignKey(

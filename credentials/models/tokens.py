@@ -1,4 +1,4 @@
-"""API keys, and the access tokens that have the same rights for some hours."""
+"""API keys, the access tokens and job tokens that come from them, and who owns a build."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,6 +10,7 @@ from builds.models import Build, Product
 from credentials.models.clients import Client
 from credentials.models.publishers import TrustedPublisher
 from credentials.models.validators import validate_networks
+from credentials.rules.ci_jobs import FACT_LENGTH, run_address
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -41,11 +42,9 @@ class ApiKey(models.Model):
         default=list,
         blank=True,
         validators=[validate_networks],
-        help_text=(
-            'A list of networks such as ["192.0.2.0/24", "2001:db8::/32"]: the key, and '
-            "every token requested with it, is accepted from there only. Empty: from "
-            "everywhere."
-        ),
+        help_text='A list of networks such as ["192.0.2.0/24", "2001:db8::/32"]: the key, and '
+        "every token requested with it, is accepted from there only. Empty: from "
+        "everywhere.",
     )
     last_used_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Right to the minute."
@@ -105,8 +104,6 @@ class AccessToken(models.Model):
         """What the ledger calls it."""
         return f"ltds_{self.public_id}"
 
-
-# The tokens of CI jobs: one job, the products it asked for, some hours.
 
 IDENTITY_LENGTH = 255
 
@@ -188,9 +185,53 @@ class JobProduct(models.Model):
         return f"{self.job_token} opens {self.product}"
 
 
-# Who registered a build, and so owns it.
+class CiJob(models.Model):
+    """The job that a job token was made for, for people to find; nothing is decided by it.
 
-TOKEN_NAME_LENGTH = 64
+    Signed claims alone are in here: job tokens of API keys have no such row. Empty: not signed.
+    """
+
+    job_token = models.OneToOneField(
+        JobToken, primary_key=True, on_delete=models.CASCADE, related_name="ci_job"
+    )
+    repository = models.CharField(max_length=FACT_LENGTH, blank=True)
+    workflow = models.CharField(max_length=FACT_LENGTH, blank=True)
+    run_id = models.CharField("run id", max_length=FACT_LENGTH, blank=True)
+    run_number = models.CharField(max_length=FACT_LENGTH, blank=True)
+    job_id = models.CharField("job id", max_length=FACT_LENGTH, blank=True)
+    commit = models.CharField(max_length=FACT_LENGTH, blank=True)
+    ref = models.CharField("branch or tag", max_length=FACT_LENGTH, blank=True)
+
+    class Meta:
+        verbose_name = "CI job"
+        ordering: ClassVar = ["-job_token"]
+        indexes: ClassVar = [
+            models.Index(fields=["repository", "-job_token"], name="ci_job_repository"),
+            models.Index(fields=["workflow", "-job_token"], name="ci_job_workflow"),
+            models.Index(fields=["run_id", "-job_token"], name="ci_job_run_id"),
+            models.Index(fields=["run_number", "-job_token"], name="ci_job_run_number"),
+            models.Index(fields=["job_id", "-job_token"], name="ci_job_job_id"),
+            models.Index(fields=["commit", "-job_token"], name="ci_job_commit"),
+        ]
+
+    def __str__(self) -> str:
+        run = self.run_id or self.run_number or self.job_id
+        return " ".join(word for word in (self.repository, self.workflow, run) if word)
+
+    @property
+    def address(self) -> str:
+        """The https address of its run at the provider; empty where that is not known."""
+        publisher = self.job_token.publisher
+        if publisher is None:
+            return ""
+        return run_address(
+            kind=publisher.kind,
+            issuer=publisher.issuer.issuer,
+            repository=self.repository,
+            workflow=self.workflow,
+            run_id=self.run_id,
+            run_number=self.run_number,
+        )
 
 
 class BuildOwner(models.Model):
@@ -201,7 +242,7 @@ class BuildOwner(models.Model):
     job_token = models.ForeignKey(
         JobToken, null=True, on_delete=models.PROTECT, related_name="registrations"
     )
-    token_name = models.CharField(max_length=TOKEN_NAME_LENGTH)
+    token_name = models.CharField(max_length=64)
 
     class Meta:
         db_table = "credentials_registration"

@@ -21,7 +21,7 @@ from django.utils import timezone
 from builds.models import Product
 from credentials.access.refusals import KEPT, OTHER
 from credentials.models import Client, Refusal
-from credentials.models.refusals import RefusalQuerySet
+from credentials.models.figures import RefusalQuerySet
 from credentials.rules.networks import UNREADABLE
 from ltdkeeper.admin.links import page_address
 from ltdkeeper.admin.records import RecordAdmin

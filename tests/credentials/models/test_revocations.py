@@ -62,9 +62,3 @@ def test_decision_is_in_force_until_its_last_session_ends(life: int, store: Stor
     made = decision(store)
     found = Revocation.objects.in_force(NOW + timedelta(minutes=life))
     assert list(found) == ([made] if life < 60 else [])
-
-
-def test_decision_is_pending_until_it_is_verified(store: Store) -> None:
-    decision(store, state="verified", written_at=NOW, verified_at=NOW)
-    waits = decision(store, state="written", written_at=NOW)
-    assert list(Revocation.objects.pending()) == [waits]

@@ -127,9 +127,7 @@ def four(db: None) -> dict[str, IssuedSession]:
 
 
 def test_rows_are_found_by_status(four: dict[str, IssuedSession]) -> None:
-    rows = IssuedSession.objects.all()
-    found = [rows.issued().get(), rows.failed().get(), rows.withheld().get()]
-    assert found == [four["issued"], four["failed"], four["withheld"]]
+    assert IssuedSession.objects.issued().get() == four["issued"]
 
 
 State = IssuedSession.State
@@ -189,7 +187,6 @@ def test_sessions_that_can_write_are_those_handed_out(db: None) -> None:
     writing = IssuedSession.objects.all().writing()
     assert {row.delivery for row in writing} == HANDED_OUT == set(WRITING)
     rows = IssuedSession.objects.all()
-    assert {row.delivery for row in rows.internal()} == {"list", "probe", "clean", "verify"}
     assert {row.delivery for row in rows.for_builds()} == HANDED_OUT
 
 

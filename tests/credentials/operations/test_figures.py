@@ -169,7 +169,7 @@ def test_counts_end_at_a_bound_and_are_one_statement(
         session(HOUR, expires_at=NOW + HOUR)
     rows = {
         "all": IssuedSession.objects.all(),
-        "failed": IssuedSession.objects.failed(),
+        "failed": IssuedSession.objects.filter(status="failed"),
         "live": IssuedSession.objects.active(NOW),
         "recent": IssuedSession.objects.since(NOW),
     }

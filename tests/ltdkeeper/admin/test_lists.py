@@ -69,10 +69,10 @@ def test_page_goes_through_so_many_rows_and_says_where_it_ended(
     first: Any, side: str, ten: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lists, "WINDOW", 2)
-    failed = ROWS().failed()
+    failed = ROWS().filter(status="failed")
     found = [key for page in walk(Place(first), side, failed, ROWS()) for key in page]
     assert sorted(set(found)) == sorted(row.pk for row in failed)
-    none = read_page(ROWS().withheld(), ROWS(), Place(first), size=3)
+    none = read_page(ROWS().filter(status="withheld"), ROWS(), Place(first), size=3)
     assert (none.rows, none.is_partial) == ([], True)
 
 
