@@ -24,7 +24,7 @@ from builds.models import Build, Product, Store
 from builds.names import build_root, escape_controls, has_controls, short_ref
 from builds.services import continues_server_made_slug
 
-# What LTD Keeper says of products and builds, read strictly. Pure.
+# What LTD Keeper says of products and builds, read strictly.
 #
 # Source: answers recorded from ltd-keeper 1.23.0 (`GET /products/<slug>`, `GET /builds/<id>`).
 
@@ -210,11 +210,7 @@ class Keeper:
 
     def product(self, slug: str) -> KeeperProduct:
         """One product."""
-        path = f"/products/{quote(slug, safe='')}"
-        try:
-            return read_product(self._get(path))
-        except DocumentError as err:
-            raise KeeperAnswerError(f"GET {path}: {err}.") from err
+        return self._read(f"/products/{quote(slug, safe='')}", read_product)
 
     def build_ids(self, slug: str) -> list[str]:
         """The ids of all builds of a product; they are not their slugs."""
@@ -222,9 +218,11 @@ class Keeper:
 
     def build(self, build_id: str) -> KeeperBuild:
         """One build."""
-        path = f"/builds/{quote(build_id, safe='')}"
+        return self._read(f"/builds/{quote(build_id, safe='')}", read_build)
+
+    def _read(self, path: str, read: Callable[[Any], Value]) -> Value:
         try:
-            return read_build(self._get(path))
+            return read(self._get(path))
         except DocumentError as err:
             raise KeeperAnswerError(f"GET {path}: {err}.") from err
 

@@ -120,9 +120,9 @@ def register_build(
     Without `slug` the build gets a ULID. The cost does not depend on how many builds there are:
     the database's unique index decides who is first, not a search for a free name.
     """
-    if slug is not None and (
-        _is_numbered_elsewhere(product, slug) or continues_server_made_slug(product, slug)
-    ):
+    if slug is not None and _is_numbered_elsewhere(product, slug):
+        raise SlugTaken
+    if slug is not None and continues_server_made_slug(product, slug):
         raise SlugTaken
     chosen = new_build_slug(now) if slug is None else slug
     build = Build(

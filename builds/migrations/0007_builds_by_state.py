@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from builds.concurrent_indexes import AddIndex
+from builds.online_migrations import AddIndex
 
 UNFINISHED = models.Q(deleted_at=None, finished_at=None, superseded_at=None)
 UNCOUNTED = models.Q(counted_at=None, deleted_at=None, finished_at__isnull=False)

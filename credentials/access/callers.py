@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import OperationalError
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
 
 from builds.fixed_sql import Columns, fetch, relate
 from credentials.errors import InvalidCredentials
@@ -110,23 +110,24 @@ def authenticate(
     ):
         raise InvalidCredentials
     if caller.api_key:
-        note_use(key=caller.api_key, now=now)
+        note_use(caller.api_key, "last_used_at", now)
     return caller
 
 
-def note_use(*, key: ApiKey, now: datetime) -> None:
-    """Write down that a key, or a token it gave, was used: at most once a minute.
+def note_use(row: Model, field_name: str, now: datetime) -> None:
+    """Write down when a row was last used: at most once a minute.
 
     Two processes may come at once: the row's own time decides which of them writes.
     """
-    if key.last_used_at and now - key.last_used_at < USE_IS_NOTED_EVERY:
+    before, latest = getattr(row, field_name), now - USE_IS_NOTED_EVERY
+    if before and before > latest:
         return
-    longer_ago = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_IS_NOTED_EVERY)
+    longer_ago = Q((field_name, None)) | Q((f"{field_name}__lte", latest))
     try:
-        ApiKey.objects.filter(longer_ago, pk=key.pk).update(last_used_at=now)
+        QuerySet(type(row)).filter(longer_ago, pk=row.pk).update(**{field_name: now})
     except OperationalError as err:
-        # A busy database must not refuse who only wants to read.
-        log.warning("use_not_noted", key=key.token_name, error=str(err))
+        # A busy database must not refuse a caller that may have what it asks for.
+        log.warning("use_not_noted", row=row.pk, field=field_name, error=str(err))
 
 
 def _find(

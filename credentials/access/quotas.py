@@ -27,22 +27,21 @@ OF_A_JOB = Q(token_name__contains=NAME_OF_A_JOB)
 
 def build_quota(*, caller: Caller, now: datetime) -> Condition:
     """What lets the caller register a build, by what its client and its job have."""
-    most = {"most": settings.LTD_OPEN_BUILDS, "limit": settings.LTD_SESSIONS_AN_HOUR}
-    at = {"now": connection.ops.adapt_datetimefield_value(now)}
-    return Condition(ROOM_FOR_A_BUILD, _parameters(caller, now) | at | most)
+    return Condition(ROOM_FOR_A_BUILD, _parameters(caller, now))
 
 
 def check_build_quota(*, caller: Caller, now: datetime) -> None:
     """Raises TooManyOpenBuilds or TooManySessions where `build_quota` does not hold."""
-    limit = settings.LTD_OPEN_BUILDS
-    open_builds, of_the_client, of_the_job = _count(caller, now, most=limit)
-    if open_builds == limit:
+    found = fetch(BUILDS_AND_SESSIONS, _parameters(caller, now)) or ()
+    open_builds, of_the_client, of_the_job = (int(number or 0) for number in found)
+    if open_builds == settings.LTD_OPEN_BUILDS:
         raise TooManyOpenBuilds(
-            f"This client has {limit} open builds, the maximum (LTD_OPEN_BUILDS). "
+            f"This client has {open_builds} open builds, the maximum (LTD_OPEN_BUILDS). "
             "Finish or delete some."
         )
-    _require("job", of_the_job)
-    _require("client", of_the_client)
+    for whose, sessions in (("job", of_the_job), ("client", of_the_client)):
+        if sessions >= settings.LTD_SESSIONS_AN_HOUR:
+            raise _too_many(whose)
 
 
 class Quota(NamedTuple):
@@ -61,13 +60,7 @@ def session_quota(*, caller: Caller, now: datetime) -> Quota | None:
     whose = "job" if caller.job_token else "client" if caller.api_key else ""
     if not whose:
         return None
-    limit = {"limit": settings.LTD_SESSIONS_AN_HOUR}
-    return Quota(Condition(ROOM[whose], _parameters(caller, now) | limit), _too_many(whose))
-
-
-def _require(whose: str, sessions: int) -> None:
-    if sessions >= settings.LTD_SESSIONS_AN_HOUR:
-        raise _too_many(whose)
+    return Quota(Condition(ROOM[whose], _parameters(caller, now)), _too_many(whose))
 
 
 def _too_many(whose: str) -> TooManySessions:
@@ -100,14 +93,12 @@ ROOM_FOR_A_BUILD = f"""SELECT 1 FROM ({BUILDS_AND_SESSIONS}) AS used WHERE open_
     AND COALESCE(of_client, 0) < %(limit)s AND COALESCE(of_job, 0) < %(limit)s"""  # noqa: S608 - as above
 
 
-def _count(caller: Caller, now: datetime, *, most: int) -> list[int]:
-    at = connection.ops.adapt_datetimefield_value(now)
-    parameters = _parameters(caller, now) | {"now": at, "most": most}
-    return [int(number or 0) for number in fetch(BUILDS_AND_SESSIONS, parameters) or ()]
-
-
 def _parameters(caller: Caller, now: datetime) -> dict[str, Any]:
+    """Of all these statements; none has use for all of them."""
     return {
+        "most": settings.LTD_OPEN_BUILDS,
+        "limit": settings.LTD_SESSIONS_AN_HOUR,
+        "now": connection.ops.adapt_datetimefield_value(now),
         "share": _share_of_a_job(),
         "token": caller.token_name,
         "client": caller.client.pk,

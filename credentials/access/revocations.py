@@ -117,33 +117,17 @@ def recorded_document(
     *,
     store: Store,
     now: datetime,
+    decisions: Sequence[Revocation] | None = None,
     and_also: IssuedSessionQuerySet | None = None,
     cut_off: datetime | None = None,
 ) -> RevocationDocument:
-    """The policy that all decisions in force make today, and with them further sessions, or all
-    that the store issued before a cut-off.
-    """
-    return document_of(
-        store=store,
-        decisions=list(Revocation.objects.of_store(store).in_force(now)),
-        now=now,
-        and_also=and_also,
-        cut_off=cut_off,
-    )
-
-
-def document_of(
-    *,
-    store: Store,
-    decisions: Sequence[Revocation],
-    now: datetime,
-    and_also: IssuedSessionQuerySet | None = None,
-    cut_off: datetime | None = None,
-) -> RevocationDocument:
-    """The policy that some decisions of a store make.
+    """The policy that decisions make, all that are in force unless others are given, and with them
+    further sessions, or all that the store issued before a cut-off.
 
     Of the further sessions those are not read that were issued long before the cut-off.
     """
+    if decisions is None:
+        decisions = list(Revocation.objects.of_store(store).in_force(now))
     further = (IssuedSession.objects.none() if and_also is None else and_also).filter(store=store)
     near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}

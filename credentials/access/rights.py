@@ -252,25 +252,14 @@ def _is_of_publisher(caller: Caller, build: Build) -> bool:
     return owners.filter(job_token__publisher=caller.publisher).exists()
 
 
-def right_still_stands(
-    *, caller: Caller, build_id: int, now: datetime, to_write: bool = True, lock: bool = True
-) -> bool:
-    """Whether the caller may still have credentials for the build: to write, or to look at it.
-
-    With `lock=False` nothing is locked: enough for a caller that is served what was issued already,
-    where hundreds at once would wait for each other's locks.
-    """
-    right = standing_right(caller=caller, build_id=build_id, now=now, to_write=to_write, lock=lock)
-    return fetch(*right) is not None
-
-
 def standing_right(
     *, caller: Caller, build_id: int, now: datetime, to_write: bool = True, lock: bool = True
 ) -> Condition:
-    """The right to have credentials for the build, at a moment, as SQL.
+    """The right to have credentials for the build, to write or to look at it, at a moment, as SQL.
 
     Locks client, key, publisher, token, build, grant, and the products that a key or a publisher
-    is limited to, always in this order.
+    is limited to, always in this order. `lock=False` is enough for a caller that is served what was
+    issued already, where hundreds at once would wait for each other's locks.
     """
     ids, openings = _ids(caller), _openings(caller)
     text = _last_look(tuple(ids), openings, to_write=to_write)

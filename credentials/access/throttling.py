@@ -59,7 +59,7 @@ def count_failure(*, throttle: Throttle, address: str, now: datetime) -> int | N
 
 def take_back(*, throttle: Throttle, address: str, now: datetime) -> None:
     """Count one less: what `count_failure` counted at `now` turned out to be right."""
-    _asking_the_cache(throttle, lambda: _take_back(_key(throttle, throttle_key(address), now)))
+    _asking_the_cache(throttle, lambda: cache.decr(_key(throttle, throttle_key(address), now)))
 
 
 def _asking_the_cache(throttle: Throttle, ask: Callable[[], int | None]) -> int | None:
@@ -96,10 +96,6 @@ def _add_one(key: str) -> int:
         if cache.add(key, 1, timeout=KEPT_SECONDS):
             return 1
     raise OperationalError("the table of failures is busy")
-
-
-def _take_back(key: str) -> None:
-    cache.decr(key)
 
 
 def _key(throttle: Throttle, network: str, now: datetime) -> str:

@@ -109,7 +109,7 @@ def _write(name: str, opening: str, text: str) -> str:
     return f'(umask 077 && cat > "${FOLDER}/{name}") {opening} &&\n{text}{END}\n'
 
 
-# `format=github`: the same, kept for the later steps of a GitHub Actions job. Pure.
+# `format=github`: the same, kept for the later steps of a GitHub Actions job.
 #
 # A runner takes environment variables from the file `$GITHUB_ENV` and commands such as
 # `::add-mask::` from a step's output: two channels, so the answer is a script that writes to

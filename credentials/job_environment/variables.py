@@ -13,8 +13,6 @@ from enum import StrEnum
 
 from credentials.rules.secret import Secret
 
-# What the lines for one CI step are made of. Pure.
-
 
 class StepDelivery(StrEnum):
     """How SDKs come for credentials: a program they start, or an address they ask."""
@@ -53,7 +51,7 @@ class Step:
         return f"{self.host}/credentials?product={product_slug}&delivery={self.delivery}"
 
 
-# Texts as four readers take them literally: a POSIX shell, curl, AWS SDKs, a GitHub runner. Pure.
+# Texts as four readers take them literally: a POSIX shell, curl, AWS SDKs, a GitHub runner.
 #
 # The values come from settings and names that are checked already. None is trusted here all the
 # same: what cannot be written is refused, never sent on in another form.
@@ -97,7 +95,7 @@ def plain(text: str) -> str:
     return text
 
 
-# The files of a step's private folder: curl's and the AWS SDKs'. Pure.
+# The files of a step's private folder: curl's and the AWS SDKs'.
 #
 # The AWS config file names the folder, which the shell makes later; so its text is one that the
 # shell still expands, and holds nothing else that a shell would.

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from builds.concurrent_indexes import AddIndex, RemoveIndex
+from builds.online_migrations import AddIndex, RemoveIndex
 
 
 class Migration(migrations.Migration):

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from builds.concurrent_indexes import AddIndex, AlterFieldIndex
+from builds.online_migrations import AddIndex, AlterFieldIndex
 
 IN_VAIN = models.Q(status__in=['failed', 'withheld'])
 

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from builds.validated_constraints import AddConstraintForNewRows
+from builds.online_migrations import AddConstraintForNewRows
 
 
 class Migration(migrations.Migration):

@@ -1,7 +1,6 @@
 from django.db import migrations, models
 
-from builds.concurrent_indexes import AddIndex
-from builds.validated_constraints import ValidateConstraint
+from builds.online_migrations import AddIndex, ValidateConstraint
 
 
 class Migration(migrations.Migration):

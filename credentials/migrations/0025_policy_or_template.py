@@ -2,7 +2,7 @@ from django.db import migrations
 from django.db.models import F, Value
 from django.db.models.functions import Replace
 
-from builds.validated_constraints import ValidateConstraint
+from builds.online_migrations import ValidateConstraint
 
 
 def restore_policies(apps, schema_editor):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from builds.errors import DomainError
 from builds.models import Store
 from credentials.access.callers import Origin
-from credentials.access.revocations import document_of, other_characters, store_capacity
+from credentials.access.revocations import other_characters, recorded_document, store_capacity
 from credentials.models import Delivery, IssuedSession, Revocation
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Requirement, Status, Step, settle
@@ -123,7 +123,7 @@ def _fitting(
 ) -> tuple[list[Revocation], RevocationDocument]:
     """As many decisions as the role has room for, the oldest first, and their policy."""
     fitting, other = list(decisions), other_characters(store)
-    while not (document := document_of(store=store, decisions=fitting, now=now)).fits(other):
+    while not (document := recorded_document(store=store, decisions=fitting, now=now)).fits(other):
         fitting.pop()
     return fitting, document
 

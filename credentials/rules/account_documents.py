@@ -11,7 +11,6 @@ gateway reads no other.
 user guide, Resource element).
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from dataclasses import dataclass
 from builds.names import is_bucket_name, is_kms_key_arn, is_role_arn, partition_of
 from credentials.rules.policy import (
     KMS_ACTIONS,
-    POLICY_VERSION,
     SYNC_ACTIONS,
     WRITE_ACTIONS,
     Statement,
+    document_text,
 )
 
 EVERY_BUILD = "*/builds/*"
@@ -205,7 +204,7 @@ def vendor_policy(*, role_arns: Sequence[str]) -> str:
     """The vendor's own policy: assume these upload roles, nothing else."""
     if not role_arns or not all(is_role_arn(arn) for arn in role_arns):
         raise UnsafeIdentityError("the vendor's policy names whole role ARNs, at least one")
-    return _document([_allow(ASSUMING, list(role_arns))])
+    return document_text([_allow(ASSUMING, list(role_arns))])
 
 
 def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: bool = False) -> str:
@@ -226,7 +225,7 @@ def trust_policy(*, vendor_arn: str, external_id: str = "", refuse_sessions: boo
         condition["StringEquals"] = {"sts:ExternalId": external_id}
     if refuse_sessions:
         condition["Null"] = {"aws:TokenIssueTime": "true"}
-    return _document([statement | ({"Condition": condition} if condition else {})])
+    return document_text([statement | ({"Condition": condition} if condition else {})])
 
 
 def upload_policy(
@@ -248,7 +247,7 @@ def upload_policy(
         actions.remove(READING)
     listing = _allow("s3:ListBucket", bucket_arn)
     listing["Condition"] = {"StringLike": {"s3:prefix": EVERY_BUILD}}
-    return _document(
+    return document_text(
         [
             *_denials(bucket_arn, WIDER_ACLS if with_public_read else PUBLIC_ACLS),
             _allow(actions, f"{bucket_arn}/{EVERY_BUILD}"),
@@ -278,8 +277,8 @@ def post_signer_policy(
     writing = _allow("s3:PutObject", f"{_bucket_arn(role_arn, bucket)}/{EVERY_BUILD}")
     if signer_arn:
         _require_principal(signer_arn, "signer")
-        return _document([writing | {"Principal": {"AWS": signer_arn}}])
-    return _document([writing, *_key_rights("kms:GenerateDataKey", kms_key_arn)])
+        return document_text([writing | {"Principal": {"AWS": signer_arn}}])
+    return document_text([writing, *_key_rights("kms:GenerateDataKey", kms_key_arn)])
 
 
 def auditor_policy(
@@ -302,7 +301,7 @@ def auditor_policy(
     managed = [boundary_arn, *([upload_policy_arn] if upload_policy_arn else [])]
     for arn in managed:
         _require_managed_policy(arn)
-    return _document(
+    return document_text(
         [
             _allow(BUCKET_READS, bucket_arn),
             _allow(OBJECT_READS, f"{bucket_arn}/*"),
@@ -337,7 +336,7 @@ def revoker_policy(*, role_arn: str, boundary_arn: str) -> str:
     _require_managed_policy(boundary_arn)
     writing = _revoker_right("iam:PutRolePolicy", role_arn)
     writing["Condition"] = {"StringEquals": {"iam:PermissionsBoundary": boundary_arn}}
-    return _document([writing, _revoker_right("iam:GetRolePolicy", role_arn)])
+    return document_text([writing, _revoker_right("iam:GetRolePolicy", role_arn)])
 
 
 def unbounded_revoker_policy(*, role_arn: str) -> str:
@@ -346,7 +345,7 @@ def unbounded_revoker_policy(*, role_arn: str) -> str:
     Only for operators who ask for it (`bootstrap_store --with-revoker`).
     """
     actions = ("iam:PutRolePolicy", "iam:GetRolePolicy")
-    return _document([_revoker_right(each, role_arn) for each in actions])
+    return document_text([_revoker_right(each, role_arn) for each in actions])
 
 
 def _revoker_right(action: str, role_arn: str) -> Statement:
@@ -427,8 +426,3 @@ def _require_principal(arn: str, who: str) -> None:
 def _require_managed_policy(arn: str) -> None:
     if not _MANAGED_POLICY_ARN.match(arn):
         raise UnsafeIdentityError("the boundary or policy is not the whole ARN of a policy")
-
-
-def _document(statements: list[Statement]) -> str:
-    document = {"Version": POLICY_VERSION, "Statement": statements}
-    return json.dumps(document, separators=(",", ":"))

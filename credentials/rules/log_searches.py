@@ -14,6 +14,25 @@ from typing import NamedTuple
 # What can stand in a query without being read as a part of it.
 _PLAIN = re.compile(r"[A-Za-z0-9_.+=/-]{1,128}\Z")
 
+LAKE = """\
+SELECT eventTime, eventName, sourceIPAddress, userAgent, errorCode, requestParameters
+FROM EVENT_DATA_STORE_ID
+WHERE userIdentity.accessKeyId = '{key}'
+  AND eventTime >= '{begin}' AND eventTime <= '{end}'
+ORDER BY eventTime"""
+ATHENA = """\
+SELECT eventtime, eventname, sourceipaddress, useragent, errorcode, requestparameters
+FROM cloudtrail_logs
+WHERE useridentity.accesskeyid = '{key}'
+  AND eventtime >= '{begin}' AND eventtime <= '{end}'
+ORDER BY eventtime"""
+INSIGHTS = """\
+fields eventTime, eventName, sourceIPAddress, userAgent, errorCode,
+  requestParameters.bucketName, requestParameters.key
+| filter userIdentity.accessKeyId = "{key}"
+| sort eventTime asc
+| limit 10000"""
+
 
 class Search(NamedTuple):
     """Where to paste a text, and the text."""
@@ -29,44 +48,14 @@ def log_searches(*, access_key_id: str, begins_at: datetime, ends_at: datetime) 
     return (
         Search(
             "CloudTrail Lake (put in the id of your event data store)",
-            _lake(access_key_id, f"{begins_at:%F %T}", f"{ends_at:%F %T}"),
+            LAKE.format(key=access_key_id, begin=f"{begins_at:%F %T}", end=f"{ends_at:%F %T}"),
         ),
         Search(
             "Athena (put in the name of your table)",
-            _athena(access_key_id, f"{begins_at:%FT%TZ}", f"{ends_at:%FT%TZ}"),
+            ATHENA.format(key=access_key_id, begin=f"{begins_at:%FT%TZ}", end=f"{ends_at:%FT%TZ}"),
         ),
         Search(
             f"CloudWatch Logs Insights (choose {begins_at:%F %T} to {ends_at:%F %T} UTC)",
-            _insights(access_key_id),
+            INSIGHTS.format(key=access_key_id),
         ),
-    )
-
-
-def _lake(key: str, begin: str, end: str) -> str:
-    return (
-        "SELECT eventTime, eventName, sourceIPAddress, userAgent, errorCode, requestParameters\n"
-        "FROM EVENT_DATA_STORE_ID\n"
-        f"WHERE userIdentity.accessKeyId = '{key}'\n"
-        f"  AND eventTime >= '{begin}' AND eventTime <= '{end}'\n"
-        "ORDER BY eventTime"
-    )
-
-
-def _athena(key: str, begin: str, end: str) -> str:
-    return (
-        "SELECT eventtime, eventname, sourceipaddress, useragent, errorcode, requestparameters\n"
-        "FROM cloudtrail_logs\n"
-        f"WHERE useridentity.accesskeyid = '{key}'\n"
-        f"  AND eventtime >= '{begin}' AND eventtime <= '{end}'\n"
-        "ORDER BY eventtime"
-    )
-
-
-def _insights(key: str) -> str:
-    return (
-        "fields eventTime, eventName, sourceIPAddress, userAgent, errorCode,\n"
-        "  requestParameters.bucketName, requestParameters.key\n"
-        f'| filter userIdentity.accessKeyId = "{key}"\n'
-        "| sort eventTime asc\n"
-        "| limit 10000"
     )

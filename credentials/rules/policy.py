@@ -75,9 +75,15 @@ class Scope:
 
 def session_policy(scope: Scope) -> str:
     """The policy of a session that uploads: write below the root, list it, nothing else."""
-    statements = [_objects(scope), _listing(scope), _location(scope)]
+    statements = [
+        _objects(scope),
+        _listing(scope),
+        {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": scope.bucket_arn},
+    ]
     if scope.kms_key_arn:
-        statements.append(_kms(scope))
+        statements.append(
+            {"Effect": "Allow", "Action": list(KMS_ACTIONS), "Resource": scope.kms_key_arn}
+        )
     return _document(scope, statements)
 
 
@@ -126,17 +132,13 @@ def _listing(scope: Scope) -> Statement:
     }
 
 
-def _location(scope: Scope) -> Statement:
-    return {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": scope.bucket_arn}
-
-
-def _kms(scope: Scope) -> Statement:
-    return {"Effect": "Allow", "Action": list(KMS_ACTIONS), "Resource": scope.kms_key_arn}
+def document_text(statements: list[Statement]) -> str:
+    """A policy document as compact JSON, in ASCII."""
+    return json.dumps({"Version": POLICY_VERSION, "Statement": statements}, separators=(",", ":"))
 
 
 def _document(scope: Scope, statements: list[Statement]) -> str:
-    document = {"Version": POLICY_VERSION, "Statement": statements}
-    text = json.dumps(document, separators=(",", ":"), ensure_ascii=True)
+    text = document_text(statements)
     if len(text) > MAX_POLICY_LENGTH:
         raise PolicyTooLarge(
             "The session policy would be over 2,048 characters. "

@@ -75,8 +75,7 @@ def _form(
 
 
 # The headers of a presigned PUT: each is signed, so it is sent as it is or the PUT is refused.
-#
-# Pure. Beside what the client asked for they are those of a presigned POST, so that an object is
+# Beside what the client asked for they are those of a presigned POST, so that an object is
 # the same whichever way it came. `x-amz-checksum-sha256` is the hash in Base64; the store
 # compares it with what arrives (AWS S3 user guide, "Checking object integrity").
 

@@ -15,7 +15,6 @@ All inline policies of a role together have room for 10,240 characters, white sp
 stops nobody else: the time must lie before every session of the product that is not revoked.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from builds.names import ULID_LENGTH
-from credentials.rules.policy import POLICY_VERSION, Statement
+from credentials.rules.policy import Statement, document_text
 
 POLICY_NAME = "ltdkeeper-revocations"
 # Inline policies of one role (AWS IAM quotas).
@@ -79,7 +78,7 @@ class RevocationDocument:
 def capacity(other_characters: int) -> int:
     """How many single sessions fit beside the role's other inline policies."""
     one = _entry_length("*:-*") + ULID_LENGTH
-    empty = len(_document([_denial()]))
+    empty = len(document_text([_denial()]))
     # The last entry of a list has no comma after it.
     return (MOST_CHARACTERS - other_characters - empty + len(",")) // one
 
@@ -159,7 +158,7 @@ def _document_of(
     if named or not statements:
         statements.append(_denial(users=sorted(each.pattern for each in named) or [NOBODY]))
     return RevocationDocument(
-        text=_document(statements),
+        text=document_text(statements),
         entries=len(named) + sum(len(group.products) for group in groups) + bool(cut_off),
         named=frozenset(each.ledger_id for each in named),
     )
@@ -228,8 +227,3 @@ def _denial(*, users: Sequence[str] = (), before: datetime | None = None) -> Sta
 def _entry_length(pattern: str) -> int:
     """With its quotes and a comma."""
     return len(pattern) + len('"",')
-
-
-def _document(statements: list[Statement]) -> str:
-    document = {"Version": POLICY_VERSION, "Statement": statements}
-    return json.dumps(document, separators=(",", ":"))

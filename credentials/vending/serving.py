@@ -15,15 +15,14 @@ from functools import cache, partial
 
 import structlog
 from django.conf import settings
-from django.db import OperationalError, connection, connections
-from django.db.models import Q
+from django.db import connection, connections
 from django.utils import timezone
 from prometheus_client import Counter
 
 from builds.errors import BuildClosed
 from builds.fixed_sql import Columns, around_lock, fetch, relate
 from builds.models import Build
-from credentials.access.callers import Caller, Origin
+from credentials.access.callers import Caller, Origin, note_use
 from credentials.access.quotas import session_quota
 from credentials.access.rights import owned_build
 from credentials.errors import SessionNotReady, SessionWithheld
@@ -45,7 +44,6 @@ from credentials.vending.store_clients import AccessKey
 from credentials.vending.sts import ONE_LONG_ATTEMPT, AssumedSession
 
 ANSWER_SECONDS = 1.6
-SERVING_IS_NOTED_EVERY = timedelta(minutes=1)
 # Stores that hang leave no more than their share of threads to the others.
 STORES_HANGING = 2
 
@@ -235,7 +233,7 @@ def _from_memory(key: SessionKey, planned: IssuedSession, now: datetime) -> Vend
         session_cache.drop(key)
         return None
     relate(row, build=planned.build)
-    note_serving(row, now)
+    note_use(row, "last_served_at", now)
     return VendedSession(row=row, assumed=assumed)
 
 
@@ -254,18 +252,6 @@ def reusable_row(row_id: str, planned: IssuedSession, now: datetime) -> IssuedSe
     issued = IssuedSession.Status.ISSUED.value
     found = fetch(REUSABLE, [row_id, planned.build_id, planned.policy, issued, at], SERVED)
     return found[0] if found else None
-
-
-def note_serving(row: IssuedSession, now: datetime) -> None:
-    """Write down that a session was served again, at most once a minute."""
-    if row.last_served_at and now - row.last_served_at < SERVING_IS_NOTED_EVERY:
-        return
-    longer_ago = Q(last_served_at=None) | Q(last_served_at__lte=now - SERVING_IS_NOTED_EVERY)
-    try:
-        IssuedSession.objects.filter(longer_ago, pk=row.pk).update(last_served_at=now)
-    except OperationalError as err:
-        # A busy database must not refuse who may have what is there.
-        log.warning("serving_not_noted", session=row.pk, error=str(err))
 
 
 def give_back_connections() -> None:

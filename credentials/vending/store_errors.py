@@ -14,7 +14,6 @@ from credentials.errors import (
     RoleMissing,
     RoleNotAssumable,
     StsBadAnswer,
-    StsError,
     StsNotSupported,
     StsRefused,
     StsThrottled,
@@ -50,7 +49,8 @@ VENDOR_REFUSED = {
 # How stores say that they do not know a call at all.
 UNSUPPORTED_STATUSES = {405, 501}
 UNSUPPORTED_CODES = {"NotImplemented", "MethodNotAllowed", "UnsupportedOperation", "InvalidAction"}
-KINDS: dict[str, type[StsError]] = {
+KINDS: dict[str, type[DomainError]] = {
+    "PackedPolicyTooLarge": PolicyTooLarge,
     **dict.fromkeys(THROTTLED, StsThrottled),
     **dict.fromkeys(VENDOR_REFUSED, VendorCredentialsRefused),
     **dict.fromkeys(UNSUPPORTED_CODES, StsNotSupported),
@@ -120,14 +120,8 @@ def loggable(err: Exception) -> str:
 
 
 def _from_answer(err: botocore_errors.ClientError) -> DomainError:
-    code = error_code(err)
-    if code == "PackedPolicyTooLarge":
-        return PolicyTooLarge()
-    return _sts_error(code, err.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _sts_error(code: str, status: int) -> StsError:
-    if kind := KINDS.get(code):
+    status = http_status(err)
+    if kind := KINDS.get(error_code(err)):
         return kind()
     if status in UNSUPPORTED_STATUSES:
         return StsNotSupported()

@@ -13,9 +13,9 @@ from django.urls import reverse
 from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
-from credentials.access.rights import right_still_stands
 from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
 from tests.conftest import api_for
+from tests.credentials.access.looks import right_still_stands
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -2,8 +2,6 @@
 
 _ONCE = "a role's ARN holds that text once: neither account nor name may hold a colon"
 _EVENTS = "identifying claims tell nothing of events, which is all that is asked for here"
-_DEFAULT = "escaping is what json.dumps does unless told otherwise"
-_ASCII = "every name in it was checked to be ASCII, so nothing is left to escape"
 _NOTHING = "what is not there, and what is no ARN of ours, lead to the same"
 _ONE_CHARACTER = "differs only where naming a product saves one single character"
 
@@ -12,18 +10,6 @@ SURVIVORS = {
         "builds.names.x_is_build_root",
         'product_slug, _, build_slug = text.rpartition("/builds/")',
     ): "where the two differ, one of the slugs is empty or holds a slash: refused either way",
-    (
-        "credentials.rules.policy.x__document",
-        'text = json.dumps(document, separators=(",", ":"), ensure_ascii=None)',
-    ): _ASCII,
-    (
-        "credentials.rules.policy.x__document",
-        'text = json.dumps(document, separators=(",", ":"), ensure_ascii=False)',
-    ): _ASCII,
-    (
-        "credentials.rules.policy.x__document",
-        'text = json.dumps(document, separators=(",", ":"), )',
-    ): _DEFAULT,
     (
         "credentials.rules.account_documents.x__identity_reads",
         'account = role_arn.rpartition(":role/")[0]',

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from builds.models import Build, Product
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import start_access_token
-from credentials.access.rights import right_still_stands
 from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
+from tests.credentials.access.looks import right_still_stands
 
 Look = Callable[..., bool]
 

@@ -17,8 +17,9 @@ from builds.fixed_sql import update
 from builds.models import Build
 from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import start_access_token
-from credentials.access.rights import right_still_stands, standing_right
+from credentials.access.rights import standing_right
 from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
+from tests.credentials.access.looks import right_still_stands
 from tests.credentials.ledger_rows import requested_row
 
 pytestmark = [

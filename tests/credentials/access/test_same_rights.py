@@ -17,7 +17,6 @@ from credentials.access.rights import (
     authenticate_at_build,
     granted_product,
     open_build,
-    right_still_stands,
     right_to_build,
     usable_products,
 )
@@ -34,6 +33,7 @@ from credentials.models import (
     TrustedPublisher,
 )
 from tests.conftest import raw_key
+from tests.credentials.access.looks import right_still_stands
 
 PAIRS = 20
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credentials.rules.account_documents import upload_policy
+from credentials.rules.policy import document_text
 from credentials.rules.revocation import (
     MOST_CHARACTERS,
     RevocationDocument,
     RevokedSession,
     _denial,
-    _document,
     capacity,
     revocation_document,
 )
@@ -183,7 +183,7 @@ def all_documents(rows: list[RevokedSession], first: dict[str, datetime]) -> Ite
         statements = [_denial(users=users, before=time) for time, users in groups.items()]
         if left or not statements:
             statements.append(_denial(users=left or ["nobody"]))
-        yield _document(statements)
+        yield document_text(statements)
 
 
 @given(SESSIONS)

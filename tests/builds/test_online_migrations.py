@@ -7,8 +7,8 @@ from django.db import connection, models
 from django.db.migrations import AddField, CreateModel
 from django.db.migrations.loader import MigrationLoader
 
-from builds.concurrent_indexes import AddIndex, RemoveIndex
 from builds.models import Build
+from builds.online_migrations import AddIndex, RemoveIndex
 
 NAME = "build_by_slug"
 Operation = AddIndex | RemoveIndex

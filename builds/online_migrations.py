@@ -1,7 +1,10 @@
-"""Indexes that a migration adds or removes while the service runs: on PostgreSQL nobody waits.
+"""Operations of migrations that run while the service does: on PostgreSQL nobody waits for them.
 
-For migrations with `atomic = False`, which PostgreSQL requires; they are safe to repeat after an
-interruption. Django's own operations for this support PostgreSQL only.
+Indexes are added and removed concurrently; a constraint of a large table is first added for new
+rows only, and the old ones are read in a later migration that blocks nobody (PostgreSQL, ALTER
+TABLE, notes on NOT VALID). For migrations with `atomic = False`, which PostgreSQL requires but for
+adding a constraint; they are safe to repeat after an interruption. Django's own operations for
+this support PostgreSQL only.
 """
 
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import migrations
+from django.db.migrations.operations.base import Operation
 
 
 class RemoveIndex(migrations.RemoveIndex):
@@ -52,6 +56,46 @@ class AlterFieldIndex(migrations.AlterField):
             if field.db_index:
                 sql = schema_editor._create_index_sql(model, fields=[field], **how)  # noqa: SLF001
                 schema_editor.execute(sql)
+
+
+class AddConstraintForNewRows(migrations.AddConstraint):
+    """Add a check that PostgreSQL holds new rows to; other databases hold all to it at once."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not _is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        text = str(self.constraint.create_sql(model, schema_editor))
+        schema_editor.execute(f"{text} NOT VALID", params=None)
+
+
+class ValidateConstraint(Operation):
+    """Hold the old rows to it as well; safe to repeat."""
+
+    def __init__(self, model_name: str, name: str) -> None:
+        self.model_name = model_name
+        self.name = name
+
+    def state_forwards(self, app_label: str, state: Any) -> None:
+        """Nothing: the state has the constraint already."""
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if _is_postgresql(schema_editor):
+            table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+            schema_editor.execute(f'ALTER TABLE "{table}" VALIDATE CONSTRAINT "{self.name}"')
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Nothing: a constraint that was validated may stay so."""
+
+    def describe(self) -> str:
+        return f"Validate constraint {self.name} of {self.model_name}"
 
 
 def _drop(schema_editor: Any, name: str) -> None:
