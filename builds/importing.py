@@ -41,8 +41,6 @@ class DocumentError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class KeeperProduct:
-    """A product as it is there."""
-
     slug: str
     bucket: str
     title: str
@@ -205,11 +203,9 @@ class Keeper:
         self._http.clear()
 
     def product_slugs(self) -> list[str]:
-        """The slugs of all products."""
         return list(self._listed("/products/", "products"))
 
     def product(self, slug: str) -> KeeperProduct:
-        """One product."""
         return self._read(f"/products/{quote(slug, safe='')}", read_product)
 
     def build_ids(self, slug: str) -> list[str]:
@@ -217,7 +213,6 @@ class Keeper:
         return list(self._listed(f"/products/{quote(slug, safe='')}/builds/", "builds"))
 
     def build(self, build_id: str) -> KeeperBuild:
-        """One build."""
         return self._read(f"/builds/{quote(build_id, safe='')}", read_build)
 
     def _read(self, path: str, read: Callable[[Any], Value]) -> Value:

@@ -104,7 +104,6 @@ def is_url_template(text: str) -> bool:
 
 
 def fill_url_template(template: str, *, product_slug: str, build_slug: str) -> str:
-    """The address of a build."""
     return template.replace("{product}", product_slug).replace("{build}", build_slug)
 
 
@@ -134,7 +133,6 @@ def is_bucket_name(text: str) -> bool:
 
 
 def is_role_arn(text: str) -> bool:
-    """Whether a text is the ARN of an IAM role, in any partition."""
     return _ROLE_ARN.match(text) is not None
 
 
@@ -149,7 +147,6 @@ def is_partition(text: str) -> bool:
 
 
 def is_region(text: str) -> bool:
-    """Whether a text looks like a region's name."""
     return _REGION.match(text) is not None
 
 

@@ -44,8 +44,6 @@ ROOT_LENGTH = PRODUCT_SLUG_LENGTH + len("/builds/") + BUILD_SLUG_LENGTH
 
 
 class BuildQuerySet(models.QuerySet["Build"]):
-    """Builds, read as adjectives."""
-
     def in_state(self, state: "Build.State", now: datetime) -> "BuildQuerySet":
         """The rows that `Build.state` calls so at a moment."""
         states = Build.State
@@ -122,8 +120,6 @@ class Build(models.Model):
         DELETED = "deleted"
 
     class Concern(models.TextChoices):
-        """Why a build needs attention."""
-
         EXPIRED = "expired", "expired unfinished"
         OPEN = "open", f"open for more than {LATE_AFTER // timedelta(hours=1)} hours"
         UNCOUNTED = "uncounted", "finished, not counted"
@@ -259,7 +255,6 @@ class Build(models.Model):
         return [] if is_deleted else [each for each, holds in found.items() if holds]
 
     def is_open(self, now: datetime) -> bool:
-        """Whether it may still be written to."""
         return self.state(now) is self.State.OPEN
 
     @property
@@ -285,7 +280,6 @@ class Build(models.Model):
         return f"{product.published_url}/builds/{self.slug}" if product.domain else ""
 
     def closed_at(self, now: datetime) -> datetime | None:
-        """When it closed, or None while it is open."""
         moments = [self.deleted_at, self.finished_at, self.superseded_at, self.open_until]
         return min((moment for moment in moments if moment and moment <= now), default=None)
 

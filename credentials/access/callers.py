@@ -46,7 +46,6 @@ class Caller:
 
     @property
     def publisher(self) -> TrustedPublisher | None:
-        """The rule that a job token came from."""
         return self.job_token.publisher if self.job_token else None
 
     @property

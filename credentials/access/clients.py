@@ -61,16 +61,8 @@ def create_client(
         return client, made
 
 
-def create_granted_product(
-    *,
-    caller: Caller,
-    slug: str,
-    store_name: str,
-    title: str = "",
-    doc_repo: str = "",
-    root_domain: str = "",
-) -> Product:
-    """A new product, granted to the client that made it.
+def create_granted_product(*, caller: Caller, slug: str, store_name: str, **texts: str) -> Product:
+    """A new product, granted to the client that made it. `texts` as `create_product` takes them.
 
     Raises MayNotCreateProducts, SlugReserved, UnknownStore, SlugTaken.
     """
@@ -79,13 +71,7 @@ def create_granted_product(
     if slug.startswith(CANARY_PREFIX):
         raise SlugReserved
     with transaction.atomic():
-        product = create_product(
-            slug=slug,
-            store_name=store_name,
-            title=title,
-            doc_repo=doc_repo,
-            root_domain=root_domain,
-        )
+        product = create_product(slug=slug, store_name=store_name, **texts)
         Grant.objects.create(client=caller.client, product=product)
         return product
 

@@ -376,7 +376,6 @@ def _product(openings: Openings) -> str:
 
 
 def usable_products(caller: Caller) -> QuerySet[Product]:
-    """The products that are open to the caller."""
     ids, products = _ids(caller), Product.objects.all()
     for rows, _, part, column in _openings(caller):
         opening: QuerySet[Model] = QuerySet(rows).filter(

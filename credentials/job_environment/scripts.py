@@ -72,7 +72,6 @@ if [ "$?" = 0 ]; then {_AS_IT_WAS}else {_AS_IT_WAS}false; fi
 
 
 def shell_lines(step: Step) -> str:
-    """Everything, as one text."""
     return f"{QUIET}{environment_lines(step)}{AS_IT_WAS}"
 
 

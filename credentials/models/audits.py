@@ -16,8 +16,6 @@ SEVERITIES = [("error", "error"), ("warning", "warning")]
 
 
 class JobRunQuerySet(models.QuerySet["JobRun"]):
-    """Runs, read as adjectives."""
-
     def of(self, job: str, store: Store | None = None) -> "JobRunQuerySet":
         return self.filter(job=job, store=store)
 
@@ -95,8 +93,6 @@ def last_runs(job: str) -> dict[int, JobRun]:
 
 
 class AuditFindingQuerySet(models.QuerySet["AuditFinding"]):
-    """Findings, read as adjectives."""
-
     def open(self, now: datetime) -> "AuditFindingQuerySet":
         """Those that somebody has to look at: an acknowledged one again after its end."""
         is_over = Q(acknowledged_until__lte=now, is_event=False)

@@ -13,8 +13,6 @@ EVERYBODY = ""
 
 
 class HourlyCountQuerySet(models.QuerySet["HourlyCount"]):
-    """Counts of hours, read as adjectives."""
-
     def of_everybody(self) -> "HourlyCountQuerySet":
         return self.filter(client_name=EVERYBODY)
 
@@ -55,8 +53,6 @@ class HourlyCount(models.Model):
 
 
 class RefusalQuerySet(models.QuerySet["Refusal"]):
-    """Counts of refused calls, read as adjectives."""
-
     def since(self, moment: datetime) -> "RefusalQuerySet":
         """Those of the hour that a moment lies in, and of all later ones."""
         return self.filter(hour__gte=moment.replace(minute=0, second=0, microsecond=0))

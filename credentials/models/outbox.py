@@ -96,8 +96,6 @@ def _derived(seed: str) -> Secret:
 
 
 class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
-    """Deliveries, read as adjectives."""
-
     def waiting(self) -> "WebhookDeliveryQuerySet":
         return self.filter(state=WebhookDelivery.State.WAITING)
 

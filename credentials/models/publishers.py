@@ -131,7 +131,6 @@ class TrustedPublisher(models.Model):
 
     @property
     def kind(self) -> IssuerKind:
-        """Of its issuer."""
         return IssuerKind(self.issuer.kind)
 
     @property

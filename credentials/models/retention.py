@@ -18,8 +18,6 @@ class PolicyTemplate(models.Model):
 
 
 class LedgerExportQuerySet(models.QuerySet["LedgerExport"]):
-    """Exports, read as adjectives."""
-
     def undeleted(self) -> "LedgerExportQuerySet":
         """Those of which the ledger may still have rows."""
         return self.filter(deleted_at=None)

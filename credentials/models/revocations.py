@@ -13,8 +13,6 @@ NAME_LENGTH = 255
 
 
 class RevocationQuerySet(models.QuerySet["Revocation"]):
-    """Decisions, read as adjectives."""
-
     def in_force(self, now: datetime) -> "RevocationQuerySet":
         """Those that have to be in the store's policy: a session that they cover is not over."""
         return self.filter(ends_at__gt=now)

@@ -16,8 +16,6 @@ JUDGED = (*Store.ENDPOINT_FIELDS, "with_sync")
 
 
 class IsolationRunQuerySet(models.QuerySet["IsolationRun"]):
-    """Runs, read as adjectives."""
-
     def requested(self) -> "IsolationRunQuerySet":
         return self.filter(finished_at=None)
 

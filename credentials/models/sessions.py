@@ -59,8 +59,6 @@ AT_THE_STORE = {
 
 
 class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
-    """Ledger rows, read as adjectives."""
-
     def in_state(self, state: "IssuedSession.State", now: datetime) -> "IssuedSessionQuerySet":
         """The rows that `IssuedSession.state` calls so at a moment."""
         states, statuses = IssuedSession.State, IssuedSession.Status

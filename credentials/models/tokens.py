@@ -14,8 +14,6 @@ from credentials.rules.ci_jobs import FACT_LENGTH, run_address
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """API keys, read as adjectives."""
-
     def usable(self, now: datetime) -> "ApiKeyQuerySet":
         alive = Q(expires_at=None) | Q(expires_at__gt=now)
         return self.filter(alive, revoked_at=None, client__is_active=True)

@@ -76,8 +76,6 @@ class Breach(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a call is to us."""
-
     ASSUMED = "assumed"
     USED = "used"
     CHANGED = "changed"

@@ -28,9 +28,7 @@ class Cooldown:
         self._until[endpoint] = self._clock() + self._seconds
 
     def is_on(self, endpoint: Hashable) -> bool:
-        """Whether the endpoint is to be left alone still."""
         return self._clock() < self._until.get(endpoint, 0.0)
 
     def clear(self) -> None:
-        """Forget everything."""
         self._until.clear()

@@ -21,7 +21,6 @@ def name_of(arn: str) -> str:
 
 
 def is_session(arn: str) -> bool:
-    """Whether an ARN is that of a role's session."""
     return _SESSION.match(arn) is not None
 
 

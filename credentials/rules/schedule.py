@@ -33,7 +33,6 @@ class Job:
 
     @property
     def interval(self) -> timedelta:
-        """How often it is scheduled."""
         return self.every or DAY
 
 

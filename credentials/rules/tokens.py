@@ -49,7 +49,6 @@ class NewToken:
 
 
 def new_token(kind: TokenKind) -> NewToken:
-    """A fresh token of a kind."""
     public_id = "".join(secrets.choice(PUBLIC_ID_ALPHABET) for _ in range(PUBLIC_ID_LENGTH))
     secret = secrets.token_hex(SECRET_BYTES)
     text = Secret(f"{kind.value}_{public_id}_{secret}")

@@ -6,8 +6,6 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What a store did with a call."""
-
     ACCEPTED = "accepted"
     REFUSED = "refused"
     UNCLEAR = "unclear"

@@ -143,7 +143,6 @@ class SessionCache(Generic[Session]):
                 self._sessions.popitem(last=False)
 
     def drop(self, key: SessionKey) -> None:
-        """Forget one session."""
         with self._lock:
             self._sessions.pop(key, None)
 
@@ -153,7 +152,6 @@ class SessionCache(Generic[Session]):
             self._forget([key for key in self._sessions if key.build_id == build_id])
 
     def clear(self) -> None:
-        """Forget everything."""
         with self._lock:
             self._sessions.clear()
 

@@ -38,7 +38,6 @@ log = structlog.get_logger(__name__)
 
 
 def duration_limits(build: Build) -> DurationLimits:
-    """What limits the sessions of a build today."""
     return DurationLimits(
         product_seconds=build.product.session_seconds,
         default_seconds=settings.LTD_SESSION_SECONDS,

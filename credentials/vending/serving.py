@@ -194,7 +194,6 @@ def session_key(caller: Caller, row: IssuedSession, signer: AccessKey | None = N
 
 
 def keep_session(key: SessionKey, vended: VendedSession, now: datetime) -> None:
-    """Remember a session that was issued."""
     expires_at = vended.assumed.expires_at
     session_cache.keep(key, (vended.row.pk, vended.assumed), expires_at, now)
 

@@ -54,7 +54,6 @@ class Signer:
     expires_at: datetime
 
     def sign_post(self, form: Form) -> dict[str, str]:
-        """The fields of a form with the policy and its signature."""
         named, key = self._post_signature
         policy = {
             "expiration": f"{self.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
