@@ -22,7 +22,7 @@ USUAL = {
     (503, "sts_unreachable"),
     (503, "sts_throttled"),
 }
-REGISTER = {"git_refs": ["main"]}
+REGISTER, UNAVAILABLE = {"git_refs": ["main"]}, 503
 
 
 class Callers:
@@ -97,6 +97,8 @@ class Callers:
         if "AccessKeyId" in document:
             self.held[document["AccessKeyId"]] = document["root"]
         told = (answer.status_code, document.get("code", ""))
+        if told[0] == UNAVAILABLE and "Retry-After" not in answer.headers:
+            told = (UNAVAILABLE, f"{told[1]}, without Retry-After")
         self.answers[told] += 1
         return told
 

@@ -1,4 +1,4 @@
-"""`run_clock` with leases that expire after seconds, and audits that take seconds.
+"""`run_clock` with leases that expire after seconds, and audits that take longer than a lease.
 
 Every job's process loads this module, too.
 """
@@ -16,8 +16,8 @@ from credentials.operations import leases, runs  # isort: skip
 from credentials.operations.findings import Finding, Rule  # isort: skip
 from ltdkeeper.management.commands import audit_sessions, run_clock  # isort: skip
 
-LEASE_SECONDS = 15
-FINDING_SECONDS = 0.3
+LEASE_SECONDS = 10
+FINDING_SECONDS = 2.0  # there are six
 
 
 def slowly(**options: Any) -> Iterator[Finding]:

@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[Callable[[FakeStore], Answer], tuple[int, str]]] = {
 
 
 def test_faults_of_sts_lose_nothing(shared: Service, store: FakeStore) -> None:
-    tried, callers = times(10, 1), Callers(shared, 4)
+    tried, callers = times(10, 1), Callers(shared, 4, refreshing=True)
     callers.usual = callers.usual | {told for _, told in FAULTS.values()}
     with callers.asking():
         for behaviour, told in tried * list(FAULTS.values()):
