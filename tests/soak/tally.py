@@ -22,6 +22,7 @@ class Size(NamedTuple):
 
     mb: float
     handles: float
+    threads: float
 
 
 class Tally:
@@ -38,6 +39,8 @@ class Tally:
         """Send it, and again for as long as a busy service says so."""
         while (answer := send()).status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             self.later[kind] += 1
+            if "Retry-After" not in answer.headers:
+                self.wrong.append(f"{kind}: {answer.status_code} without Retry-After")
             time.sleep(float(answer.headers.get("Retry-After", "1")))
         self.seconds[kind].append(answer.elapsed.total_seconds())
         if answer.status_code != expected:
@@ -62,7 +65,9 @@ def _time(seconds: float) -> str:
 
 
 class Growth:
-    """Memory (MB) and file handles of what long-lived processes have started, looked at often."""
+    """Memory (MB), file handles and threads of what long-lived processes have started, looked at
+    often.
+    """
 
     def __init__(self) -> None:
         self._looks: defaultdict[str, list[dict[int, Size]]] = defaultdict(list)
@@ -85,10 +90,12 @@ class Growth:
 
     def row(self, name: str) -> list[str]:
         first, last = self.thirds(name)
-        note = (
-            f"{first.mb:.1f} to {last.mb:.1f} MB, {first.handles:.0f} to {last.handles:.0f} handles"
-        )
-        return [f"{name}, processes", str(len(self.always_there(name))), "", "", note]
+        grown = [
+            f"{first.mb:.1f} to {last.mb:.1f} MB",
+            f"{first.handles:.0f} to {last.handles:.0f} handles",
+            f"{first.threads:.0f} to {last.threads:.0f} threads",
+        ]
+        return [f"{name}, processes", str(len(self.always_there(name))), "", "", ", ".join(grown)]
 
 
 def _sizes(pids: Iterable[int]) -> Iterator[tuple[int, Size]]:
@@ -96,7 +103,8 @@ def _sizes(pids: Iterable[int]) -> Iterator[tuple[int, Size]]:
         with suppress(OSError):  # it has ended meanwhile
             pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
             handles = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
-            yield pid, Size(pages * PAGE_BYTES / 1e6, handles)
+            threads = sum(1 for _ in Path(f"/proc/{pid}/task").iterdir())
+            yield pid, Size(pages * PAGE_BYTES / 1e6, handles, threads)
 
 
 def _sum(sizes: Iterable[Size]) -> Size:
