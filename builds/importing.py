@@ -1,6 +1,5 @@
 """Import products and builds from an LTD Keeper. Existing rows are never overwritten."""
 
-import re
 import signal
 import threading
 import time
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import quote, urlsplit
 
 import orjson
@@ -18,10 +17,12 @@ import urllib3
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
+from msgspec import Meta, Struct, convert, field
+from msgspec import ValidationError as MsgspecError
 from urllib3.exceptions import HTTPError
 
 from builds.models import Build, Product, Store
-from builds.names import build_root, escape_controls, has_controls, short_ref
+from builds.names import CONTROLS, build_root, escape_controls, short_ref
 from builds.services import continues_server_made_slug
 
 # What LTD Keeper says of products and builds, read strictly.
@@ -30,67 +31,57 @@ from builds.services import continues_server_made_slug
 
 NAME_LENGTH = 255
 CREDIBLE_YEARS = range(2000, 2200)
-SURROGATE_KEY = re.compile(r"[0-9a-f]{32}\Z")
 
-Value = TypeVar("Value")
+Kind = TypeVar("Kind")
+Text = Annotated[str, Meta(pattern=rf"\A[^{CONTROLS}]+\Z")]
+TextOrNone = Annotated[str, Meta(pattern=rf"\A[^{CONTROLS}]*\Z")] | None
+SurrogateKey = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
 class DocumentError(ValueError):
     """A response is not what LTD Keeper gives; the message names the member."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeeperProduct:
-    slug: str
-    bucket: str
-    title: str
-    doc_repo: str
-    root_domain: str
-    surrogate_key: str
+class KeeperProduct(Struct, kw_only=True):
+    slug: Text
+    bucket: Text = field(name="bucket_name")
+    title: TextOrNone
+    doc_repo: TextOrNone
+    root_domain: TextOrNone
+    surrogate_key: SurrogateKey
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeeperBuild:
+class KeeperBuild(Struct, kw_only=True):
     """A build as it is there. `ended_at` is when it was deleted: then it is not listed any more."""
 
-    slug: str
-    bucket: str
-    root: str
-    is_finished: bool
-    git_refs: list[str]
-    github_requester: str
-    surrogate_key: str
-    created_at: datetime
-    ended_at: datetime | None
+    slug: Text
+    bucket: Text = field(name="bucket_name")
+    root: Text = field(name="bucket_root_dir")
+    is_finished: bool = field(name="uploaded")
+    git_refs: list[Text]
+    github_requester: TextOrNone
+    surrogate_key: SurrogateKey
+    created_at: datetime = field(name="date_created")
+    ended_at: datetime | None = field(name="date_ended")
+
+    def __post_init__(self) -> None:
+        self.created_at = _credible("date_created", self.created_at)
+        self.ended_at = self.ended_at and _credible("date_ended", self.ended_at)
 
 
-def read_product(document: Any) -> KeeperProduct:
+def _credible(name: str, moment: datetime) -> datetime:
+    """What names no zone is UTC, as LTD Keeper keeps it."""
+    if moment.year not in CREDIBLE_YEARS:
+        raise ValueError(f"{name} is not of this time")
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
+
+
+def read_document(document: Any, kind: type[Kind]) -> Kind:
     """Raises DocumentError."""
-    return KeeperProduct(
-        slug=_member(document, "slug", _text),
-        bucket=_member(document, "bucket_name", _text),
-        title=_member(document, "title", _text_or_none),
-        doc_repo=_member(document, "doc_repo", _text_or_none),
-        root_domain=_member(document, "root_domain", _text_or_none),
-        surrogate_key=_member(document, "surrogate_key", _surrogate_key),
-    )
-
-
-def read_build(document: Any) -> KeeperBuild:
-    """Raises DocumentError."""
-    return KeeperBuild(
-        slug=_member(document, "slug", _text),
-        bucket=_member(document, "bucket_name", _text),
-        root=_member(document, "bucket_root_dir", _text),
-        is_finished=_member(document, "uploaded", _flag),
-        git_refs=_member(document, "git_refs", _texts),
-        github_requester=_member(document, "github_requester", _text_or_none),
-        surrogate_key=_member(document, "surrogate_key", _surrogate_key),
-        created_at=_member(document, "date_created", _moment),
-        ended_at=_member(
-            document, "date_ended", lambda value: None if value is None else _moment(value)
-        ),
-    )
+    try:
+        return convert(document, kind)
+    except MsgspecError as err:
+        raise DocumentError(f"the response is not what LTD Keeper returns: {err}") from err
 
 
 def last_part(url: Any) -> str:
@@ -99,51 +90,6 @@ def last_part(url: Any) -> str:
     if not 0 < len(found) <= NAME_LENGTH:
         raise DocumentError("an address in a list is not one")
     return found
-
-
-def _member(document: Any, name: str, read: Callable[[Any], Value]) -> Value:
-    if not isinstance(document, dict) or name not in document:
-        raise DocumentError(f"the response has no {name}")
-    try:
-        return read(document[name])
-    except ValueError as err:
-        raise DocumentError(f"{name} is not what LTD Keeper returns") from err
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value or has_controls(value):
-        raise ValueError
-    return value
-
-
-def _text_or_none(value: Any) -> str:
-    return _text(value) if value else ""
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise ValueError  # noqa: TRY004 - told as one that is not as it should be
-    return [_text(each) for each in value]
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError  # noqa: TRY004 - as above
-    return value
-
-
-def _surrogate_key(value: Any) -> str:
-    if not SURROGATE_KEY.match(_text(value)):
-        raise ValueError
-    return str(value)
-
-
-def _moment(value: Any) -> datetime:
-    """ISO 8601; what names no zone is UTC, as LTD Keeper keeps it."""
-    moment = datetime.fromisoformat(_text(value))
-    if moment.year not in CREDIBLE_YEARS:
-        raise ValueError
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # Read a running LTD Keeper over HTTP: products, their builds, each build.
@@ -206,18 +152,18 @@ class Keeper:
         return list(self._listed("/products/", "products"))
 
     def product(self, slug: str) -> KeeperProduct:
-        return self._read(f"/products/{quote(slug, safe='')}", read_product)
+        return self._read(f"/products/{quote(slug, safe='')}", KeeperProduct)
 
     def build_ids(self, slug: str) -> list[str]:
         """The ids of all builds of a product; they are not their slugs."""
         return list(self._listed(f"/products/{quote(slug, safe='')}/builds/", "builds"))
 
     def build(self, build_id: str) -> KeeperBuild:
-        return self._read(f"/builds/{quote(build_id, safe='')}", read_build)
+        return self._read(f"/builds/{quote(build_id, safe='')}", KeeperBuild)
 
-    def _read(self, path: str, read: Callable[[Any], Value]) -> Value:
+    def _read(self, path: str, kind: type[Kind]) -> Kind:
         try:
-            return read(self._get(path))
+            return read_document(self._get(path), kind)
         except DocumentError as err:
             raise KeeperAnswerError(f"GET {path}: {err}.") from err
 
@@ -499,9 +445,9 @@ def _new_product(there: KeeperProduct, store: Store) -> Product:
     return Product(
         slug=there.slug,
         store=store,
-        title=there.title,
-        doc_repo=there.doc_repo,
-        root_domain=there.root_domain,
+        title=there.title or "",
+        doc_repo=there.doc_repo or "",
+        root_domain=there.root_domain or "",
         surrogate_key=there.surrogate_key,
         imported_at=timezone.now(),
     )
@@ -526,7 +472,7 @@ def _new_build(there: KeeperBuild, product_slug: str, store: Store) -> Build:
         root=root,
         git_refs=there.git_refs,
         git_ref=short_ref(there.git_refs[0]) if there.git_refs else None,
-        github_requester=there.github_requester,
+        github_requester=there.github_requester or "",
         surrogate_key=there.surrogate_key,
         registered_at=there.created_at,
         open_until=there.created_at + timedelta(seconds=1),

@@ -23,9 +23,8 @@ _BUILD_SLUG = re.compile(BUILD_SLUG_PATTERN, re.ASCII)
 # General category Cc, the separators of lines and paragraphs, the surrogates, and all of
 # Bidi_Control (Unicode 15.0, PropList.txt). Written out, so that nothing depends on which
 # characters the interpreter's Unicode tables know.
-_CONTROLS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+CONTROLS = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROLS = re.compile(f"[{CONTROLS}]")
 
 
 def has_controls(text: str) -> bool:
