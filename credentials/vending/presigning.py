@@ -17,7 +17,6 @@ from credentials.access.rights import owned_build
 from credentials.models import Delivery
 from credentials.rules.object_names import check_directories, check_files
 from credentials.rules.presigned_forms import (
-    Form,
     Terms,
     WantedFile,
     directory_form,
@@ -34,21 +33,16 @@ WAITS = "The build is registered: register it again with the same slug, and this
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignedPost:
-    """An address, and the fields to send to it in front of the file."""
-
-    url: str
-    fields: Mapping[str, str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class SignedPosts:
-    """Two POSTs for each directory that was asked for, by exactly its name."""
+    """Two POSTs for each directory that was asked for, by exactly its name: the fields to send to
+    the address in front of the file.
+    """
 
     session_id: str
     expires_at: datetime
-    files: Mapping[str, SignedPost]
-    directories: Mapping[str, SignedPost]
+    url: str
+    files: Mapping[str, Mapping[str, str]]
+    directories: Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,15 +121,12 @@ def _sign(
         caller=caller, build=build, delivery=Delivery.POST, origin=origin, now=now, signer=key
     )
     signer, terms = signer_of(vended), terms_of(vended.build)
-
-    def signed(form: Form) -> SignedPost:
-        return SignedPost(url=signer.bucket_url, fields=signer.sign_post(form))
-
     return SignedPosts(
         session_id=vended.row.pk,
         expires_at=signer.expires_at,
-        files={name: signed(file_form(terms, name)) for name in directories},
-        directories={name: signed(directory_form(terms, name)) for name in directories},
+        url=signer.bucket_url,
+        files={name: signer.sign_post(file_form(terms, name)) for name in directories},
+        directories={name: signer.sign_post(directory_form(terms, name)) for name in directories},
     )
 
 

@@ -187,7 +187,7 @@ def render_posts(posts: SignedPosts) -> dict[str, Any]:
     """The two maps, by exactly the directories that were sent, and until when they are good."""
     shown = {"post_prefix_urls": posts.files, "post_dir_urls": posts.directories}
     maps = {
-        title: {name: {"url": post.url, "fields": post.fields} for name, post in by_name.items()}
+        title: {name: {"url": posts.url, "fields": fields} for name, fields in by_name.items()}
         for title, by_name in shown.items()
     }
     return {**maps, "post_expires_at": _moment(posts.expires_at)}
