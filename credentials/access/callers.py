@@ -218,9 +218,6 @@ FIND = {
 }
 
 
-# Where a caller came from.
-
-
 @dataclass(frozen=True, kw_only=True)
 class Origin:
     """The address and the user agent that the ledger keeps."""

@@ -173,8 +173,6 @@ def _log(key: ApiKey, actor: Actor, flag: int, message: str) -> None:
     )
 
 
-# Job tokens.
-
 LONGEST_SECONDS = 12 * 3600
 SHORTEST_SECONDS = 300
 

@@ -17,7 +17,6 @@ from credentials.rules.secret import Secret
 
 Service = Literal["s3", "sts", "iam", "kms", "cloudtrail", "athena"]
 
-SIGNATURE_VERSIONS = {"s3": "s3v4"}  # botocore would presign in an older one
 # As a text: botocore's own, with its version of Python and so on, is made anew twice a call. It
 # still adds its own version.
 USER_AGENT = f"ltdkeeper Boto3/{boto3.__version__}"
@@ -84,7 +83,8 @@ def store_client(
         "read_timeout": patience.read_seconds,
         "retries": {"mode": "standard", "total_max_attempts": patience.attempts},
         "max_pool_connections": max(10, settings.LTD_WEB_THREADS),
-        "signature_version": SIGNATURE_VERSIONS.get(service),
+        # botocore would presign in an older one
+        "signature_version": "s3v4" if service == "s3" else None,
         "s3": {"addressing_style": store.addressing},
         "user_agent": USER_AGENT,
         # What STS is sent was checked when it came in, and STS checks it again.
