@@ -13,7 +13,6 @@ from typing import Any
 
 Document = Mapping[str, Any] | str
 Statement = Mapping[str, Any]
-ANYBODY = "AWS *"
 
 
 class UnreadableDocumentError(ValueError):
