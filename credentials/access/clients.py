@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 
 from builds.errors import SlugReserved
-from builds.models import Product, Store
+from builds.models import Product
 from builds.services import create_product, find_product
 from credentials.access.callers import Caller
 from credentials.access.rights import granted_product, usable_products
@@ -259,18 +259,17 @@ def require_one_endpoint(products: Sequence[Product]) -> Endpoint:
 
     Raises SeveralStores when they lie in stores that differ in these.
     """
-    endpoints = {_endpoint_of(product.store) for product in products}
+    endpoints = {
+        Endpoint(
+            region=store.region,
+            endpoint_url=store.client_endpoint_url,
+            addressing=store.addressing,
+        )
+        for store in (product.store for product in products)
+    }
     if len(endpoints) > 1:
         raise SeveralStores
     return endpoints.pop()
-
-
-def _endpoint_of(store: Store) -> Endpoint:
-    return Endpoint(
-        region=store.region,
-        endpoint_url=store.client_endpoint_url,
-        addressing=store.addressing,
-    )
 
 
 def get_or_create_job_token(
