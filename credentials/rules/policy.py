@@ -75,7 +75,7 @@ class Scope:
 
 def session_policy(scope: Scope) -> str:
     """The policy of a session that uploads: write below the root, list it, nothing else."""
-    statements = [
+    statements: list[Statement] = [
         _objects(scope),
         _listing(scope),
         {"Effect": "Allow", "Action": "s3:GetBucketLocation", "Resource": scope.bucket_arn},
