@@ -232,8 +232,8 @@ ANSWERS: dict[str, tuple[Callable[[], tuple[int, bytes]], str]] = {
     "not there": (lambda: (404, b""), "status 404"),
     "failing": (lambda: (500, b"<html>"), "status 500"),
     "not JSON": (lambda: (200, b"<html>"), "not JSON"),
-    "a list": (lambda: (200, b"[]"), "no slug"),
-    "without a member": (lambda: (200, b'{"slug": "1"}'), "no bucket_name"),
+    "a list": (lambda: (200, b"[]"), "Expected `object`"),
+    "without a member": (lambda: (200, b'{"slug": "1"}'), "required field `bucket_name`"),
 }
 
 
