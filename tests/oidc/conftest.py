@@ -45,6 +45,11 @@ def _trusted_authority(
     """The service's process trusts the private authority, and knows no keys yet."""
     monkeypatch.setenv("SSL_CERT_FILE", str(write_authority(authority, tmp_path)))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    forget_keys()
+
+
+def forget_keys() -> None:
+    """As if no issuer had been asked yet."""
     jwks._kept.cache_clear()
     jwks.cooldown.clear()
 

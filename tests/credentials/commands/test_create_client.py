@@ -127,14 +127,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_argument_is_a_sentence_and_makes_nothing(case: str) -> None:
-    arguments, sentence = WRONG[case]
-    with pytest.raises(CommandError, match=sentence) as caught:
-        create(*arguments)
-    assert caught.value.returncode == 2
-    assert not Client.objects.exists()
-    assert not ApiKey.objects.exists()
+def test_wrong_argument_is_a_sentence_and_makes_nothing() -> None:
+    for case, (arguments, sentence) in WRONG.items():
+        with pytest.raises(CommandError, match=sentence) as caught:
+            create(*arguments)
+        assert caught.value.returncode == 2, case
+        assert not Client.objects.exists(), case
+        assert not ApiKey.objects.exists(), case
 
 
 def test_key_for_a_product_that_is_not_granted_is_refused(product: Product) -> None:

@@ -238,14 +238,13 @@ WRONG: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
-def test_wrong_document_is_a_sentence_with_its_place_and_changes_nothing(case: str) -> None:
-    text, expected = WRONG[case]
-    before = msgspec.to_builtins(read_configuration())
-    with pytest.raises(ConfigurationError) as caught:
-        apply_text(text)
-    assert expected in str(caught.value)
-    assert msgspec.to_builtins(read_configuration()) == before
+def test_wrong_document_is_a_sentence_with_its_place_and_changes_nothing() -> None:
+    for case, (text, expected) in WRONG.items():
+        before = msgspec.to_builtins(read_configuration())
+        with pytest.raises(ConfigurationError) as caught:
+            apply_text(text)
+        assert expected in str(caught.value), case
+        assert msgspec.to_builtins(read_configuration()) == before, case
 
 
 def test_two_publishers_of_one_name_are_named() -> None:
@@ -296,18 +295,17 @@ UNREADABLE = {
     "list for a key": ("? [a]\n: b", "unhashable key"),
     "no such day": ("clients: 2001-99-99", "month must be in 1..12"),
     "no such type": ("clients: !!bool x", "a value in it is not valid"),
-    "too deep": ("[" * 3000, "maximum recursion depth"),
+    "too deep": ("[" * 1000, "maximum recursion depth"),
     "code": ("clients: !!python/object:os.system {}", "could not determine a constructor"),
 }
 
 
-@pytest.mark.parametrize("case", UNREADABLE)
-def test_unreadable_file_is_a_wrong_argument(case: str, tmp_path: Path) -> None:
-    text, expected = UNREADABLE[case]
-    with pytest.raises(CommandError, match="cannot be read") as caught:
-        run(tmp_path / "keeper.yaml", text)
-    assert expected in str(caught.value)
-    assert caught.value.returncode == 2
+def test_unreadable_file_is_a_wrong_argument(tmp_path: Path) -> None:
+    for case, (text, expected) in UNREADABLE.items():
+        with pytest.raises(CommandError, match="cannot be read") as caught:
+            run(tmp_path / "keeper.yaml", text)
+        assert expected in str(caught.value), case
+        assert caught.value.returncode == 2, case
 
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "keeper.yaml"
@@ -486,16 +484,16 @@ def test_what_to_paste_names_the_product_where_there_are_several(store: Store) -
     assert "        product: guide # or handbook\n" in out.getvalue()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["--buildkite", "handbook"], ["--circleci", PIPELINE], ["--buildkite", PIPELINE, "--tags"]],
-    ids=["a name", "half", "a condition it cannot have"],
-)
-def test_project_that_cannot_be_meant_is_refused(arguments: list[str], store: Store) -> None:
-    with pytest.raises(CommandError) as caught:
-        call_command("create_publisher", *arguments, "--product", "handbook", stdout=StringIO())
-    assert caught.value.returncode == 2
-    assert not TrustedPublisher.objects.exists()
+def test_project_that_cannot_be_meant_is_refused(store: Store) -> None:
+    for arguments in [
+        ["--buildkite", "handbook"],
+        ["--circleci", PIPELINE],
+        ["--buildkite", PIPELINE, "--tags"],
+    ]:
+        with pytest.raises(CommandError) as caught:
+            call_command("create_publisher", *arguments, "--product", "handbook", stdout=StringIO())
+        assert caught.value.returncode == 2, arguments
+        assert not TrustedPublisher.objects.exists(), arguments
 
 
 def test_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, product: Product) -> None:

@@ -125,34 +125,34 @@ BY_TOKEN: dict[str, Callable[[Scene], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", BY_SESSION)
-def test_session_is_found_with_all_that_it_belongs_to(case: str, scene: Scene) -> None:
-    [record] = found(BY_SESSION[case](scene.session), NOW)
-    assert (record.what, record.name) == ("session", scene.session.session_name)
-    assert (record.build, record.bucket) == ("guide/builds/v1", "docs-bucket")
-    assert (record.client, record.token) == ("ci", scene.job.token_name)
-    assert (record.job, record.status) == (IDENTITY, "active")
+def test_session_is_found_with_all_that_it_belongs_to(scene: Scene) -> None:
+    for case, make in BY_SESSION.items():
+        [record] = found(make(scene.session), NOW)
+        assert (record.what, record.name) == ("session", scene.session.session_name), case
+        assert (record.build, record.bucket) == ("guide/builds/v1", "docs-bucket"), case
+        assert (record.client, record.token) == ("ci", scene.job.token_name), case
+        assert (record.job, record.status) == (IDENTITY, "active"), case
 
 
-@pytest.mark.parametrize("case", BY_BUILD)
-def test_build_is_found_with_its_owner_and_its_sessions(
-    case: str, scene: Scene, now: datetime
-) -> None:
-    build, session = found(BY_BUILD[case](scene), now)
-    assert (build.what, build.name, build.status) == ("build", scene.build.root, "open")
-    assert (build.client, build.token, build.job) == ("ci", scene.job.token_name, IDENTITY)
-    assert session.name == scene.session.session_name
+def test_build_is_found_with_its_owner_and_its_sessions(scene: Scene, now: datetime) -> None:
+    for case, make in BY_BUILD.items():
+        build, session = found(make(scene), now)
+        assert (build.what, build.name, build.status) == ("build", scene.build.root, "open"), case
+        assert (build.client, build.token, build.job) == ("ci", scene.job.token_name, IDENTITY), (
+            case
+        )
+        assert session.name == scene.session.session_name, case
 
 
-@pytest.mark.parametrize("case", BY_TOKEN)
-def test_token_is_found_with_its_job_and_its_sessions(
-    case: str, scene: Scene, now: datetime
-) -> None:
-    token, session = found(BY_TOKEN[case](scene), now)
-    assert (token.what, token.name, token.status) == ("token", scene.job.token_name, "valid")
-    assert (token.client, token.job, token.commit) == ("ci", IDENTITY, COMMIT)
-    assert (token.repository, token.run) == (CI_JOB["repository"], CI_JOB["run_id"])
-    assert session.name == scene.session.session_name
+def test_token_is_found_with_its_job_and_its_sessions(scene: Scene, now: datetime) -> None:
+    for case, make in BY_TOKEN.items():
+        token, session = found(make(scene), now)
+        assert (token.what, token.name, token.status) == ("token", scene.job.token_name, "valid"), (
+            case
+        )
+        assert (token.client, token.job, token.commit) == ("ci", IDENTITY, COMMIT), case
+        assert (token.repository, token.run) == (CI_JOB["repository"], CI_JOB["run_id"]), case
+        assert session.name == scene.session.session_name, case
 
 
 def test_product_is_found_with_its_clients_and_sessions(scene: Scene, now: datetime) -> None:
@@ -273,9 +273,9 @@ STRANGERS: dict[str, Callable[[IssuedSession], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", STRANGERS)
-def test_what_only_looks_alike_is_not_found(case: str, scene: Scene, now: datetime) -> None:
-    assert found(STRANGERS[case](scene.session), now) == []
+def test_what_only_looks_alike_is_not_found(scene: Scene, now: datetime) -> None:
+    for case, make in STRANGERS.items():
+        assert found(make(scene.session), now) == [], case
 
 
 def test_role_with_a_path_is_named_without_it_in_arns(scene: Scene, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What is answered and written down when no session can be had."""
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -46,33 +47,27 @@ def test_store_that_was_edited_to_something_unsafe_gives_nothing(
     assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
 
 
-@pytest.mark.parametrize("delivery", Delivery)
-@pytest.mark.parametrize("slug", [None, "v1"], ids=["server-made slug", "chosen slug"])
 def test_scope_is_made_anew_for_every_kind_of_build_and_session(
-    slug: str | None,
-    delivery: Delivery,
-    issue: Issue,
-    sts: FakeSts,
-    register: Callable[..., Build],
+    issue: Issue, sts: FakeSts, register: Callable[..., Build]
 ) -> None:
-    build = register(slug)
+    builds = [register(slug) for slug in (None, "v1")]
     Store.objects.update(bucket="another-bucket")
-    with pytest.raises(ScopeChanged):
-        issue(build_id=build.pk, delivery=delivery)
-    assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
+    for build, delivery in product(builds, Delivery):
+        with pytest.raises(ScopeChanged):
+            issue(build_id=build.pk, delivery=delivery)
+        assert (sts.requests, IssuedSession.objects.count()) == ([], 0), (build, delivery)
 
 
-@pytest.mark.parametrize("delivery", Delivery)
 def test_unproven_store_is_refused_to_callers_and_open_to_the_check(
-    delivery: Delivery, issue: Issue, sts: FakeSts, settings: Settings
+    issue: Issue, sts: FakeSts, settings: Settings
 ) -> None:
     settings.LTD_REQUIRE_ISOLATION_CHECK = True
-    if delivery in INTERNAL:
-        assert issue(delivery=delivery).row.status == "issued"
-        return
-    with pytest.raises(IsolationNotProven):
-        issue(delivery=delivery)
-    assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
+    for delivery in set(Delivery) - set(INTERNAL):
+        with pytest.raises(IsolationNotProven):
+            issue(delivery=delivery)
+        assert (sts.requests, IssuedSession.objects.count()) == ([], 0), delivery
+    for delivery in INTERNAL:
+        assert issue(delivery=delivery).row.status == "issued", delivery
 
 
 def test_bucket_edited_in_store_and_build_alike_is_still_refused(

@@ -56,23 +56,19 @@ def test_session_is_ledgered_and_may_do_one_thing(
     assert (statement["Action"], row.policy) == (expected, sts.requests[0]["Policy"])
 
 
-@pytest.mark.parametrize(("state", "delivery"), REFUSED)
-def test_build_that_is_not_closed_for_good_is_refused(
-    state: str, delivery: Delivery, make_build: MakeBuild, sts: FakeSts
-) -> None:
-    build = make_build(state=state)
-    with pytest.raises(BuildInUse):
-        issue(build, delivery)
-    assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
+def test_build_that_is_not_closed_for_good_is_refused(make_build: MakeBuild, sts: FakeSts) -> None:
+    for state, delivery in REFUSED:
+        build = make_build(state=state)
+        with pytest.raises(BuildInUse):
+            issue(build, delivery)
+        assert (sts.requests, IssuedSession.objects.count()) == ([], 0), state
 
 
-@pytest.mark.parametrize("delivery", [*WRITING, Delivery.PROBE])
-def test_session_that_writes_is_never_issued(
-    delivery: Delivery, make_build: MakeBuild, sts: FakeSts
-) -> None:
-    with pytest.raises(ValueError, match="list or clean"):
-        issue(make_build(state="deleted"), delivery)
-    assert (sts.requests, IssuedSession.objects.count()) == ([], 0)
+def test_session_that_writes_is_never_issued(make_build: MakeBuild, sts: FakeSts) -> None:
+    for delivery in [*WRITING, Delivery.PROBE]:
+        with pytest.raises(ValueError, match="list or clean"):
+            issue(make_build(state="deleted"), delivery)
+        assert (sts.requests, IssuedSession.objects.count()) == ([], 0), delivery
 
 
 def test_row_is_committed_before_sts_is_called(make_build: MakeBuild, sts: FakeSts) -> None:
