@@ -4,7 +4,8 @@ DEMO := .venv/installed-demo .venv-store/installed
 DEV := .venv/installed-dev .venv-store/installed
 BROWSER := $(DEV) .venv/installed-browser
 CLIENTS := $(patsubst tests/clients/requirements/%.txt,.build/clients/%/installed,$(wildcard tests/clients/requirements/*.txt))
-PYTEST := .venv/bin/python -m pytest -q
+# Modules whose assertions pytest has rewritten are kept, which saves each worker ten seconds.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q
 PARALLEL := --numprocesses=auto --dist=loadfile
 MANAGE := env -i PATH="$$PATH" LTD_ENV_FILE=tests/production.env .venv/bin/python manage.py
 PIP := .venv/bin/python -m pip --disable-pip-version-check --quiet

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ import time_machine
 from botocore.loaders import Loader
 from django.apps import apps
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TransactionTestCase
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
@@ -128,26 +129,24 @@ def _sockets(request: pytest.FixtureRequest) -> Iterator[None]:
     enable_socket()
 
 
-@pytest.fixture(autouse=True)
-def _warm_store() -> None:
-    """No test's time-out is held against the next test's calls."""
+def forget() -> None:
+    """What a process remembers: no test is served what another was issued, and no test's time-outs
+    and wrong keys are held against the next.
+    """
+    serving.session_cache.clear()
     cooldown.clear()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_throttles() -> None:
-    """No test's wrong keys are held against the next test's."""
     cache.clear()
     throttling.cooldown.clear()
-
-
-@pytest.fixture(autouse=True)
-def _unwritten_refusals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Refused calls are written when a test says so, and not by a thread."""
-    monkeypatch.setattr(refusals, "_write_soon", lambda _write: None)
     refusals.refusals.take()
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Within, a test goes through one row of its table: what it writes is taken back at the end."""
+    before = transaction.savepoint()
     yield
-    refusals.refusals.take()
+    transaction.savepoint_rollback(before)
+    forget()
 
 
 class _SameThread(Executor):
@@ -160,12 +159,15 @@ class _SameThread(Executor):
 
 
 @pytest.fixture(autouse=True)
-def _empty_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test is served what another was issued. Sessions are issued in the test's own thread,
-    but for the tests that are about threads.
+def _process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that remembers nothing, issues sessions in the test's own thread, but for the tests
+    that are about threads, and writes refused calls when a test says so.
     """
-    serving.session_cache.clear()
     monkeypatch.setattr(serving, "single_flight", SingleFlight(_SameThread))
+    monkeypatch.setattr(refusals, "_write_soon", lambda _write: None)
+    forget()
+    yield
+    refusals.refusals.take()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from builds.models import Build
@@ -35,12 +34,12 @@ def test_examples_and_events_fit_the_schema(
     assert list(shown) == list(sent)
 
 
-@pytest.mark.parametrize("place", range(3))
-def test_schema_refuses_what_lacks_a_member(place: int) -> None:
-    example = json.loads(BLOCKS[place])
-    for name in list(example["data"]):
-        shorter = {each: value for each, value in example["data"].items() if each != name}
-        assert not VALIDATOR.is_valid(example | {"data": shorter}), name
+def test_schema_refuses_what_lacks_a_member() -> None:
+    for block in BLOCKS:
+        example = json.loads(block)
+        for name in list(example["data"]):
+            shorter = {each: value for each, value in example["data"].items() if each != name}
+            assert not VALIDATOR.is_valid(example | {"data": shorter}), name
 
 
 def test_every_kind_is_described() -> None:

@@ -54,13 +54,12 @@ COOKIES = {
 }
 
 
-@pytest.mark.parametrize("case", COOKIES)
-def test_cookie_with_escapes_is_none(case: str, browser: Browser) -> None:
+def test_cookie_with_escapes_is_none(browser: Browser) -> None:
     """Python 3.11.7 takes seconds for 60 KB of them."""
-    header, read = COOKIES[case]
-    request = browser.get("/livez", headers={"cookie": header}).wsgi_request
-    assert read == request.COOKIES
-    assert browser.get("/admin/", headers={"cookie": header}).status_code == 302
+    for case, (header, read) in COOKIES.items():
+        request = browser.get("/livez", headers={"cookie": header}).wsgi_request
+        assert read == request.COOKIES, case
+        assert browser.get("/admin/", headers={"cookie": header}).status_code == 302, case
 
 
 TOO_LONG: dict[str, dict[str, Any]] = {

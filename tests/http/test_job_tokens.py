@@ -13,7 +13,7 @@ from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
 from credentials.models import AccessToken, ApiKey, Client, Grant, JobToken
-from tests.conftest import api_for, raw_key
+from tests.conftest import api_for, raw_key, undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import basic
 from tests.http.fake_s3 import FakeS3
@@ -85,15 +85,15 @@ def test_address_is_known_before_the_build(job: APIClient) -> None:
         assert job.get(f"/credentials{query}").json()["root"] == root
 
 
-@pytest.mark.parametrize("query", ["?product=other", "?product=..", "?product=GUIDE"])
-def test_other_products_have_no_open_build(query: str, job: APIClient) -> None:
+def test_other_products_have_no_open_build(job: APIClient) -> None:
     job.post(BUILDS, MAIN)
-    assert_problem(job.get(f"/credentials{query}"), 404, "no_open_build")
+    for query in ("?product=other", "?product=..", "?product=GUIDE"):
+        assert_problem(job.get(f"/credentials{query}"), 404, "no_open_build")
 
 
-@pytest.mark.parametrize("query", ["?delivery=json", "?delivery=list", "?product="])
-def test_wrong_query_is_refused(query: str, job: APIClient) -> None:
-    assert_problem(job.get(f"/credentials{query}"), 400, "invalid_request")
+def test_wrong_query_is_refused(job: APIClient) -> None:
+    for query in ("?delivery=json", "?delivery=list", "?product="):
+        assert_problem(job.get(f"/credentials{query}"), 400, "invalid_request")
 
 
 def test_key_with_two_builds_is_told_what_to_do(caller: Caller, sts: FakeSts) -> None:
@@ -163,14 +163,11 @@ def spent(job: APIClient) -> dict[str, str]:
     return {BUILT: built, OLDER: older}
 
 
-@pytest.mark.parametrize("what", SPENT)
-def test_spent_token_writes_nothing_any_more(
-    what: str, spent: dict[str, str], job: APIClient
-) -> None:
+def test_spent_token_writes_nothing_any_more(spent: dict[str, str], job: APIClient) -> None:
     before = every_row()
-    attempt, code = SPENT[what]
-    assert_problem(attempt(job, spent), 409, code)
-    assert every_row() == before
+    for what, (attempt, code) in SPENT.items():
+        assert_problem(attempt(job, spent), 409, code)
+        assert every_row() == before, what
 
 
 def test_what_a_job_published_is_deleted_with_the_clients_key(
@@ -242,28 +239,27 @@ TAKEN: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", TAKEN)
-def test_token_handed_out_before_stops_at_its_next_call(
-    case: str, job: APIClient, sts: FakeSts
-) -> None:
-    path = path_of(job.post(BUILDS, MAIN))
-    assert job.get("/credentials").status_code == 200
-    TAKEN[case]()
-    assert job.get("/credentials").status_code in {401, 404}
-    assert job.get(f"{path}/credentials").status_code in {401, 403}
-    assert job.post(BUILDS, MAIN).status_code in {401, 403}
-    assert len(sts.requests) == 1
+def test_token_handed_out_before_stops_at_its_next_call(job: APIClient, sts: FakeSts) -> None:
+    for case, end in TAKEN.items():
+        with undone():
+            path = path_of(job.post(BUILDS, MAIN))
+            assert job.get("/credentials").status_code == 200, case
+            end()
+            assert job.get("/credentials").status_code in {401, 404}, case
+            assert job.get(f"{path}/credentials").status_code in {401, 403}, case
+            assert job.post(BUILDS, MAIN).status_code in {401, 403}, case
+            assert len(sts.requests) == 1, case
+            sts.requests.clear()
 
 
-@pytest.mark.parametrize("case", TAKEN)
-def test_right_that_ends_while_sts_is_asked_hands_out_nothing(
-    case: str, job: APIClient, sts: FakeSts
-) -> None:
-    job.post(BUILDS, MAIN)
-    sts.during = TAKEN[case]
-    answer = job.get("/credentials")
-    assert_problem(answer, 409, "session_withheld")
-    assert not any(secret in answer.content.decode() for secret in sts.secrets)
+def test_right_that_ends_while_sts_is_asked_hands_out_nothing(job: APIClient, sts: FakeSts) -> None:
+    for case, end in TAKEN.items():
+        with undone():
+            job.post(BUILDS, MAIN)
+            sts.during = end
+            answer = job.get("/credentials")
+            assert_problem(answer, 409, "session_withheld")
+            assert not any(secret in answer.content.decode() for secret in sts.secrets), case
 
 
 def test_token_that_ends_while_sts_is_asked_hands_out_nothing(job: APIClient, sts: FakeSts) -> None:

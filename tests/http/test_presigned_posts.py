@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product, Store
 from credentials.models import IssuedSession
+from tests.conftest import undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send
 from tests.http.endpoints import PRESIGN_POSTS, REGISTER_BUILD
@@ -90,40 +91,38 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("directory", KEYS)
-def test_fields_are_exactly_these(directory: str, ask: Callable[..., Any], build: Build) -> None:
+def test_fields_are_exactly_these(ask: Callable[..., Any], build: Build) -> None:
     document = ask()
-    file_key, own_key = (key.replace("{root}", build.root) for key in KEYS[directory])
-    common = {
-        "Cache-Control": "max-age=31536000",
-        "x-amz-meta-surrogate-key": build.surrogate_key,
-        "success_action_status": "204",
-    }
-    file, own = (document[title][directory] for title in ("post_prefix_urls", "post_dir_urls"))
-    assert own_fields(file) == {"key": file_key, **common}
-    assert own_fields(own) == {"key": own_key, **common, "x-amz-meta-dir-redirect": "true"}
-    assert set(file["fields"]) - set(own_fields(file)) == SIGNED
+    for directory, keys in KEYS.items():
+        file_key, own_key = (key.replace("{root}", build.root) for key in keys)
+        common = {
+            "Cache-Control": "max-age=31536000",
+            "x-amz-meta-surrogate-key": build.surrogate_key,
+            "success_action_status": "204",
+        }
+        file, own = (document[title][directory] for title in ("post_prefix_urls", "post_dir_urls"))
+        assert own_fields(file) == {"key": file_key, **common}, directory
+        assert own_fields(own) == {"key": own_key, **common, "x-amz-meta-dir-redirect": "true"}
+        assert set(file["fields"]) - set(own_fields(file)) == SIGNED, directory
 
 
-@pytest.mark.parametrize("directory", KEYS)
-def test_policy_holds_every_field_and_no_other_key(
-    directory: str, ask: Callable[..., Any], build: Build
-) -> None:
+def test_policy_holds_every_field_and_no_other_key(ask: Callable[..., Any], build: Build) -> None:
     document = ask()
-    file_key, own_key = (key.replace("{root}", build.root) for key in KEYS[directory])
-    common = [
-        {"Cache-Control": "max-age=31536000"},
-        {"x-amz-meta-surrogate-key": build.surrogate_key},
-        {"success_action_status": "204"},
-    ]
-    size = ["content-length-range", 0, 5 * 1024**3]
-    bucket = {"bucket": "docs-bucket"}
-    starts = ["starts-with", "$key", file_key.removesuffix("${filename}")]
-    any_type = ["starts-with", "$Content-Type", ""]
-    file, own = (document[title][directory] for title in ("post_prefix_urls", "post_dir_urls"))
-    assert conditions_of(file) == [bucket, starts, any_type, *common, size]
-    redirect = {"x-amz-meta-dir-redirect": "true"}
-    assert conditions_of(own) == [bucket, {"key": own_key}, *common, redirect, size]
+    for directory, keys in KEYS.items():
+        file_key, own_key = (key.replace("{root}", build.root) for key in keys)
+        common = [
+            {"Cache-Control": "max-age=31536000"},
+            {"x-amz-meta-surrogate-key": build.surrogate_key},
+            {"success_action_status": "204"},
+        ]
+        size = ["content-length-range", 0, 5 * 1024**3]
+        bucket = {"bucket": "docs-bucket"}
+        starts = ["starts-with", "$key", file_key.removesuffix("${filename}")]
+        any_type = ["starts-with", "$Content-Type", ""]
+        file, own = (document[title][directory] for title in ("post_prefix_urls", "post_dir_urls"))
+        assert conditions_of(file) == [bucket, starts, any_type, *common, size], directory
+        redirect = {"x-amz-meta-dir-redirect": "true"}
+        assert conditions_of(own) == [bucket, {"key": own_key}, *common, redirect, size], directory
 
 
 def test_signature_is_that_of_the_session(ask: Callable[..., Any], sts: FakeSts) -> None:
@@ -152,17 +151,18 @@ LIFETIMES = {
 }
 
 
-@pytest.mark.parametrize("case", LIFETIMES)
 def test_life_is_the_setting_as_far_as_it_is_allowed(
-    case: str, ask: Callable[..., Any], sts: FakeSts, settings: Any
+    ask: Callable[..., Any], sts: FakeSts, settings: Any
 ) -> None:
-    settings.LTD_POST_LIFETIME, role, product, expected = LIFETIMES[case]
-    Store.objects.update(role_max_seconds=role)
-    Product.objects.update(session_seconds=product)
-    document = ask()
-    assert sts.requests[0]["DurationSeconds"] == expected
-    expires_at = datetime.fromisoformat(document["post_expires_at"])
-    assert expires_at == IssuedSession.objects.get().expires_at
+    for case, (chosen, role, product, expected) in LIFETIMES.items():
+        with undone():
+            settings.LTD_POST_LIFETIME = chosen
+            Store.objects.update(role_max_seconds=role)
+            Product.objects.update(session_seconds=product)
+            document = ask()
+            assert sts.requests[-1]["DurationSeconds"] == expected, case
+            expires_at = datetime.fromisoformat(document["post_expires_at"])
+            assert expires_at == IssuedSession.objects.get().expires_at, case
 
 
 def test_policy_ends_with_the_build_if_that_is_sooner(
@@ -208,18 +208,18 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_directory_is_refused_and_named(case: str, refused: Refused) -> None:
-    body = json.dumps({"directories": BAD[case]})
-    document = json.loads(refused(PRESIGN_POSTS, 400, "bad_directory", body).content)
-    names = [name for name in BAD[case] if name != "/"]
-    if names and case != "too many":
-        assert ascii(names[0])[1:40] in document["detail"]
+def test_bad_directory_is_refused_and_named(refused: Refused) -> None:
+    for case, directories in BAD.items():
+        body = json.dumps({"directories": directories})
+        document = json.loads(refused(PRESIGN_POSTS, 400, "bad_directory", body).content)
+        names = [name for name in directories if name != "/"]
+        if names and case != "too many":
+            assert ascii(names[0])[1:40] in document["detail"], case
 
 
-@pytest.mark.parametrize("value", [None, "/", ["/", 1], {"/": 1}, [["/"]]])
-def test_directories_that_are_no_list_of_text_are_refused(value: Any, refused: Refused) -> None:
-    refused(PRESIGN_POSTS, 400, "invalid_request", json.dumps({"directories": value}))
+def test_directories_that_are_no_list_of_text_are_refused(refused: Refused) -> None:
+    for value in (None, "/", ["/", 1], {"/": 1}, [["/"]]):
+        refused(PRESIGN_POSTS, 400, "invalid_request", json.dumps({"directories": value}))
 
 
 def test_build_answer_holds_the_same_maps(register_with: Callable[..., Any]) -> None:
@@ -242,14 +242,14 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("case", OTHERS)
 def test_directories_need_the_second_media_type(
-    case: str, register_with: Callable[..., Any], sts: FakeSts
+    register_with: Callable[..., Any], sts: FakeSts
 ) -> None:
-    response = register_with(["/"], accept=OTHERS[case])
-    assert response.status_code == 400
-    assert "Accept: application/vnd.ltdkeeper.v2+json" in response.json()["message"]
-    assert sts.requests == []
+    for case, accept in OTHERS.items():
+        response = register_with(["/"], accept=accept)
+        assert response.status_code == 400, case
+        assert "Accept: application/vnd.ltdkeeper.v2+json" in response.json()["message"], case
+        assert sts.requests == [], case
 
 
 def test_media_type_is_found_among_others(register_with: Callable[..., Any]) -> None:
@@ -296,14 +296,15 @@ UNSUPPORTED = {
 }
 
 
-@pytest.mark.parametrize("case", UNSUPPORTED)
 def test_store_that_takes_no_posts_is_told_before_anything_is_made(
-    case: str, refused: Refused, build: Build
+    refused: Refused, build: Build
 ) -> None:
-    Store.objects.update(**UNSUPPORTED[case])
-    refused(PRESIGN_POSTS, 422, "post_not_supported")
-    body = json.dumps(REGISTER_BUILD.body | {"directories": ["/"]})
-    refused(REGISTER_BUILD, 422, "post_not_supported", body, **V2)
+    for fields in UNSUPPORTED.values():
+        with undone():
+            Store.objects.update(**fields)
+            refused(PRESIGN_POSTS, 422, "post_not_supported")
+            body = json.dumps(REGISTER_BUILD.body | {"directories": ["/"]})
+            refused(REGISTER_BUILD, 422, "post_not_supported", body, **V2)
 
 
 def test_store_that_was_seen_to_take_posts_is_posted_to(ask: Callable[..., Any]) -> None:

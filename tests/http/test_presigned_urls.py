@@ -114,11 +114,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_key_is_refused_and_named(case: str, refused: Refused) -> None:
-    body = json.dumps({"files": [{"key": "good"}, {"key": BAD[case]}]})
-    document = json.loads(refused(PRESIGN_URLS, 400, "bad_file", body).content)
-    assert ascii(BAD[case])[1:40].rstrip("'") in document["detail"]
+def test_bad_key_is_refused_and_named(refused: Refused) -> None:
+    for case, key in BAD.items():
+        body = json.dumps({"files": [{"key": "good"}, {"key": key}]})
+        document = json.loads(refused(PRESIGN_URLS, 400, "bad_file", body).content)
+        assert ascii(key)[1:40].rstrip("'") in document["detail"], case
 
 
 def test_same_key_twice_is_refused(refused: Refused) -> None:

@@ -10,7 +10,7 @@ from django.core.cache.backends.locmem import LocMemCache
 
 from builds.models import Build
 from credentials.access.callers import Caller
-from tests.conftest import raw_key
+from tests.conftest import raw_key, undone
 from tests.http.conftest import Refused, Send
 from tests.http.endpoints import ENDPOINTS, ISSUE, LIST_PRODUCTS, TOKEN
 from tests.http.problem import assert_problem
@@ -93,12 +93,15 @@ ADDRESSES: dict[str, tuple[int, tuple[str, str], tuple[str, str], bool]] = {
 }
 
 
-@pytest.mark.parametrize("case", ADDRESSES)
-def test_addresses_are_the_trusted_ones(case: str, send: Send, flood: Any, settings: Any) -> None:
-    settings.LTD_TRUSTED_PROXIES, failing, asking, waits = ADDRESSES[case]
-    flood(REMOTE_ADDR=failing[0], HTTP_X_FORWARDED_FOR=failing[1])
-    response = send(LIST_PRODUCTS, REMOTE_ADDR=asking[0], HTTP_X_FORWARDED_FOR=asking[1], **WRONG)
-    assert response.status_code == (429 if waits else 401)
+def test_addresses_are_the_trusted_ones(send: Send, flood: Any, settings: Any) -> None:
+    for case, (proxies, failing, asking, waits) in ADDRESSES.items():
+        with undone():
+            settings.LTD_TRUSTED_PROXIES = proxies
+            flood(REMOTE_ADDR=failing[0], HTTP_X_FORWARDED_FOR=failing[1])
+            response = send(
+                LIST_PRODUCTS, REMOTE_ADDR=asking[0], HTTP_X_FORWARDED_FOR=asking[1], **WRONG
+            )
+            assert response.status_code == (429 if waits else 401), case
 
 
 def test_limit_is_a_setting(flood: Any, settings: Any) -> None:

@@ -91,20 +91,18 @@ def test_closing_slash_does_not_delete(refused: Refused) -> None:
     refused(replace(DELETE_BUILD, path="/builds/{build}/"), 404, "not_found")
 
 
-@pytest.mark.parametrize("endpoint", OF_A_PRODUCT.values(), ids=OF_A_PRODUCT)
-def test_illegal_slug_in_the_address_is_an_unknown_product(
-    endpoint: Endpoint, refused: Refused
-) -> None:
-    for slug in NO_PRODUCTS.values():
-        path = endpoint.path.replace("guide", slug)
-        refused(replace(endpoint, path=path), 404, "unknown_product")
+def test_illegal_slug_in_the_address_is_an_unknown_product(refused: Refused) -> None:
+    for endpoint in OF_A_PRODUCT.values():
+        for slug in NO_PRODUCTS.values():
+            path = endpoint.path.replace("guide", slug)
+            refused(replace(endpoint, path=path), 404, "unknown_product")
 
 
-@pytest.mark.parametrize("number", ["0", "2147483648", str(2**63), "9" * 400])
-def test_number_of_no_build_is_an_unknown_build(number: str, refused: Refused) -> None:
-    for endpoint in OF_A_BUILD.values():
-        path = endpoint.path.replace("{build}", number)
-        refused(replace(endpoint, path=path), 404, "unknown_build")
+def test_number_of_no_build_is_an_unknown_build(refused: Refused) -> None:
+    for number in ("0", "2147483648", str(2**63), "9" * 400):
+        for endpoint in OF_A_BUILD.values():
+            path = endpoint.path.replace("{build}", number)
+            refused(replace(endpoint, path=path), 404, "unknown_build")
 
 
 HOSTS = {

@@ -30,13 +30,13 @@ METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "COPY", 
 HIDDEN = ["HTTP_X_HTTP_METHOD_OVERRIDE", "HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE"]
 
 
-@pytest.mark.parametrize("path", KNOWN)
-def test_unknown_method_is_refused(path: str, refused: Refused) -> None:
-    body = {"git_refs": ["main"], "uploaded": True}
-    for method in METHODS - KNOWN[path]:
-        unknown = Endpoint(method=method, path=path, body=body)
-        response = refused(unknown, 405, "method_not_allowed")
-        assert set(response["Allow"].split(", ")) == KNOWN[path]
+def test_unknown_method_is_refused(refused: Refused) -> None:
+    for path, known in KNOWN.items():
+        body = {"git_refs": ["main"], "uploaded": True}
+        for method in METHODS - known:
+            unknown = Endpoint(method=method, path=path, body=body)
+            response = refused(unknown, 405, "method_not_allowed")
+            assert set(response["Allow"].split(", ")) == known, path
 
 
 @pytest.mark.parametrize("path", ["/token", "/builds/{build}/credentials"])

@@ -342,20 +342,6 @@ def browser_of(db: None) -> Callable[..., Browser]:
     return log_in
 
 
-@pytest.mark.parametrize("model", [model for model in ACTIONS if model != "auth/group"])
-def test_action_of_somebody_who_may_only_look_does_nothing(
-    model: str, rows: dict[str, Model], browser_of: Callable[..., Browser]
-) -> None:
-    app, name = model.split("/")
-    browser = browser_of(f"{app}.view_{name}")
-    before = list(type(rows[model]).objects.order_by("pk").values())  # type: ignore[attr-defined]
-    for action in ACTIONS[model]:
-        data = {"action": action, "_selected_action": rows[model].pk, "reason": "x"}
-        browser.post(f"/admin/{model}/", data | {"post": "yes"})
-    assert list(type(rows[model]).objects.order_by("pk").values()) == before  # type: ignore[attr-defined]
-    assert not LogEntry.objects.exclude(user__username="command-line").exists()
-
-
 # permission -> what of this the pages show
 SHOWN: dict[str, set[str]] = {
     "auth.view_group": set(),
@@ -368,17 +354,17 @@ SHOWN: dict[str, set[str]] = {
 }
 
 
-@pytest.mark.parametrize("permissions", SHOWN)
 def test_front_page_and_choice_of_issuers_show_what_one_may_see(
-    permissions: str, rows: dict[str, Model], browser_of: Callable[..., Browser]
+    rows: dict[str, Model], browser_of: Callable[..., Browser]
 ) -> None:
     OidcIssuer.objects.create(issuer="https://other.example.org", jwks_url="https://y/")
     Store.objects.update(name="main-store")
-    browser = browser_of(*permissions.split())
-    pages = [browser.get("/admin/"), browser.get("/admin/credentials/trustedpublisher/add/")]
-    shown = "".join(page.content.decode() for page in pages)
     words = {"Sessions active", "main-store", "ci.example.org", "other.example.org"}
-    assert {word for word in words if word in shown} == SHOWN[permissions]
+    for permissions, expected in SHOWN.items():
+        browser = browser_of(*permissions.split())
+        pages = [browser.get("/admin/"), browser.get("/admin/credentials/trustedpublisher/add/")]
+        shown = "".join(page.content.decode() for page in pages)
+        assert {word for word in words if word in shown} == expected, permissions
 
 
 RIGHTS = {"is_staff": "on", "is_superuser": "on", "groups": "GROUP", "user_permissions": "RIGHT"}

@@ -38,11 +38,10 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("case", KINDS)
-def test_address_names_the_cache(case: str) -> None:
-    url, backend, location = KINDS[case]
-    config = cache_settings(url, debug=False)
-    assert (config["BACKEND"], config["LOCATION"]) == (backend, location)
+def test_address_names_the_cache() -> None:
+    for case, (url, backend, location) in KINDS.items():
+        config = cache_settings(url, debug=False)
+        assert (config["BACKEND"], config["LOCATION"]) == (backend, location), case
 
 
 def test_cache_may_be_in_process_while_debugging() -> None:

@@ -53,12 +53,12 @@ def test_counters_are_told_to_who_has_the_token(ask: Any) -> None:
     assert b'ltdkeeper_refreshes_total{source="memory"}' in answer.content
 
 
-@pytest.mark.parametrize("shown", ["", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer \xff"])
-def test_others_are_refused(shown: str, ask: Any) -> None:
-    answer = ask(shown)
-    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
-    assert answer["WWW-Authenticate"].startswith("Bearer")
-    assert b"refreshes" not in answer.content
+def test_others_are_refused(ask: Any) -> None:
+    for shown in ("", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer \xff"):
+        answer = ask(shown)
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials"), shown
+        assert answer["WWW-Authenticate"].startswith("Bearer"), shown
+        assert b"refreshes" not in answer.content, shown
 
 
 def test_without_a_token_in_the_settings_there_is_no_such_page(ask: Any, settings: Any) -> None:

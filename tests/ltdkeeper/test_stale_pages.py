@@ -1,5 +1,6 @@
 """A page that was open before something changed undoes nothing of it when it is saved."""
 
+import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
@@ -17,7 +18,7 @@ from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
 from tests.conftest import api_for
 from tests.credentials.access.looks import right_still_stands
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class Form(HTMLParser):
@@ -129,33 +130,33 @@ EDITS: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", EDITS)
-@pytest.mark.parametrize(("action", "sent"), [("disable", "on"), ("enable", "")])
+@pytest.mark.parametrize(("action", "sent"), [("disable", {"is_active": "on"}), ("enable", {})])
 def test_what_was_disabled_or_enabled_meanwhile_stays_so(
-    kind: str, action: str, sent: str, rows: dict[str, Any], page_of: Any, act: Any
+    action: str, sent: dict[str, str], rows: dict[str, Any], page_of: Any, act: Any
 ) -> None:
-    row = rows[kind]
-    type(row).objects.filter(pk=row.pk).update(is_active=action == "disable")
-    save = page_of(row)
-    act(row, action)
-    save(**EDITS[kind], **({"is_active": sent} if sent else {}))
-    row.refresh_from_db()
-    [(name, value)] = EDITS[kind].items()
-    assert getattr(row, name) == (value if value != "on" else True)
-    assert row.is_active is (action == "enable")
-    entries = LogEntry.objects.filter(object_id=row.pk).values_list("change_message", flat=True)
-    assert any(entry.startswith(f"{action.title()}d.") for entry in entries)
+    for kind, edits in EDITS.items():
+        row = rows[kind]
+        type(row).objects.filter(pk=row.pk).update(is_active=action == "disable")
+        save = page_of(row)
+        act(row, action)
+        save(**edits, **sent)
+        row.refresh_from_db()
+        [(name, value)] = edits.items()
+        assert getattr(row, name) == (value if value != "on" else True), kind
+        assert row.is_active is (action == "enable"), kind
+        entries = LogEntry.objects.filter(object_id=row.pk).values_list("change_message", flat=True)
+        assert any(entry.startswith(f"{action.title()}d.") for entry in entries), kind
 
 
-@pytest.mark.parametrize("kind", EDITS)
 def test_what_is_sent_without_what_the_page_showed_enables_nothing(
-    kind: str, rows: dict[str, Any], page_of: Any, act: Any
+    rows: dict[str, Any], page_of: Any, act: Any
 ) -> None:
-    save = page_of(rows[kind])
-    act(rows[kind], "disable")
-    save(carried=False, is_active="on", **EDITS[kind])
-    rows[kind].refresh_from_db()
-    assert rows[kind].is_active is False
+    for kind, edits in EDITS.items():
+        save = page_of(rows[kind])
+        act(rows[kind], "disable")
+        save(carried=False, is_active="on", **edits)
+        rows[kind].refresh_from_db()
+        assert rows[kind].is_active is False, kind
 
 
 def test_access_that_was_taken_back_meanwhile_stays_so(
@@ -193,20 +194,19 @@ MEANWHILE: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", MEANWHILE)
 def test_field_that_was_not_edited_keeps_what_was_written_meanwhile(
-    what: str, rows: dict[str, Any], page_of: Any
+    rows: dict[str, Any], page_of: Any
 ) -> None:
-    kind, changed, edited = MEANWHILE[what]
-    row = rows[kind]
-    there = type(row).objects.filter(pk=row.pk)
-    before = {name: getattr(row, name) for name in changed}
-    for first, then in ((before, changed), (changed, before)):
-        there.update(**first)
-        save = page_of(row)
-        there.update(**then)
-        save(**edited)
-        assert there.values(*changed).get() == then
+    for what, (kind, changed, edited) in MEANWHILE.items():
+        row = rows[kind]
+        there = type(row).objects.filter(pk=row.pk)
+        before = {name: getattr(row, name) for name in changed}
+        for first, then in ((before, changed), (changed, before)):
+            there.update(**first)
+            save = page_of(row)
+            there.update(**then)
+            save(**edited)
+            assert there.values(*changed).get() == then, what
 
 
 def test_the_same_field_is_written_by_who_saves_last(rows: dict[str, Any], page_of: Any) -> None:
@@ -263,22 +263,21 @@ def test_group_that_was_taken_from_an_account_stays_away(
     assert account.groups.get() == group
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "a\u2028b"])
-@pytest.mark.parametrize("kind", EDITS)
-def test_edit_needs_a_reason(kind: str, reason: str, rows: dict[str, Any], page_of: Any) -> None:
-    shown = page_of(rows[kind])(**EDITS[kind], reason=reason)
-    assert "errornote" in shown
-    again = type(rows[kind]).objects.get(pk=rows[kind].pk)
-    assert all(getattr(again, name) == getattr(rows[kind], name) for name in EDITS[kind])
+def test_edit_needs_a_reason(rows: dict[str, Any], page_of: Any) -> None:
+    for kind, reason in (*((kind, "") for kind in EDITS), ("client", "  "), ("client", "a\u2028b")):
+        shown = page_of(rows[kind])(**EDITS[kind], reason=reason)
+        assert "errornote" in shown, (kind, reason)
+        again = type(rows[kind]).objects.get(pk=rows[kind].pk)
+        assert all(getattr(again, name) == getattr(rows[kind], name) for name in EDITS[kind])
 
 
-@pytest.mark.parametrize("kind", EDITS)
-def test_edit_is_logged_with_its_reason(kind: str, rows: dict[str, Any], page_of: Any) -> None:
-    page_of(rows[kind])(**EDITS[kind], reason="as agreed")
-    entry = LogEntry.objects.get(object_id=rows[kind].pk, user__username="root")
-    assert entry.change_message.startswith("Changed ")
-    assert entry.change_message.endswith(". Reason: as agreed")
-    assert "Reason" not in entry.change_message.partition(".")[0]
+def test_edit_is_logged_with_its_reason(rows: dict[str, Any], page_of: Any) -> None:
+    for kind, edits in EDITS.items():
+        page_of(rows[kind])(**edits, reason="as agreed")
+        entry = LogEntry.objects.filter(user__username="root").latest("pk")
+        assert entry.object_id == str(rows[kind].pk)
+        assert re.fullmatch(r"Changed [^.]*\. Reason: as agreed", entry.change_message), kind
+        assert "Reason" not in entry.change_message.partition(".")[0]
 
 
 def test_page_that_is_saved_unchanged_needs_no_reason(rows: dict[str, Any], page_of: Any) -> None:

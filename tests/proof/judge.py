@@ -15,12 +15,8 @@ from typing import NoReturn
 
 import pytest
 
-# Plugins that cost each fork time and judge nothing: loading schemathesis takes longer than most
-# tests do, and the last one collects garbage twice.
-UNUSED = (
-    "anyio", "cacheprovider", "pytest_cov", "randomly", "schemathesis", "xdist",
-    "unraisableexception",
-)  # fmt: skip
+# Plugins that cost each fork time and judge nothing; the last one collects garbage twice.
+UNUSED = ("cacheprovider", "pytest_cov", "randomly", "xdist", "unraisableexception")
 # Whether a test fails, and not why; the same examples for every bug, and none written down.
 JUDGING = (
     "-q", "-x", "--tb=no", "--assert=plain", "--hypothesis-seed=0", "--hypothesis-profile=judging",

@@ -71,40 +71,37 @@ def test_page_of_a_run_says_what_the_bucket_held_and_of_which_time(browser: Brow
     assert re.search(r"2026-03-02 .* to .*12:00.* \(gapless\)", page)
 
 
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"state": "running", "finished_at": None}, "running for 2\xa0hours"),
-        ({"state": "failed", "problem": "No such store."}, "No such store."),
-        ({"state": "interrupted"}, "interrupted 1\xa0hour"),
-        ({"state": "finished", "problem": "Failed: 1."}, "finished 1\xa0hour ago, with a problem"),
-    ],
-    ids=["running", "failed", "interrupted", "finished with a problem"],
-)
-def test_run_that_did_not_end_well_says_so(
-    fields: dict[str, Any], words: str, browser: Browser
-) -> None:
+RUNS: list[tuple[dict[str, Any], str]] = [
+    ({"state": "running", "finished_at": None}, "running for 2\xa0hours"),
+    ({"state": "failed", "problem": "No such store."}, "No such store."),
+    ({"state": "interrupted"}, "interrupted 1\xa0hour"),
+    ({"state": "finished", "problem": "Failed: 1."}, "finished 1\xa0hour ago, with a problem"),
+]
+
+
+def test_run_that_did_not_end_well_says_so(browser: Browser) -> None:
     now = timezone.now()
     times = {"started_at": now - timedelta(hours=2), "finished_at": now - timedelta(hours=1)}
-    run = JobRun.objects.create(job="roll_up", holder="here", **(times | fields))
-    assert words in shown(browser, page_address(run))
+    for fields, words in RUNS:
+        run = JobRun.objects.create(job="roll_up", holder="here", **(times | fields))
+        assert words in shown(browser, page_address(run)), words
 
 
-@pytest.mark.parametrize(
-    ("query", "count"),
-    [
-        ("", 2),
-        ("?job=audit_sessions", 1),
-        ("?job=roll_up&state=failed", 0),
-        ("?job=write_revocations", 0),
-    ],
-)
-def test_runs_are_filtered(query: str, count: int, browser: Browser) -> None:
+RUN_QUERIES = {
+    "": 2,
+    "?job=audit_sessions": 1,
+    "?job=roll_up&state=failed": 0,
+    "?job=write_revocations": 0,
+}
+
+
+def test_runs_are_filtered(browser: Browser) -> None:
     found(finding())
     with recorded_run("roll_up"):
         pass
-    page = shown(browser, f"/admin/credentials/jobrun/{query}")
-    assert page.count('class="field-started_at') == count
+    for query, count in RUN_QUERIES.items():
+        page = shown(browser, f"/admin/credentials/jobrun/{query}")
+        assert page.count('class="field-started_at') == count, query
 
 
 # The list of findings.
@@ -120,16 +117,16 @@ QUERIES = {
 }
 
 
-@pytest.mark.parametrize("query", QUERIES)
-def test_list_shows_what_is_open_unless_asked_for_more(query: str, browser: Browser) -> None:
+def test_list_shows_what_is_open_unless_asked_for_more(browser: Browser) -> None:
     found(finding("gone"), finding("acknowledged"))
     data = {"action": "acknowledge", "until": f"{timezone.now() + DAYS:%Y-%m-%d}", "reason": "x"}
     [row] = AuditFinding.objects.filter(subject="acknowledged")
     browser.post(LIST, data | {"_selected_action": row.pk})
     found(finding("open"), finding("acknowledged"))
-    page = shown(browser, f"{LIST}{query}")
-    names = {name for name in ("open", "acknowledged", "gone") if f">{name}</a></th>" in page}
-    assert names == QUERIES[query]
+    for query, expected in QUERIES.items():
+        page = shown(browser, f"{LIST}{query}")
+        names = {name for name in ("open", "acknowledged", "gone") if f">{name}</a></th>" in page}
+        assert names == expected, query
 
 
 def act(browser: Browser, action: str, row: Model, **fields: str) -> str:
@@ -137,13 +134,12 @@ def act(browser: Browser, action: str, row: Model, **fields: str) -> str:
     return unescape(browser.post(f"{LIST}?state=all", data, follow=True).content.decode())
 
 
-@pytest.mark.parametrize("day", ["", "soon", "2020-01-01", "2999-01-01"])
-def test_acknowledging_without_a_possible_end_changes_nothing(day: str, browser: Browser) -> None:
+def test_acknowledging_without_a_possible_end_changes_nothing(browser: Browser) -> None:
     [row] = found(finding())
-    assert "Nothing was changed. Until, beside the action:" in act(
-        browser, "acknowledge", row, until=day
-    )
-    assert row.state(timezone.now()) == "open"
+    for day in ("", "soon", "2020-01-01", "2999-01-01"):
+        page = act(browser, "acknowledge", row, until=day)
+        assert "Nothing was changed. Until, beside the action:" in page, day
+        assert row.state(timezone.now()) == "open", day
 
 
 def test_acknowledgement_is_withdrawn_in_the_list(browser: Browser) -> None:
@@ -172,22 +168,20 @@ def test_finding_is_acknowledged_on_its_page_and_that_is_in_the_log_once(browser
     assert "acknowledged until" in shown(browser, page_address(row))
 
 
-@pytest.mark.parametrize(
-    ("days", "reason", "words"),
-    [
-        (30, "", "Say why."),
-        (-1, "x", "Give a day in the future"),
-        (400, "x", "at most a year ahead"),
-    ],
-)
-def test_page_refuses_half_an_acknowledgement(
-    days: int, reason: str, words: str, browser: Browser
-) -> None:
+HALVES = [
+    (30, "", "Say why."),
+    (-1, "x", "Give a day in the future"),
+    (400, "x", "at most a year ahead"),
+]
+
+
+def test_page_refuses_half_an_acknowledgement(browser: Browser) -> None:
     [row] = found(finding())
-    data = until(timezone.now() + timedelta(days=days)) | {"reason": reason}
-    assert words in unescape(browser.post(page_address(row), data).content.decode())
-    row.refresh_from_db()
-    assert row.acknowledged_until is None
+    for days, reason, words in HALVES:
+        data = until(timezone.now() + timedelta(days=days)) | {"reason": reason}
+        assert words in unescape(browser.post(page_address(row), data).content.decode()), words
+        row.refresh_from_db()
+        assert row.acknowledged_until is None, words
 
 
 def test_finding_leads_to_its_session_and_build_and_they_to_it(

@@ -27,6 +27,7 @@ from credentials.operations.figures import hour_of, roll_up
 from credentials.operations.findings import Finding
 from credentials.operations.isolation.checking import request_check
 from credentials.operations.runs import recorded_run
+from tests.conftest import undone
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
 
 pytestmark = pytest.mark.django_db
@@ -146,19 +147,6 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize("what", NEEDS)
-def test_what_needs_attention_is_a_link(
-    what: str, browser: Browser, build: Build, client_row: Client, store: Store, now: datetime
-) -> None:
-    happen, sentence, address = NEEDS[what]
-    request_check(store=store, now=now).finish(passed=True)
-    assert attention(browser) == []
-    happen(now=now, client=client_row, store=store)
-    [(its_address, words)] = attention(browser)
-    assert words.startswith(sentence)
-    assert address in its_address
-
-
 def needs_attention(*options: str) -> tuple[int, str]:
     """The command's exit code, and what it wrote."""
     written = StringIO()
@@ -169,14 +157,27 @@ def needs_attention(*options: str) -> tuple[int, str]:
     return 0, written.getvalue()
 
 
+@pytest.fixture
+def all_well(build: Build, client_row: Client, store: Store, now: datetime) -> dict[str, Any]:
+    request_check(store=store, now=now).finish(passed=True)
+    return {"now": now, "client": client_row, "store": store}
+
+
+def test_nothing_needs_attention_where_all_is_well(
+    browser: Browser, all_well: dict[str, Any]
+) -> None:
+    assert attention(browser) == []
+    assert needs_attention() == (0, "Nothing to look at.\n")
+
+
 @pytest.mark.parametrize("what", NEEDS)
-def test_command_says_what_the_page_says(
-    what: str, build: Build, client_row: Client, store: Store, now: datetime
+def test_what_needs_attention_is_a_link_and_is_what_the_command_says(
+    what: str, browser: Browser, all_well: dict[str, Any]
 ) -> None:
     happen, sentence, address = NEEDS[what]
-    request_check(store=store, now=now).finish(passed=True)
-    assert needs_attention() == (0, "Nothing to look at.\n")
-    happen(now=now, client=client_row, store=store)
+    happen(**all_well)
+    [(its_address, words)] = attention(browser)
+    assert (words.startswith(sentence), address in its_address) == (True, True)
     code, written = needs_attention("--format", "json")
     [matter] = json.loads(written)["matters"]
     assert (code, matter["what"].startswith(sentence)) == (1, True)
@@ -237,13 +238,13 @@ QUIET: dict[str, Callable[[datetime], Any]] = {
 }
 
 
-@pytest.mark.parametrize("what", QUIET)
 def test_what_is_as_it_should_be_needs_no_attention(
-    what: str, browser: Browser, build: Build, store: Store, now: datetime
+    browser: Browser, all_well: dict[str, Any], now: datetime
 ) -> None:
-    request_check(store=store, now=now).finish(passed=True)
-    QUIET[what](now)
-    assert attention(browser) == []
+    for what, happen in QUIET.items():
+        with undone():
+            happen(now)
+            assert attention(browser) == [], what
 
 
 def test_figures_are_links_to_their_rows(browser: Browser, build: Build, now: datetime) -> None:

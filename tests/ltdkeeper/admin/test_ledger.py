@@ -19,7 +19,7 @@ from credentials.vending.issuing import issue_session
 from tests.fake_sts import FakeSts
 from tests.ltdkeeper.admin.confirmation import ask, confirm
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 LEDGER = "admin:credentials_issuedsession"
 KEYS = "admin:credentials_apikey"
@@ -108,18 +108,6 @@ def test_pages_of_records_have_nothing_to_save(browser: Browser, row: IssuedSess
     for name, key in ((LEDGER, row.pk), ("admin:builds_build", row.build_id)):
         assert 'name="_save"' not in page(browser, f"{name}_change", key)
         assert browser.post(reverse(f"{name}_change", args=[key]), {}).status_code == 403
-
-
-def ledger_rows(row: IssuedSession, count: int, **changes: Any) -> None:
-    for _ in range(count):
-        copy = IssuedSession(**{field.attname: getattr(row, field.attname) for field in FIELDS})
-        copy.session_name, copy.access_key_id = copy.pk, f"ASIA{copy.pk}"
-        for name, value in changes.items():
-            setattr(copy, name, value)
-        copy.save(force_insert=True)
-
-
-FIELDS = [field for field in IssuedSession._meta.fields if field.name != "id"]
 
 
 def test_check_of_isolation_is_requested_for_the_clock(browser: Browser, store: Store) -> None:

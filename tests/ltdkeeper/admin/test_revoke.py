@@ -18,10 +18,11 @@ from credentials.access.callers import Caller, Origin
 from credentials.access.clients import start_job_token
 from credentials.models import ApiKey, Client, Delivery, IssuedSession, JobToken, Revocation
 from credentials.vending.issuing import issue_session
+from tests.conftest import undone
 from tests.fake_sts import FakeSts
 from tests.ltdkeeper.admin.confirmation import ask, confirm
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 Issue = Callable[..., IssuedSession]
 
@@ -85,20 +86,25 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_page_names_what_ends_and_one_button_ends_it(
-    kind: str, browser: Browser, session: IssuedSession
+    browser: Browser, session: IssuedSession
 ) -> None:
-    IssuedSession.objects.update(requested_at=session.requested_at - timedelta(minutes=1))
-    address = page_of(kind, rows_of(session)[kind])
-    asked = browser.get(address)
-    assert session.access_key_id in text_of(asked)
-    assert f'value="{KINDS[kind]}"' in asked.content.decode()
-    browser.post(address, fields_of(asked))
-    session.refresh_from_db()
-    assert session.revocation is not None
-    decision = session.revocation
-    assert (decision.kind, decision.reason, decision.requested_by) == (kind, "leaked", "operator")
+    for kind, button in KINDS.items():
+        with undone():
+            IssuedSession.objects.update(requested_at=session.requested_at - timedelta(minutes=1))
+            address = page_of(kind, rows_of(session)[kind])
+            asked = browser.get(address)
+            assert session.access_key_id in text_of(asked), kind
+            assert f'value="{button}"' in asked.content.decode(), kind
+            browser.post(address, fields_of(asked))
+            session.refresh_from_db()
+            assert session.revocation is not None, kind
+            decision = session.revocation
+            assert (decision.kind, decision.reason, decision.requested_by) == (
+                kind,
+                "leaked",
+                "operator",
+            ), kind
 
 
 def test_page_of_a_revoked_session_says_who_did_it_and_how_far_the_store_is(
@@ -112,11 +118,10 @@ def test_page_of_a_revoked_session_says_who_did_it_and_how_far_the_store_is(
     assert "waits for manage.py write_revocations" in shown
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_page_of_each_row_leads_there(kind: str, browser: Browser, session: IssuedSession) -> None:
-    row = rows_of(session)[kind]
-    page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-    assert f'href="{page_of(kind, row)}"' in browser.get(page).content.decode()
+def test_page_of_each_row_leads_there(browser: Browser, session: IssuedSession) -> None:
+    for kind, row in rows_of(session).items():
+        page = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        assert f'href="{page_of(kind, row)}"' in browser.get(page).content.decode(), kind
 
 
 def test_looking_and_asking_change_nothing(browser: Browser, session: IssuedSession) -> None:
@@ -204,14 +209,14 @@ def test_other_time_is_counted_before_anything_is_revoked(
     assert not Revocation.objects.exists()
 
 
-@pytest.mark.parametrize("before", ["2020-01-01T00:00", "2999-01-01T00:00", "x"])
 def test_time_at_which_nothing_live_was_issued_is_refused(
-    before: str, browser: Browser, session: IssuedSession
+    browser: Browser, session: IssuedSession
 ) -> None:
-    sent = {"reason": "leaked", "before": before, "counted_before": before}
-    answer = browser.post(page_of("client", session.client), sent)
-    assert "errornote" in answer.content.decode()
-    assert not Revocation.objects.exists()
+    for before in ("2020-01-01T00:00", "2999-01-01T00:00", "x"):
+        sent = {"reason": "leaked", "before": before, "counted_before": before}
+        answer = browser.post(page_of("client", session.client), sent)
+        assert "errornote" in answer.content.decode(), before
+        assert not Revocation.objects.exists(), before
 
 
 def test_selected_sessions_are_revoked_together(
@@ -321,13 +326,15 @@ def test_form_without_its_token_is_refused(session: IssuedSession) -> None:
     assert not Revocation.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["revoke/client/x/", "revoke/client/0/", "revoke/nothing/1/", "revoke/client/", "end/store/",
-     "end/client/?key=x", "end/client/?key=%00"],
-)  # fmt: skip
-def test_what_is_not_there_is_not_found(path: str, browser: Browser, client_row: Client) -> None:
-    assert browser.get(f"/admin/{path}").status_code in {400, 404}
+NOWHERE = [
+    *("revoke/client/x/", "revoke/client/0/", "revoke/nothing/1/", "revoke/client/", "end/store/"),
+    *("end/client/?key=x", "end/client/?key=%00"),
+]
+
+
+def test_what_is_not_there_is_not_found(browser: Browser, client_row: Client) -> None:
+    for path in NOWHERE:
+        assert browser.get(f"/admin/{path}").status_code in {400, 404}, path
 
 
 def test_reason_is_one_line_and_shown_as_text(browser: Browser, session: IssuedSession) -> None:
