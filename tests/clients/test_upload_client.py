@@ -6,12 +6,10 @@ import json
 import re
 import ssl
 import sys
-import threading
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +30,7 @@ from ltdkeeper_upload.upload import (
 )
 from moto import mock_aws
 
+from tests.loopback import serving
 from tests.oidc.issuer import send
 
 KEEPER, BUCKET = "https://keeper.example.org", "docs"
@@ -455,19 +454,6 @@ def test_refusal_is_a_sentence_and_an_exit_code(
     assert (keeper.calls, waits) == ([REGISTER], [])
 
 
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of a keeper on loopback."""
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def test_redirect_is_not_followed(site: str, environment: dict[str, str]) -> None:
     """It would take the token along."""
     seen = []
@@ -480,9 +466,6 @@ def test_redirect_is_not_followed(site: str, environment: dict[str, str]) -> Non
             seen.append(self.path)
             send(self, b"{}")
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
     with serving(Redirecting) as url:
         code = main([site, "--keeper", url])
     assert (code, seen) == (1, [])
@@ -494,9 +477,6 @@ def test_answer_that_comes_before_the_whole_body_is_read() -> None:
     class Refusing(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
             send(self, b'{"detail": "Too large.", "code": "body_too_large"}', 413)
-
-        def log_message(self, *_: Any) -> None:
-            pass
 
     parts = [bytes(PART_BYTES)] * 100
     headers = {"Content-Length": str(100 * PART_BYTES)}

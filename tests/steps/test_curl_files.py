@@ -2,11 +2,9 @@
 
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from credentials.job_environment.variables import credentials_curl, curl_value
 from credentials.rules.secret import Secret
 from tests.credentials.job_environment.steps import TOKEN, step
+from tests.loopback import serving
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 SEVERAL = settings(max_examples=60)
@@ -31,19 +30,11 @@ class Echo(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_args: Any) -> None:
-        pass
-
 
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Echo)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Echo) as url:
+        yield url
 
 
 def asked(config: str, folder: Path) -> tuple[str, str]:

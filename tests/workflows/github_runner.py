@@ -6,10 +6,9 @@ By GitHub's documentation: "Workflow syntax", "Workflow commands", "OpenID Conne
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -17,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 
 from tests.credentials.job_environment.test_github import later_environment
+from tests.loopback import serving
 from tests.oidc.issuer import send
 from tests.workflows.files import ACTION, ROOT, with_defaults
 from tests.workflows.project import copy, programs, run_script, write_project
@@ -41,18 +41,8 @@ def identity_endpoint(sign: Sign) -> Iterator[str]:
             (audience,) = query["audience"]
             return send(self, json.dumps({"count": 1, "value": sign(audience)}).encode())
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/token?api-version=2.0"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/token?api-version=2.0"
 
 
 EXPRESSION = re.compile(r"\$\{\{ ([\w.-]+) \}\}")

@@ -7,10 +7,9 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 from demo.processes import ROOT
 from demo.service import Service
 from tests.clients.programs import client_environment
+from tests.loopback import serving
 from tests.oidc.issuer import send
 from tests.store.stage import Account, service_for
 from tests.workflows.project import programs
@@ -213,18 +213,8 @@ def answering(status: int, body: bytes) -> Iterator[str]:
         def do_GET(self) -> None:
             send(self, body, status)
 
-        def log_message(self, *_args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(Handler) as url:
+        yield url
 
 
 @pytest.mark.parametrize("shell", [["sh"], ["bash"]], ids=["sh", "bash"])

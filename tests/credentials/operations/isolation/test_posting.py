@@ -1,9 +1,8 @@
 """What is noted of a store's presigned POSTs: what it stored, not what it answered."""
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +16,7 @@ from credentials.models import Delivery
 from credentials.operations.isolation.posting import BODY, note_post_support
 from credentials.vending.issuing import VendedSession, issue_session
 from tests.fake_sts import FakeSts
+from tests.loopback import serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback]
 
@@ -46,18 +46,8 @@ def answering(status: int, bodies: list[bytes]) -> Iterator[str]:
             self.send_response(status)
             self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Nothing on standard error."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=[0.01])
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with serving(Handler) as url:
+        yield url
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """What keeps the doctor from looking is a finding, and never a crash."""
 
-import threading
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import boto3
 import pytest
@@ -18,6 +17,7 @@ from credentials.rules.policy_comparison import UnreadableDocumentError
 from tests.credentials.operations.account.doctor.auditor_rights import ALL_RIGHTS, auditor_policy
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow
+from tests.loopback import serving
 
 pytestmark = [pytest.mark.loopback, pytest.mark.slow]
 NOBODY = {"aws_access_key_id": "AKIA" + "A" * 16, "aws_secret_access_key": "x" * 40}
@@ -145,24 +145,13 @@ class NotImplementedHandler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
-    def log_message(self, *_: object) -> None:
-        """Nothing on standard error."""
-
 
 def test_store_without_an_api_is_one_finding_and_no_missing_permission(
     row: Store, examine: Examine
 ) -> None:
-    server = HTTPServer(("127.0.0.1", 0), NotImplementedHandler)
-    thread = threading.Thread(target=server.serve_forever, args=[0.01])
-    thread.start()
-    try:
-        url = f"http://127.0.0.1:{server.server_port}"
+    with serving(NotImplementedHandler) as url:
         Store.objects.filter(pk=row.pk).update(endpoint_url=url)
         results = examine()
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
     [finding] = findings_of(results)
     assert finding.rule == "assuming.not-supported"
     assert "the store's own tools" in finding.change
