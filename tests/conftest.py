@@ -1,5 +1,6 @@
 """What every test has: settings of a production-like service, and rows to start from."""
 
+import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
@@ -67,6 +68,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """A worker of pytest-xdist that lost the database's address would test SQLite again."""
     named = getattr(config, "workerinput", {}).get("database", DATABASE_URL)
     assert named == DATABASE_URL, "LTD_TEST_DATABASE_URL did not reach this worker"
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: it is not looked through again whenever garbage is collected."""
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -5,6 +5,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from unittest.mock import MagicMock
@@ -142,6 +143,7 @@ def test_boto3_example_stores_pages_as_pages(monkeypatch: pytest.MonkeyPatch) ->
     assert call.kwargs["ExtraArgs"] == {"ContentType": "text/html"}
 
 
+@cache
 def own_texts() -> str:
     """Every text of the upload client and of what examines an account; `{}` where values go."""
     folders = ("client/ltdkeeper_upload", "credentials/operations", "credentials/rules")

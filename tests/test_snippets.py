@@ -95,15 +95,19 @@ def commands_of(text: str) -> Iterator[list[str]]:
             yield shlex.split(line, comments=True) if is_whole else [line]
 
 
+@cache
+def parser_of_command(name: str) -> ArgumentParser:
+    assert name in get_commands(), name
+    return load_command_class(get_commands()[name], name).create_parser("", name)
+
+
 def parser_of(words: list[str]) -> tuple[ArgumentParser, list[str]] | None:
     """Who reads the arguments of a line, if it is a command of this project."""
     name = next((n for n, word in enumerate(words) if re.search(r"(^|/)manage\.py$", word)), None)
     name = 0 if name is None and words[0] in {"keeper", "ltdkeeper"} else name
     if name is None:
         return (arguments({}), words[1:]) if words[0] == "ltdkeeper-upload" else None
-    command, rest = words[name + 1], words[name + 2 :]
-    assert command in get_commands(), command
-    return load_command_class(get_commands()[command], command).create_parser("", command), rest
+    return parser_of_command(words[name + 1]), words[name + 2 :]
 
 
 def is_checked(words: list[str]) -> bool:

@@ -12,7 +12,7 @@ from credentials.models import IssuedSession
 from tests.conftest import undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send
-from tests.http.endpoints import CREDENTIALS, ISSUE, ISSUING, REFRESH, TOKEN, Endpoint
+from tests.http.endpoints import CREDENTIALS, ISSUE, ISSUING, REFRESH, TOKEN
 from tests.http.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
@@ -24,32 +24,37 @@ MEMBERS = (
 STATED = {"token": TOKEN, **ISSUING}
 
 
-@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
-def test_answer_has_exactly_its_members(endpoint: Endpoint, send: Send) -> None:
-    response = send(endpoint)
-    assert (response.status_code, response["Content-Type"]) == (200, "application/json")
-    assert list(response.json()) == MEMBERS.split()
+def test_answer_has_exactly_its_members(send: Send) -> None:
+    for endpoint in CREDENTIALS.values():
+        with undone():
+            response = send(endpoint)
+            assert (response.status_code, response["Content-Type"]) == (200, "application/json"), (
+                endpoint
+            )
+            assert list(response.json()) == MEMBERS.split(), endpoint
 
 
-@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
 def test_answer_is_what_sts_gave_and_the_ledger_recorded(
-    endpoint: Endpoint, send: Send, sts: FakeSts, build: Build
+    send: Send, sts: FakeSts, build: Build
 ) -> None:
-    document = send(endpoint).json()
-    row = IssuedSession.objects.get()
-    secret, token = sts.secrets
-    assert (document["SecretAccessKey"], document["SessionToken"]) == (secret, token)
-    assert (document["Token"], document["Version"]) == (token, 1)
-    assert (document["AccessKeyId"], document["session_id"]) == (row.access_key_id, row.pk)
-    assert (document["bucket"], document["root"]) == ("docs-bucket", build.root)
+    for endpoint in CREDENTIALS.values():
+        with undone():
+            document = send(endpoint).json()
+            row = IssuedSession.objects.get()
+            secret, token = sts.secrets[-2:]
+            assert (document["SecretAccessKey"], document["SessionToken"]) == (secret, token)
+            assert (document["Token"], document["Version"]) == (token, 1)
+            assert (document["AccessKeyId"], document["session_id"]) == (row.access_key_id, row.pk)
+            assert (document["bucket"], document["root"]) == ("docs-bucket", build.root)
 
 
-@pytest.mark.parametrize("endpoint", CREDENTIALS.values(), ids=CREDENTIALS)
-def test_expiration_ends_in_z_and_is_the_sessions(endpoint: Endpoint, send: Send) -> None:
-    text = send(endpoint).json()["Expiration"]
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    expires_at = IssuedSession.objects.get().expires_at
-    assert timedelta(0) <= expires_at - moment < timedelta(seconds=1)
+def test_expiration_ends_in_z_and_is_the_sessions(send: Send) -> None:
+    for endpoint in CREDENTIALS.values():
+        with undone():
+            text = send(endpoint).json()["Expiration"]
+            moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+            expires_at = IssuedSession.objects.get().expires_at
+            assert timedelta(0) <= expires_at - moment < timedelta(seconds=1), endpoint
 
 
 def test_store_tells_clients_its_public_endpoint(send: Send) -> None:

@@ -52,10 +52,10 @@ def test_after_the_wait_it_is_told_what_is_wrong_again(
     assert_problem(send(LIST_PRODUCTS, **WRONG), 401, "invalid_credentials")
 
 
-@pytest.mark.parametrize("name", ["list products", "issue credentials"])
-def test_right_key_is_answered_in_the_middle_of_a_flood(name: str, send: Send, flood: Any) -> None:
+def test_right_key_is_answered_in_the_middle_of_a_flood(send: Send, flood: Any) -> None:
     flood(LIMIT + 5)
-    assert send(ENDPOINTS[name]).status_code == 200
+    for name in ("list products", "issue credentials"):
+        assert send(ENDPOINTS[name]).status_code == 200, name
 
 
 def test_failing_call_is_told_to_wait_everywhere_else(refused: Refused, flood: Any) -> None:

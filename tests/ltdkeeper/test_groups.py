@@ -11,15 +11,12 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission, User
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Model
 from django.test import Client as Browser
 from django.test import RequestFactory
-from django.test.utils import CaptureQueriesContext
 
 from builds.models import Build, Store
-from ltdkeeper.admin.links import page_address
 from tests.ltdkeeper.admin.confirmation import confirm
 from tests.ltdkeeper.test_admin_rights import (
     ACTIONS,
@@ -240,26 +237,6 @@ def test_operator_revokes_keys_and_job_tokens(
         assert confirm(browser, "revoke", rows[model]).status_code == 302
         rows[model].refresh_from_db()
         assert getattr(rows[model], ended) is not None
-
-
-# Of every page, with the two by which Django reads somebody's permissions.
-MOST_STATEMENTS = 12 + 2
-# The front page also asks which jobs are overdue.
-MOST_OF_FRONT_PAGE = 15 + 2
-
-
-@pytest.mark.parametrize("group", ["viewer", "administrator"])
-def test_pages_cost_who_may_least_and_most_few_statements(
-    group: str, rows: dict[str, Model], member: Callable[[str], User]
-) -> None:
-    browser = Browser()
-    browser.force_login(member(group))
-    ContentType.objects.get_for_models(*apps.get_models())  # they are remembered
-    for address in ("/admin/", *map(page_address, rows.values())):
-        with CaptureQueriesContext(connection) as queries:
-            browser.get(address)
-        most = MOST_OF_FRONT_PAGE if address == "/admin/" else MOST_STATEMENTS
-        assert len(queries) <= most, address
 
 
 # How the groups are made.

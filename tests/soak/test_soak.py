@@ -24,7 +24,6 @@ from botocore.utils import ContainerMetadataFetcher
 
 from demo.processes import ROOT, Child
 from demo.service import free_port, procfile_command
-from tests.bench.clock import SCHEDULE
 from tests.browser import PASSWORD, USERNAME
 from tests.clients.relay import Relay
 from tests.clients.scene import PRODUCT, Scene, scene_with
@@ -49,6 +48,10 @@ CALLERS, PAGES = 16, 12
 UPLOAD_PAUSE, OPERATOR_PAUSE = 30.0, 15.0
 BAD_REQUEST, UNAVAILABLE = 400, 503
 FILE = ROOT / ".build" / "soak.csv"
+SCHEDULE = (
+    "write_revocations=20s,deliver_webhooks=15s,roll_up=1m,audit_sessions=1m,count_builds=90s,"
+    "audit_bucket=2m,compact_policies=3m"
+)
 RECEIVER = ROOT / "docs" / "examples" / "webhook_receiver.py"
 # As the embedded store makes them; sessions of the service itself are seen by nobody.
 ACCESS_KEY_ID = rb"ASIA[A-Z0-9]{16}"

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from unittest.mock import patch
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.http import HttpResponse
 from django.test import Client as Browser
@@ -200,16 +199,6 @@ def test_without_a_csrf_token_nothing_is_found(browser: Browser, session: Issued
     strict = Browser(enforce_csrf_checks=True)
     strict.cookies = browser.cookies
     assert find(strict, session.access_key_id).status_code == 403
-
-
-LISTS = [f"{each._meta.app_label}_{each._meta.model_name}" for each in admin.site._registry]
-
-
-def test_box_stands_once_on_the_front_page_and_each_list(browser: Browser) -> None:
-    for address in ("index", "find", *(f"{name}_changelist" for name in LISTS)):
-        page = shown(browser.get(reverse(f"admin:{address}")))
-        assert page.count('id="keeper-find-text"') == 1, address
-        assert page.count('<label for="keeper-find-text">') == 1, address
 
 
 def test_address_that_was_only_refused_opens_its_refused_calls(browser: Browser) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -17,13 +16,6 @@ pytestmark = pytest.mark.django_db
 
 ADD = "admin:credentials_apikey_add"
 CHANGE = "admin:credentials_apikey_change"
-
-
-@pytest.fixture
-def browser(db: None) -> Browser:
-    browser = Browser()
-    browser.force_login(User.objects.create_superuser("operator"))
-    return browser
 
 
 @pytest.fixture

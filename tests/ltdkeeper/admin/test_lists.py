@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.db import connection
 from django.test import Client as Browser
 from django.urls import reverse
@@ -15,7 +16,7 @@ from ulid import ULID
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
-from credentials.models import IssuedSession
+from credentials.models import IssuedSession, TrustedPublisher
 from ltdkeeper.admin import lists
 from ltdkeeper.admin.lists import Place, read_page
 from ltdkeeper.admin.session_filters import following
@@ -296,6 +297,30 @@ def test_list_costs_the_same_for_few_rows_and_for_many(
         issued_row()
     with django_assert_max_num_queries(len(few)):
         browser.get(address)
+
+
+INLINE = re.compile(
+    r'<script(?![^>]*\bsrc=)(?![^>]*type="application/json")|\sstyle=|<style',
+)
+
+
+def test_every_list_has_one_search_box_its_export_and_nothing_inline(
+    browser: Browser, sessions: dict[str, str], rule: TrustedPublisher
+) -> None:
+    lists = {
+        reverse(f"admin:{page.opts.app_label}_{page.opts.model_name}_changelist"): page
+        for page in admin.site._registry.values()
+    }
+    forms = [
+        reverse(f"admin:credentials_{each}_add") for each in ("trustedpublisher", "oidcissuer")
+    ]
+    for address in (*lists, *forms, reverse("admin:index"), reverse("admin:find")):
+        shown = browser.get(address).content.decode()
+        assert shown.count('id="keeper-find-text"') == 1, address
+        assert shown.count('<label for="keeper-find-text">') == 1, address
+        assert not INLINE.search(shown), address
+        is_exported = getattr(lists.get(address), "is_exported", False)
+        assert ('formaction="export/csv/?' in shown) is is_exported, address
 
 
 def test_action_on_all_pages_is_refused(browser: Browser, build: Build) -> None:
