@@ -26,7 +26,7 @@ serve: $(DEMO) ## Leave the service running on PORT (default 8000) until Ctrl-C
 
 ## Test
 test: $(DEV) ## Run what takes a minute together; T=path runs that place, failed ones first
-	@$(PYTEST) $(if $(T),--failed-first $(T),$(PARALLEL) -m 'not slow')
+	@$(PYTEST) $(if $(T),--failed-first $(T),--numprocesses=auto --dist=worksteal -m 'not slow')
 test-slow: $(DEV) ## Run the tests that start servers and other processes, the demo among them
 	@$(PYTEST) $(PARALLEL) -m 'slow and not faults'
 faults: $(DEV) ## Break servers, databases, disks and STS under load; a table says what was lost
