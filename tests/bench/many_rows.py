@@ -122,7 +122,7 @@ def fill(*, sessions: int, builds: int, job_tokens: int) -> Filled:
     """Many clients and products too; the last client has few sessions, and only old ones."""
     now = timezone.now()
     filler = Filler(now)
-    _limit_statements(is_limited=False)
+    limit_statements(is_limited=False)
     store = Store.objects.create(
         name="main", bucket="docs-bucket", role_arn="arn:aws:iam::123456789012:role/upload"
     )
@@ -179,8 +179,7 @@ def fill(*, sessions: int, builds: int, job_tokens: int) -> Filled:
     _copy_refusals(filler, refusals=sessions // 20)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE" if connection.vendor == "postgresql" else "ANALYZE")
-    _limit_statements(is_limited=True)
-    return Filled(
+    filled = Filled(
         session=IssuedSession.objects.filter(status="issued", delivery="json")[sessions // 4],
         build=Build.objects.get(pk=first_build + builds // 2),
         job_token=JobToken.objects.get(pk=first_token + job_tokens // 2),
@@ -188,9 +187,11 @@ def fill(*, sessions: int, builds: int, job_tokens: int) -> Filled:
         quiet_client=clients[-1],
         product=products[7],
     )
+    limit_statements(is_limited=True)
+    return filled
 
 
-def _limit_statements(*, is_limited: bool) -> None:
+def limit_statements(*, is_limited: bool) -> None:
     """Whether a statement has to end within what a web process gives it."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
