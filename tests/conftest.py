@@ -70,8 +70,13 @@ def pytest_configure(config: pytest.Config) -> None:
     assert named == DATABASE_URL, "LTD_TEST_DATABASE_URL did not reach this worker"
 
 
+def pytest_collection() -> None:
+    """What is imported stays: looking through it for garbage takes each worker a second."""
+    gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """What was imported stays: it is not looked through again whenever garbage is collected."""
+    gc.enable()
     gc.freeze()
 
 

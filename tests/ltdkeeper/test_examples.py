@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,12 @@ ROOT = Path(__file__).resolve().parents[2]
 DEPLOY, EXAMPLES = ROOT / "deploy", ROOT / "docs" / "examples"
 RULES_TEST = Path(__file__).with_name("prometheus_rules_test.yml")
 SUFFIXES = r"_(?:bucket|count|sum)$"
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
-CLUSTER = [
-    document
-    for path in sorted(DEPLOY.glob("kubernetes*.yml"))
-    for document in yaml.safe_load_all(path.read_text())
-]
+
+
+@cache
+def services() -> Any:
+    """Those of Compose."""
+    return yaml.safe_load((DEPLOY / "compose.yml").read_text())["services"]
 
 
 def pods(document: Any) -> Iterator[Any]:
@@ -41,7 +42,12 @@ def pods(document: Any) -> Iterator[Any]:
             yield from pods(value)
 
 
-PODS = [pod for document in CLUSTER for pod in pods(document)]
+@cache
+def cluster() -> list[Any]:
+    """Every pod of Kubernetes."""
+    paths = sorted(DEPLOY.glob("kubernetes*.yml"))
+    documents = (each for path in paths for each in yaml.safe_load_all(path.read_text()))
+    return [pod for document in documents for pod in pods(document)]
 
 
 def crontab() -> Iterator[str]:
@@ -51,13 +57,13 @@ def crontab() -> Iterator[str]:
 
 
 def kubernetes() -> Iterator[str]:
-    for command in (pod["containers"][0].get("command", []) for pod in PODS):
+    for command in (pod["containers"][0].get("command", []) for pod in cluster()):
         if command[:1] == ["ltdkeeper"]:
             yield shlex.join(command[1:])
 
 
 def compose() -> Iterator[str]:
-    yield shlex.join(COMPOSE["clock"]["command"][1:])
+    yield shlex.join(services()["clock"]["command"][1:])
 
 
 def systemd() -> Iterator[str]:
@@ -107,9 +113,9 @@ def test_web_server_starts_as_the_procfile_says() -> None:
 
 def test_releases_do_what_the_procfile_says() -> None:
     wanted = procfile_command("release").replace("python manage.py", "ltdkeeper")
-    [job] = [pod for pod in PODS if pod["containers"][0]["name"] == "release"]
+    [job] = [pod for pod in cluster() if pod["containers"][0]["name"] == "release"]
     assert job["containers"][0]["command"] == ["sh", "-c", wanted]
-    assert COMPOSE["release"]["command"] == ["sh", "-c", wanted.replace("$", "$$")]
+    assert services()["release"]["command"] == ["sh", "-c", wanted.replace("$", "$$")]
 
 
 def test_every_setting_of_the_files_exists() -> None:
@@ -120,19 +126,19 @@ def test_every_setting_of_the_files_exists() -> None:
 
 
 def test_every_container_can_write_nothing_and_has_no_privileges() -> None:
-    for pod in PODS:
+    for pod in cluster():
         [container] = pod["containers"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    for service in (COMPOSE[name] for name in ("release", "web", "clock")):
+    for service in (services()[name] for name in ("release", "web", "clock")):
         assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
 
 
 def test_only_clocks_have_the_auditors_and_revokers_keys() -> None:
-    with_keys = [pod for pod in PODS if "ltdkeeper-profiles" in json.dumps(pod)]
+    with_keys = [pod for pod in cluster() if "ltdkeeper-profiles" in json.dumps(pod)]
     assert [pod["containers"][0]["name"] for pod in with_keys] == ["clock"]
-    assert [name for name, service in COMPOSE.items() if "secrets" in service] == ["clock"]
+    assert [name for name, service in services().items() if "secrets" in service] == ["clock"]
     web = (DEPLOY / "systemd" / "ltdkeeper-web.service").read_text()
     assert "profiles" not in web + (DEPLOY / "systemd/ltdkeeper-.service.d/common.conf").read_text()
 
