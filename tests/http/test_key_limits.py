@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from builds.models import Product
@@ -15,8 +14,7 @@ from credentials.access.clients import (
     revoke_api_key,
     start_job_token,
 )
-from credentials.models import ApiKey, Client, Grant
-from tests.conftest import undone
+from credentials.models import ApiKey, Grant
 from tests.http.conftest import Send
 from tests.http.endpoints import (
     CREATE_PRODUCT,
@@ -163,27 +161,6 @@ def test_grant_that_ended_ends_for_the_limited_key(
 
 def revoke_in_the_admin(key: ApiKey) -> None:
     revoke_api_key(key=key, actor=command_line_user(), now=timezone.now())
-
-
-ENDS: dict[str, Callable[[ApiKey], object]] = {
-    "revoked": revoke_in_the_admin,
-    "revoked by command": lambda key: call_command("revoke_key", key.public_id),
-    "expired": lambda key: ApiKey.objects.filter(pk=key.pk).update(expires_at=timezone.now()),
-    "client disabled": lambda key: Client.objects.filter(pk=key.client_id).update(is_active=False),
-}
-
-
-def test_ended_key_is_refused_at_the_next_call_with_all_it_gave(
-    send: Send, make_key: Callable[..., str], given: Callable[..., str]
-) -> None:
-    for how, end in ENDS.items():
-        with undone():
-            key = make_key()
-            shown = [bearer(given(kind, key)) for kind in KINDS]
-            assert [send(READ_PRODUCT, **each).status_code for each in shown] == [200] * 3, how
-            end(ApiKey.objects.get(public_id=key[5:17]))
-            for each in shown:
-                assert_problem(send(READ_PRODUCT, **each), 401, "invalid_credentials")
 
 
 def test_second_key_goes_on_when_the_first_is_revoked(

@@ -12,14 +12,13 @@ from rest_framework.test import APIClient
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
-from credentials.models import Client, IssuedSession
-from tests.conftest import api_for, raw_key, undone
+from credentials.models import Client
+from tests.conftest import api_for, undone
 from tests.credentials.ledger_rows import failed_row, issued_row, requested_row
 from tests.fake_sts import FakeSts
-from tests.http.conftest import Refused, Send, expire
+from tests.http.conftest import Refused, Send
 from tests.http.endpoints import (
     CREATE_PRODUCT,
-    DELETE_BUILD,
     ENDPOINTS,
     FINISH_BUILD,
     ISSUE,
@@ -101,37 +100,6 @@ def test_sessions_beyond_the_limit_are_refused_to_scripts(
 def test_kept_session_signs_beyond_the_limit(name: str, send: Send, settings: Any) -> None:
     settings.LTD_SESSIONS_AN_HOUR = 1
     assert [send(PRESIGNING[name]).status_code for _ in range(3)] == [200] * 3
-
-
-ENDS: dict[str, Callable[[Send, Build], object]] = {
-    "finished": lambda send, build: send(FINISH_BUILD),
-    "deleted": lambda send, build: send(DELETE_BUILD),
-    "out of time": lambda send, build: expire(build),
-}
-
-
-def test_closed_build_makes_room(one_build: Build, send: Send, s3: FakeS3) -> None:
-    s3.sizes = [1]
-    for how, end in ENDS.items():
-        with undone():
-            end(send, one_build)
-            assert send(REGISTER_BUILD).status_code == 201, how
-
-
-# sessions of the client within the hour, an hour ago -> is there room under a limit of three
-COUNTED = {"one less": (2, 0, 201), "as many": (3, 0, 429), "one an hour ago": (2, 1, 201)}
-
-
-@pytest.mark.parametrize("case", COUNTED)
-def test_sessions_of_the_last_hour_count(
-    case: str, send: Send, caller: Caller, settings: Any
-) -> None:
-    settings.LTD_SESSIONS_AN_HOUR = 3
-    recent, old, status = COUNTED[case]
-    sessions(caller.client, recent + old)
-    for row in IssuedSession.objects.all()[:old]:
-        IssuedSession.objects.filter(pk=row.pk).update(requested_at=timezone.now() - HOUR)
-    assert send(REGISTER_BUILD).status_code == status
 
 
 NOT_HANDED_OUT: dict[str, Callable[..., object]] = {
@@ -223,15 +191,3 @@ def test_many_jobs_fill_the_limit_of_their_client_but_not_each_others(
     answer = ask(make_job()[1], REGISTER_BUILD, jobs[0][1])
     assert_problem(answer, 429, "too_many_sessions")
     assert answer.json()["message"].startswith("This client")
-
-
-def test_limits_are_each_client_s_own(
-    one_build: Build,
-    three_sessions: None,
-    send: Send,
-    make_caller: Callable[..., Caller],
-    product: Product,
-) -> None:
-    other = make_caller("other", product)
-    shown = {"HTTP_AUTHORIZATION": f"Bearer {raw_key(other)}"}
-    assert send(REGISTER_BUILD, **shown).status_code == 201

@@ -45,6 +45,7 @@ def row(
     return (*ANONYMOUS, *REFUSED, stranger, other_job, later_job or other_job, job, session, key)
 
 
+CHALLENGE = 'Basic realm="ltdkeeper"'
 NOT_GRANTED, NOT_YOURS = "product_not_granted", "not_your_build"
 NO_RIGHT, NONE_OPEN = "may_not_create_products", "no_open_build"
 BUILD, BUILDS = "/builds/{build}", "/products/guide/builds/"
@@ -146,6 +147,7 @@ def ask(
         if response.status_code < 400:
             return str(response.status_code)
         assert (sts.requests, every_row()) == ([], before)
+        assert response.status_code != 401 or response["WWW-Authenticate"] == CHALLENGE
         code: str = response.json()["code"]
         assert_problem(response, response.status_code, code)
         return code

@@ -3,7 +3,6 @@
 import base64
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,7 +12,7 @@ from credentials.access.clients import start_access_token
 from credentials.models import AccessToken
 from tests.conftest import raw_key
 from tests.http.conftest import Refused, Send, basic
-from tests.http.endpoints import ENDPOINTS, ISSUE, TOKEN
+from tests.http.endpoints import ISSUE, TOKEN
 
 pytestmark = pytest.mark.django_db
 
@@ -61,20 +60,6 @@ HEADERS: dict[str, Callable[[str], str]] = {
     "space before the key": lambda key: basic("ci", " " + key),
     "NUL in the name": lambda key: basic("ci\0", key),
 }
-
-
-@pytest.mark.parametrize(
-    ("header", "code"),
-    [("", "not_authenticated"), (f"Bearer {OTHER_ID}_{'0' * 64}", "invalid_credentials")],
-    ids=["no key", "unknown key"],
-)
-def test_every_endpoint_needs_a_key(
-    header: str, code: str, refused: Refused, settings: Any
-) -> None:
-    settings.LTD_FAILURES_A_MINUTE = 2 * len(ENDPOINTS)
-    for endpoint in ENDPOINTS.values():
-        response = refused(endpoint, 401, code, HTTP_AUTHORIZATION=header)
-        assert response["WWW-Authenticate"] == 'Basic realm="ltdkeeper"'
 
 
 def test_malformed_or_wrong_header_is_refused(refused: Refused, caller: Caller) -> None:

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from builds.models import Build, Product, Store
 from builds.services import delete_build
-from credentials.access.callers import Caller
-from credentials.models import Client, Grant
+from credentials.models import Grant
 from tests.conftest import undone
 from tests.http.conftest import Refused
 from tests.http.endpoints import (
@@ -41,11 +40,6 @@ def test_build_of_a_product_whose_grant_was_taken_away_is_forbidden(
     Grant.objects.all().delete()
     for endpoint in OF_A_BUILD.values():
         refused(endpoint, 403, "product_not_granted")
-
-
-def test_product_is_created_only_with_the_right_to(refused: Refused, caller: Caller) -> None:
-    Client.objects.update(may_create_products=False)
-    refused(CREATE_PRODUCT, 403, "may_not_create_products")
 
 
 def test_product_is_created_only_in_a_store_that_exists(refused: Refused) -> None:
