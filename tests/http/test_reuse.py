@@ -9,20 +9,19 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from builds.models import Product, Store
+from builds.models import Product
 from credentials.access.callers import Caller
 from credentials.access.clients import (
     command_line_user,
     revoke_api_key,
-    revoke_job_token,
     start_access_token,
     start_job_token,
 )
-from credentials.models import AccessToken, ApiKey, Client, IssuedSession, JobToken
-from tests.conftest import api_for, raw_key, undone
+from credentials.models import ApiKey, Client, IssuedSession
+from tests.conftest import api_for, undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Send
-from tests.http.endpoints import DELETE_BUILD, FINISH_BUILD, ISSUE, REFRESH, REFRESH_OPEN_BUILD
+from tests.http.endpoints import FINISH_BUILD, ISSUE, REFRESH, REFRESH_OPEN_BUILD
 from tests.http.fake_s3 import FakeS3
 from tests.http.problem import assert_problem
 
@@ -91,25 +90,10 @@ def test_retry_in_the_job_closes_what_was_in_memory(new_job: NewJob, sts: FakeSt
     assert len(sts.requests) == 2
 
 
-def test_client_of_the_same_grant_never_gets_it(
-    send: Send, make_caller: Callable[..., Caller], product: Product
-) -> None:
-    send(REFRESH)
-    neighbour = raw_key(make_caller("neighbour", product))
-    answer = send(REFRESH, HTTP_AUTHORIZATION=f"Bearer {neighbour}")
-    assert_problem(answer, 403, "not_your_build")
-
-
-CLOSING = {"finished": FINISH_BUILD, "deleted": DELETE_BUILD}
-
-
-@pytest.mark.parametrize("case", CLOSING)
-def test_closed_build_is_refused_although_it_is_in_memory(
-    case: str, send: Send, s3: FakeS3
-) -> None:
+def test_finished_build_is_refused_although_it_is_in_memory(send: Send, s3: FakeS3) -> None:
     s3.sizes = [1]
     send(REFRESH)
-    assert send(CLOSING[case]).status_code == 200
+    assert send(FINISH_BUILD).status_code == 200
     assert_problem(send(REFRESH), 409, "build_closed")
 
 
@@ -136,33 +120,6 @@ def test_token_that_ended_is_refused_although_it_is_in_memory(send: Send) -> Non
             send(REFRESH)
             end()
             assert_problem(send(REFRESH), status, code)
-
-
-def test_job_token_that_ended_is_refused_although_it_is_in_memory(new_job: NewJob) -> None:
-    job = new_job()
-    job.post("/products/guide/builds/", {"git_refs": ["main"]})
-    job.get("/credentials")
-    revoke_job_token(job_token=JobToken.objects.get(), now=timezone.now())
-    assert_problem(job.get("/credentials"), 401, "invalid_credentials")
-
-
-def test_access_token_that_ended_is_refused_although_it_is_in_memory(
-    send: Send, caller: Caller
-) -> None:
-    token = f"Bearer {start_access_token(caller=caller, now=timezone.now()).reveal()}"
-    send(REFRESH, HTTP_AUTHORIZATION=token)
-    AccessToken.objects.all().delete()
-    assert_problem(send(REFRESH, HTTP_AUTHORIZATION=token), 401, "invalid_credentials")
-
-
-def test_access_changed_to_sync_gives_credentials_that_may_delete(send: Send, sts: FakeSts) -> None:
-    first = send(REFRESH).json()
-    Store.objects.update(with_sync=True)
-    Product.objects.update(access="sync")
-    second = send(REFRESH).json()
-    assert first["AccessKeyId"] != second["AccessKeyId"]
-    deleting = ["s3:DeleteObject" in request["Policy"] for request in sts.requests]
-    assert deleting == [False, True]
 
 
 def test_answer_from_memory_is_never_stored(send: Send) -> None:
