@@ -11,6 +11,7 @@ from credentials.access.clients import command_line_user, revoke_api_key, start_
 from credentials.errors import InvalidCredentials
 from credentials.models import AccessToken, ApiKey, Client
 from tests.conftest import raw_key
+from tests.undone import undone
 
 Show = Callable[..., Caller]
 SECOND = timedelta(seconds=1)
@@ -109,15 +110,16 @@ ENDED: dict[str, Callable[[datetime], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", ENDED)
 def test_key_that_ended_opens_nothing_and_its_sessions_neither(
-    case: str, show: Show, key: str, session: str, now: datetime
+    show: Show, key: str, session: str, now: datetime
 ) -> None:
-    assert show(key).client == show(session).client
-    ENDED[case](now)
-    for raw_token in (key, session):
-        with pytest.raises(InvalidCredentials):
-            show(raw_token)
+    for case, end in ENDED.items():
+        assert show(key).client == show(session).client, case
+        with undone():
+            end(now)
+            for raw_token in (key, session):
+                with pytest.raises(InvalidCredentials):
+                    show(raw_token)
 
 
 def test_key_with_networks_is_taken_from_there_only(key: str, session: str, now: datetime) -> None:

@@ -13,6 +13,7 @@ from credentials.access.callers import Caller, authenticate
 from credentials.access.clients import start_access_token
 from credentials.models import AccessToken, ApiKey, BuildOwner, Client, Grant
 from tests.credentials.access.looks import right_still_stands
+from tests.undone import undone
 
 Look = Callable[..., bool]
 
@@ -53,13 +54,15 @@ ENDED: dict[str, Callable[[datetime], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", ENDED)
 def test_right_ends_with_each_thing_it_rests_on(
-    case: str, look: Look, session_caller: Caller, now: datetime
+    look: Look, session_caller: Caller, now: datetime
 ) -> None:
-    ENDED[case](now)
-    assert not look()
-    assert not look(caller=session_caller)
+    for case, end in ENDED.items():
+        with undone():
+            end(now)
+            assert not look(), case
+            assert not look(caller=session_caller), case
+    assert look(caller=session_caller)
 
 
 SESSION_ENDED: dict[str, Callable[[datetime], object]] = {
@@ -70,13 +73,14 @@ SESSION_ENDED: dict[str, Callable[[datetime], object]] = {
 }
 
 
-@pytest.mark.parametrize("case", SESSION_ENDED)
-def test_end_of_a_access_token_ends_its_right_and_not_the_key_s(
-    case: str, look: Look, session_caller: Caller, now: datetime
+def test_end_of_an_access_token_ends_its_right_and_not_the_key_s(
+    look: Look, session_caller: Caller, now: datetime
 ) -> None:
-    SESSION_ENDED[case](now)
-    assert not look(caller=session_caller)
-    assert look()
+    for case, end in SESSION_ENDED.items():
+        with undone():
+            end(now)
+            assert not look(caller=session_caller), case
+            assert look(), case
 
 
 def test_key_that_was_removed_gives_no_right(look: Look, caller: Caller) -> None:
