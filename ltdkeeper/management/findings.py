@@ -34,29 +34,21 @@ def members(row: AuditFinding, now: datetime) -> dict[str, Any]:
     return found | {"store": row.store.name if row.store else "", "state": row.state(now)}
 
 
-def report_findings(
-    command: ServiceCommand, kept: Iterable[Kept], *, is_json: bool, **rest: Any
-) -> ExitCode:
+def report_findings(command: ServiceCommand, kept: Iterable[Kept], **rest: Any) -> ExitCode:
     """Write findings as they come, in memory that does not grow. JSON has `rest` at its end.
 
     Findings that somebody acknowledged are shown, and are no reason to fail.
     """
     counts: Counter[str] = Counter()
     acknowledged = 0
-    if is_json:
-        with command.json_list(
-            "findings", lambda: {"counts": counts, "acknowledged": acknowledged, **rest}
-        ) as add:
-            for each in kept:
-                counts[str(each.finding.rule)] += 1
-                acknowledged += each.is_acknowledged
-                add(_members(each))
-    else:
+    with command.write_list(
+        "findings", lambda: {"counts": counts, "acknowledged": acknowledged, **rest}
+    ) as add:
         for each in kept:
             counts[str(each.finding.rule)] += 1
             acknowledged += each.is_acknowledged
-            command.stdout.write(_line(each))
-        command.stdout.write(_summary(counts, acknowledged))
+            add(_members(each), _line(each))
+    command.say(_summary(counts, acknowledged))
     return ExitCode.FINDINGS if counts.total() > acknowledged else ExitCode.NOTHING_FOUND
 
 

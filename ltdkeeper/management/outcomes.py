@@ -31,6 +31,7 @@ from ltdkeeper.databases import trouble_with
 
 MOST_DIGITS = 12
 MOST_DAYS = 36_500
+NO_STORE = "There is no such store. The admin lists them."
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -114,12 +115,27 @@ def profile_session(profile: str) -> boto3.session.Session | None:
         raise wrong_argument(str(err)) from err
 
 
+def auditor_session(profile: str) -> boto3.session.Session:
+    """The auditor's credentials, for commands that do nothing without them."""
+    if auditor := profile_session(profile):
+        return auditor
+    raise wrong_argument("Name the auditor's profile: --profile, or LTD_AUDITOR_PROFILE.")
+
+
 def stores_named(name: str | None) -> list[Store]:
     """The store of that name, or every one. Raises when there is none."""
-    stores = Store.objects.filter(name=name) if name else Store.objects.order_by("name")
-    if found := list(stores):
+    if name:
+        return [store_named(name)]
+    if found := list(Store.objects.order_by("name")):
         return found
-    raise wrong_argument("There is no such store. The admin lists them.")
+    raise wrong_argument(NO_STORE)
+
+
+def store_named(name: str) -> Store:
+    """Raises when there is none."""
+    if store := Store.objects.filter(name=name).first():
+        return store
+    raise wrong_argument(NO_STORE)
 
 
 class BrokenOff(KeyboardInterrupt):
@@ -150,6 +166,8 @@ class ServiceCommand(BaseCommand):
     writes with `--format json` is one document: `error` says why a run broke off.
     """
 
+    is_json = False
+    json_option: int | None = None  # of orjson
     has_document = False
     # Those of addresses and templates load every page, which no command needs: 25 MB, 0.3 s.
     requires_system_checks = ("compatibility", "database", "models", "security", "schedule")
@@ -179,7 +197,8 @@ class ServiceCommand(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         self.stdout = SafeOutput(options.pop("stdout", None) or sys.stdout)
-        self.has_document = options.get("format") != "json"
+        self.is_json = options.get("format") == "json"
+        self.has_document = False
         try:
             try:
                 return super().execute(*args, **options)
@@ -189,22 +208,39 @@ class ServiceCommand(BaseCommand):
             raise
         except BaseException as err:
             told = _as_command_error(err)
-            if not self.has_document:
+            if self.is_json and not self.has_document:
                 with suppress(OSError):
-                    self.write_json(orjson.dumps({"error": reason_of(err)}).decode())
+                    self.write_json({"error": reason_of(err)})
                     self.stdout.flush()
             if told is err:
                 raise
             raise told from err
 
-    def write_json(self, document: str) -> None:
+    def answer(self, document: object, *lines: str) -> None:
+        """Write the whole document, or in its place the lines for people."""
+        if self.is_json:
+            self.write_json(document)
+        self.say(*lines)
+
+    def say(self, *lines: str) -> None:
+        """Write lines for people, all at once, unless a document is asked for."""
+        if lines and not self.is_json:
+            self.stdout.write("\n".join(lines))
+
+    def write_json(self, document: object) -> None:
         """Write the whole document."""
+        text = orjson.dumps(document, option=self.json_option).decode()
         self.has_document = True
-        self.stdout.write(document)
+        self.stdout.write(text)
 
     @contextmanager
-    def json_at_end(self, render: Callable[..., str]) -> Iterator[None]:
-        """Write `render()` at the end of the block, or `render(error=...)` when it breaks off."""
+    def json_at_end(self, render: Callable[..., object]) -> Iterator[None]:
+        """With `--format json`, write `render()` at the end of the block, or `render(error=...)`
+        when it breaks off.
+        """
+        if not self.is_json:
+            yield
+            return
         try:
             yield
             document = render()
@@ -216,15 +252,18 @@ class ServiceCommand(BaseCommand):
         self.write_json(document)
 
     @contextmanager
-    def json_list(
+    def write_list(
         self, name: str, rest: Callable[[], dict[str, Any]]
-    ) -> Iterator[Callable[[object], None]]:
-        """Write a document with one list as it is found, so that memory does not grow with it, and
-        at its end what `rest` gives. What is yielded adds to the list.
+    ) -> Iterator[Callable[..., None]]:
+        """Write a list as it is found, so that memory does not grow with it: what is yielded takes
+        an item for JSON, and its lines for people. The document has what `rest` gives at its end.
         """
+        if not self.is_json:
+            yield self.answer
+            return
         separator = ""
 
-        def add(item: object) -> None:
+        def add(item: object, *_lines: str) -> None:
             nonlocal separator
             self.stdout.write(f"{separator}\n  {orjson.dumps(item).decode()}", ending="")
             separator = ","
@@ -343,21 +382,20 @@ WHAT_OF_TYPES: dict[str, str] = {
 }
 
 
-def report_builds(command: ServiceCommand, outcomes: Iterable[Outcome], *, is_json: bool) -> Totals:
+def report_builds(command: ServiceCommand, outcomes: Iterable[Outcome]) -> Totals:
     """Write what a build needs as it comes, in memory that does not grow; JSON has it all."""
     totals = Totals()
-    if is_json:
-        with command.json_list("builds", lambda: {"totals": asdict(totals)}) as add:
-            for outcome in outcomes:
-                add(asdict(outcome))
-                totals.add(outcome)
-        return totals
-    for outcome in outcomes:
-        if outcome.failure:
-            command.stdout.write(f"{outcome.root}: {outcome.failure}")
-        elif outcome.left:
-            command.stdout.write(f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}")
-        elif told := WHAT_OF_TYPES.get(outcome.types):
-            command.stdout.write(f"{outcome.root}: {told}")
-        totals.add(outcome)
+    with command.write_list("builds", lambda: {"totals": asdict(totals)}) as add:
+        for outcome in outcomes:
+            add(asdict(outcome), *_lines_of(outcome))
+            totals.add(outcome)
     return totals
+
+
+def _lines_of(outcome: Outcome) -> Iterator[str]:
+    if outcome.failure:
+        yield f"{outcome.root}: {outcome.failure}"
+    elif outcome.left:
+        yield f"{outcome.root}: left, {outcome.left}. {WHY_LEFT[outcome.left]}"
+    elif told := WHAT_OF_TYPES.get(outcome.types):
+        yield f"{outcome.root}: {told}"

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import orjson
 from botocore.exceptions import BotoCoreError, ClientError
 
 from credentials.operations.account import bucket, identities
@@ -89,9 +88,9 @@ class Report:
             return "Nothing was changed. --apply makes these changes."
         return "set up." if self.has_changed else "Nothing had to be changed."
 
-    def document(self, **error: str) -> str:
+    def document(self, **error: str) -> dict[str, Any]:
         """For machines: one object, with the reason where a run broke off."""
-        document: dict[str, Any] = {
+        return {
             "store": self.store_name,
             "applied": self.applied,
             "changed": self.has_changed,
@@ -106,8 +105,8 @@ class Report:
                 }
                 for name, key in self.keys.items()
             },
+            **error,
         }
-        return orjson.dumps(document | error, option=orjson.OPT_INDENT_2).decode()
 
 
 def bootstrap_store(

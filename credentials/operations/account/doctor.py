@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 import boto3
-import orjson
 
 from builds.models import Store
 from credentials.operations.account import (
@@ -140,18 +139,17 @@ def summary_line(results: Sequence[Result]) -> str:
     return f"{', '.join(told)}."
 
 
-def document(stores: Mapping[str, Sequence[Result]], **error: str) -> str:
+def document(stores: Mapping[str, Sequence[Result]], **error: str) -> dict[str, Any]:
     """One object: counts, and for every store its checks with their findings. With `error`, the
     last store may lack some.
     """
     findings = [finding for results in stores.values() for finding in findings_of(results)]
-    content: dict[str, Any] = {
+    return {
         "errors": count(findings, Severity.ERROR),
         "warnings": count(findings, Severity.WARNING),
         "stores": [{"store": name, "checks": results} for name, results in stores.items()],
         **error,
     }
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 
 
 def examine_store(

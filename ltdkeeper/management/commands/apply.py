@@ -112,32 +112,24 @@ class Command(ServiceCommand):
         except ConfigurationError as err:
             lines = "\n".join(err.problems)
             raise wrong_argument(f"Nothing was changed. {path}:\n{lines}") from err
-        self._report(changes, options)
-
-    def _report(self, changes: list[Change], options: dict[str, Any]) -> None:
-        if options["format"] == "json":
-            self.write_json(_document(changes, dry_run=options["dry_run"]))
-        else:
-            for change in changes:
-                self.stdout.write(render(change))
-            done = "would be changed" if options["dry_run"] else "changed"
-            self.stdout.write(f"{len(changes)} {done}." if changes else "Nothing differs.")
+        done = "would be changed" if options["dry_run"] else "changed"
+        self.answer(
+            {"dry_run": options["dry_run"], "changes": list(map(_members, changes))},
+            *map(render, changes),
+            f"{len(changes)} {done}." if changes else "Nothing differs.",
+        )
         if options["dry_run"] and changes:
             end(ExitCode.FINDINGS)
 
 
-def _document(changes: list[Change], *, dry_run: bool) -> str:
-    rows = [
-        {
-            "what": change.noun,
-            "name": change.name,
-            "change": change.kind,
-            "fields": {
-                name: {"found": found, "wanted": wanted}
-                for name, (found, wanted) in change.fields.items()
-            },
-            "frozen": list(change.frozen),
-        }
-        for change in changes
-    ]
-    return orjson.dumps({"dry_run": dry_run, "changes": rows}).decode()
+def _members(change: Change) -> dict[str, Any]:
+    fields = {
+        name: {"found": found, "wanted": wanted} for name, (found, wanted) in change.fields.items()
+    }
+    return {
+        "what": change.noun,
+        "name": change.name,
+        "change": change.kind,
+        "fields": fields,
+        "frozen": change.frozen,
+    }

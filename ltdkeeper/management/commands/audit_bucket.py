@@ -21,9 +21,9 @@ from ltdkeeper.management.outcomes import (
     ExitCode,
     ServiceCommand,
     add_profile_argument,
+    auditor_session,
     end,
     not_made,
-    profile_session,
     stores_named,
     whole_number,
     wrong_argument,
@@ -65,9 +65,7 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        is_json, product = options["format"] == "json", options["product"]
-        if (auditor := profile_session(options["profile"])) is None:
-            raise wrong_argument("Name the auditor's profile: --profile, or LTD_AUDITOR_PROFILE.")
+        product, auditor = options["product"], auditor_session(options["profile"])
         if product and not is_product_slug(product):
             raise wrong_argument("--product is not the slug of a product.")
         audits = [
@@ -84,8 +82,8 @@ class Command(ServiceCommand):
         kept = (
             each for audit in audits for each in self._kept(audit, stores, abort=options["abort"])
         )
-        code = report_findings(self, kept, is_json=is_json, stores=stores)
-        if not is_json:
+        code = report_findings(self, kept, stores=stores)
+        if not self.is_json:
             for name, figures in stores.items():
                 self._write_figures(name, figures)
         has_failed = any(figures.get("failure") for figures in stores.values())

@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,13 +92,10 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         auditor = profile_session(options["profile"])
-        begin = _query if options["athena"] or options["spark"] else _reading
-        audit = begin(auditor, options)
+        origin = _origin(auditor, options)
         with recorded_run("audit_cloudtrail") as run:
             try:
-                code = report_findings(
-                    self, run.keep(audit(run)), is_json=options["format"] == "json"
-                )
+                code = report_findings(self, run.keep(_findings(origin, auditor, run, options)))
             except CALL_FAILED as err:
                 raise not_made(f"The trail: {loggable(err)}.") from err
             except QueryFailed as err:
@@ -106,44 +103,30 @@ class Command(ServiceCommand):
         end(code)
 
 
-Audit = Callable[[RecordedRun], Iterator[Finding]]
+def _origin(
+    auditor: boto3.session.Session | None, options: dict[str, Any]
+) -> Athena | Spark | Source:
+    """An engine that chooses records, or the files to read here. Raises CommandError."""
+    if options["athena"]:
+        return _athena(auditor, options)
+    return _spark(options) if options["spark"] else _source(options["source"], auditor)
 
 
-def _reading(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Audit:
-    """What reads the files of a source here."""
-    source = _source(options["source"], auditor)
-
-    def findings(run: RecordedRun) -> Iterator[Finding]:
-        audit = TrailAudit(
-            source=source,
-            run=run,
-            since=options["since"],
-            until=options["until"],
-            addresses=options["addresses"],
-            jobs=options["jobs"],
-            keys=public_keys(auditor) if auditor else lambda _region: {},
-        )
-        files = audit.files()
-        yield from audit.findings(files, tqdm(files, unit="file", disable=None))
-
-    return findings
-
-
-def _query(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Audit:
-    """What has an engine choose records."""
-    engine = _athena(auditor, options) if options["athena"] else _spark(options)
-
-    def findings(run: RecordedRun) -> Iterator[Finding]:
-        audit = QueryAudit(
-            engine=engine,
-            run=run,
-            since=options["since"],
-            until=options["until"] or timezone.now(),
-            addresses=options["addresses"],
-        )
-        yield from audit.findings()
-
-    return findings
+def _findings(
+    origin: Athena | Spark | Source,
+    auditor: boto3.session.Session | None,
+    run: RecordedRun,
+    options: dict[str, Any],
+) -> Iterator[Finding]:
+    asked = {name: options[name] for name in ("since", "addresses")} | {"run": run}
+    if isinstance(origin, Athena | Spark):
+        until = options["until"] or timezone.now()
+        yield from QueryAudit(engine=origin, until=until, **asked).findings()
+        return
+    keys = {"keys": public_keys(auditor)} if auditor else {}
+    audit = TrailAudit(source=origin, until=options["until"], jobs=options["jobs"], **keys, **asked)
+    files = audit.files()
+    yield from audit.findings(files, tqdm(files, unit="file", disable=None))
 
 
 def _athena(auditor: boto3.session.Session | None, options: dict[str, Any]) -> Athena:
@@ -177,7 +160,6 @@ def _spark(options: dict[str, Any]) -> Spark:
 
 
 def _source(text: str, auditor: boto3.session.Session | None) -> Source:
-    """Raises CommandError for what is no source."""
     if not text.startswith(S3):
         if not text or not Path(text).is_dir():
             raise wrong_argument(f"{text!r} is no directory.")

@@ -21,11 +21,11 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         now = timezone.now()
         is_whole = has_caught_up(now)
         with recorded_run("audit_schedule") as run:
             run.looked_at(jobs=len(settings.LTD_SCHEDULE))
             kept = run.keep(audit_schedule(now) if is_whole else (), is_whole=is_whole)
-            code = report_findings(self, kept, is_json=options["format"] == "json")
+            code = report_findings(self, kept)
         end(code)

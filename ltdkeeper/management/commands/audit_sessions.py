@@ -41,7 +41,6 @@ class Command(ServiceCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         now, seconds = timezone.now(), options["grace"]
         grace = longest_in_use(now) if seconds is None else timedelta(seconds=seconds)
-        is_json = options["format"] == "json"
         with (
             recorded_run("audit_sessions") as run,
             tqdm(unit="check", leave=False, disable=None) as bar,
@@ -54,7 +53,7 @@ class Command(ServiceCommand):
             run.looked_at(**subjects(now))
             closed = {"closed": close_expired_builds(now)} if options["close"] else {}
             kept = run.keep(audit_ledger(now=now, grace=grace, on_step=step))
-            code = report_findings(self, kept, is_json=is_json, **closed)
-        if closed and not is_json:
-            self.stdout.write(f"Deleted {closed['closed']} builds that had expired unfinished.")
+            code = report_findings(self, kept, **closed)
+        if closed:
+            self.say(f"Deleted {closed['closed']} builds that had expired unfinished.")
         end(code)

@@ -36,6 +36,7 @@ class Command(ServiceCommand):
         "Print what a store's account needs, or create it with your own credentials (from boto3's "
         "usual places, or --profile). Safe to repeat. Exit code 3 if a step failed."
     )
+    json_option = orjson.OPT_INDENT_2
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--store", metavar="NAME", help="required if there are several")
@@ -83,7 +84,6 @@ class Command(ServiceCommand):
             one_run = only_run(f"bootstrap_store of the store {store.name}")
             with one_run if options["apply"] else nullcontext():
                 report = self._bootstrap(
-                    is_json=options["format"] == "json",
                     clients=StoreClients(store=store, session=session),
                     account=account,
                     vendor_key=vendor_key,
@@ -98,32 +98,24 @@ class Command(ServiceCommand):
             Store.objects.filter(pk=store.pk).update(with_sync=True)
             if store.name == settings.LTD_STORE_NAME and not settings.LTD_STORE_WITH_SYNC:
                 self.stderr.write(SET_AS_WELL)
-        self._tell(report, is_json=options["format"] == "json")
+        self.answer(report.document(), *report.lines())
         is_made = report.has_api and not report.has_failed
         end(ExitCode.NOTHING_FOUND if is_made else ExitCode.NOT_MADE)
 
     def _terraform(self, account: WantedAccount, *, apply: bool) -> None:
         if apply or not account.is_aws:
             raise wrong_argument("Terraform is for stores of AWS, and applies by itself.")
-        self.stdout.write(orjson.dumps(terraform(account), option=orjson.OPT_INDENT_2).decode())
+        self.write_json(terraform(account))
 
-    def _bootstrap(
-        self, *, is_json: bool, clients: StoreClients, apply: bool, **rest: Any
-    ) -> Report:
+    def _bootstrap(self, *, clients: StoreClients, apply: bool, **rest: Any) -> Report:
         """Tells what was done also when the run breaks off, since new keys are shown only once."""
         report = Report(store_name=clients.store.name, applied=apply)
         try:
             return bootstrap_store(clients=clients, apply=apply, report=report, **rest)
         except BaseException as err:
             if report.keys:
-                self._tell(report, is_json=is_json, error=reason_of(err))
+                self.answer(report.document(error=reason_of(err)), *report.lines())
             raise
-
-    def _tell(self, report: Report, *, is_json: bool, **error: str) -> None:
-        if is_json:
-            self.write_json(report.document(**error))
-        else:
-            self.stdout.write("\n".join(report.lines()))
 
 
 def _store(name: str | None) -> Store:

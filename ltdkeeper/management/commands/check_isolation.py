@@ -2,12 +2,11 @@
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-import orjson
 from django.core.management import CommandError
 from django.utils import timezone
 
@@ -40,37 +39,33 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        is_text, only_requested = options["format"] == "text", options["requested"]
+        only_requested = options["requested"]
         stores = _requested() if only_requested else stores_named(options["store"])
         begun: list[Begun] = []
-        with nullcontext() if is_text else self.json_at_end(partial(_document, begun)):
+        with self.json_at_end(partial(_document, begun)):
             for store in stores:
                 # A check that shows nothing has failed as a run; what earlier ones found stays.
                 with suppress(CommandError), recorded_run("check_isolation", store=store) as job:
                     for run in _runs_of(store, only_requested=only_requested):
-                        self._check(run, begun, is_text=is_text)
+                        self._check(run, begun)
                         if run.verdict == "unchecked":
                             raise not_made(run.summary)
                         job.looked_at(calls=len(run.lines))
                         list(job.keep(broken_isolation(run)))
         end(_exit_code({run.verdict for run, _ in begun}))
 
-    def _check(self, run: IsolationRun, begun: list[Begun], *, is_text: bool) -> None:
+    def _check(self, run: IsolationRun, begun: list[Begun]) -> None:
         lines: list[Line] = []
         begun.append((run, lines))
-        if not is_text:
-            run_check(run=run, on_line=lines.append)
-            return
-        self.stdout.write(f"Store {run.store}, bucket {run.store.bucket}")
-        run_check(run=run, on_line=self._print)
-        self.stdout.write(run.summary)
+        self.say(f"Store {run.store}, bucket {run.store.bucket}")
+        run_check(run=run, on_line=partial(self._note, lines))
         support = run.store.get_post_support_display()
-        self.stdout.write(f"Presigned POSTs of a build's session: {support}.")
+        self.say(run.summary, f"Presigned POSTs of a build's session: {support}.")
 
-    def _print(self, line: Line) -> None:
+    def _note(self, lines: list[Line], line: Line) -> None:
+        lines.append(line)
         mark = "ok   " if line.is_right else "WRONG"
-        answer = f"{line.outcome} ({line.answer})"
-        self.stdout.write(f"  {mark} {line.call:<{WIDTH}} {answer}")
+        self.say(f"  {mark} {line.call:<{WIDTH}} {line.outcome} ({line.answer})")
 
 
 def _requested() -> list[Store]:
@@ -91,10 +86,10 @@ def _exit_code(verdicts: set[str]) -> ExitCode:
     return ExitCode.NOT_MADE if "unchecked" in verdicts else ExitCode.NOTHING_FOUND
 
 
-def _document(begun: Sequence[Begun], **error: str) -> str:
+def _document(begun: Sequence[Begun], **error: str) -> object:
     """A list of runs; one that broke off is an object, in which the last run may be unfinished."""
     runs = [_told(run, lines) for run, lines in begun]
-    return orjson.dumps({"runs": runs, **error} if error else runs).decode()
+    return {"runs": runs, **error} if error else runs
 
 
 def _told(run: IsolationRun, lines: Sequence[Line]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -37,7 +36,5 @@ class Command(ServiceCommand):
                 replaced, kept = replaced + done, kept + left
                 run.looked_at(replaced=done, kept=left)
                 bar.update(done + left)
-        if options["format"] == "json":
-            self.write_json(orjson.dumps({"replaced": replaced, "kept": kept}).decode())
-        else:
-            self.stdout.write(f"Policies replaced: {replaced}. Kept as they are: {kept}.")
+        told = f"Policies replaced: {replaced}. Kept as they are: {kept}."
+        self.answer({"replaced": replaced, "kept": kept}, told)

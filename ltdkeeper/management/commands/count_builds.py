@@ -34,17 +34,15 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        is_json = options["format"] == "json"
         auditor = profile_session(options["profile"])
         with recorded_run("count_builds") as run:
             outcomes = with_progress(count_builds(auditor), Build.objects.uncounted().count())
-            totals = report_builds(self, outcomes, is_json=is_json)
+            totals = report_builds(self, outcomes)
             run.looked_at(**asdict(totals))
-        if not is_json:
-            self.stdout.write(
-                f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
-                f"Failed: {totals.failed}."
-            )
-            if not auditor and Store.objects.filter(with_sync=False).exists():
-                self.stdout.write(TYPES_NOT_LOOKED_AT)
+        self.say(
+            f"Counted {totals.builds} builds: {totals.objects} objects, {totals.bytes} bytes. "
+            f"Failed: {totals.failed}."
+        )
+        if not auditor and Store.objects.filter(with_sync=False).exists():
+            self.say(TYPES_NOT_LOOKED_AT)
         end(totals.exit_code)

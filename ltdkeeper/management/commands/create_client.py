@@ -4,7 +4,6 @@ from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
-import orjson
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -58,14 +57,13 @@ class Command(ServiceCommand):
             client, made, secret = _make(options)
         except (DomainError, ValidationError) as err:
             raise wrong_argument(" ".join(getattr(err, "messages", [str(err)]))) from err
-        if options["format"] == "json":
-            answer = {"client": client.name, "api_key": secret.reveal()}
-            self.write_json(orjson.dumps(answer).decode())
-            return
-        self.stdout.write(f"{'Made' if made else 'Found'} the client {client.name}.")
-        self.stdout.write(f"Its new API key, shown only now:\n{secret.reveal()}")
+        lines = [
+            f"{'Made' if made else 'Found'} the client {client.name}.",
+            f"Its new API key, shown only now:\n{secret.reveal()}",
+        ]
         if not options["expires_days"]:
-            self.stdout.write("It never expires, which the audit reports; --expires-days sets it.")
+            lines.append("It never expires, which the audit reports; --expires-days sets it.")
+        self.answer({"client": client.name, "api_key": secret.reveal()}, *lines)
 
 
 @transaction.atomic

@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-import orjson
 from tqdm import tqdm
 
 from credentials.models import WebhookDelivery
@@ -23,7 +22,7 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         counts = dict.fromkeys(State, 0)
         with recorded_run("deliver_webhooks") as run:
             for row in tqdm(deliver_webhooks(), unit="event", disable=None):
@@ -32,12 +31,9 @@ class Command(ServiceCommand):
         delivered, failed, dead = (
             counts[state] for state in (State.DELIVERED, State.WAITING, State.DEAD)
         )
-        if options["format"] == "json":
-            document = {"delivered": delivered, "failed": failed, "dead_letters": dead}
-            self.write_json(orjson.dumps(document).decode())
-        else:
-            self.stdout.write(
-                f"Delivered {delivered} events. Failed: {failed}, tried again later; "
-                f"{dead} more became dead letters."
-            )
+        self.answer(
+            {"delivered": delivered, "failed": failed, "dead_letters": dead},
+            f"Delivered {delivered} events. Failed: {failed}, tried again later; "
+            f"{dead} more became dead letters.",
+        )
         end(ExitCode.NOT_MADE if failed or dead else ExitCode.NOTHING_FOUND)

@@ -1,10 +1,10 @@
 """`manage.py find`: what an identifier from a log, a bucket or a ticket belongs to."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import orjson
 from django.utils import timezone
 
 from credentials.operations.lookup import (
@@ -51,31 +51,31 @@ class Command(ServiceCommand):
         rows = list(dict.fromkeys([*rows, *refusals_of(known), *sessions_of(known)]))
         records, findings = describe(rows, now), findings_about(identifiers, rows)
         pruned = [] if records else exports_with(identifiers)
-        if options["format"] == "json":
-            found = [record.members() for record in records]
-            exports = [{name: getattr(each, at) for name, at in EXPORT.items()} for each in pruned]
-            document = {"tried": tried, "limit": LIMIT, "exports": exports, "records": found}
-            document["findings"] = [members(each, now) for each in findings]
-            self.write_json(orjson.dumps(document).decode())
-        else:
-            self._print(records, tried)
-            if lacking:
-                self.stdout.write(NO_BUILD)
-            for finding in findings:
-                self.stdout.write(f"finding {in_a_line(finding, now)}")
-            for each in pruned:
-                self.stdout.write(f"It may be in {each}, of {each.period}.")
+        exports = [{name: getattr(each, at) for name, at in EXPORT.items()} for each in pruned]
+        self.answer(
+            {
+                "tried": tried,
+                "limit": LIMIT,
+                "exports": exports,
+                "records": [record.members() for record in records],
+                "findings": [members(each, now) for each in findings],
+            },
+            *_lines(records, tried),
+            *([NO_BUILD] if lacking else []),
+            *(f"finding {in_a_line(finding, now)}" for finding in findings),
+            *(f"It may be in {each}, of {each.period}." for each in pruned),
+        )
         end(ExitCode.NOTHING_FOUND if records or findings else ExitCode.FINDINGS)  # as grep ends
 
-    def _print(self, records: list[Record], tried: list[Kind]) -> None:
-        for record in records:
-            self.stdout.write(f"{record.what} {record.name}")
-            for label, value in _lines(record):
-                self.stdout.write(f"  {label:<14} {value}")
-        if not records:
-            self.stdout.write(f"Nothing found. Looked up as: {', '.join(tried)}.")
-        elif sum(record.what == "session" for record in records) >= LIMIT:
-            self.stdout.write(f"Of sessions, only the newest {LIMIT} are shown.")
+
+def _lines(records: list[Record], tried: list[Kind]) -> Iterator[str]:
+    for record in records:
+        yield f"{record.what} {record.name}"
+        yield from (f"  {label:<14} {value}" for label, value in _shown(record))
+    if not records:
+        yield f"Nothing found. Looked up as: {', '.join(tried)}."
+    elif sum(record.what == "session" for record in records) >= LIMIT:
+        yield f"Of sessions, only the newest {LIMIT} are shown."
 
 
 # What the two times of a record are, where it is not made and expires.
@@ -86,7 +86,7 @@ TIMES = {
 }
 
 
-def _lines(record: Record) -> list[tuple[str, object]]:
+def _shown(record: Record) -> list[tuple[str, object]]:
     """The members that say something which the first line has not said."""
     said = {"what", "name", record.what}
     begins, ends = TIMES.get(record.what, ("made", "expires"))

@@ -41,20 +41,16 @@ class Command(ServiceCommand):
             _decide(rows, options, now)
         else:
             rows = AuditFinding.objects.all() if options["all"] else AuditFinding.objects.open(now)
-        count = self._write(rows, now, is_json=options["format"] == "json")
+        count = self._write(rows, now)
         end(ExitCode.FINDINGS if count and not name else ExitCode.NOTHING_FOUND)
 
-    def _write(self, rows: Any, now: datetime, *, is_json: bool) -> int:
+    def _write(self, rows: Any, now: datetime) -> int:
         count = 0
         found = rows.select_related("store").iterator(500)
-        if is_json:
-            with self.json_list("findings", lambda: {"count": count}) as add:
-                for count, row in enumerate(found, start=1):  # noqa: B007 - is told at the end
-                    add(members(row, now))
-            return count
-        for count, row in enumerate(found, start=1):  # noqa: B007
-            self.stdout.write(in_a_line(row, now))
-        self.stdout.write(f"Findings: {count}")
+        with self.write_list("findings", lambda: {"count": count}) as add:
+            for count, row in enumerate(found, start=1):  # noqa: B007 - is told at the end
+                add(members(row, now), in_a_line(row, now))
+        self.say(f"Findings: {count}")
         return count
 
 

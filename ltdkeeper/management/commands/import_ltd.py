@@ -18,7 +18,14 @@ from builds.importing import (
 from builds.models import Store
 from credentials.access.clients import CANARY_PREFIX
 from credentials.operations.leases import only_run
-from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, not_made, wrong_argument
+from ltdkeeper.management.outcomes import (
+    ExitCode,
+    ServiceCommand,
+    end,
+    not_made,
+    store_named,
+    wrong_argument,
+)
 
 
 class Command(ServiceCommand):
@@ -39,9 +46,7 @@ class Command(ServiceCommand):
         parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        store = Store.objects.filter(name=options["store"]).first()
-        if store is None:
-            raise wrong_argument("There is no such store. The admin lists them.")
+        store = store_named(options["store"])
         apply = not options["dry_run"]
         try:
             one_run = only_run("import_ltd") if apply else nullcontext()

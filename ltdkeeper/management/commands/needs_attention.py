@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin
 
-import orjson
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
@@ -36,17 +35,14 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         found = list(matters(timezone.now()))
-        if options["format"] == "json":
-            self.write_json(orjson.dumps({"matters": found}).decode())
-        else:
-            for matter in found:
-                self.stdout.write(f"{matter.what}\n  {matter.why}\n  {matter.address}")
-                for row in matter.rows:
-                    self.stdout.write(f"    {row}")
-            items = f"{len(found)} item{'' if len(found) == 1 else 's'}" if found else "Nothing"
-            self.stdout.write(f"{items} to look at.")
+        lines = []
+        for matter in found:
+            lines += [matter.what, f"  {matter.why}", f"  {matter.address}"]
+            lines += [f"    {row}" for row in matter.rows]
+        items = f"{len(found)} item{'' if len(found) == 1 else 's'}" if found else "Nothing"
+        self.answer({"matters": found}, *lines, f"{items} to look at.")
         end(ExitCode.FINDINGS if found else ExitCode.NOTHING_FOUND)
 
 

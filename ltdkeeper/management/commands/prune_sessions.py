@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -62,7 +61,13 @@ class Command(ServiceCommand):
                 exports = self._prune(until, folder, now)
                 rows = sum(export.row_count for export in exports)
                 run.looked_at(sessions=rows)
-        self._report(exports, rows, until, dry_run=dry_run, is_json=options["format"] == "json")
+        done = "Nothing was changed; would export and delete" if dry_run else "Exported and deleted"
+        files = [{"file": each.file_name, "sha256": each.sha256} for each in exports]
+        self.answer(
+            {"dry_run": dry_run, "until": until, "rows": rows, "exports": files},
+            *(f"{each.file_name}  {each.row_count} rows  {each.sha256}" for each in exports),
+            f"{done} {rows} sessions that were over by {until:%F %H}:00 UTC.",
+        )
 
     def _prune(self, until: datetime, folder: Path, now: datetime) -> list[LedgerExport]:
         made = []
@@ -74,25 +79,6 @@ class Command(ServiceCommand):
         except (ExportUnusable, OSError) as err:
             raise not_made(str(err)) from err
         return made
-
-    def _report(
-        self,
-        exports: list[LedgerExport],
-        rows: int,
-        until: datetime,
-        *,
-        dry_run: bool,
-        is_json: bool,
-    ) -> None:
-        if is_json:
-            files = [{"file": each.file_name, "sha256": each.sha256} for each in exports]
-            document = {"dry_run": dry_run, "until": until, "rows": rows, "exports": files}
-            self.write_json(orjson.dumps(document).decode())
-            return
-        for export in exports:
-            self.stdout.write(f"{export.file_name}  {export.row_count} rows  {export.sha256}")
-        done = "Nothing was changed; would export and delete" if dry_run else "Exported and deleted"
-        self.stdout.write(f"{done} {rows} sessions that were over by {until:%F %H}:00 UTC.")
 
 
 def _with_progress(what: str, steps: Iterable[int]) -> None:

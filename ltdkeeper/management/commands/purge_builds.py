@@ -9,15 +9,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from builds.models import Store
 from credentials.operations.closed_builds import left_builds, purge_builds, purgeable_builds
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     end,
     report_builds,
+    store_named,
     with_progress,
-    wrong_argument,
 )
 
 
@@ -42,22 +41,21 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        is_json, apply = options["format"] == "json", options["apply"]
-        store = _store(options["store"])
+        apply, name = options["apply"], options["store"]
+        store = None if name is None else store_named(name)
         chosen = {"deleted_before": options["deleted_before"], "store": store}
         builds = purgeable_builds(**chosen)
         with recorded_run("purge_builds") if apply else nullcontext() as run:
             purged = with_progress(purge_builds(builds, apply=apply), builds.count())
             found = chain(left_builds(**chosen), purged)
-            totals = report_builds(self, found, is_json=is_json)
+            totals = report_builds(self, found)
             if run:
                 run.looked_at(**asdict(totals))
-        if not is_json:
-            done = "Removed" if apply else "Nothing was changed; --apply removes"
-            self.stdout.write(
-                f"{done} {totals.objects} objects, {totals.bytes} bytes, of {totals.builds} "
-                f"builds. Failed: {totals.failed}."
-            )
+        done = "Removed" if apply else "Nothing was changed; --apply removes"
+        self.say(
+            f"{done} {totals.objects} objects, {totals.bytes} bytes, of {totals.builds} "
+            f"builds. Failed: {totals.failed}."
+        )
         end(totals.exit_code)
 
 
@@ -74,11 +72,3 @@ def _moment(text: str) -> datetime:
     if day > timezone.now():
         raise ArgumentTypeError(f"{text} is in the future: name a day that has begun.")
     return day
-
-
-def _store(name: str | None) -> Store | None:
-    if name is None:
-        return None
-    if found := Store.objects.filter(name=name).first():
-        return found
-    raise wrong_argument("There is no such store. The admin lists them.")

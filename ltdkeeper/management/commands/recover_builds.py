@@ -12,10 +12,9 @@ from credentials.vending.store_errors import CALL_FAILED, loggable
 from ltdkeeper.management.outcomes import (
     ServiceCommand,
     add_profile_argument,
+    auditor_session,
     not_made,
-    profile_session,
-    stores_named,
-    wrong_argument,
+    store_named,
 )
 
 
@@ -36,13 +35,12 @@ class Command(ServiceCommand):
         add_profile_argument(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        [store] = stores_named(options["store"])
+        store = store_named(options["store"])
         if options["moved"]:
             confirm_complete(store)
             self.stdout.write(f"Store {store} has all of its builds.")
             return
-        if (auditor := profile_session(options["profile"])) is None:
-            raise wrong_argument("Name the auditor's profile: --profile, or LTD_AUDITOR_PROFILE.")
+        auditor = auditor_session(options["profile"])
         count, now = 0, timezone.now()
         with only_run("recover_builds"), tqdm(unit="object", disable=None) as bar:
             try:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import boto3
-import orjson
 from django.utils import timezone
 
 from builds.errors import DomainError
@@ -64,15 +63,13 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         session, now = profile_session(options["profile"]), timezone.now()
-        is_json, may_go_on = options["format"] == "json", options["may_go_on"]
-        is_dry_run = options["dry_run"]
+        may_go_on, is_dry_run = options["may_go_on"], options["dry_run"]
         try:
             target = find_target(
                 kind=options["kind"], text=options["name"], before=options["before"]
             )
             seen = preview(targets=[target], now=now, may_go_on=may_go_on)
-            if not is_json:
-                self.stdout.write("\n".join(_lines(seen)))
+            self.say(*_lines(seen))
             decisions: list[Revocation] = []
             if not is_dry_run:
                 self._confirm(is_sure=options["yes"])
@@ -89,12 +86,9 @@ class Command(ServiceCommand):
             raise wrong_argument(err.message) from err
         for decision in [] if is_dry_run else decisions:
             _write(decision, session)
-        if is_json:
-            self.write_json(_document(seen, decisions))
-        else:
-            summary = _nothing_changed if is_dry_run else revocations.summary
-            lines = [*revocations.lines(decisions), summary(decisions)]
-            self.stdout.write("\n".join(lines))
+        summary = _nothing_changed if is_dry_run else revocations.summary
+        document = _document(seen, decisions)
+        self.answer(document, *revocations.lines(decisions), summary(decisions))
         end(ExitCode.NOTHING_FOUND if is_dry_run else revocations.exit_code(decisions))
 
     def _confirm(self, *, is_sure: bool) -> None:
@@ -144,8 +138,8 @@ def _nothing_changed(unverified_before: Sequence[Revocation]) -> str:
     )
 
 
-def _document(seen: Preview, decisions: list[Revocation]) -> str:
-    document = {
+def _document(seen: Preview, decisions: list[Revocation]) -> dict[str, Any]:
+    return {
         "target": seen.targets[0].name,
         "sessions": [each.session_name for each in seen.sessions],
         "session_count": seen.session_count,
@@ -157,4 +151,3 @@ def _document(seen: Preview, decisions: list[Revocation]) -> str:
         "problems": seen.problems,
         "revocations": [revocations.members(each) for each in decisions],
     }
-    return orjson.dumps(document).decode()

@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from typing import Any
 
-import orjson
 from django.utils import timezone
 
 from credentials.operations.figures import roll_up, rolled_up_until
@@ -20,14 +19,11 @@ class Command(ServiceCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
-    def handle(self, *_args: Any, **options: Any) -> None:
+    def handle(self, *_args: Any, **_options: Any) -> None:
         with recorded_run("roll_up") as run:
             hours = roll_up(timezone.now())
             run.looked_at(hours=hours)
         until = rolled_up_until()
-        if options["format"] == "json":
-            document = {"hours": hours, "until": until and until.isoformat()}
-            self.write_json(orjson.dumps(document).decode())
-        else:
-            end = f"{until:%F %H}:00 UTC" if until else "now: there is nothing yet"
-            self.stdout.write(f"Counted {hours} hours, up to {end}.")
+        end = f"{until:%F %H}:00 UTC" if until else "now: there is nothing yet"
+        document = {"hours": hours, "until": until and until.isoformat()}
+        self.answer(document, f"Counted {hours} hours, up to {end}.")

@@ -4,11 +4,10 @@ from argparse import ArgumentParser
 from contextlib import nullcontext
 from typing import Any
 
-import orjson
-
 from builds.models import Store
 from credentials.models import Revocation
 from credentials.operations.recovery import why_restored
+from credentials.operations.revocation_policy import Written
 from credentials.operations.runs import recorded_run
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
@@ -17,7 +16,7 @@ from ltdkeeper.management.outcomes import (
     end,
     not_made,
     profile_session,
-    wrong_argument,
+    store_named,
 )
 
 
@@ -36,11 +35,9 @@ class Command(ServiceCommand):
         if why := why_restored():  # it would take away revocations made since the backup
             raise not_made(why)
         session = profile_session(options["profile"])
-        stores = Store.objects.filter(revocations__isnull=False).distinct().order_by("name")
-        if name := options["store"]:
-            stores = Store.objects.filter(name=name)
-            if not stores.exists():
-                raise wrong_argument("There is no such store. The admin lists them.")
+        revoked = Store.objects.filter(revocations__isnull=False).distinct().order_by("name")
+        name = options["store"]
+        stores = [store_named(name)] if name else list(revoked)
         # One store alone is written by hand: what cron has to do is as due as before.
         with nullcontext() if name else recorded_run("write_revocations") as run:
             written = [revocations.write(store, session) for store in stores]
@@ -51,18 +48,16 @@ class Command(ServiceCommand):
                 run.problem = (
                     f"Failed at the store: {failed} of {len(decisions)}." if failed else ""
                 )
-        if options["format"] == "json":
-            found = [revocations.members(each) for each in decisions]
-            self.write_json(orjson.dumps({"revocations": found}).decode())
-        else:
-            for line in revocations.lines(decisions):
-                self.stdout.write(line)
-            for one in written:
-                failed = any(each.state == Revocation.State.FAILED for each in one.decisions)
-                unchanged = "not written" if failed else "unchanged"
-                what = "written" if one.is_changed else unchanged
-                self.stdout.write(
-                    f"Store {one.store}: policy {what}; {one.entries} of {one.capacity} entries "
-                    "needed."
-                )
+        self.answer(
+            {"revocations": [revocations.members(each) for each in decisions]},
+            *revocations.lines(decisions),
+            *map(_line, written),
+        )
         end(revocations.exit_code(decisions))
+
+
+def _line(written: Written) -> str:
+    unchanged = "not written" if written.has_failed else "unchanged"
+    what = "written" if written.is_changed else unchanged
+    entries = f"{written.entries} of {written.capacity} entries needed."
+    return f"Store {written.store}: policy {what}; {entries}"
