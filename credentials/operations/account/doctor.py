@@ -11,7 +11,6 @@ from builds.models import Store
 from credentials.operations.account import (
     attempts,
     policy_checks,
-    refused_calls,
     setting_checks,
     user_checks,
 )
@@ -39,13 +38,13 @@ CHECKS: dict[str, tuple[str, Callable[[Examination], Iterator[Finding]]]] = {
     "role": ("The role exists", setting_checks.role),
     "assuming": ("The vendor can assume the role", attempts.assuming),
     "writing": ("A session can write its build", attempts.writing),
-    "vendor-s3": ("The vendor has no right in S3 (tried)", refused_calls.vendor_s3),
-    "vendor-iam": ("The vendor has no right in IAM (tried)", refused_calls.vendor_iam),
+    "vendor-s3": ("The vendor has no right in S3 (tried)", user_checks.vendor_s3),
+    "vendor-iam": ("The vendor has no right in IAM (tried)", user_checks.vendor_iam),
     "vendor-policies": (
         "The vendor's policies allow AssumeRole only",
         user_checks.vendor_policies,
     ),
-    "revoker": ("The revoker has no other right (tried)", refused_calls.revoker),
+    "revoker": ("The revoker has no other right (tried)", user_checks.revoker),
     "revoker-policies": (
         "The revoker's policies allow revoking only",
         user_checks.revoker_policies,

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from botocore.exceptions import ClientError
 
-from credentials.operations.findings import Finding
+from credentials.operations.findings import Finding, Severity
 from credentials.vending.store_errors import (
     UNSUPPORTED_CODES,
     UNSUPPORTED_STATUSES,
@@ -51,6 +51,7 @@ class Obstacle(Exception):
 
     text = "{reason}"
     rule = what = why = change = ""
+    severity = Severity.ERROR
     concerns_all = False
 
     def __init__(self, **names: str) -> None:
@@ -67,6 +68,7 @@ class Obstacle(Exception):
             what=self.what.format(**names),
             why=self.why,
             change=self.change.format(**names),
+            severity=self.severity,
         )
 
 

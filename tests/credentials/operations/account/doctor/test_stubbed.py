@@ -16,7 +16,6 @@ from builds.models import Store
 from credentials.operations.account import (
     attempts,
     policy_checks,
-    refused_calls,
     setting_checks,
     user_checks,
 )
@@ -299,7 +298,7 @@ def test_only_a_refusal_shows_that_the_vendor_may_not(case: str) -> None:
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
     methods = ["list_buckets", "head_bucket", "list_objects_v2", "put_object"]
     stub(examination.vendor.s3, **dict(zip(methods, answers, strict=True)))
-    assert found(refused_calls.vendor_s3, examination) == ids
+    assert found(user_checks.vendor_s3, examination) == ids
 
 
 def test_call_that_cannot_even_be_sent_is_unclear(examination: Examination) -> None:
