@@ -4,7 +4,7 @@ Objects are deleted one by one: Ceph refuses `DeleteObjects` to sessions whose p
 a prefix.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -133,19 +133,18 @@ A_SESSION_S_WORK = 5000
 
 def purgeable_builds(*, deleted_before: datetime, store: Store | None) -> BuildQuerySet:
     """Builds that were deleted before a moment and have objects still, which are theirs alone."""
-    builds = Build.objects.filter(
-        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=False
-    )
-    return builds.filter(product__store=store) if store else builds
+    return _unpurged(deleted_before, store).filter(root_is_shared=False)
 
 
 def left_builds(*, deleted_before: datetime, store: Store | None) -> Iterator[Outcome]:
     """Those that are left since another build has objects at their root, each with its reason."""
-    builds = Build.objects.filter(
-        deleted_at__lt=deleted_before, purged_at=None, root_is_shared=True
-    )
-    for build in (builds.filter(product__store=store) if store else builds).order_by("pk"):
+    for build in _unpurged(deleted_before, store).filter(root_is_shared=True).order_by("pk"):
         yield Outcome(build=build.pk, root=build.root, left="root_is_shared")
+
+
+def _unpurged(deleted_before: datetime, store: Store | None) -> BuildQuerySet:
+    builds = Build.objects.filter(deleted_at__lt=deleted_before, purged_at=None)
+    return builds.filter(product__store=store) if store else builds
 
 
 def purge_builds(builds: BuildQuerySet, *, apply: bool) -> Iterator[Outcome]:
@@ -156,7 +155,10 @@ def purge_builds(builds: BuildQuerySet, *, apply: bool) -> Iterator[Outcome]:
 def weigh_build(build: Build) -> Outcome:
     """What purging would remove; nothing is changed. Raises as `purge_build` does."""
     _require_no_live_session(build)
-    return _add_up(build, _objects(build))
+    objects = size = 0
+    for entry in _objects(build):
+        objects, size = objects + 1, size + entry["Size"]
+    return Outcome(build=build.pk, root=build.root, objects=objects, bytes=size)
 
 
 def purge_build(build: Build) -> Outcome:
@@ -166,16 +168,16 @@ def purge_build(build: Build) -> Outcome:
     `issue_internal_session` and `listed_objects` raise.
     """
     _require_no_live_session(build)
-    total, first = _add_up(build, ()), ""
+    objects, size, first = 0, 0, ""
     while part := list(islice(_objects(build), A_SESSION_S_WORK)):
         if part[0]["Key"] == first:
             raise ObjectsRemain
         first = part[0]["Key"]
         _remove(build, [entry["Key"] for entry in part])
-        total = _add_up(build, part, total)
+        objects, size = objects + len(part), size + sum(entry["Size"] for entry in part)
     _remove(build, [build.root])  # old uploaders put an object there; it is no part of a listing
     record_purge(build_id=build.pk, now=timezone.now())
-    return total
+    return Outcome(build=build.pk, root=build.root, objects=objects, bytes=size)
 
 
 def _require_no_live_session(build: Build) -> None:
@@ -198,14 +200,6 @@ def _session(build: Build, delivery: Delivery) -> VendedSession:
     return issue_internal_session(
         build_id=build.pk, delivery=delivery, origin=PURGING, now=timezone.now()
     )
-
-
-def _add_up(build: Build, entries: Iterable[Any], before: Outcome | None = None) -> Outcome:
-    objects, size = (before.objects, before.bytes) if before else (0, 0)
-    for entry in entries:
-        objects += 1
-        size += entry["Size"]
-    return Outcome(build=build.pk, root=build.root, objects=objects, bytes=size)
 
 
 # Count all that lies below a finished build: at finish, only one page was looked at.

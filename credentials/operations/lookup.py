@@ -69,7 +69,7 @@ def refusals_of(rows: Iterable[Row]) -> list[Refusal]:
             refusals = client_of(row).refusals.filter(token_name=row.token_name)
         else:
             continue
-        found += refusals.select_related("client").order_by("-hour", "-calls")[:LIMIT]
+        found += _newest(refusals)
     return found
 
 
@@ -174,13 +174,12 @@ def _of_network(network: str) -> list[Row]:
     is_one = first == last
     of_network = {"caller_ip_hex__gte": first, "caller_ip_hex__lte": last}
     sessions = _sessions(**{"caller_ip_hex": first} if is_one else of_network)
-    counted = throttle_key(network) if is_one else network
-    return [
-        *Refusal.objects.select_related("client")
-        .filter(network=counted)
-        .order_by("-hour", "-calls")[:LIMIT],
-        *sessions,
-    ]
+    refusals = Refusal.objects.filter(network=throttle_key(network) if is_one else network)
+    return [*_newest(refusals), *sessions]
+
+
+def _newest(refusals: QuerySet[Refusal]) -> QuerySet[Refusal]:
+    return refusals.select_related("client").order_by("-hour", "-calls")[:LIMIT]
 
 
 def _by_root(identifier: Identifier) -> list[Row]:

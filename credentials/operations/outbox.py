@@ -82,7 +82,7 @@ def due_deliveries(webhook: Webhook, now: datetime) -> list[WebhookDelivery]:
 def deliver_webhooks(*, clock: Callable[[], datetime] = timezone.now) -> Iterator[WebhookDelivery]:
     """Send what is due until nothing is, or for some minutes, and yield each row as it was left."""
     until = clock() + LONGEST_RUN
-    _give_up_on_disabled(clock())
+    _bury_expired(WebhookDelivery.objects.filter(webhook__is_active=False), clock())
     ready = deque(Queue(webhook=each) for each in Webhook.objects.filter(is_active=True))
     running: dict[Future[Answer], tuple[Queue, WebhookDelivery]] = {}
     with ThreadPoolExecutor(WEBHOOKS_AT_ONCE) as pool:
@@ -98,7 +98,7 @@ def deliver_webhooks(*, clock: Callable[[], datetime] = timezone.now) -> Iterato
                 _record(queue.webhook, row, future.result(), clock())
                 queue.note(row, is_taken=row.state == State.DELIVERED)
                 if queue.is_given_up:
-                    _bury_expired(queue.webhook, clock())
+                    _bury_expired(queue.webhook.deliveries.all(), clock())
                 else:
                     ready.append(queue)
                 yield row
@@ -146,15 +146,9 @@ def _record(webhook: Webhook, row: WebhookDelivery, answer: Answer, now: datetim
         webhook.save(update_fields=["is_active", "gone_at"])
 
 
-def _bury_expired(webhook: Webhook, now: datetime) -> None:
-    """What a webhook that takes nothing should have taken long ago becomes dead letters."""
-    expired = webhook.deliveries.filter(state=State.WAITING, give_up_at__lte=now)
-    expired.update(state=State.DEAD)
-
-
-def _give_up_on_disabled(now: datetime) -> None:
-    for webhook in Webhook.objects.filter(is_active=False):
-        _bury_expired(webhook, now)
+def _bury_expired(deliveries: WebhookDeliveryQuerySet, now: datetime) -> None:
+    """What webhooks that take nothing should have taken long ago becomes dead letters."""
+    deliveries.filter(state=State.WAITING, give_up_at__lte=now).update(state=State.DEAD)
 
 
 def _remove_old(now: datetime) -> None:

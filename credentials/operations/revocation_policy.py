@@ -80,11 +80,6 @@ class Written:
     def has_failed(self) -> bool:
         return any(each.state == State.FAILED for each in self.decisions)
 
-    @property
-    def is_pending(self) -> bool:
-        """Whether the store has yet to be seen to obey one of them."""
-        return any(each.state != State.VERIFIED for each in self.decisions)
-
 
 def write_revocations(
     *, clients: StoreClients, now: datetime, wait: timedelta = timedelta(0)

@@ -114,67 +114,46 @@ def _live_sessions(now: datetime, grace: timedelta) -> Iterator[Finding]:
     live = IssuedSession.objects.active(now).select_related("build__product__store", "client")
     rows: Any = live.annotate(has_grant=Exists(grants))
     for row in _one_by_one(rows):
-        yield from _about_length(row)
-        if row.delivery not in INTERNAL:  # those never left this service
-            yield from _about_build(row, now, grace)
-            yield from _about_client(row)
-            yield from _about_grant(row, has_grant=row.has_grant)
+        for rule, what in _broken_rules(row, now, grace):
+            yield Finding(
+                rule=rule,
+                subject=row.pk,
+                what=what,
+                access_key_id=row.access_key_id,
+                session_id=row.pk,
+                build_id=row.build_id,
+            )
 
 
-def _about_length(row: IssuedSession) -> Iterator[Finding]:
-    if row.build is None or row.expires_at is None:
+def _broken_rules(row: Any, now: datetime, grace: timedelta) -> Iterator[tuple[Rule, str]]:
+    """The rules that a live session breaks, each with a sentence."""
+    end = f"{row.expires_at:%F %T} UTC"
+    if row.build and (longest := _longest_if_too_long(row)):
+        yield (
+            Rule.TOO_LONG,
+            f"Lives until {end}; today's settings would give {row.product_slug} at most {longest} "
+            "seconds.",
+        )
+    if row.delivery in INTERNAL:  # those never left this service
         return
+    closed_at = row.build and row.build.closed_at(now)
+    if outlives_its_build(closed_at=closed_at, now=now, grace=grace):
+        closed = f"Build {row.root} closed {closed_at:%F %T} UTC"
+        yield Rule.BUILD_CLOSED, f"{closed}; the session works until {end}."
+    rest = f"the session for {row.root} works until {end}."
+    if row.client and not row.client.is_active:
+        yield Rule.CLIENT_DISABLED, f"Client {row.client_name} is disabled; {rest}"
+    if row.client and row.build and not row.has_grant:
+        no_grant = f"Client {row.client_name} is no longer granted {row.product_slug}"
+        yield Rule.NOT_GRANTED, f"{no_grant}; {rest}"
+
+
+def _longest_if_too_long(row: Any) -> int:
+    """The seconds that today's settings would give at most; 0 where the session keeps to that."""
     limits = duration_limits(row.build)
     longest = max(limits.longest, limits.refreshing)
-    if is_too_long(
-        requested_at=row.requested_at, expires_at=row.expires_at, longest_seconds=longest
-    ):
-        what = (
-            f"Lives until {row.expires_at:%F %T} UTC; today's settings would give "
-            f"{row.product_slug} at most {longest} seconds."
-        )
-        yield _of_session(row, Rule.TOO_LONG, what)
-
-
-def _about_build(row: IssuedSession, now: datetime, grace: timedelta) -> Iterator[Finding]:
-    if row.build is None:
-        return
-    closed_at = row.build.closed_at(now)
-    if outlives_its_build(closed_at=closed_at, now=now, grace=grace):
-        what = (
-            f"Build {row.root} closed {closed_at:%F %T} UTC; the session works until "
-            f"{row.expires_at:%F %T} UTC."
-        )
-        yield _of_session(row, Rule.BUILD_CLOSED, what)
-
-
-def _about_client(row: IssuedSession) -> Iterator[Finding]:
-    if row.client is not None and not row.client.is_active:
-        what = (
-            f"Client {row.client_name} is disabled; the session for {row.root} works until "
-            f"{row.expires_at:%F %T} UTC."
-        )
-        yield _of_session(row, Rule.CLIENT_DISABLED, what)
-
-
-def _about_grant(row: IssuedSession, *, has_grant: bool) -> Iterator[Finding]:
-    if row.client is not None and row.build is not None and not has_grant:
-        what = (
-            f"Client {row.client_name} is no longer granted {row.product_slug}; the session for "
-            f"{row.root} works until {row.expires_at:%F %T} UTC."
-        )
-        yield _of_session(row, Rule.NOT_GRANTED, what)
-
-
-def _of_session(row: IssuedSession, rule: Rule, what: str) -> Finding:
-    return Finding(
-        rule=rule,
-        subject=row.pk,
-        what=what,
-        access_key_id=row.access_key_id or "",
-        session_id=row.pk,
-        build_id=row.build_id,
-    )
+    times = {"requested_at": row.requested_at, "expires_at": row.expires_at}
+    return longest if is_too_long(**times, longest_seconds=longest) else 0
 
 
 def _nearly_full_policies(now: datetime) -> Iterator[Finding]:
@@ -303,7 +282,9 @@ def audit_limits(now: datetime) -> Iterator[Finding]:
     """Clients that can register no further build, in one query for each limit."""
     open_builds = Build.objects.open(now).filter(registration__client__is_active=True)
     limit = settings.LTD_OPEN_BUILDS
-    for name, count in _at_limit(open_builds, "registration__client__name", limit):
+    counted = open_builds.order_by().values_list("registration__client__name")
+    full = counted.annotate(count=Count("pk")).filter(count__gte=limit)
+    for name, count in list(full.order_by("registration__client__name")):
         yield Finding(
             rule=Rule.CLIENT_AT_LIMIT,
             subject=f"{name}, open builds",
@@ -332,9 +313,3 @@ def _audit_sessions(now: datetime) -> Iterator[Finding]:
                 "so it can register no build.",
                 change="Look for a job that requests a session for every call.",
             )
-
-
-def _at_limit(rows: QuerySet[Any], client_name: str, limit: int) -> Iterator[tuple[str, int]]:
-    """The clients with at least so many of the rows, and how many."""
-    counted = rows.order_by().values_list(client_name).annotate(count=Count("pk"))
-    yield from list(counted.filter(count__gte=limit).order_by(client_name))

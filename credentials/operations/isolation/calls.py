@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from builds.models import Build, Store
 from credentials.operations.isolation.posting import (
     BODY,
     post_file,
+    refusal,
     require_success,
     send_presigned,
 )
@@ -81,7 +80,7 @@ class Scene:
         else:
             is_stored = self.takes_posts
         if not is_stored:
-            raise _refusal(204, NOT_STORED)
+            raise refusal(204, NOT_STORED)
         return None
 
     def list(self, prefix: str) -> object:
@@ -130,7 +129,7 @@ class Scene:
         several: Any = {"Objects": [{"Key": key}]}
         answer = self.s3.delete_objects(Bucket=self.bucket, Delete=several)
         for error in answer.get("Errors", []):
-            raise _refusal(403, error.get("Code", ""))
+            raise refusal(403, error.get("Code", ""))
         return answer
 
     def assume_again(self) -> object:
@@ -154,11 +153,6 @@ class Scene:
 def parts_of(build: Build) -> str:
     """The key of the upload in parts that a neighbour begins."""
     return f"{build.root}/parts"
-
-
-def _refusal(status: int, code: str) -> ClientError:
-    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "IsolationCheck")
 
 
 @dataclass(frozen=True, kw_only=True)

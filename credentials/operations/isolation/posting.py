@@ -86,11 +86,13 @@ def require_success(answer: AWSResponse) -> AWSResponse:
     if answer.status_code < REDIRECT:
         return answer
     code = re.search(rb"<Code>(\w+)</Code>", answer.content or b"")
-    found: Any = {
-        "Error": {"Code": code.group(1).decode() if code else ""},
-        "ResponseMetadata": {"HTTPStatusCode": answer.status_code},
-    }
-    raise ClientError(found, "presigned")
+    raise refusal(answer.status_code, code.group(1).decode() if code else "")
+
+
+def refusal(status: int, code: str) -> ClientError:
+    """What boto3 would raise of such a response."""
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "IsolationCheck")
 
 
 def _signer(vended: VendedSession) -> Signer:

@@ -118,13 +118,15 @@ def _findings(
     run: RecordedRun,
     options: dict[str, Any],
 ) -> Iterator[Finding]:
-    asked = {name: options[name] for name in ("since", "addresses")} | {"run": run}
+    asked: dict[str, Any] = {name: options[name] for name in ("since", "addresses")}
+    asked["run"] = run
     if isinstance(origin, Athena | Spark):
         until = options["until"] or timezone.now()
         yield from QueryAudit(engine=origin, until=until, **asked).findings()
         return
-    keys = {"keys": public_keys(auditor)} if auditor else {}
-    audit = TrailAudit(source=origin, until=options["until"], jobs=options["jobs"], **keys, **asked)
+    if auditor:
+        asked["keys"] = public_keys(auditor)
+    audit = TrailAudit(source=origin, until=options["until"], jobs=options["jobs"], **asked)
     files = audit.files()
     yield from audit.findings(files, tqdm(files, unit="file", disable=None))
 

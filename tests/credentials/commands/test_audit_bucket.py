@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from builds.models import Store
 from credentials.models import JobRun
-from ltdkeeper.management.commands import audit_bucket
+from ltdkeeper.management import outcomes
 from tests.conftest import ROLE_ARN
 from tests.credentials.ledger_rows import NOW
 from tests.credentials.operations.audit.planted import PLANTED, World
@@ -19,7 +19,7 @@ from tests.credentials.operations.audit.planted import PLANTED, World
 
 @pytest.fixture(autouse=True)
 def _auditor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_bucket, "profile_session", lambda profile: profile or None)
+    monkeypatch.setattr(outcomes, "profile_session", lambda profile: profile or None)
 
 
 def audit(*arguments: str) -> tuple[int, str, str]:
