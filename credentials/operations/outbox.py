@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from ulid import ULID
 
@@ -146,7 +146,7 @@ def _record(webhook: Webhook, row: WebhookDelivery, answer: Answer, now: datetim
         webhook.save(update_fields=["is_active", "gone_at"])
 
 
-def _bury_expired(deliveries: WebhookDeliveryQuerySet, now: datetime) -> None:
+def _bury_expired(deliveries: QuerySet[WebhookDelivery], now: datetime) -> None:
     """What webhooks that take nothing should have taken long ago becomes dead letters."""
     deliveries.filter(state=State.WAITING, give_up_at__lte=now).update(state=State.DEAD)
 

@@ -6,7 +6,6 @@ The session is one that this service issues, as for a job: with a ledger row.
 from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
-from django.utils import timezone
 
 from builds.errors import DomainError
 from credentials.access.callers import Origin
@@ -28,7 +27,7 @@ from credentials.operations.account.obstacles import (
 )
 from credentials.operations.findings import Finding, Severity
 from credentials.rules.principals import kind_of
-from credentials.vending.issuing import VendedSession, issue_session, s3_client
+from credentials.vending.issuing import VendedSession, s3_client
 from credentials.vending.store_clients import ONE_CALL
 from credentials.vending.store_errors import CALL_FAILED, error_code, http_status, loggable
 
@@ -138,12 +137,6 @@ def _issue(examination: Examination, delivery: Delivery) -> VendedSession:
     """Raises a DomainError, or the Obstacle that it stands for."""
     examination.vendor.require_answering(examination.vendor.sts.meta.endpoint_url)
     try:
-        return issue_session(
-            caller=examination.probes.caller,
-            build_id=examination.build.pk,
-            delivery=delivery,
-            origin=INTERNAL,
-            now=timezone.now(),
-        )
+        return examination.probes.session(examination.build, delivery, origin=INTERNAL)
     except (VendorCredentialsMissing, VendorCredentialsRefused) as err:
         raise KeyRefused(whose=Whose.VENDOR, answer=err.code) from err

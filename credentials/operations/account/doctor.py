@@ -8,22 +8,10 @@ from typing import Any
 import boto3
 
 from builds.models import Store
-from credentials.operations.account import (
-    attempts,
-    policy_checks,
-    setting_checks,
-    user_checks,
-)
+from credentials.operations.account import attempts, policy_checks, setting_checks, user_checks
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import NotSupported, Obstacle, Unclear
-from credentials.operations.findings import (
-    Finding,
-    Rule,
-    Severity,
-    count,
-    finding_lines,
-    indented,
-)
+from credentials.operations.findings import Finding, Rule, Severity, count, finding_lines, indented
 from credentials.rules.account_documents import UnsafeIdentityError
 from credentials.rules.policy_comparison import UnreadableDocumentError
 

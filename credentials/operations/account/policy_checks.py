@@ -17,12 +17,7 @@ from credentials.rules.policy_comparison import (
     rights_of,
     statements_of,
 )
-from credentials.rules.principals import (
-    account_of,
-    identity_of,
-    is_same,
-    is_session,
-)
+from credentials.rules.principals import account_of, identity_of, is_same, is_session
 from credentials.rules.revocation import POLICY_NAME
 
 READS = ("s3:get", "s3:list", "s3:head", "s3:describe")

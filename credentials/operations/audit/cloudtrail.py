@@ -21,13 +21,7 @@ from credentials.models import Delivery, IssuedSession, JobRun, LedgerExport
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.audit.trail_coverage import LATE, Coverage, PublicKeys, bad_file
 from credentials.operations.audit.trail_engines import Engine, QueryFailed, parameters_of
-from credentials.operations.audit.trail_files import (
-    DELIVERED,
-    Read,
-    Source,
-    TrailFile,
-    read_files,
-)
+from credentials.operations.audit.trail_files import DELIVERED, Read, Source, TrailFile, read_files
 from credentials.operations.audit.trail_findings import Groups
 from credentials.operations.findings import EXPIRY_TOLERANCE, Finding
 from credentials.operations.runs import RecordedRun

@@ -27,13 +27,7 @@ from msgspec import Struct, field
 
 from builds.models import Store
 from credentials.models import IssuedSession
-from credentials.operations.audit.trail_files import (
-    NO_GZIP,
-    UNREADABLE,
-    Fetched,
-    TrailFile,
-    gunzip,
-)
+from credentials.operations.audit.trail_files import NO_GZIP, UNREADABLE, Fetched, TrailFile, gunzip
 from credentials.operations.findings import Finding, Rule
 from credentials.rules.cloudtrail import Call, Kind, Time, moment
 from credentials.vending.store_clients import UNATTENDED, Endpoint, store_client
@@ -246,10 +240,8 @@ def _not_in_trail(row: IssuedSession) -> Finding:
         subject=row.pk,
         what=f"The ledger has {row.session_name}, requested {row.requested_at:%F %T} UTC, and "
         "CloudTrail, of which everything is there for that time, does not.",
-        change=(
-            "Check that the trail logs management events of the store's region and that "
-            "STS is called there; otherwise someone inserted the row or removed the event."
-        ),
+        change="Check that the trail logs management events of the store's region and that "
+        "STS is called there; otherwise someone inserted the row or removed the event.",
         access_key_id=row.access_key_id,
         session_id=row.pk,
         build_id=row.build_id,

@@ -16,11 +16,9 @@ EXAMPLES, LONGEST = 3, 160
 TEXTS: dict[Breach, tuple[str, str]] = {
     Breach.UNKNOWN: (
         "The ledger has no such session of an upload role.",
-        (
-            "Someone else has the vendor's key or can assume the role: revoke the store's "
-            "sessions (manage.py revoke store NAME --before TIME), replace the key, and "
-            "run manage.py doctor."
-        ),
+        "Someone else has the vendor's key or can assume the role: revoke the store's "
+        "sessions (manage.py revoke store NAME --before TIME), replace the key, and "
+        "run manage.py doctor.",
     ),
     Breach.AFTER_REVOCATION: (
         "The session was used after it was revoked.",
@@ -37,10 +35,8 @@ TEXTS: dict[Breach, tuple[str, str]] = {
     ),
     Breach.DENIED: (
         "The store denied a call.",
-        (
-            "Inside its build, the uploader needs a right it does not have. Elsewhere, "
-            "find out which job it was (manage.py find) and revoke its credentials."
-        ),
+        "Inside its build, the uploader needs a right it does not have. Elsewhere, "
+        "find out which job it was (manage.py find) and revoke its credentials.",
     ),
     Breach.OTHER_ADDRESS: (
         "The session was used from an address other than the one that requested it.",

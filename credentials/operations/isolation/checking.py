@@ -44,6 +44,18 @@ class ProbeBuilds:
     def builds(self) -> tuple[Build, Build, Build]:
         return self.own, self.sibling, self.other
 
+    def session(
+        self, build: Build, delivery: Delivery, *, origin: Origin | None = None
+    ) -> VendedSession:
+        """Raises a DomainError."""
+        return issue_session(
+            caller=self.caller,
+            build_id=build.pk,
+            delivery=delivery,
+            origin=origin or INSIDE,
+            now=timezone.now(),
+        )
+
 
 def product_slugs(store: Store) -> tuple[str, str]:
     """The slugs of a store's probe products."""
@@ -148,7 +160,7 @@ def _perform(store: Store, tell: Callable[[Line], None]) -> None:
 
 def _scene(probes: ProbeBuilds) -> Scene:
     """The session, and in each neighbour a page and an upload begun, with its own credentials."""
-    own, store = _issue(probes, probes.own, Delivery.PROBE), probes.own.product.store
+    own, store = probes.session(probes.own, Delivery.PROBE), probes.own.product.store
     scene = Scene(
         session=own,
         s3=s3_client(own, ONE_CALL),
@@ -159,23 +171,13 @@ def _scene(probes: ProbeBuilds) -> Scene:
         other=probes.other,
     )
     for build in (probes.sibling, probes.other):
-        s3 = s3_client(_issue(probes, build, Delivery.PROBE), ONE_CALL)
+        s3 = s3_client(probes.session(build, Delivery.PROBE), ONE_CALL)
         page, parts = f"{build.root}/{PAGE}", parts_of(build)
         scene.written.append(page)
         s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
         begun = s3.create_multipart_upload(Bucket=build.bucket_name, Key=parts)
         scene.neighbours[build.root], scene.uploads[build.root] = s3, begun["UploadId"]
     return scene
-
-
-def _issue(probes: ProbeBuilds, build: Build, delivery: Delivery) -> VendedSession:
-    return issue_session(
-        caller=probes.caller,
-        build_id=build.pk,
-        delivery=delivery,
-        origin=INSIDE,
-        now=timezone.now(),
-    )
 
 
 def _line(call: Call, scene: Scene) -> Line:
@@ -218,7 +220,7 @@ def _clean_up(probes: ProbeBuilds, scene: Scene) -> Line:
 
 def _remove_all(probes: ProbeBuilds, scene: Scene) -> None:
     cleaners = {
-        build.root: s3_client(_issue(probes, build, Delivery.CLEAN), ONE_CALL)
+        build.root: s3_client(probes.session(build, Delivery.CLEAN), ONE_CALL)
         for build in probes.builds
     }
     for key in set(scene.written):

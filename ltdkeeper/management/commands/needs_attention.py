@@ -13,13 +13,7 @@ from django.utils import timezone
 
 from credentials.models import last_verdicts
 from credentials.operations.figures import history
-from ltdkeeper.admin.attention import (
-    CHECKS,
-    Attention,
-    Counted,
-    about_figures,
-    about_isolation,
-)
+from ltdkeeper.admin.attention import CHECKS, Attention, Counted, about_figures, about_isolation
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end
 
 MOST_ROWS = 20
