@@ -397,7 +397,7 @@ def _write(change: Change, actor: User) -> None:
     wanted = {name: value for name, (_, value) in change.fields.items()}
     many = {name: wanted.pop(name) for name in ("products", "permissions") if name in wanted}
     for name, value in wanted.items():
-        setattr(row, name, _resolve(name, value))
+        setattr(row, name, _resolve(change.section, name, value))
     if isinstance(row, Store):
         row.forget_what_was_tried(wanted)
     try:
@@ -466,12 +466,11 @@ FROZEN: dict[str, tuple[tuple[str, ...], Callable[[str], QuerySet[Any]], str]] =
 }
 
 
-def _resolve(name: str, value: Any) -> Any:
+def _resolve(section: str, name: str, value: Any) -> Any:
     """A row that is referred to by name, or the value itself."""
-    section = {"store": "stores", "client": "clients", "issuer": "issuers"}.get(name)
-    if section is None:
+    if name not in (references := REFERENCES.get(section, {})):
         return value
-    model, key = NOUNS[section][2:]
+    model, key = NOUNS[references[name]][2:]
     return model._default_manager.get(**{key: value})  # noqa: SLF001
 
 

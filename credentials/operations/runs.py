@@ -27,8 +27,8 @@ from builds.errors import DomainError
 from builds.models import Store
 from credentials.models import AuditFinding, JobRun, Webhook
 from credentials.models.audits import ACKNOWLEDGEMENT
-from credentials.operations.alerts import is_alerting, record_opened, send_mail_of
 from credentials.operations.findings import Finding, Rule, Severity
+from credentials.operations.kept_findings import is_alerting, record_opened, send_mail_of
 from credentials.operations.leases import only_run, this_process
 
 AT_A_TIME = 500
@@ -239,9 +239,7 @@ class RecordedRun:
             )
 
     def _tell(self, row: AuditFinding, now: datetime) -> None:
-        if not is_alerting(row.severity):
-            return
-        if self._told < MOST_EVENTS and self._has_webhooks:
+        if is_alerting(row.severity) and self._told < MOST_EVENTS and self._has_webhooks:
             record_opened(row, now)
             self._told += 1
 

@@ -18,13 +18,13 @@ from django.utils.timesince import timesince
 from builds.models import Build
 from credentials.models import AuditFinding, IssuedSession, JobRun, LedgerExport
 from credentials.models.audits import SEVERITIES
-from credentials.operations.acknowledgements import (
+from credentials.operations.audit.bucket import usage_of
+from credentials.operations.findings import Rule
+from credentials.operations.kept_findings import (
     acknowledge,
     require_possible_end,
     withdraw_acknowledgement,
 )
-from credentials.operations.audit.bucket import usage_of
-from credentials.operations.findings import Rule
 from credentials.rules.schedule import JOBS
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
 from ltdkeeper.admin.findings import describe_finding, found_by

@@ -39,8 +39,7 @@ def lines(decisions: Sequence[Revocation]) -> Iterator[str]:
 def summary(decisions: Sequence[Revocation]) -> str:
     """What came of them, so that a failure is not taken for the end of the sessions."""
     count = sum(each.session_count for each in decisions)
-    failed = sum(each.state == Revocation.State.FAILED for each in decisions)
-    if failed:
+    if failed := count_failed(decisions):
         return (
             f"Revoked here: {count} session{'' if count == 1 else 's'}. The store may still accept "
             f"them: {failed} of {len(decisions)} revocations failed there. Fix what is named "
@@ -70,5 +69,8 @@ def members(each: Revocation) -> dict[str, Any]:
 
 def exit_code(decisions: Sequence[Revocation]) -> ExitCode:
     """What the store was not brought to do is work that could not be done."""
-    failed = any(each.state == Revocation.State.FAILED for each in decisions)
-    return ExitCode.NOT_MADE if failed else ExitCode.NOTHING_FOUND
+    return ExitCode.NOT_MADE if count_failed(decisions) else ExitCode.NOTHING_FOUND
+
+
+def count_failed(decisions: Sequence[Revocation]) -> int:
+    return sum(each.state == Revocation.State.FAILED for each in decisions)

@@ -42,8 +42,8 @@ from credentials.models import (
     WebhookDelivery,
     record_event,
 )
-from credentials.operations.acknowledgements import acknowledge
 from credentials.operations.findings import Finding, Severity
+from credentials.operations.kept_findings import acknowledge
 from credentials.operations.runs import recorded_run
 from credentials.rules.policy import Scope, session_policy
 from tests.browser import PASSWORD, USERNAME

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from credentials.access.clients import command_line_user
 from credentials.models import AuditFinding
-from credentials.operations.acknowledgements import acknowledge, withdraw_acknowledgement
+from credentials.operations.kept_findings import acknowledge, withdraw_acknowledgement
 from ltdkeeper.management.findings import SHOWN, in_a_line, members
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 

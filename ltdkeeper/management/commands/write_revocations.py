@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from typing import Any
 
 from builds.models import Store
-from credentials.models import Revocation
 from credentials.operations.recovery import why_restored
 from credentials.operations.revocation_policy import Written
 from credentials.operations.runs import recorded_run
@@ -44,10 +43,8 @@ class Command(ServiceCommand):
             decisions = [each for one in written for each in one.decisions]
             if run:
                 run.looked_at(stores=len(written))
-                failed = sum(each.state == Revocation.State.FAILED for each in decisions)
-                run.problem = (
-                    f"Failed at the store: {failed} of {len(decisions)}." if failed else ""
-                )
+                if failed := revocations.count_failed(decisions):
+                    run.problem = f"Failed at the store: {failed} of {len(decisions)}."
         self.answer(
             {"revocations": [revocations.members(each) for each in decisions]},
             *revocations.lines(decisions),

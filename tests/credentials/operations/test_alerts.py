@@ -93,7 +93,7 @@ def test_mail_that_fails_is_a_problem_of_the_run_and_sent_by_the_next(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("credentials.operations.alerts.EmailMessage.send", fail(error))
+        patch.setattr("credentials.operations.kept_findings.EmailMessage.send", fail(error))
         run_on(0, found())
     run = JobRun.objects.get()
     name = type(error).__name__
@@ -107,7 +107,7 @@ def test_what_was_acknowledged_before_the_mail_went_out_is_not_in_it(
     actor: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("credentials.operations.alerts.EmailMessage.send", fail(OSError()))
+        patch.setattr("credentials.operations.kept_findings.EmailMessage.send", fail(OSError()))
         run_on(0, found())
     accept(actor, 0, until=5)
     run_on(1, found())

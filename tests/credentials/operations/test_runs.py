@@ -19,8 +19,8 @@ from builds.models import Store
 from credentials.errors import AlreadyRunning, StsThrottled
 from credentials.models import AuditFinding, JobRun, Lease
 from credentials.operations import runs
-from credentials.operations.acknowledgements import acknowledge, withdraw_acknowledgement
 from credentials.operations.findings import Finding, Severity
+from credentials.operations.kept_findings import acknowledge, withdraw_acknowledgement
 from credentials.operations.runs import Kept, recorded_run
 
 pytestmark = pytest.mark.django_db
