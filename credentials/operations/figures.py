@@ -134,15 +134,16 @@ class Period:
         self.is_known = True
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class BusyClient:
     """What a client asked for within a day; `pk` is None when it no longer exists."""
 
     pk: int | None
     name: str
-    issued: int
-    failed: int
-    refused: int
+    issued: int = 0
+    failed: int = 0
+    withheld: int = 0
+    refused: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,12 +167,11 @@ class _Newest:
 
     is_cut_off: bool
     hours: dict[datetime, Counter[str]] = field(default_factory=dict)
-    clients: dict[str, Counter[str]] = field(default_factory=dict)
-    pks: dict[str, int | None] = field(default_factory=dict)
+    clients: dict[str, BusyClient] = field(default_factory=dict)
 
     def count(self, client_name: str, client_pk: int | None, numbers: Mapping[str, int]) -> None:
-        self.clients.setdefault(client_name, Counter()).update(numbers)
-        self.pks.setdefault(client_name, client_pk)
+        fresh = BusyClient(pk=client_pk, name=client_name)
+        _add(numbers, self.clients.setdefault(client_name, fresh))
 
     def refuse(self, hour: datetime, client_name: str | None, pk: int | None, calls: int) -> None:
         """Refused calls, in an hour that is counted; of a client where one is named."""
@@ -203,7 +203,7 @@ def history(now: datetime, *, busiest: int = 10) -> History:
     return History(
         hours=_periods(counted, first_hour, HOUR, HOURS),
         days=_periods(counted, first_day, DAY, DAYS),
-        busiest=_busiest(newest)[:busiest],
+        busiest=sorted(newest.clients.values(), key=_rank)[:busiest],
         until=until,
         is_cut_off=newest.is_cut_off,
     )
@@ -269,18 +269,8 @@ def _newest(since: datetime, now: datetime, *, clients_since: datetime) -> _Newe
     return newest
 
 
-def _busiest(newest: _Newest) -> list[BusyClient]:
-    found = [
-        BusyClient(
-            pk=newest.pks[name],
-            name=name,
-            issued=counts["issued"],
-            failed=counts["failed"],
-            refused=counts["refused"],
-        )
-        for name, counts in newest.clients.items()
-    ]
-    return sorted(found, key=lambda client: (-client.issued, -client.refused, client.name))
+def _rank(client: BusyClient) -> tuple[int, int, str]:
+    return -client.issued, -client.refused, client.name
 
 
 def count_up_to(rows: Mapping[str, QuerySet[Any]], most: int = MOST) -> dict[str, int]:
