@@ -35,14 +35,15 @@ faults: $(DEV) ## Break servers, databases, disks and STS under load; a table sa
 	LTD_TEST_FAULTS=$${LTD_TEST_FAULTS:-full} $(PYTEST) -m faults tests/faults
 soak: $(DEV) $(CLIENTS) ## Work on the service in every way for SOAK minutes (default 30) and see that nothing grows
 	@$(call needs,pg_virtualenv,postgresql); $(PYTEST) tests/soak
-test-store: $(addprefix test-store-,$(or $(STORE),embedded ceph)) ## Run the contract suite on two stores, or on STORE=ceph18, ceph20, seaweedfs
+test-store: $(addprefix test-store-,$(or $(STORE),embedded ceph)) ## Run the contract suite on two stores, or on STORE=ceph18, ceph20, ceph20-account, seaweedfs
 test-store-%: $(DEV)
 	LTD_TEST_STORE=$* $(PYTEST) tests/store
 test-store-seaweedfs: $(DEV) .venv-seaweedfs/installed
 	LTD_TEST_STORE=seaweedfs $(PYTEST) tests/store
-test-store-ceph18 test-store-ceph20:
+test-store-ceph18 test-store-ceph20 test-store-ceph20-account:
 	@$(call needs,debootstrap,debootstrap)
-	tests/store/in_debian.sh $(if $(filter %18,$@),trixie,forky) env LTD_TEST_STORE=ceph /venv/bin/python -m pytest -q tests/store
+	tests/store/in_debian.sh $(if $(filter %18,$@),trixie,forky) env LTD_TEST_STORE=ceph$(if $(filter %-account,$@),-account) \
+		/venv/bin/python -m pytest -q -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true tests/store
 test-clients: test-clients-embedded test-clients-ceph ## Upload with programs that people use, unmodified, to both stores
 test-clients-%: $(DEV) $(CLIENTS)
 	LTD_TEST_STORE=$* $(PYTEST) tests/clients tests/workflows

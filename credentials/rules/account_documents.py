@@ -61,9 +61,19 @@ USER_READS = (
     "iam:ListGroupsForUser",
 )
 KEY_READS = ("kms:DescribeKey",)
+# Ceph refuses a whole policy for one action that it does not know (measured on 16.2.15 and 20.2.4).
+UNKNOWN_IN_CEPH_ACCOUNTS = {"s3:GetEncryptionConfiguration", *MANAGED_POLICY_READS}
+UNKNOWN_TO_CEPH = {
+    *UNKNOWN_IN_CEPH_ACCOUNTS,
+    "iam:ListAttachedRolePolicies",
+    "iam:ListAttachedUserPolicies",
+    "iam:ListGroupsForUser",
+}
 # AWS knows no role with a shorter maximum.
 SHORTEST_ROLE_MAXIMUM = 3600
 
+# Of one of the accounts of Ceph 19 and later; the ARNs of Ceph's other users have none.
+_CEPH_ACCOUNT_ARN = re.compile(r"arn:aws[a-z-]*:iam::RGW[0-9]{17}\Z")
 _PRINCIPAL_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:(?:user|role)/[\w+=,.@/-]+\Z", re.ASCII)
 _MANAGED_POLICY_ARN = re.compile(r"arn:aws[a-z-]*:iam::[\w-]*:policy/[\w+=,.@/-]+\Z", re.ASCII)
 
@@ -101,6 +111,11 @@ class WantedAccount:
     def account_arn(self) -> str:
         """What the ARNs of all identities in the account begin with."""
         return self.role_arn.partition(":role/")[0]
+
+    @property
+    def is_ceph_account(self) -> bool:
+        """Whether it is one of the accounts of Ceph 19 and later."""
+        return _CEPH_ACCOUNT_ARN.match(self.account_arn) is not None
 
     @property
     def role_name(self) -> str:
@@ -296,23 +311,33 @@ def auditor_policy(
     vendor and the revoker, and at CloudTrail's logs where their bucket is named; change nothing.
 
     The last two are users or roles of the same account; those of another cannot be looked at.
+    Actions that a Ceph would refuse are left out for it.
     """
     bucket_arn = _bucket_arn(role_arn, bucket)
     managed = [boundary_arn, *([upload_policy_arn] if upload_policy_arn else [])]
     for arn in managed:
         _require_managed_policy(arn)
-    return document_text(
-        [
-            _allow(BUCKET_READS, bucket_arn),
-            _allow(OBJECT_READS, f"{bucket_arn}/*"),
-            _allow(ROLE_READS, role_arn),
-            _allow(MANAGED_POLICY_READS, managed if upload_policy_arn else boundary_arn),
-            *_identity_reads("vendor", vendor_arn, role_arn),
-            *_identity_reads("revoker", revoker_arn, role_arn),
-            *_key_rights(KEY_READS, kms_key_arn),
-            *_trail_reads(role_arn, trail_bucket),
-        ]
-    )
+    statements = [
+        _allow(BUCKET_READS, bucket_arn),
+        _allow(OBJECT_READS, f"{bucket_arn}/*"),
+        _allow(ROLE_READS, role_arn),
+        _allow(MANAGED_POLICY_READS, managed if upload_policy_arn else boundary_arn),
+        *_identity_reads("vendor", vendor_arn, role_arn),
+        *_identity_reads("revoker", revoker_arn, role_arn),
+        *_key_rights(KEY_READS, kms_key_arn),
+        *_trail_reads(role_arn, trail_bucket),
+    ]
+    return document_text(_known_to_store(statements, role_arn))
+
+
+def _known_to_store(statements: list[Statement], role_arn: str) -> list[Statement]:
+    """Without the actions that a Ceph does not know."""
+    account = role_arn.partition(":role/")[0]
+    unknown: set[str] = UNKNOWN_TO_CEPH if account.endswith("::") else set()
+    if _CEPH_ACCOUNT_ARN.match(account):
+        unknown = UNKNOWN_IN_CEPH_ACCOUNTS
+    known = [(each, [a for a in each["Action"] if a not in unknown]) for each in statements]
+    return [each | {"Action": actions} for each, actions in known if actions]
 
 
 def _trail_reads(role_arn: str, bucket: str) -> list[Statement]:

@@ -150,7 +150,7 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
     units = shutil.copytree(DEPLOY / "systemd", tmp_path / "units")
     for path in units.glob("*.*"):
         if path.is_file():
-            text = re.sub(r"^(ExecStart=)\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE)
+            text = re.sub(r"^(Exec\w+=)\S+", r"\1/bin/true", path.read_text(), flags=re.MULTILINE)
             path.unlink()
             (units / path.name.replace("@.", "@audit_sessions.")).write_text(text)
     done = subprocess.run(

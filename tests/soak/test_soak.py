@@ -34,7 +34,6 @@ from tests.faults.table import written
 from tests.soak.tally import Growth, Tally
 from tests.soak.work import FINISHED, REVOKED, Operator, Pace, Uploads, revoked_job, work_in_job
 from tests.store.answers import REFUSED
-from tests.store.differences import Expectations
 from tests.store.stage import Account, prepared_account
 from tests.store.started import store_under_test
 from tests.store.test_bootstrap_command import profile
@@ -116,8 +115,7 @@ class Soak:
 
 def settings_for(account: Account, folder: Path, server: Postgres, door: Relay) -> dict[str, str]:
     """As in production, behind the relay; clients may do as much as they like."""
-    expect = Expectations(kind=account.store.kind, version=account.store.version)
-    auditor, keys = user_key(account, "auditor", expect), folder / "aws-credentials"
+    auditor, keys = user_key(account, "auditor"), folder / "aws-credentials"
     # The embedded store does not know the condition that the revoker's right has.
     keys.write_text(profile("auditor", auditor) + profile("revoker", account.store.operator))
     return {

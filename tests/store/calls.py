@@ -28,6 +28,7 @@ class Hand:
 
 
 Call = Callable[[Hand, Place], Any]
+SOURCE = "source"
 
 WRITES: dict[str, Call] = {
     "put": lambda h, p: h.s3.put_object(**p.where, Body=INTRUDER),
@@ -39,7 +40,7 @@ WRITES: dict[str, Call] = {
     "delete several": lambda h, p: h.s3.delete_objects(
         Bucket=p.bucket, Delete={"Objects": [{"Key": p.key}]}
     ),
-    "copy to": lambda h, p: h.s3.copy_object(**p.where, CopySource=h.own("source")),
+    "copy to": lambda h, p: h.s3.copy_object(**p.where, CopySource=h.own(SOURCE)),
     "begin upload": lambda h, p: h.s3.create_multipart_upload(**p.where),
     "upload part": lambda h, p: h.s3.upload_part(**p.upload, PartNumber=1, Body=INTRUDER),
     "complete upload": lambda h, p: h.s3.complete_multipart_upload(

@@ -10,12 +10,12 @@ from typing import Any
 import requests
 
 from credentials.rules.account_documents import post_signer_policy
-from credentials.rules.secret import Secret
 from credentials.vending.store_clients import AccessKey
 from demo.service import Service
 from tests.store.answers import Answer
 from tests.store.stage import DATABASE, Account, service_for
 from tests.store.uploader import RegisteredBuild, Uploader
+from tests.store.users import new_user
 
 PRODUCT, SHORT = "posted", "posted-briefly"
 PROFILE = "post-signer"
@@ -88,23 +88,15 @@ def desk_for(account: Account, folder: Path, *, by_bucket: bool) -> Iterator[Des
 def signer_key(account: Account, *, by_bucket: bool) -> AccessKey:
     """The key of a user with the policy of POST-signing identities and no other right."""
     where = {"role_arn": account.row.role_arn, "bucket": account.bucket}
-    name = account.plan.user_name("signer")
-    if make_user := account.store.make_user:
-        user = make_user(name)
-        name, key = user.name, user.key
-    else:
-        account.iam.create_user(UserName=name)
-        made = account.iam.create_access_key(UserName=name)["AccessKey"]
-        key = AccessKey(
-            access_key_id=made["AccessKeyId"], secret_access_key=Secret(made["SecretAccessKey"])
-        )
+    user = new_user(account, account.plan.user_name("signer"))
+    name = user.name
     account.iam.put_user_policy(
         UserName=name, PolicyName=account.plan.role_name, PolicyDocument=post_signer_policy(**where)
     )
     if by_bucket:
         arn = f"arn:aws:iam::{account.store.account}:user/{name}"
         _set_bucket_policy(account, post_signer_policy(**where, signer_arn=arn))
-    return key
+    return user.key
 
 
 def _set_bucket_policy(account: Account, document: str) -> None:

@@ -32,7 +32,12 @@ def store_under_test() -> Iterator[StoreUnderTest]:
     if os.environ.get(f"{VARIABLE}_KIND"):
         yield named_store()
         return
-    stores = {"embedded": _embedded, "ceph": _ceph, "seaweedfs": _seaweedfs}
+    stores = {
+        "embedded": _embedded,
+        "ceph": _ceph,
+        "ceph-account": _ceph_account,
+        "seaweedfs": _seaweedfs,
+    }
     start = stores[os.environ.get(VARIABLE, "embedded")]
     with start() as store:
         yield store
@@ -77,6 +82,22 @@ def _ceph() -> Iterator[StoreUnderTest]:
             make_user=lambda name: User(
                 name=name, key=store.new_user(name, may_make_buckets=False).key
             ),
+        )
+
+
+@contextmanager
+def _ceph_account() -> Iterator[StoreUnderTest]:
+    """One of the accounts of newer versions, set up as its root user."""
+    with CephStore() as store:
+        account, root = store.new_account("tested")
+        yield StoreUnderTest(
+            kind="ceph account",
+            version=ceph_version(),
+            endpoint_url=store.endpoint_url,
+            region=REGION,
+            account=account,
+            operator=root,
+            shortest_seconds=SHORTEST_SECONDS,
         )
 
 

@@ -46,6 +46,7 @@ def run_again(account: Account, *, apply: bool = True) -> Report:
 def statuses(report: Report, account: Account) -> dict[str, Status]:
     """The steps without the names of this run."""
     names = {account.plan.vendor: "VENDOR", account.plan.prefix: "NAME"}
+    names |= {account.store.account or "none": "ACCOUNT"}
     found = {}
     for step in report.steps:
         what = step.what
@@ -76,7 +77,7 @@ def test_run_without_apply_makes_nothing(store: StoreUnderTest, account: Account
         clients=account.operator, account=plan, vendor_key=store.vendor, apply=False
     )
     assert not report.has_changed
-    assert report.steps[0].status is Status.WOULD_MAKE
+    assert statuses(report, account)["bucket NAME-dry-docs"] is Status.WOULD_MAKE
     assert answer_to(lambda: account.admin.head_bucket(Bucket=plan.bucket)).status == 404
     assert answer_to(lambda: account.iam.get_role(RoleName=plan.role_name)).status == 404
 

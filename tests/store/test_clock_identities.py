@@ -58,7 +58,7 @@ def test_auditor_may_change_nothing(
 def test_revoker_writes_policies_while_the_role_is_bounded(
     spare: Account, store: StoreUnderTest, expect: Expectations
 ) -> None:
-    iam = store.client("iam", user_key(spare, "revoker", expect))
+    iam = store.client("iam", user_key(spare, "revoker"))
     role = spare.plan.role_name
 
     def write() -> object:

@@ -8,7 +8,6 @@ import pytest
 
 from demo.service import Service
 from tests.store.conftest import PRODUCT, uploader_of
-from tests.store.differences import Expectations
 from tests.store.stage import prepared_account, service_for
 from tests.store.under_test import StoreUnderTest
 from tests.store.uploader import RegisteredBuild, Uploader
@@ -67,10 +66,10 @@ def test_purge_removes_one_build_and_touches_nothing_else(
 
 
 def test_auditor_sees_pages_without_a_type_where_no_session_may_read(
-    store: StoreUnderTest, expect: Expectations, tmp_path: Path
+    store: StoreUnderTest, tmp_path: Path
 ) -> None:
     with prepared_account(store, with_sync=False) as account:
-        named = auditor_environment(user_key(account, "auditor", expect), tmp_path)
+        named = auditor_environment(user_key(account, "auditor"), tmp_path)
         with (
             service_for(account, tmp_path) as service,
             uploader_of(service, account, tmp_path) as uploader,

@@ -6,7 +6,7 @@ import pytest
 
 from tests.store.answers import ACCEPTED, REFUSED, answer_to, answers_to
 from tests.store.calls import READS, WRITES, Hand
-from tests.store.conftest import HandOf
+from tests.store.conftest import HandOf, with_sources
 from tests.store.differences import Expectations
 from tests.store.places import PAGE, assert_untouched, body_of, prepare
 from tests.store.uploader import Uploader
@@ -43,7 +43,7 @@ def test_neighbour_is_out_of_reach(
     admin: Any,
     expect: Expectations,
 ) -> None:
-    hand = hand_of(uploader.register(*mine))
+    hand = with_sources(hand_of(uploader.register(*mine)))
     root = uploader.register(*theirs).root
     place = prepare(admin, bucket=hand.bucket, key=f"{root}/{PAGE}")
     calls = WRITES | READS

@@ -1,22 +1,32 @@
-"""Users that were set up on the store: their keys, made by its own tools where IAM makes none."""
+"""Users of the store and their keys."""
 
-import json
 from pathlib import Path
 
+from credentials.operations.account.assuming import new_key
 from credentials.vending.store_clients import AccessKey
-from tests.store.differences import Expectations
 from tests.store.stage import Account
+from tests.store.under_test import User
 
 
-def user_key(account: Account, kind: str, expect: Expectations) -> AccessKey:
-    """The key of a user that was set up, by the store's own tools where its IAM makes none."""
+def user_key(account: Account, kind: str) -> AccessKey:
+    """The key of a user that was set up; it is made here where `bootstrap_store` makes none."""
     if kind in account.report.keys:
         return account.report.keys[kind]
-    assert account.store.make_user, f"{account.store.kind} makes no users that this suite knows of"
-    user = account.store.make_user(account.plan.user_name(kind))
-    document = without(account.plan.documents[kind], expect.of("unknown actions", set()))
-    account.iam.put_user_policy(UserName=user.name, PolicyName=kind, PolicyDocument=document)
+    user = new_user(account, account.plan.user_name(kind))
+    account.iam.put_user_policy(
+        UserName=user.name,
+        PolicyName=account.plan.role_name,
+        PolicyDocument=account.plan.documents[kind],
+    )
     return user.key
+
+
+def new_user(account: Account, name: str) -> User:
+    """Somebody without rights, made by the store's own tools where its IAM makes nobody."""
+    if account.store.make_user:
+        return account.store.make_user(name)
+    account.iam.create_user(UserName=name)
+    return User(name=name, key=new_key(account.operator, name))
 
 
 def auditor_environment(key: AccessKey, folder: Path) -> dict[str, str]:
@@ -27,12 +37,3 @@ def auditor_environment(key: AccessKey, folder: Path) -> dict[str, str]:
         f"aws_secret_access_key = {key.secret_access_key.reveal()}\n"
     )
     return {"AWS_SHARED_CREDENTIALS_FILE": str(file), "LTD_AUDITOR_PROFILE": "auditor"}
-
-
-def without(document: str, actions: set[str]) -> str:
-    """A policy less the actions for which a store would refuse the whole of it."""
-    policy = json.loads(document)
-    for statement in policy["Statement"]:
-        statement["Action"] = [a for a in statement["Action"] if a not in actions]
-    policy["Statement"] = [s for s in policy["Statement"] if s["Action"]]
-    return json.dumps(policy, separators=(",", ":"))

@@ -58,6 +58,11 @@ def ownership(clients: StoreClients, account: WantedAccount) -> Requirement:
             raise NotSupported(reason="this store does not know ownership controls")
         return answer and answer["OwnershipControls"]
 
+    refused = "The upload role's policy refuses public ACLs and grants instead."
+    owned = (
+        "Objects belong to the vendor: who reads them, the bucket's owner too, needs a policy for "
+        "it."
+    )
     return Requirement(
         what=ACLS_OFF,
         why="No upload can make an object public.",
@@ -66,8 +71,7 @@ def ownership(clients: StoreClients, account: WantedAccount) -> Requirement:
         put=lambda: clients.s3.put_bucket_ownership_controls(
             Bucket=account.bucket, OwnershipControls=rules
         ),
-        unsupported="The upload role's policy refuses public ACLs and grants instead. Objects "
-        "belong to the vendor: who reads them, the bucket's owner too, needs a policy for it.",
+        unsupported=refused if account.is_ceph_account else f"{refused} {owned}",
         # Ceph 16 takes the call for one that makes the bucket again, with a body of another kind.
         unsupported_codes=frozenset({"InvalidArgument"}),
     )

@@ -8,6 +8,7 @@ from credentials.operations.account.obstacles import NotLookedAt, NotSupported
 from credentials.operations.account.requirements import Requirement
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy_comparison import Document, is_same
+from credentials.rules.principals import account_of
 
 WHY_USER = {
     "vendor": "This service runs with it; it may assume upload roles and do nothing else.",
@@ -19,6 +20,33 @@ MOST_VERSIONS = 5
 NO_INLINE = "none"
 WHY_RIGHTS = "Builds of this bucket only, never made public or redirected."
 NO_BOUNDARY = "Nothing but its own policy limits the upload role: no revoker is made."
+
+
+def ceph_account(clients: StoreClients, account: WantedAccount) -> Requirement:
+    """One of Ceph's accounts, and that the operator's key is one of it: only its own tool can make
+    either.
+    """
+    arn = account.account_arn
+    name = arn.rpartition(":")[2]
+
+    def look() -> Any:
+        answer = clients.ask("iam", "get_user")
+        return answer and account_of(answer["User"]["Arn"])
+
+    def make() -> None:
+        raise NotSupported(reason="this key is not one of the account")
+
+    return Requirement(
+        what=f"account {name}",
+        why="The role, the users and the bucket belong to it.",
+        wanted=arn,
+        look=look,
+        put=make,
+        unsupported="Create it and its root user, and name that user's key with --profile: "
+        f"radosgw-admin account create --account-id {name} --account-name ltdkeeper && "
+        "radosgw-admin user create --uid ltdkeeper-root --display-name ltdkeeper-root "
+        f"--account-id {name} --account-root --gen-access-key",
+    )
 
 
 def boundary_policy(clients: StoreClients, account: WantedAccount) -> Requirement:

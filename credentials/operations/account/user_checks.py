@@ -137,7 +137,9 @@ def _tried_iam(examination: Examination, clients: StoreClients) -> dict[str, str
         "to read the role": call("get_role", **role),
         "to list the role's policies": call("list_role_policies", **role),
     }
-    changes = {"to remove users": call("delete_user", UserName=nobody)}
+    # A user that exists: in its accounts, Ceph looks for the user before it asks who may.
+    user = {"UserName": name_of(examination.vendor_arn) or nobody, "PolicyName": nobody}
+    changes = {"to change users": call("delete_user_policy", **user)}
     if not examination.is_without_role:
         changes["to change the role's policies"] = call(
             "delete_role_policy", **role, PolicyName=nobody

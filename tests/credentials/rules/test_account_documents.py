@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from credentials.rules.account_documents import (
+    BUCKET_READS,
+    MANAGED_POLICY_READS,
+    OBJECT_READS,
     ROLE_READS,
+    UNKNOWN_IN_CEPH_ACCOUNTS,
+    UNKNOWN_TO_CEPH,
     USER_READS,
     UnsafeIdentityError,
     WantedAccount,
@@ -271,6 +276,28 @@ def test_auditor_reads_both_managed_policies_of_the_role() -> None:
 def test_role_s_rights_are_a_managed_policy_on_aws_alone() -> None:
     assert make_wanted().upload_policy_arn == f"{ACCOUNT}:policy/ltdkeeper-upload"
     assert make_wanted(is_aws=False).upload_policy_arn == ""
+
+
+CEPHS = {
+    "Ceph": ("", UNKNOWN_TO_CEPH),
+    "account of Ceph": ("RGW12345678901234567", UNKNOWN_IN_CEPH_ACCOUNTS),
+    "account of another store": ("RGW123", set()),
+}
+
+
+@pytest.mark.parametrize("case", CEPHS)
+def test_auditor_is_given_nothing_that_a_ceph_refuses_to_hear_of(case: str) -> None:
+    account, unknown = CEPHS[case]
+    arns = {
+        "role_arn": f"arn:aws:iam::{account}:role/upload",
+        "boundary_arn": f"arn:aws:iam::{account}:policy/boundary",
+        "vendor_arn": f"arn:aws:iam::{account}:user/vendor",
+    }
+    document = json.loads(auditor_policy(**arns, bucket="docs"))
+    given = [action for each in document["Statement"] for action in each["Action"]]
+    every = {*BUCKET_READS, *OBJECT_READS, *ROLE_READS, *MANAGED_POLICY_READS, *USER_READS}
+    assert set(given) == every - unknown
+    assert all(each["Action"] for each in document["Statement"])
 
 
 UNSAFE_AUDITORS = {

@@ -95,12 +95,21 @@ class CephStore:
             secret_access_key=key.secret_access_key.reveal(),
         )
 
-    def new_user(self, name: str, *, rights: str = "", may_make_buckets: bool = True) -> CephUser:
-        """Make a user. In this Ceph it is the only way: its IAM knows roles but makes no users."""
-        options = [f"--uid={name}", f"--display-name={name}"]
-        options += [f"--caps={rights}"] if rights else []
-        options += [] if may_make_buckets else ["--max-buckets=-1"]
-        made = json.loads(self._cluster.run("radosgw-admin", "user", "create", *options))
+    def new_account(self, name: str) -> tuple[str, AccessKey]:
+        """Make an account, whose IAM makes users: its id, and the key of its root user."""
+        made = self._made("account", "create", f"--account-name={name}")
+        account_id: str = made["id"]
+        root = self.new_user(name, "--account-root", f"--account-id={account_id}")
+        return account_id, root.key
+
+    def new_user(
+        self, name: str, *options: str, rights: str = "", may_make_buckets: bool = True
+    ) -> CephUser:
+        """Make a user. Outside of accounts this is the only way: IAM has roles, but no users."""
+        options = (f"--uid={name}", f"--display-name={name}", "--gen-access-key", *options)
+        options += (f"--caps={rights}",) if rights else ()
+        options += () if may_make_buckets else ("--max-buckets=-1",)
+        made = self._made("user", "create", *options)
         return CephUser(
             arn=f"arn:aws:iam:::user/{name}",
             key=AccessKey(
@@ -108,3 +117,6 @@ class CephStore:
                 secret_access_key=Secret(made["keys"][0]["secret_key"]),
             ),
         )
+
+    def _made(self, *command: str) -> Any:
+        return json.loads(self._cluster.run("radosgw-admin", *command))

@@ -104,6 +104,36 @@ def test_without_boundaries_there_is_no_revoker(run: Run) -> None:
     assert not report.has_failed
 
 
+CEPH_ACCOUNT = "RGW12345678901234567"
+
+
+@pytest.fixture
+def in_ceph(make_wanted: Callable[..., WantedAccount]) -> WantedAccount:
+    return make_wanted(role_arn=f"arn:aws:iam::{CEPH_ACCOUNT}:role/ltdkeeper-upload")
+
+
+def test_nothing_is_made_outside_of_the_ceph_account_of_the_role(
+    run: Run, in_ceph: WantedAccount, clients: StoreClients
+) -> None:
+    report = run(wanted=in_ceph)
+    [step] = report.steps
+    assert (step.what, step.status) == (f"account {CEPH_ACCOUNT}", Status.FAILED)
+    for command in ("account create", "user create"):
+        assert f"radosgw-admin {command}" in step.detail
+    assert step.detail.count(f"--account-id {CEPH_ACCOUNT}") == 2
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+def test_root_of_a_ceph_account_sets_it_up(
+    run: Run, in_ceph: WantedAccount, clients: StoreClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = {"User": {"Arn": f"arn:aws:iam::{CEPH_ACCOUNT}:root"}}
+    monkeypatch.setattr(clients.iam, "get_user", lambda **user: root if not user else None)
+    report = run(wanted=in_ceph)
+    assert report.steps[0].status is Status.UNCHANGED
+    assert report.steps[1].status is Status.MADE
+
+
 @pytest.mark.parametrize(("again", "strict"), [(Again.REFUSED, False), (Again.ACCEPTED, True)])
 def test_document_shows_the_trust_policy_that_is_in_force(
     again: Again,

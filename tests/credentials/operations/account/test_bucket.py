@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,3 +178,6 @@ def test_only_a_store_without_ownership_controls_gives_objects_to_the_vendor(
     report = Report(store_name="main", applied=True, steps=steps)
     run = Run(clients=clients, account=wanted, apply=True, report=report)
     assert run.objects_have_owners is (status is Status.NOT_SUPPORTED)
+    role_arn = "arn:aws:iam::RGW12345678901234567:role/upload"
+    in_account = replace(run, account=replace(wanted, role_arn=role_arn))
+    assert not in_account.objects_have_owners

@@ -187,7 +187,7 @@ VENDOR: dict[str, tuple[Plant, str]] = {
     "vendor writes": (permitting("s3:PutObject", "arn:aws:s3:::*"), "vendor-s3.allowed"),
     "vendor looks": (permitting("iam:ListRoles", "*"), "vendor-iam.allowed"),
     "vendor changes the role": (permitting("iam:DeleteRolePolicy", "*"), "vendor-iam.allowed"),
-    "vendor removes users": (permitting("iam:DeleteUser", "*"), "vendor-iam.allowed"),
+    "vendor changes users": (permitting("iam:DeleteUserPolicy", "*"), "vendor-iam.allowed"),
     "vendor, another action": (permitting("s3:DeleteBucket", "*"), "vendor-policies.more"),
     "vendor, another role": (permitting("sts:AssumeRole", "*"), "vendor-policies.more"),
 }
