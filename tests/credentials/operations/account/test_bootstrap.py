@@ -143,7 +143,7 @@ def test_document_shows_the_trust_policy_that_is_in_force(
     assert ("TokenIssueTime" in run(again).documents["trust"]) is strict
 
 
-@pytest.mark.parametrize("render", [lambda r: "\n".join(r.lines()), Report.document])
+@pytest.mark.parametrize("render", [lambda r: "\n".join(r.lines()), lambda r: str(r.document())])
 def test_new_secret_keys_are_shown_once(render: Callable[[Report], str], run: Run) -> None:
     first = run()
     secrets = [key.secret_access_key.reveal() for key in first.keys.values()]
