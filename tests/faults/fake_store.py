@@ -37,9 +37,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server  # HTTP/1.0: no connection outlives its answer, so stopping stops everything
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        body = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         store = self.server.store
         store.asked += 1
+        store.session_names.update(body.get("RoleSessionName", []))
         is_signed = any(f"Credential={key}/" in self.headers["Authorization"] for key in store.keys)
         self._answer(*(store.sts() if is_signed else store.refusal("ExpiredToken", 403)))
 
@@ -69,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class FakeStore(StsAnswers):
     """`sts` and `s3` make the answers; `asked` counts the calls of STS, which has to be signed with
-    one of `keys`.
+    one of `keys`. `session_names` are those that STS was asked for.
     """
 
     def __init__(self) -> None:
@@ -110,6 +111,7 @@ class FakeStore(StsAnswers):
         """Answer as it should from now on, and let go of whoever waits."""
         self.release()
         self.asked = 0
+        self.session_names: set[str] = set()
         self.drips = False
         self.keys = [KEY]
         self.vendor_key = KEY

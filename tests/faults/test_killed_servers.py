@@ -10,6 +10,7 @@ import pytest
 from tests.demo.processes import become
 from tests.faults.callers import Callers
 from tests.faults.conftest import Services
+from tests.faults.fake_store import FakeStore
 from tests.faults.service import Service
 from tests.faults.table import compare, times
 
@@ -25,7 +26,9 @@ def kill_worker(service: Service, *, spare: int) -> int:
     return next(iter(set(service.workers()) - set(before)))
 
 
-def test_killed_workers_leave_no_credentials_without_a_row(shared: Service) -> None:
+def test_killed_workers_leave_no_credentials_without_a_row(
+    shared: Service, store: FakeStore
+) -> None:
     tried, newest = times(100, 4), 0
     callers = Callers(shared, refreshing=True)
     with callers.asking():
@@ -34,6 +37,8 @@ def test_killed_workers_leave_no_credentials_without_a_row(shared: Service) -> N
             time.sleep(random.random() / 5)  # noqa: S311
             newest = kill_worker(shared, spare=newest)
         callers.wait_for_more()
+    named = shared.read("SELECT session_name FROM credentials_issuedsession")
+    assert store.session_names <= {name for (name,) in named}
     compare("a web worker is killed", shared, callers, tried)
 
 

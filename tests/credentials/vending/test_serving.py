@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import time_machine
@@ -288,6 +288,22 @@ def test_thread_that_issues_gives_its_connection_back(
     monkeypatch.setattr(serving, "_from_memory", lambda *_: None)
     serve()
     assert done[-2:] == ["kept", "given back"]
+
+
+def test_thread_that_fails_to_issue_gives_its_connection_back(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def fail(*_: Any, **__: Any) -> NoReturn:
+        done.append("failed")
+        raise SessionWithheld
+
+    monkeypatch.setattr(serving, "give_back_connections", lambda: done.append("given back"))
+    monkeypatch.setattr(serving, "request_session", fail)
+    with pytest.raises(SessionWithheld):
+        serve()
+    assert done[-2:] == ["failed", "given back"]
 
 
 def begun_by_another(serve: Serve) -> Callable[..., Any]:

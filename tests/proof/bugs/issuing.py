@@ -158,6 +158,14 @@ PROCESS_BUGS = (
         ),
     )
     | bugs_in(
+        "credentials/vending/serving.py",
+        f"{VENDING}/test_serving.py::test_thread_that_fails_to_issue_gives_its_connection_back",
+        thread_that_fails_keeps_its_connection=(
+            "        return vended\n    finally:\n        give_back_connections()\n",
+            "        give_back_connections()\n        return vended\n    finally:\n        pass\n",
+        ),
+    )
+    | bugs_in(
         "credentials/vending/sts.py",
         f"{VENDING}/test_sts_clients.py::test_client_fails_fast",
         STS_is_asked_without_end=("seconds=1.5, attempts=2)", "seconds=1.5, attempts=1000)"),
