@@ -42,7 +42,7 @@ class FakeKeeper:
         self.asked: list[str] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.keeper = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     @property

@@ -68,10 +68,12 @@ class ObeyingStore:
 
 
 @pytest.fixture
-def clients(store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreClients]:
+def clients(
+    store: Store, boto3_session: Session, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StoreClients]:
     monkeypatch.setattr(requirements, "PAUSE_SECONDS", 0)
     with mock_aws():
-        clients = StoreClients(store=store, session=Session(), whose=Whose.REVOKER)
+        clients = StoreClients(store=store, session=boto3_session, whose=Whose.REVOKER)
         clients.iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument="{}")
         yield clients
 

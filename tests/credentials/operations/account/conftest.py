@@ -45,12 +45,6 @@ def wanted(make_wanted: Callable[..., WantedAccount]) -> WantedAccount:
     return make_wanted()
 
 
-@pytest.fixture(scope="session")
-def boto3_session() -> Session:
-    """One for all: loading the services' models anew costs more than any test."""
-    return Session()
-
-
 @pytest.fixture
 def clients(make_row: Callable[..., Store], boto3_session: Session) -> Iterator[StoreClients]:
     with mock_aws():

@@ -169,8 +169,19 @@ CODES: dict[str, type[Obstacle]] = {
 }
 
 
-@pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("check", UNSUPPORTED, ids=lambda check: check.__name__)
+# All codes of one check, and of each other one the two that some checks expect.
+CANNOT_BE_HAD = [
+    *((policy_checks.bucket_policy, code) for code in CODES),
+    *(
+        (check, code)
+        for check in UNSUPPORTED
+        for code in ("NotImplemented", "NoSuchBucket")
+        if check is not policy_checks.bucket_policy
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "code"), CANNOT_BE_HAD)
 def test_setting_that_cannot_be_had_is_no_fault_of_the_bucket(
     check: Look, code: str, examination: Examination
 ) -> None:
