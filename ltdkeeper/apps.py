@@ -9,8 +9,8 @@ from django.core import checks
 from ltdkeeper.checks import check_schedule
 
 PAGES = (
-    *("records", "builds", "clients", "publishers", "ledger", "refusals", "login", "revocations"),
-    *("audits", "webhooks"),
+    *("records", "stores", "builds", "clients", "keys", "publishers", "ledger", "refusals"),
+    *("login", "revocations", "audits", "webhooks"),
 )
 
 

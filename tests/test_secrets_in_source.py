@@ -18,7 +18,7 @@ REVEALED = {
     "credentials/rules/webhooks.py": "signs deliveries",
     "credentials/vending/signing.py": "signs addresses and forms",
     "credentials/vending/store_clients.py": "boto3 signs with it",
-    "ltdkeeper/admin/clients.py": "a new key, shown once",
+    "ltdkeeper/admin/keys.py": "a new key, shown once",
     "ltdkeeper/admin/find.py": "what was pasted is recognised",
     "ltdkeeper/admin/webhooks.py": "a new key, shown once",
     "ltdkeeper/api/credentials.py": "the response to the caller",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, QuerySet
 
 from builds.models import Build, Store
 from credentials.models import (
@@ -28,7 +28,6 @@ from credentials.models import (
 from credentials.operations.figures import MOST, History
 from credentials.operations.schedule import WHY_OVERDUE, overdue_jobs
 from ltdkeeper.admin.filters import BuildState
-from ltdkeeper.admin.findings import open_findings
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
 
@@ -38,8 +37,9 @@ EXPIRES_SOON = timedelta(days=14)
 # After that long, a check of isolation, or the roll-up, is old.
 OLD_CHECK = timedelta(days=30)
 OLD_FIGURES = timedelta(hours=3)
-# How many overdue jobs are named.
+# How many overdue jobs are named, and how many open findings counted by rule.
 MOST_JOBS = 5
+MOST_FINDINGS = 10_000
 # cron writes revocations every minute.
 CLOCK_IS_LATE = timedelta(minutes=5)
 DELIVERY_IS_LATE = timedelta(minutes=15)
@@ -81,10 +81,6 @@ class Asked:
     ask: Callable[[datetime], Iterable[Attention]]
 
 
-def stuck_sessions(now: datetime) -> QuerySet[Any]:
-    return IssuedSession.objects.stuck(now).since(now - RECENT)
-
-
 def builds_needing_attention(now: datetime) -> QuerySet[Any]:
     """Of the last 7 days, among the newest that something may be wrong with."""
     newest = Build.objects.unsettled().values("pk")[:MOST]
@@ -105,31 +101,6 @@ def describe_build(build: Build, now: datetime) -> str:
     return f"{build}: {reasons(build, now)}; registered {build.registered_at:%F %H:%M} UTC{by}"
 
 
-def keys_about_to_expire(now: datetime) -> QuerySet[Any]:
-    return ApiKey.objects.usable(now).filter(expires_at__lt=now + EXPIRES_SOON)
-
-
-def failed_revocations(now: datetime) -> QuerySet[Any]:
-    return Revocation.objects.in_force(now).filter(state=Revocation.State.FAILED)
-
-
-def waiting_revocations(now: datetime) -> QuerySet[Any]:
-    waiting = Revocation.objects.in_force(now).filter(state=Revocation.State.REQUESTED)
-    return waiting.filter(requested_at__lt=now - CLOCK_IS_LATE)
-
-
-def overdue_deliveries(now: datetime) -> QuerySet[Any]:
-    return WebhookDelivery.objects.due(now - DELIVERY_IS_LATE).filter(webhook__is_active=True)
-
-
-def dead_letters(now: datetime) -> QuerySet[Any]:
-    return WebhookDelivery.objects.dead().filter(give_up_at__gt=now - RECENT)
-
-
-def gone_webhooks(now: datetime) -> QuerySet[Any]:
-    return Webhook.objects.filter(gone_at__gt=now - RECENT)
-
-
 def disabled_clients_with_live_sessions(now: datetime) -> QuerySet[Any]:
     recent = IssuedSession.objects.active(now).since(now - LONGEST_SESSION)
     return Client.objects.filter(Exists(recent.filter(client=OuterRef("pk"))), is_active=False)
@@ -142,9 +113,16 @@ def refused_addresses(now: datetime) -> Iterator[Attention]:
 
 
 def findings_by_rule(now: datetime) -> Iterator[Attention]:
-    for sentence, address in open_findings(now):
-        why = "An audit found these. Each page says what to do; acknowledge what is known."
-        yield Attention(what=sentence, why=why, address=address)
+    """Of each rule how many are open."""
+    counted = AuditFinding.objects.open(now).order_by("-pk").values("pk")[:MOST_FINDINGS]
+    rows = AuditFinding.objects.order_by().filter(pk__in=counted).values("severity", "rule")
+    for each in rows.annotate(number=Count("pk")).order_by("severity", "rule"):
+        more = "+" if each["number"] == MOST_FINDINGS else ""
+        yield Attention(
+            what=f"{each['severity'].capitalize()} {each['rule']}: {each['number']}{more} open",
+            why="An audit found these. Each page says what to do; acknowledge what is known.",
+            address=list_address(AuditFinding, rule=each["rule"], severity=each["severity"]),
+        )
 
 
 def late_jobs(now: datetime) -> Iterator[Attention]:
@@ -163,14 +141,16 @@ CHECKS: list[Counted | Asked] = [
         model=Revocation,
         what="Revocations that failed: the store may still accept their sessions",
         why="The page of each says what happened and what to do.",
-        rows=failed_revocations,
+        rows=lambda now: Revocation.objects.in_force(now).filter(state=Revocation.State.FAILED),
         query={"state__exact": "failed"},
     ),
     Counted(
         model=Revocation,
         what="Revocations not written for more than 5 minutes",
         why="manage.py write_revocations should run every minute: check the clock or cron.",
-        rows=waiting_revocations,
+        rows=lambda now: Revocation.objects.in_force(now).filter(
+            state=Revocation.State.REQUESTED, requested_at__lt=now - CLOCK_IS_LATE
+        ),
         query={"state__exact": "requested"},
     ),
     Asked(model=AuditFinding, ask=findings_by_rule),
@@ -180,7 +160,7 @@ CHECKS: list[Counted | Asked] = [
         model=IssuedSession,
         what="Stuck sessions, in the last 7 days",
         why="A process died between calling the store and recording the outcome.",
-        rows=stuck_sessions,
+        rows=lambda now: IssuedSession.objects.stuck(now).since(now - RECENT),
         query={"state": "stuck"},
     ),
     Counted(
@@ -197,21 +177,23 @@ CHECKS: list[Counted | Asked] = [
             "manage.py deliver_webhooks should run every minute: check the clock or cron. "
             "Or their webhook fails: each delivery says how."
         ),
-        rows=overdue_deliveries,
+        rows=lambda now: WebhookDelivery.objects.due(now - DELIVERY_IS_LATE).filter(
+            webhook__is_active=True
+        ),
         query={"state": "waiting"},
     ),
     Counted(
         model=WebhookDelivery,
         what="Webhook deliveries that became dead letters, in the last 7 days",
         why="Their webhook did not accept them for three days. Fix it, then send them again.",
-        rows=dead_letters,
+        rows=lambda now: WebhookDelivery.objects.dead().filter(give_up_at__gt=now - RECENT),
         query={"state": "dead"},
     ),
     Counted(
         model=Webhook,
         what="Webhooks disabled in the last 7 days because they responded 410 Gone",
         why="Their receivers get no more events. If that is wrong, enable them.",
-        rows=gone_webhooks,
+        rows=lambda now: Webhook.objects.filter(gone_at__gt=now - RECENT),
         query={"is_active__exact": "0"},
     ),
     Counted(
@@ -226,7 +208,7 @@ CHECKS: list[Counted | Asked] = [
         model=ApiKey,
         what="API keys that expire within 14 days",
         why="Create new ones and distribute them before then.",
-        rows=keys_about_to_expire,
+        rows=lambda now: ApiKey.objects.usable(now).filter(expires_at__lt=now + EXPIRES_SOON),
         query={"o": "5"},
     ),
 ]

@@ -1,6 +1,6 @@
 """Runs, findings and exports of the ledger in the admin. A finding is acknowledged on its page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from typing import Any, ClassVar
 
@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.functional import cached_property
-from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from builds.models import Build
@@ -27,20 +26,56 @@ from credentials.operations.kept_findings import (
 )
 from credentials.rules.schedule import JOBS
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
-from ltdkeeper.admin.findings import describe_finding, found_by
-from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
+from ltdkeeper.admin.links import (
+    NEWEST,
+    NOTHING,
+    anchor,
+    lines,
+    link,
+    linked,
+    list_address,
+    moment,
+    newest,
+    table,
+)
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
+
+# What other pages say of runs and findings as well.
+
+
+def describe_finding(finding: AuditFinding, now: datetime) -> str:
+    """The state, with what ends it."""
+    state = finding.state(now)
+    if state is AuditFinding.State.ACKNOWLEDGED:
+        return f"acknowledged until {moment(finding.acknowledged_until)}"
+    if state is AuditFinding.State.CLOSED:
+        return f"closed {moment(finding.closed_at or finding.acknowledged_until)}"
+    return "open"
+
+
+def found_by(run: JobRun) -> str:
+    """How many findings a run had."""
+    counts = ((run.errors, "error"), (run.warnings, "warning"))
+    found = (f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
+    return ", ".join(found) or "none"
+
+
+def findings_of(row: IssuedSession | Build) -> str:
+    """Those of a session or a build, the newest first, whatever became of them."""
+    now = timezone.now()
+    cells = (
+        (link(each, each.rule), each.severity, describe_finding(each, now), each.what)
+        for each in row.findings.all()[:NEWEST]
+    )
+    build = row.pk if isinstance(row, Build) else row.build_id
+    address = list_address(AuditFinding, state="all", build=build)
+    return newest(("Rule", "Severity", "State", "What"), cells, address, "All of the build")
 
 
 class RunState(ChoiceFilter):
     title = parameter_name = "state"
-
-    def lookups(self) -> dict[str, str]:
-        return {state.value: state.label.lower() for state in JobRun.State}
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(state=self.value)
+    NAMES: ClassVar = {state.value: state.label.lower() for state in JobRun.State}
 
 
 class RunJob(ChoiceFilter):
@@ -57,9 +92,6 @@ class RunJob(ChoiceFilter):
         """
         jobs = JobRun.objects.order_by("job").values_list("job", flat=True).distinct()
         return {job: job for job in sorted({*JOBS, *jobs})}
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(job=self.value)
 
 
 class StoreOf(ByStore):
@@ -143,18 +175,15 @@ class JobRunAdmin(Page, BigListAdmin):
 
     @admin.display(description="findings of the job")
     def its_findings(self, run: JobRun) -> str:
-        address = list_address(AuditFinding, job=run.job)
-        return format_html('<a href="{}">Those that are open</a>', address)
+        return anchor(list_address(AuditFinding, job=run.job), "Those that are open")
 
 
 class FindingState(ChoiceFilter):
     """What is to be looked at, unless another state is chosen."""
 
     title = parameter_name = "state"
+    NAMES: ClassVar = {"all": "all", "acknowledged": "acknowledged", "closed": "closed"}
     without = "open"
-
-    def lookups(self) -> dict[str, str]:
-        return {"all": "all", "acknowledged": "acknowledged", "closed": "closed"}
 
     @property
     def is_used(self) -> bool:
@@ -174,22 +203,12 @@ class FindingState(ChoiceFilter):
 
 class FindingRule(ChoiceFilter):
     title = parameter_name = "rule"
-
-    def lookups(self) -> dict[str, str]:
-        return {rule.value: rule.value for rule in Rule}
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(rule=self.value)
+    NAMES: ClassVar = {rule.value: rule.value for rule in Rule}
 
 
 class FindingSeverity(ChoiceFilter):
     title = parameter_name = "severity"
-
-    def lookups(self) -> dict[str, str]:
-        return dict(SEVERITIES)
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(severity=self.value)
+    NAMES: ClassVar = dict(SEVERITIES)
 
 
 class FindingJob(LinkFilter):
@@ -235,11 +254,11 @@ class AuditFindingAdmin(Page, BigListAdmin):
         ("Known and accepted", ("acknowledged_until", "accepted")),
     )
 
+    editable = ("acknowledged_until",)
+    its_build, of_store = linked("build"), linked("store")
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return KeeperAdmin.has_change_permission(self, request, obj)
-
-    def editable_fields(self, request: HttpRequest) -> Sequence[str]:
-        return ("acknowledged_until",) if self.has_change_permission(request) else ()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         if form.changed_data:
@@ -286,14 +305,6 @@ class AuditFindingAdmin(Page, BigListAdmin):
     @admin.display(description="session")
     def its_session(self, finding: AuditFinding) -> str:
         return link(finding.session, finding.session_id or NOTHING)
-
-    @admin.display(description="build")
-    def its_build(self, finding: AuditFinding) -> str:
-        return link(finding.build)
-
-    @admin.display(description="store")
-    def of_store(self, finding: AuditFinding) -> str:
-        return link(finding.store)
 
     @admin.display(description="seen by")
     def seen(self, finding: AuditFinding) -> str:

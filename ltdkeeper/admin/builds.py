@@ -1,11 +1,10 @@
-"""Stores, products and builds in the admin; of a build, whose it is and what happened in order."""
+"""Builds in the admin: whose each is, what happened to it in order, and what to do about it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
@@ -14,18 +13,26 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
-from builds.models import Build, Product, Store
-from builds.services import new_surrogate_key, release_root
+from builds.models import Build
+from builds.services import release_root
 from credentials.models import AuditFinding, IssuedSession, JobRun, JobToken
-from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.attention import reasons
+from ltdkeeper.admin.audits import findings_of
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
-from ltdkeeper.admin.findings import findings_of
-from ltdkeeper.admin.links import NEWEST, NOTHING, lines, link, list_address, moment, table
+from ltdkeeper.admin.links import (
+    NEWEST,
+    NOTHING,
+    anchor,
+    lines,
+    link,
+    linked,
+    list_address,
+    moment,
+    table,
+)
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, ReasonActionForm
 from ltdkeeper.admin.revoke import RevocableAdmin
-from ltdkeeper.admin.see_also import ProductSeeAlso, StoreSeeAlso
 from ltdkeeper.admin.tokens import ci_job, linked_token
 
 Event = tuple[datetime, object]
@@ -61,9 +68,44 @@ ADVICE = {
 }
 
 
-class BuildPage(Page):
-    """Reads only: builds are marked as deleted by the list's action."""
+def _time_line(found: list[Event]) -> str:
+    in_order = sorted(found, key=lambda event: event[0])
+    return table(("When", "What"), ((moment(when), what) for when, what in in_order))
 
+
+def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:
+    for session in sessions:
+        name = link(session, session.access_key_id or session.session_name)
+        whose = (session.client_name, session.token_name, session.caller_address or "no address")
+        words = (name, _state_and_end(session, now), session.get_delivery_display(), *whose)
+        yield session.requested_at, format_html("session {}, {}: {} for {} with {} from {}", *words)
+
+
+def _state_and_end(session: IssuedSession, now: datetime) -> str:
+    """`active, expires ...`: the time line is in the order in which sessions were requested."""
+    state = session.state(now)
+    if session.expires_at is None:
+        return state.label.lower()
+    if state is session.State.EXPIRED:
+        return f"expired {moment(session.expires_at)}"
+    ends = "expires" if session.expires_at > now else "would have expired"
+    return f"{state.label.lower()}, {ends} {moment(session.expires_at)}"
+
+
+@admin.register(Build)
+class BuildAdmin(Page, RevocableAdmin, BigListAdmin):
+    """Builds, to look at; the list's action marks them as deleted, as the API does."""
+
+    list_display = (
+        *("root", "state_now", "registered_at", "finished_at", "object_count", "byte_count"),
+        "warning",
+    )
+    list_filter = (BuildState, ByProduct, BuildClient)
+    list_select_related = ("registration__client",)
+    actions = ("mark_deleted", "release_roots")
+    action_form = ReasonActionForm
+    revoked_as = "build"
+    product_link = linked("product")
     page_select_related = (
         "product__store",
         "registration__client",
@@ -84,6 +126,33 @@ class BuildPage(Page):
         ("What is in the store", ("counted", "store_link", "root", "imported")),
         ("What it belongs to", ("product_link", "published", "surrogate_key")),
     )
+
+    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
+        """Of those that need attention: why, whose they are, and since when."""
+        needs_attention = request.GET.get(BuildState.parameter_name) == BuildState.ATTENTION
+        return ("root", "why", "client", "age") if needs_attention else self.list_display
+
+    @admin.display(description="needs attention")
+    def why(self, build: Build) -> str:
+        return reasons(build, timezone.now())
+
+    @admin.display(description="registered")
+    def age(self, build: Build) -> str:
+        return f"{timesince(build.registered_at)} ago"
+
+    @admin.action(description="Mark selected builds as deleted", permissions=["change"])
+    def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)
+
+    @admin.action(description="Purge despite a shared root, once deleted", permissions=["change"])
+    def release_roots(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
+        if not (reason := self.given_reason(request)):
+            return
+        builds = [release_root(build_id=build.pk) for build in queryset.filter(root_is_shared=True)]
+        for build in builds:
+            self.log_change(request, build, f"Root is no longer shared. Reason: {reason}")
+        message = f"{len(builds)} no longer shared: purging removes everything below their roots."
+        self.message_user(request, message)
 
     @admin.display(description="state")
     def state_now(self, build: Build) -> str:
@@ -107,7 +176,7 @@ class BuildPage(Page):
         found: list[object] = [f"{each.label}: {ADVICE[each]}" for each in concerns]
         if build.Concern.UNCOUNTED in concerns:
             runs = list_address(JobRun, job="count_builds")
-            found.append(format_html('<a href="{}">Runs of count_builds</a>', runs))
+            found.append(anchor(runs, "Runs of count_builds"))
         found += [build.warning] if build.warning else []
         return lines(found) if found else "no"
 
@@ -146,16 +215,15 @@ class BuildPage(Page):
         """With the newest sessions; all of them are in the ledger."""
         now = timezone.now()
         sessions = list(IssuedSession.objects.for_build(build)[:NEWEST])
-        found = sorted([*events(build, now), *_issued(sessions, now)], key=lambda event: event[0])
-        shown = _time_line(found)
         address = list_address(IssuedSession, build=build.pk)
-        words = "All its sessions in the ledger"
-        return format_html('{}<p><a href="{}">{}</a></p>', shown, address, words)
+        every = anchor(address, "All its sessions in the ledger")
+        shown = _time_line([*events(build, now), *_issued(sessions, now)])
+        return format_html("{}<p>{}</p>", shown, every)
 
     @admin.display(description="time line")
     def own_life(self, build: Build) -> str:
         """For whoever may not view sessions."""
-        return _time_line(sorted(events(build, timezone.now()), key=lambda event: event[0]))
+        return _time_line(events(build, timezone.now()))
 
     @admin.display(description="findings")
     def its_findings(self, build: Build) -> str:
@@ -180,180 +248,6 @@ class BuildPage(Page):
             return "with another build of an LTD Keeper: its objects are not purged with this one's"
         return "with no other build"
 
-    @admin.display(description="product")
-    def product_link(self, build: Build) -> str:
-        return link(build.product)
-
     @admin.display(description="published at")
     def published(self, build: Build) -> str:
-        url = build.published_url
-        return format_html('<a href="{}">{}</a>', url, url) if url else NOTHING
-
-
-def _time_line(found: list[Event]) -> str:
-    return table(("When", "What"), ((moment(when), what) for when, what in found))
-
-
-def _issued(sessions: list[IssuedSession], now: datetime) -> Iterator[Event]:
-    for session in sessions:
-        name = link(session, session.access_key_id or session.session_name)
-        whose = (session.client_name, session.token_name, session.caller_address or "no address")
-        words = (name, _state_and_end(session, now), session.get_delivery_display(), *whose)
-        yield session.requested_at, format_html("session {}, {}: {} for {} with {} from {}", *words)
-
-
-def _state_and_end(session: IssuedSession, now: datetime) -> str:
-    """`active, expires ...`: the time line is in the order in which sessions were requested."""
-    state = session.state(now)
-    if session.expires_at is None:
-        return state.label.lower()
-    if state is session.State.EXPIRED:
-        return f"expired {moment(session.expires_at)}"
-    ends = "expires" if session.expires_at > now else "would have expired"
-    return f"{state.label.lower()}, {ends} {moment(session.expires_at)}"
-
-
-def kept(by: Iterable[Model]) -> Any:
-    """What Django's page for deleting shows where rows keep what was chosen; None: nothing does."""
-    names = [link(row) for row in by]
-    return ([], {}, set(), names) if names else None
-
-
-@admin.register(Store)
-class StoreAdmin(StoreSeeAlso, RevocableAdmin):
-    """Where builds go. Changing bucket or role of a store in use closes its open builds' scope."""
-
-    is_exported = True
-    list_display = ("name", "bucket", "region", "endpoint_url", "role_arn", "post_support")
-    search_fields = ("name", "bucket", "role_arn")
-    actions = ("check_isolation",)
-    action_form = ReasonActionForm
-    revoked_as = "store"
-    fieldsets = (
-        (None, {"fields": ("name", "bucket", "region", "addressing", "acl_mode")}),
-        ("Addresses", {"fields": ("endpoint_url", "public_endpoint_url")}),
-        (
-            "Rights",
-            {"fields": ("role_arn", "role_max_seconds", "external_id", "kms_key_arn", "with_sync")},
-        ),
-        ("Presigned POSTs", {"fields": ("post_support", "post_signer_profile")}),
-    )
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Products keep their stores. The first of them are named; nothing else is looked up."""
-        kept_by = Product.objects.filter(store__in=objs).order_by("slug")[:NEWEST]
-        return kept(kept_by) or super().get_deleted_objects(objs, request)
-
-    def save_model(self, request: HttpRequest, obj: Store, form: Any, change: bool) -> None:  # noqa: FBT001
-        if change:
-            obj.forget_what_was_tried(form.changed_data)
-        super().save_model(request, obj, form, change)
-
-    def has_check_permission(self, request: HttpRequest) -> bool:
-        """What Django asks for actions with the permission `check`."""
-        return bool(request.user.has_perm("credentials.add_isolationrun"))
-
-    @admin.action(description="Request an isolation check", permissions=["change", "check"])
-    def check_isolation(self, request: HttpRequest, queryset: QuerySet[Store]) -> None:
-        if not (reason := self.given_reason(request)):
-            return
-        for store in queryset:
-            request_check(store=store, now=timezone.now(), actor_id=request.user.pk)
-            self.log_change(request, store, f"Requested an isolation check. Reason: {reason}")
-        message = f"{len(queryset)} requested: `manage.py check_isolation --requested` runs them."
-        self.message_user(request, message)
-
-
-@admin.register(Product)
-class ProductAdmin(ProductSeeAlso, RevocableAdmin):
-    """Documentation sites. Slug and store are frozen once there is a build."""
-
-    is_exported = True
-    list_display = ("slug", "title", "store", "access", "session_seconds")
-    list_filter = ("store", "access")
-    list_select_related = ("store",)
-    search_fields = ("slug", "title")
-    ordering = ("slug",)
-    fields = (
-        *("slug", "store", "title", "doc_repo", "root_domain", "published_url_template"),
-        *("access", "session_seconds"),
-    )
-    actions = ("allow_sync", "limit_to_upload")
-    action_form = ReasonActionForm
-    revoked_as = "product"
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Product | None = None
-    ) -> tuple[str, ...]:
-        """*Access* is changed by actions, so that no page that was open before gives it back."""
-        if obj is None:
-            return ()
-        frozen = ("slug", "store", "access") if obj.builds.exists() else ("access",)
-        return (*frozen, *super().get_readonly_fields(request, obj))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Builds keep their products: the newest are named."""
-        kept_by = Build.objects.filter(product__in=objs)[:NEWEST]
-        return kept(kept_by) or super().get_deleted_objects(objs, request)
-
-    def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
-        obj.surrogate_key = obj.surrogate_key or new_surrogate_key()
-        super().save_model(request, obj, form, change)
-
-    @admin.action(description="Limit selected products to upload", permissions=["change"])
-    def limit_to_upload(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
-        self.switch(request, queryset, "Limited to upload", access=Product.Access.UPLOAD)
-
-    @admin.action(description="Allow selected products to sync", permissions=["change"])
-    def allow_sync(self, request: HttpRequest, queryset: QuerySet[Product]) -> None:
-        for product in queryset:
-            product.access = Product.Access.SYNC
-            try:
-                product.clean()
-            except ValidationError as err:
-                words = f"{product}: {' '.join(err.messages)}"
-                self.message_user(request, words, messages.ERROR)
-                queryset = queryset.exclude(pk=product.pk)
-        self.switch(request, queryset, "Allowed to sync", access=Product.Access.SYNC)
-
-
-@admin.register(Build)
-class BuildAdmin(RevocableAdmin, BuildPage, BigListAdmin):
-    """Builds, to look at; deleting marks them, as the API does."""
-
-    list_display = (
-        *("root", "state_now", "registered_at", "finished_at", "object_count", "byte_count"),
-        "warning",
-    )
-    list_filter = (BuildState, ByProduct, BuildClient)
-    list_select_related = ("registration__client",)
-    actions = ("mark_deleted", "release_roots")
-    action_form = ReasonActionForm
-    revoked_as = "build"
-
-    def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        """Of those that need attention: why, whose they are, and since when."""
-        needs_attention = request.GET.get(BuildState.parameter_name) == BuildState.ATTENTION
-        return ("root", "why", "client", "age") if needs_attention else self.list_display
-
-    @admin.display(description="needs attention")
-    def why(self, build: Build) -> str:
-        return reasons(build, timezone.now())
-
-    @admin.display(description="registered")
-    def age(self, build: Build) -> str:
-        return f"{timesince(build.registered_at)} ago"
-
-    @admin.action(description="Mark selected builds as deleted", permissions=["change"])
-    def mark_deleted(self, request: HttpRequest, queryset: QuerySet[Build]) -> HttpResponse | None:
-        return self.confirm(request, "end", queryset)
-
-    @admin.action(description="Purge despite a shared root, once deleted", permissions=["change"])
-    def release_roots(self, request: HttpRequest, queryset: QuerySet[Build]) -> None:
-        if not (reason := self.given_reason(request)):
-            return
-        builds = [release_root(build_id=build.pk) for build in queryset.filter(root_is_shared=True)]
-        for build in builds:
-            self.log_change(request, build, f"Root is no longer shared. Reason: {reason}")
-        message = f"{len(builds)} no longer shared: purging removes everything below their roots."
-        self.message_user(request, message)
+        return anchor(build.published_url, build.published_url) if build.published_url else NOTHING

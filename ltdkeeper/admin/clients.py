@@ -1,89 +1,55 @@
-"""Clients, API keys and the ledger in the admin. Job tokens and publishers are elsewhere."""
+"""Clients in the admin, with their grants, and what each has at the moment."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
-from django.views.decorators.debug import sensitive_variables
 
-from credentials.access.clients import make_api_key
-from credentials.models import ApiKey, Client, Grant, JobToken
-from credentials.models.validators import validate_networks
-from credentials.rules.secret import Secret
-from ltdkeeper.admin.caller_pages import ClientPage, JobTokenPage, KeyPage
-from ltdkeeper.admin.filters import (
-    ActiveState,
-    ByKey,
-    ByPublisher,
-    JobTokenClient,
-    JobTokenState,
-    KeyClient,
+from builds.models import Build
+from credentials.models import (
+    ApiKey,
+    Client,
+    Grant,
+    IssuedSession,
+    JobToken,
+    Refusal,
+    Revocation,
+    TrustedPublisher,
 )
-from ltdkeeper.admin.links import ACTIVE, in_words
-from ltdkeeper.admin.records import BigListAdmin, EditForm, SwitchedAdmin
+from ltdkeeper.admin.attention import LONGEST_SESSION
+from ltdkeeper.admin.filters import ActiveState
+from ltdkeeper.admin.keys import (
+    BUILD_HEAD,
+    build_cells,
+    job_token_table,
+    refusal_table,
+    session_table,
+    validity,
+)
+from ltdkeeper.admin.links import (
+    ACTIVE,
+    NEWEST,
+    NOTHING,
+    in_words,
+    link,
+    links,
+    list_address,
+    moment,
+    newest,
+    table,
+)
+from ltdkeeper.admin.pages import Page
+from ltdkeeper.admin.records import EditForm, SwitchedAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
 
-# The form that a key is made with in the admin. What it says cannot be changed afterwards.
-
-
-class NetworksField(forms.CharField):
-    """Networks as people write them: one per line, or separated by commas."""
-
-    widget = forms.Textarea(attrs={"rows": 3, "cols": 40, "spellcheck": "false"})
-    default_validators = [validate_networks]
-
-    def to_python(self, value: Any) -> Any:
-        return str(value or "").replace(",", " ").split()
-
-
-class NewKeyForm(EditForm):
-    """Refuses keys that could never open anything, and limits that contradict each other."""
-
-    networks = NetworksField(
-        required=False,
-        help_text=(
-            "One per line, such as 192.0.2.0/24 or 2001:db8::/32: the key, and every token "
-            "requested with it, is accepted from there only. Empty: from everywhere."
-        ),
-    )
-
-    class Meta:
-        model = ApiKey
-        fields = ("client", "label", "expires_at", "all_products", "products", "networks")
-
-    def clean_expires_at(self) -> datetime | None:
-        expires_at: datetime | None = self.cleaned_data["expires_at"]
-        if expires_at and expires_at <= timezone.now():
-            raise ValidationError(
-                "That time is past. Choose a later one, or leave the field empty."
-            )
-        return expires_at
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or self.cleaned_data
-        if "products" in cleaned and "client" in cleaned:
-            self._check_products(cleaned)
-        return cleaned
-
-    def _check_products(self, cleaned: dict[str, Any]) -> None:
-        products = cleaned["products"]
-        if cleaned["all_products"] and products:
-            self.add_error("products", "Untick all products, or name none here.")
-        if not cleaned["all_products"] and not products:
-            self.add_error("products", "Name a product, or tick all products.")
-        foreign = products.exclude(grants__client=cleaned["client"])
-        if foreign:
-            names = ", ".join(product.slug for product in foreign)
-            self.add_error("products", f"The client is not granted: {names}. Grant it first.")
+# How many of the newest sessions are looked through for where they were asked from.
+LOOKED_THROUGH = 200
 
 
 class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
@@ -127,10 +93,11 @@ MAY_CREATE = in_words("may_create_products", yes="yes", no="no", name="may creat
 
 
 @admin.register(Client)
-class ClientAdmin(RevocableAdmin, ClientPage, SwitchedAdmin):
+class ClientAdmin(Page, RevocableAdmin, SwitchedAdmin):
     """Machines that ask. They are disabled, not deleted: the record refers to them."""
 
     is_exported = True
+    is_deletable = False
     list_display = ("name", ACTIVE, MAY_CREATE, "created_at")
     list_filter = (("is_active", ActiveState), "may_create_products")
     search_fields = ("name",)
@@ -138,134 +105,78 @@ class ClientAdmin(RevocableAdmin, ClientPage, SwitchedAdmin):
     inlines = (GrantInline,)
     revoked_as = "client"
     revoke_label = "Disable, and revoke sessions"
+    editable = ("name", "may_create_products")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+        "live_sessions": IssuedSession,
+        "addresses": IssuedSession,
+        "open_builds": Build,
+        "keys": ApiKey,
+        "publishers": TrustedPublisher,
+        "job_tokens": JobToken,
+        "refused_calls": Refusal,
+    }
+    questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
+        (None, ("name", ACTIVE, "may_create_products", "created_at")),
+        ("What it has", ("live_sessions", "open_builds")),
+        ("Last addresses", ("addresses", "refused_calls")),
+        ("Who acts as it", ("keys", "publishers", "job_tokens")),
+    )
 
     @admin.action(description="Disable selected clients", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Client]) -> HttpResponse | None:
         return self.confirm(request, "end", queryset)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:
-        return False
+    @admin.display(description="live sessions")
+    def live_sessions(self, client: Client) -> str:
+        """Also those that were revoked, until the store was seen to refuse them."""
+        now = timezone.now()
+        rows = client.issued_sessions.unexpired(now).for_builds()
+        rows = rows.exclude(revocation__state=Revocation.State.VERIFIED)
+        address = list_address(IssuedSession, state="active", client=client.pk)
+        recent = rows.since(now - LONGEST_SESSION).order_by("-requested_at")
+        found = recent.select_related("build", "revocation")[:NEWEST]
+        return session_table(found, address, "All its live sessions")
 
+    @admin.display(description="open builds")
+    def open_builds(self, client: Client) -> str:
+        rows = Build.objects.open(timezone.now()).filter(registration__client=client)
+        address = list_address(Build, state="open", client=client.pk)
+        cells = build_cells(rows.order_by("open_until")[:NEWEST])
+        return newest(BUILD_HEAD, cells, address, "All its open builds")
 
-@admin.register(ApiKey)
-class ApiKeyAdmin(RevocableAdmin, KeyPage):
-    """Keys: created (and shown) once, revoked permanently, never changed."""
-
-    is_exported = True
-    list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
-    list_filter = ("revoked_at", "expires_at", KeyClient)
-    list_select_related = ("client",)
-    search_fields = ("public_id", "client__name", "label")
-    autocomplete_fields = ("client", "products")
-    actions = ("revoke",)
-    revoked_as = "api_key"
-    revoke_label = "Revoke key and sessions"
-
-    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
-        chosen = {} if obj else {"form": NewKeyForm}
-        return super().get_form(request, obj, *args, **kwargs | chosen)
-
-    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        if obj is None:
-            return NewKeyForm.Meta.fields
-        return ()
-
-    @admin.display(description="opens")
-    def opens(self, key: ApiKey) -> str:
-        """Its products, in words."""
-        if key.all_products:
-            return "all products of the client"
-        granted = ", ".join(key.products.filter(clients=key.client).values_list("slug", flat=True))
-        return f"only {granted}" if granted else "nothing: the client lost its grants"
-
-    @admin.display(description="taken from")
-    def taken_from(self, key: ApiKey) -> str:
-        """Its networks, in words."""
-        return ", ".join(key.networks) or "everywhere"
-
-    @sensitive_variables("secret")
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Adding goes through the service; nothing else is ever saved."""
-        key, secret = make_api_key(
-            client=obj.client,
-            actor=request.user,
-            label=obj.label,
-            expires_at=obj.expires_at,
-            products=None if obj.all_products else form.cleaned_data["products"],
-            networks=obj.networks,
+    @admin.display(description="addresses")
+    def addresses(self, client: Client) -> str:
+        """Of its newest sessions, each address and agent once, with the last time."""
+        rows = client.issued_sessions.order_by("-requested_at").values_list(
+            "caller_address", "caller_agent", "requested_at"
         )
-        obj.pk, obj.public_id, obj.shown_once = key.pk, key.public_id, secret
+        last: dict[tuple[str, str], datetime] = {}
+        for address, agent, when in rows[:LOOKED_THROUGH]:
+            last.setdefault((address, agent), when)
+        cells = [(moment(when), *where) for where, when in last.items()][:NEWEST]
+        return table(("Last", "Address", "Agent"), cells)
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
-        """`make_api_key` has written the products."""
+    @admin.display(description="refused in the last 24 hours")
+    def refused_calls(self, client: Client) -> str:
+        return refusal_table(client)
 
-    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> LogEntry:
-        """`make_api_key` has written the entry."""
-        return LogEntry.objects.filter(object_id=str(obj.pk)).latest("pk")
+    @admin.display(description="API keys")
+    def keys(self, client: Client) -> str:
+        now = timezone.now()
+        cells = (
+            (link(key), key.label or NOTHING, validity(key, now), moment(key.last_used_at))
+            for key in client.api_keys.order_by("-pk")[:NEWEST]
+        )
+        address = list_address(ApiKey, client=client.pk)
+        return newest(
+            ("API key", "Label", "State", "Last used"), cells, address, "All its API keys"
+        )
 
-    def response_add(
-        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
-    ) -> HttpResponse:
-        """Show the key on this one page: not in a message, which would be stored."""
-        return self._show_once(request, obj, obj.shown_once)
+    @admin.display(description="trusted publishers")
+    def publishers(self, client: Client) -> str:
+        return links(client.publishers.order_by("name")[:NEWEST])
 
-    def _show_once(self, request: HttpRequest, key: ApiKey, secret: Secret) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "API key created",
-            "opts": self.opts,
-            "key": key,
-            "opens": self.opens(key),
-            "taken_from": self.taken_from(key),
-            "secret": secret.reveal(),
-        }
-        response = TemplateResponse(request, SHOWN_ONCE, context)
-        add_never_cache_headers(response)
-        return response
-
-    @admin.action(description="Revoke selected API keys", permissions=["change", "revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
-        return self.confirm(request, "end", queryset)
-
-    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Whom Django lets change keys may revoke them; a single one is only looked at."""
-        return obj is None and super().has_change_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        return False
-
-
-SHOWN_ONCE = "admin/credentials/apikey/shown_once.html"
-
-
-# Job tokens in the admin.
-
-
-@admin.register(JobToken)
-class JobTokenAdmin(RevocableAdmin, JobTokenPage, BigListAdmin):
-    """What CI jobs hold, to look at, and to end before its time."""
-
-    list_display = (
-        "token_name",
-        *("state_now", "opens", "client", "origin", "identity", "created_at"),
-    )
-    list_filter = (JobTokenState, JobTokenClient, ByPublisher, ByKey)
-    actions = ("revoke",)
-    revoked_as = "job_token"
-    revoke_label = "Revoke token and sessions"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[JobToken]:
-        tokens = super().get_queryset(request).select_related("client", "publisher", "api_key")
-        return tokens.prefetch_related("products")
-
-    @admin.display(description="came from")
-    def origin(self, token: JobToken) -> str:
-        return str(token.publisher or token.api_key)
-
-    @admin.display(description="products")
-    def opens(self, token: JobToken) -> str:
-        return ", ".join(sorted(product.slug for product in token.products.all()))
-
-    @admin.action(description="Revoke selected job tokens", permissions=["change", "revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> HttpResponse | None:
-        return self.confirm(request, "end", queryset)
+    @admin.display(description="newest job tokens")
+    def job_tokens(self, client: Client) -> str:
+        address = list_address(JobToken, client=client.pk)
+        return job_token_table(client.job_tokens.all()[:NEWEST], address, "All its job tokens")

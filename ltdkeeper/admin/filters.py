@@ -29,6 +29,7 @@ class KeysetFilter(ListFilter):
 
     parameter_name: ClassVar[str]
     title: str
+    column = ""  # where it is not called as the parameter
     is_ordered = False
     is_range = False
 
@@ -56,7 +57,7 @@ class KeysetFilter(ListFilter):
 
     def find(self, rows: Rows) -> Rows:
         """The rows with the value."""
-        raise NotImplementedError
+        return rows.filter(**{self.column or self.parameter_name: self.value})
 
     def ordered(self, rows: Rows) -> Rows:
         """All of these rows, and maybe more, such that an index has them in the list's order."""
@@ -75,13 +76,13 @@ class KeysetFilter(ListFilter):
 
 
 class ChoiceFilter(KeysetFilter):
-    """One of a few values that are known without looking."""
+    """One of a few values, each with what it is called."""
 
+    NAMES: ClassVar[dict[str, str]]
     without = "any"
 
     def lookups(self) -> dict[str, str]:
-        """Value -> what it is called."""
-        raise NotImplementedError
+        return self.NAMES
 
     def is_known(self, value: str) -> bool:
         return value in self.lookups()
@@ -90,6 +91,20 @@ class ChoiceFilter(KeysetFilter):
         yield self.choice(changelist, "", self.without)
         for value, display in self.lookups().items():
             yield self.choice(changelist, value, display)
+
+
+class RowFilter(ChoiceFilter):
+    """A row of a small table."""
+
+    model: ClassVar[type[Model]]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        rows = self.model._base_manager.order_by("name")  # noqa: SLF001 - a documented name
+        return {str(pk): name for pk, name in rows.values_list("pk", "name")}
+
+    def lookups(self) -> dict[str, str]:
+        return self.names
 
 
 class LinkFilter(KeysetFilter):
@@ -109,9 +124,6 @@ class LinkFilter(KeysetFilter):
     def chosen(self) -> str:
         """What is chosen, in words."""
         return self.value
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(**{self.parameter_name: self.value})
 
 
 class ByBuild(LinkFilter):
@@ -175,9 +187,6 @@ class ByClient(Autocomplete):
     title = parameter_name = "client"
     source: ClassVar[tuple[type[Model], str]] = (IssuedSession, "client")
 
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(client=self.value)
-
 
 class JobTokenClient(ByClient):
     source = (JobToken, "client")
@@ -189,37 +198,17 @@ class ByProduct(Autocomplete):
     title = parameter_name = "product"
     source = (Build, "product")
 
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(product=self.value)
-
 
 class BuildClient(ByClient):
     """Builds that a client registered."""
 
+    column = "registration__client"
     is_ordered = False
 
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(registration__client=self.value)
 
-
-def names_of(rows: Rows) -> dict[str, str]:
-    """Key -> name of the rows of a small table."""
-    return {str(pk): name for pk, name in rows.order_by("name").values_list("pk", "name")}
-
-
-class ByStore(ChoiceFilter):
-    title = parameter_name = "store"
+class ByStore(RowFilter):
+    title, parameter_name, model = "store", "store", Store
     is_ordered = True
-
-    def lookups(self) -> dict[str, str]:
-        return self.names
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        return names_of(Store.objects.all())
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(store=self.value)
 
 
 class BuildState(ChoiceFilter):
@@ -233,9 +222,6 @@ class BuildState(ChoiceFilter):
         "uncounted": Build.Concern.UNCOUNTED.label,
         "foreign": Build.Concern.FOREIGN.label,
     }
-
-    def lookups(self) -> dict[str, str]:
-        return self.NAMES
 
     @property
     def is_ordered(self) -> bool:  # type: ignore[override]
@@ -256,9 +242,6 @@ class JobTokenState(ChoiceFilter):
 
     title = parameter_name = "state"
     NAMES: ClassVar = {"alive": "active", "expired": "expired", "ended": "revoked"}
-
-    def lookups(self) -> dict[str, str]:
-        return self.NAMES
 
     def find(self, rows: Rows) -> Rows:
         condition = {
@@ -303,18 +286,7 @@ class ActiveState(BooleanFieldListFilter):
             yield {**choice, "display": words[str(choice["display"])]}
 
 
-class ByPublisher(ChoiceFilter):
+class ByPublisher(RowFilter):
     """Job tokens that came from a trusted publisher."""
 
-    title = parameter_name = "publisher"
-    is_ordered = False
-
-    def lookups(self) -> dict[str, str]:
-        return self.names
-
-    @cached_property
-    def names(self) -> dict[str, str]:
-        return names_of(TrustedPublisher.objects.all())
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(publisher=self.value)
+    title, parameter_name, model = "publisher", "publisher", TrustedPublisher

@@ -29,9 +29,8 @@ from credentials.operations.lookup import (
 from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
-from ltdkeeper.admin.findings import describe_finding
-from ltdkeeper.admin.links import page_address
-from ltdkeeper.admin.refusals import page_of
+from ltdkeeper.admin.audits import describe_finding
+from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.revoke import revoke_button
 
 TEMPLATE = "admin/find.html"
@@ -99,7 +98,7 @@ def _shown(row: Row) -> Model:
 
 def _address_of(row: Row) -> str:
     if isinstance(row, Refusal):
-        return page_of({"address": row.network})
+        return list_address(Refusal, address=row.network)
     return page_address(_shown(row))
 
 

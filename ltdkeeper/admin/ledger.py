@@ -1,4 +1,4 @@
-"""The ledger and the checks of isolation in the admin: read-only.
+"""The ledger in the admin: read-only.
 
 A session's page says who has it, what it may do, its life, and how to find it in a store's log.
 """
@@ -13,17 +13,16 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from credentials.models import AuditFinding, IssuedSession, JobToken, Revocation
-from credentials.models.runs import IsolationRun
 from credentials.rules.log_searches import log_searches
 from credentials.rules.policy import permissions
+from ltdkeeper.admin.audits import findings_of
 from ltdkeeper.admin.filters import ByClient, ByStore
-from ltdkeeper.admin.findings import findings_of
 from ltdkeeper.admin.links import NOTHING, folded, lines, link, moment, table, whole_lines
 from ltdkeeper.admin.pages import Page, is_page
-from ltdkeeper.admin.records import BigListAdmin, RecordAdmin
+from ltdkeeper.admin.records import BigListAdmin
 from ltdkeeper.admin.revocations import describe_state
 from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.session_filters import (
@@ -74,9 +73,26 @@ def described_state(session: IssuedSession, now: datetime) -> str:
     return f"active, ends in {brief(session.expires_at - now)}"
 
 
-class SessionPage(Page):
-    """Reads only: it is evidence."""
+@admin.register(IssuedSession)
+class IssuedSessionAdmin(Page, RevocableAdmin, BigListAdmin):
+    """The ledger, read-only: it is evidence. What is live can be revoked."""
 
+    actions = ("revoke",)
+    revoked_as = "session"
+    revoke_label = "Revoke session"
+
+    list_display = (
+        "requested_at",
+        "state_now",
+        "of_client",
+        "product",
+        "of_build",
+        "access_key_id",
+    )
+    list_filter = (
+        *(SessionState, SessionDelivery, SessionTime, ByClient, SessionProduct, ByStore),
+        *(SessionBuild, SessionToken),
+    )
     page_select_related = ("build__product", "client", "store", "revocation", "policy_template")
     seen_with: ClassVar[Mapping[str, type[Model]]] = {
         "job": JobToken,
@@ -97,6 +113,32 @@ class SessionPage(Page):
         ),
         ("In the store's own log", ("searches",)),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[IssuedSession]:
+        rows = super().get_queryset(request).select_related("revocation")
+        return rows if is_page(request) else rows.defer("policy", "caller_agent")
+
+    @admin.display(description="state")
+    def state_now(self, session: IssuedSession) -> str:
+        return described_state(session, timezone.now())
+
+    @admin.display(description="product")
+    def product(self, session: IssuedSession) -> str:
+        return session.product_slug
+
+    @admin.display(description="build")
+    def of_build(self, session: IssuedSession) -> str:
+        return session.build_slug
+
+    @admin.display(description="client")
+    def of_client(self, session: IssuedSession) -> str:
+        return session.client_name
+
+    @admin.action(description="Revoke selected sessions", permissions=["revoke"])
+    def revoke(
+        self, request: HttpRequest, queryset: QuerySet[IssuedSession]
+    ) -> HttpResponse | None:
+        return self.confirm(request, "revoke_selected", queryset)
 
     @admin.display(description="client")
     def client_link(self, session: IssuedSession) -> str:
@@ -195,76 +237,3 @@ class SessionPage(Page):
             ends_at=ends_at + LOG_MARGIN,
         )
         return format_html_join("", "<p>{}</p><pre>{}</pre>", found) or NOTHING
-
-
-@admin.register(IsolationRun)
-class IsolationRunAdmin(RecordAdmin):
-    """Checks of isolation, read-only. They are requested on the stores' list."""
-
-    is_exported = True
-    list_display = ("store", "verdict", "summary", "requested_at", "finished_at")
-    list_filter = ("passed", "store")
-    list_select_related = ("store",)
-    fields = (
-        *("store", "verdict", "summary", "bucket", "endpoint_url", "role_arn"),
-        *("requested_by", "requested_at", "finished_at", "calls"),
-    )
-    readonly_fields = fields
-
-    @admin.display(description="calls")
-    def calls(self, run: IsolationRun) -> SafeString:
-        """A row for each call that was made."""
-        rows = (
-            (line["call"], line["expected"], line["outcome"], line["answer"]) for line in run.lines
-        )
-        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Response</th></tr></thead>"
-        return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
-
-
-@admin.register(IssuedSession)
-class IssuedSessionAdmin(RevocableAdmin, SessionPage, BigListAdmin):
-    """The ledger, read-only: it is evidence. What is live can be revoked."""
-
-    actions = ("revoke",)
-    revoked_as = "session"
-    revoke_label = "Revoke session"
-
-    list_display = (
-        "requested_at",
-        "state_now",
-        "of_client",
-        "product",
-        "of_build",
-        "access_key_id",
-    )
-    list_filter = (
-        *(SessionState, SessionDelivery, SessionTime, ByClient, SessionProduct, ByStore),
-        *(SessionBuild, SessionToken),
-    )
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[IssuedSession]:
-        rows = super().get_queryset(request).select_related("revocation")
-        return rows if is_page(request) else rows.defer("policy", "caller_agent")
-
-    @admin.display(description="state")
-    def state_now(self, session: IssuedSession) -> str:
-        return described_state(session, timezone.now())
-
-    @admin.display(description="product")
-    def product(self, session: IssuedSession) -> str:
-        return session.product_slug
-
-    @admin.display(description="build")
-    def of_build(self, session: IssuedSession) -> str:
-        return session.build_slug
-
-    @admin.display(description="client")
-    def of_client(self, session: IssuedSession) -> str:
-        return session.client_name
-
-    @admin.action(description="Revoke selected sessions", permissions=["revoke"])
-    def revoke(
-        self, request: HttpRequest, queryset: QuerySet[IssuedSession]
-    ) -> HttpResponse | None:
-        return self.confirm(request, "revoke_selected", queryset)

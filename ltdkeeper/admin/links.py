@@ -33,12 +33,23 @@ def list_address(model: type[Model], **query: Any) -> str:
 def link(row: Model | None, text: object = "") -> SafeString | str:
     """A row by its name; where it is gone, the name alone."""
     words = str(text or row or NOTHING)
-    return format_html('<a href="{}">{}</a>', page_address(row), words) if row else words
+    return anchor(page_address(row), words) if row else words
+
+
+def anchor(address: str, words: str) -> SafeString:
+    """A link to any page of the admin."""
+    return format_html('<a href="{}">{}</a>', address, words)
 
 
 def links(rows: Iterable[Model]) -> SafeString | str:
     """Rows by their names, with commas between."""
     return format_html_join(", ", "{}", ((link(row),) for row in rows)) or NOTHING
+
+
+def newest_and_all(rows: Iterable[Model], address: str, words: str) -> SafeString:
+    """The newest rows by their names, and a link to all of them in their list."""
+    shown, every = links(rows), anchor(address, words)
+    return every if shown == NOTHING else format_html("{}; {}", shown, every)
 
 
 def moment(time: datetime | None) -> str:
@@ -76,9 +87,7 @@ def newest(
 ) -> SafeString | str:
     """A table of the newest related rows, and a link to all of them in their list."""
     shown = table(head, rows)
-    if shown == NOTHING:
-        return NOTHING
-    return format_html('{}<p><a href="{}">{}</a></p>', shown, address, what)
+    return shown if shown == NOTHING else format_html("{}<p>{}</p>", shown, anchor(address, what))
 
 
 def folded(summary: str, text: str) -> SafeString:
@@ -95,6 +104,16 @@ def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any]
 
     words.__name__ = f"{field}_in_words"  # Django shows the help of a field of that name
     return words
+
+
+def linked(field: str, name: str = "") -> Callable[[Any, Any], str]:
+    """A related row as a line of a page, which says it with a link: for the body of its class."""
+
+    @admin.display(description=name or field)
+    def shown(_page: Any, row: Any) -> str:
+        return link(getattr(row, field))
+
+    return shown
 
 
 ACTIVE = in_words("is_active", yes="active", no="disabled", name="state")

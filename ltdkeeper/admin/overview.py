@@ -29,7 +29,7 @@ from credentials.operations.figures import (
     history,
 )
 from ltdkeeper.admin.attention import CHECKS, Attention, Counted, about_figures, about_isolation
-from ltdkeeper.admin.findings import found_by
+from ltdkeeper.admin.audits import found_by
 from ltdkeeper.admin.links import list_address, page_address
 
 HEIGHT, STEP, GAP = 40, 10, 2

@@ -11,13 +11,14 @@ from ltdkeeper.admin.records import KeeperAdmin
 
 
 class Page(KeeperAdmin):
-    """The base of such pages. `questions` are their sections; what is not edited is shown.
+    """The base of such pages. `questions` are their sections; what is not `editable` is shown.
 
     `seen_with` names the fields that show rows of another model: only who may view that model is
     shown them, and nothing is looked up for others, who are shown what `otherwise` names instead.
     """
 
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = ()
+    editable: ClassVar[Sequence[str]] = ()
     seen_with: ClassVar[Mapping[str, type[Model]]] = {}
     otherwise: ClassVar[Mapping[str, str]] = {}
     page_select_related: ClassVar[Sequence[str]] = ()
@@ -33,34 +34,27 @@ class Page(KeeperAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None or not self.questions:
             return super().get_fieldsets(request, obj)
-        shown = (
-            (title, list(filter(None, (self._shown(request, field) for field in fields))))
-            for title, fields in self.questions
-        )
-        sections = [(title, {"fields": fields}) for title, fields in shown if fields]
-        return self.readable(request, obj, sections)
+        sections = [self.section(request, title, fields) for title, fields in self.questions]
+        return self.readable(request, obj, [each for each in sections if each[1]["fields"]])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         given = tuple(super().get_readonly_fields(request, obj))
         if obj is None:
             return given
-        editable = self.editable_fields(request)
         asked = [field for _, fields in self.questions for field in fields]
         asked += self.otherwise.values()
-        return (*given, *(field for field in asked if field not in (*given, *editable)))
+        return (*given, *(field for field in asked if field not in (*given, *self.editable)))
 
-    def editable_fields(self, request: HttpRequest) -> Sequence[str]:
-        """What a form on the page changes."""
-        return ()
+    def section(self, request: HttpRequest, title: str | None, fields: Sequence[Any]) -> Any:
+        """Those of its fields that whoever asks is shown."""
+        return title, {"fields": [*filter(None, (self._shown(request, each) for each in fields))]}
 
     def _shown(self, request: HttpRequest, field: Any) -> Any:
-        return field if self._may_show(request, field) else self.otherwise.get(field)
-
-    def _may_show(self, request: HttpRequest, field: Any) -> bool:
         model = self.seen_with.get(field) if isinstance(field, str) else None
         if model is None:
-            return True
-        return self.admin_site.get_model_admin(model).has_view_permission(request)
+            return field
+        may_view = self.admin_site.get_model_admin(model).has_view_permission(request)
+        return field if may_view else self.otherwise.get(field)
 
 
 def is_page(request: HttpRequest) -> bool:

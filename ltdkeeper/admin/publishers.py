@@ -7,19 +7,18 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from credentials.access.identity_tokens import keys_at
 from credentials.errors import JwksUnavailable
-from credentials.models import OidcIssuer, TrustedPublisher
+from credentials.models import JobToken, OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB, GITLAB, IssuerKind, KindClaims, claims_of
 from ltdkeeper.admin.filters import ActiveState
-from ltdkeeper.admin.links import ACTIVE
+from ltdkeeper.admin.links import ACTIVE, NEWEST, linked, list_address, newest_and_all
+from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import EditForm, SwitchedAdmin
-from ltdkeeper.admin.see_also import PublisherSeeAlso
 
 # The fields that a rule has in the admin, by kind of issuer, and how they are conditions.
 
@@ -222,6 +221,7 @@ def publisher_form(issuer: OidcIssuer, rule: TrustedPublisher | None) -> type[Pu
 
 
 CHOOSE_ISSUER = "admin/credentials/trustedpublisher/choose_issuer.html"
+SEE_ALSO = ("its_client", "its_issuer", "its_job_tokens")
 
 
 @admin.register(OidcIssuer)
@@ -262,22 +262,23 @@ class OidcIssuerAdmin(SwitchedAdmin):
 
 
 @admin.register(TrustedPublisher)
-class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
+class TrustedPublisherAdmin(Page, SwitchedAdmin):
     """Rules. They are disabled, not deleted: tokens on record refer to them."""
 
     is_exported = True
-    list_display = (
-        "name",
-        ACTIVE,
-        "warning_count",
-        "client",
-        "identified_by",
-        "issuer",
-    )
+    is_deletable = False
+    list_display = ("name", ACTIVE, "warning_count", "client", "identified_by", "issuer")
     list_filter = (("is_active", ActiveState), "issuer", "client")
     list_select_related = ("client", "issuer")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client", "products")
+    seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_job_tokens": JobToken}
+    its_client, its_issuer = linked("client"), linked("issuer")
+
+    @admin.display(description="newest job tokens")
+    def its_job_tokens(self, rule: TrustedPublisher) -> str:
+        address = list_address(JobToken, publisher=rule.pk)
+        return newest_and_all(rule.job_tokens.all()[:NEWEST], address, "All its job tokens")
 
     @admin.display(description="warnings")
     def warning_count(self, rule: TrustedPublisher) -> str:
@@ -287,31 +288,26 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
     def warned(self, rule: TrustedPublisher) -> str:
         return "\n".join(rule.warnings) or "none"
 
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: TrustedPublisher | None = None,
-        change: bool = False,  # noqa: FBT001, FBT002 - as Django calls it
-        **kwargs: Any,
-    ) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         kwargs["form"] = publisher_form(self._issuer(request, obj), obj)
-        return super().get_form(request, obj, change, **kwargs)
+        return super().get_form(request, obj, *args, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: TrustedPublisher | None = None) -> Any:
         issuer = self._issuer(request, obj)
         claims = tuple(fields_of(IssuerKind(issuer.kind), issuer.identifying_claims, {}))
-        shown = ("warned", "created_at") if obj else ()
-        state = (ACTIVE,) if obj else ("is_active",)
-        return (
-            (None, {"fields": ("name", "issuer", "client", "products", *state, *shown)}),
+        state = (ACTIVE, "warned", "created_at") if obj else ("is_active",)
+        sections = [
+            (None, {"fields": ("name", "issuer", "client", "products", *state)}),
             ("Which jobs it accepts: all of these must match", {"fields": claims}),
-            *self.see_also_section(request, obj),
-        )
+        ]
+        see_also = [self.section(request, "See also", SEE_ALSO)] if obj else []
+        return [*sections, *see_also]
 
     def get_readonly_fields(self, request: HttpRequest, obj: TrustedPublisher | None = None) -> Any:
         """Whom a rule stands for, and who signs for it, is settled when it is made."""
         fields = super().get_readonly_fields(request, obj)
-        return (*fields, "issuer", *(("client", "warned", "created_at") if obj else ()))
+        settled = ("client", "warned", "created_at", *SEE_ALSO) if obj else ()
+        return (*fields, "issuer", *settled)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -331,13 +327,7 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
             )
             self.message_user(request, words, messages.WARNING)
             return HttpResponseRedirect(reverse("admin:credentials_oidcissuer_add"))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Add trusted publisher",
-            "opts": self.opts,
-            "issuers": issuers,
-        }
-        return TemplateResponse(request, CHOOSE_ISSUER, context)
+        return self.page(request, CHOOSE_ISSUER, "Add trusted publisher", issuers=issuers)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         """Say at once what an operator may not have meant."""
@@ -351,11 +341,6 @@ class TrustedPublisherAdmin(PublisherSeeAlso, SwitchedAdmin):
         for slug in not_granted:
             words = f"{rule.client} is not granted {slug}: the rule does not open it until it is."
             self.message_user(request, words, messages.WARNING)
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: TrustedPublisher | None = None
-    ) -> bool:
-        return False
 
     def _issuer(self, request: HttpRequest, rule: TrustedPublisher | None) -> OidcIssuer:
         if rule and rule.issuer_id:

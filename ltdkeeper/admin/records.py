@@ -32,8 +32,10 @@ from django.http import (
     HttpResponseRedirect,
     StreamingHttpResponse,
 )
+from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils.text import capfirst
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
 from builds.names import has_controls
@@ -155,6 +157,7 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of every page: rows are locked while they are saved, lookups are those on offer."""
 
     is_exported = False
+    is_deletable = True
     delete_confirmation_template = "admin/delete.html"
     delete_selected_confirmation_template = "admin/delete.html"
     show_facets = admin.ShowFacets.NEVER  # they count every row
@@ -222,6 +225,9 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return changed
         words = LogEntry(change_message=json.dumps(changed)).get_change_message()
         return f"{words} Reason: {reason}"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.is_deletable and super().has_delete_permission(request, obj)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -301,6 +307,14 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self.message_user(request, "The selected rows were not found.", messages.ERROR)
         return None
 
+    @sensitive_variables()
+    def page(
+        self, request: HttpRequest, template: str, title: str, **context: Any
+    ) -> TemplateResponse:
+        """A page of its own, in the frame of the admin's."""
+        frame = {**self.admin_site.each_context(request), "title": title, "opts": self.opts}
+        return TemplateResponse(request, template, frame | context)
+
     def given_reason(self, request: HttpRequest) -> str:
         """Why an action is done. Without it nothing is to be done, and the page says so."""
         try:
@@ -378,14 +392,13 @@ class RecordAdmin(KeeperAdmin):
     class Media:
         css = {"all": ("ltdkeeper/records.css",)}
 
+    is_deletable = False
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None and bool(self.actions) and super().has_change_permission(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class BigListAdmin(RecordAdmin):
@@ -445,6 +458,7 @@ class PasswordForm(ReasonForm, AdminPasswordChangeForm):  # type: ignore[type-ar
 class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Accounts. Who may change them changes neither rights nor who has more rights than they."""
 
+    is_deletable = False
     form = AccountForm
     change_password_form = PasswordForm
     change_user_password_template = "admin/change_password.html"  # noqa: S105 - a file's name
@@ -459,9 +473,6 @@ class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)
         return allowed and (obj is None or is_superuser(request) or not holds_more(obj, request))
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return False
 
 
 @admin.register(Group)

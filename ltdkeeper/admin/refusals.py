@@ -7,15 +7,12 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, Max, Min, Q, Sum, Window
 from django.db.models.functions import TruncDay
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils import timezone
 
 from builds.models import Product
@@ -23,7 +20,7 @@ from credentials.access.refusals import KEPT, OTHER
 from credentials.models import Client, Refusal
 from credentials.models.figures import RefusalQuerySet
 from credentials.rules.networks import UNREADABLE
-from ltdkeeper.admin.links import page_address
+from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.tokens import token_pages
 
@@ -75,22 +72,12 @@ def chosen_parts(request: HttpRequest) -> dict[str, str]:
     return {word: request.GET[word][:LONGEST_VALUE] for word in PARTS if request.GET.get(word, "")}
 
 
-def page_of(parts: Mapping[str, str]) -> str:
-    """The address of the totals of some part."""
-    return f"{reverse('admin:credentials_refusal_changelist')}?{urlencode(parts)}"
-
-
 def tables(rows: RefusalQuerySet, chosen: Mapping[str, str]) -> list[Table]:
     """Totals of rows by hour, and by each part that they are not limited to: one query each."""
     return [
-        Table(heading="Hour (UTC)", lines=_by_time(rows, F("hour"), "%Y-%m-%d %H:00")),
+        _by_time("Hour (UTC)", rows, F("hour"), "%Y-%m-%d %H:00"),
         *(_by_part(rows, word, chosen) for word in PARTS if word not in chosen),
     ]
-
-
-def by_day(rows: RefusalQuerySet) -> Table:
-    """Totals by day, newest first."""
-    return Table(heading="Day (UTC)", lines=_by_time(rows, TruncDay("hour"), "%Y-%m-%d"))
 
 
 TOTALS: dict[str, Any] = {
@@ -101,17 +88,16 @@ TOTALS: dict[str, Any] = {
 }
 
 
-def _by_time(rows: RefusalQuerySet, unit: Any, form: str) -> list[Line]:
-    totals: Any = rows.order_by().values(at=unit).annotate(**TOTALS)
-    return [
-        Line(
-            text=f"{each['at']:{form}}",
-            calls=each["total"],
-            first_at=each["first"],
-            last_at=each["last"],
-        )
-        for each in totals.order_by("-at")[:MOST_LINES]
-    ]
+def _line(totals: Mapping[str, Any], text: str, **more: str) -> Line:
+    calls, first_at, last_at = totals["total"], totals["first"], totals["last"]
+    return Line(text=text, calls=calls, first_at=first_at, last_at=last_at, **more)
+
+
+def _by_time(heading: str, rows: RefusalQuerySet, unit: Any, form: str) -> Table:
+    """Newest first."""
+    totals: Any = rows.order_by().values(at=unit).annotate(**TOTALS).order_by("-at")
+    lines = [_line(each, f"{each['at']:{form}}") for each in totals[:MOST_LINES]]
+    return Table(heading=heading, lines=lines)
 
 
 def _by_part(rows: RefusalQuerySet, word: str, chosen: Mapping[str, str]) -> Table:
@@ -122,22 +108,20 @@ def _by_part(rows: RefusalQuerySet, word: str, chosen: Mapping[str, str]) -> Tab
     found = list(totals.order_by("-total", column)[:MOST_LINES])
     pages = token_pages(each[column] for each in found) if word == "token" else {}
     lines = [
-        Line(
-            text=each[column] or nothing,
-            calls=each["total"],
-            first_at=each["first"],
-            last_at=each["last"],
-            address=page_of({**chosen, word: each[column]}) if each[column] else "",
-            page=_client_page(each.get("client")) or pages.get(each[column], ""),
+        _line(
+            each,
+            each[column] or nothing,
+            address=list_address(Refusal, **chosen, **{word: each[column]}) if each[column] else "",
+            page=(
+                page_address(Client(pk=each["client"]))
+                if each.get("client")
+                else pages.get(each[column], "")
+            ),
             note=ACCEPTED if word in {"token", "reason"} and each["accepted"] else "",
         )
         for each in found
     ]
     return Table(heading=heading, lines=lines)
-
-
-def _client_page(pk: int | None) -> str:
-    return reverse("admin:credentials_client_change", args=[pk]) if pk else ""
 
 
 @admin.register(Refusal)
@@ -152,20 +136,22 @@ class RefusalAdmin(RecordAdmin):
         now, chosen = timezone.now(), chosen_parts(request)
         rows = Refusal.objects.filter(**{PARTS[word][0]: text for word, text in chosen.items()})
         shown = tables(rows.last_day(now), chosen)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Refused calls",
-            "opts": self.opts,
-            "chosen": [
-                (PARTS[word][1], text, _page_about(word, text)) for word, text in chosen.items()
-            ],
-            "total": _sum(shown[0].lines),
-            "since": now - timedelta(hours=23),
-            "tables": shown,
-            "days": by_day(rows.since(now - KEPT)) if chosen.keys() & INDEXED else None,
-            **(extra_context or {}),
-        }
-        return TemplateResponse(request, TEMPLATE, context)
+        about = [(PARTS[word][1], text, _page_about(word, text)) for word, text in chosen.items()]
+        month = rows.since(now - KEPT)
+        return self.page(
+            request,
+            TEMPLATE,
+            "Refused calls",
+            chosen=about,
+            total=_sum(shown[0].lines),
+            since=now - timedelta(hours=23),
+            tables=shown,
+            days=(
+                _by_time("Day (UTC)", month, TruncDay("hour"), "%Y-%m-%d")
+                if chosen.keys() & INDEXED
+                else None
+            ),
+        )
 
 
 # Of these a month can be totalled fast.
@@ -234,7 +220,7 @@ def _busy_address(rows: Sequence[Any], since: datetime) -> BusyAddress:
         sentence=f"{one.total} refused calls from {_called(one.network)} between "
         f"{since:%H:%M} UTC and now{ends}",
         kinds=tuple(f"{calls} {kind}" for kind, calls in kinds.most_common(MOST_KINDS)),
-        address=page_of({"address": one.network}),
+        address=list_address(Refusal, address=one.network),
     )
 
 

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 
 from credentials.models import JobRun, Revocation
-from ltdkeeper.admin.links import NEWEST, lines, link, list_address
+from ltdkeeper.admin.links import NEWEST, anchor, lines, link, list_address
 from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import may_revoke
 
@@ -99,7 +99,7 @@ class RevocationAdmin(RecordAdmin):
     @admin.display(description="who writes it")
     def runs(self, _revocation: Revocation) -> str:
         runs = list_address(JobRun, job="write_revocations")
-        return format_html('<a href="{}">Runs of write_revocations</a>', runs)
+        return anchor(runs, "Runs of write_revocations")
 
     @admin.display(description="the newest")
     def sessions(self, revocation: Revocation) -> str:

@@ -19,6 +19,7 @@ class SessionState(ChoiceFilter):
     """What a session is now."""
 
     title = parameter_name = "state"
+    NAMES: ClassVar = {state.value: state.label.lower() for state in IssuedSession.State}
     # The key of a session begins with the time of its row, and none lives longer than this.
     LONGEST = timedelta(hours=12)
     # Few rows, which an index has in another order: they are read first, as a set. Otherwise
@@ -28,9 +29,6 @@ class SessionState(ChoiceFilter):
         IssuedSession.State.STUCK: Q(status=IssuedSession.Status.REQUESTED),
         IssuedSession.State.REQUESTED: Q(status=IssuedSession.Status.REQUESTED),
     }
-
-    def lookups(self) -> dict[str, str]:
-        return {state.value: state.label.lower() for state in IssuedSession.State}
 
     @property
     def is_ordered(self) -> bool:  # type: ignore[override]
@@ -55,10 +53,8 @@ class SessionDelivery(ChoiceFilter):
     """What sessions were for; without a choice those that callers asked for."""
 
     title = parameter_name = "delivery"
+    NAMES: ClassVar = {"all": "all, with internal ones", **dict(Delivery.choices)}
     without = "for builds"
-
-    def lookups(self) -> dict[str, str]:
-        return {"all": "all, with internal ones", **dict(Delivery.choices)}
 
     @property
     def is_used(self) -> bool:

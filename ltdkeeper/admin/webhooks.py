@@ -10,9 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.cache import add_never_cache_headers
 from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_variables
 
@@ -20,8 +18,8 @@ from credentials.models import EventKind, Webhook, WebhookDelivery
 from credentials.models.outbox import BOTH_SECRETS
 from credentials.operations.outbox import change_secret, record_test_event, send_again
 from credentials.operations.webhook_calls import Problem
-from ltdkeeper.admin.filters import ActiveState, ChoiceFilter, Rows, names_of
-from ltdkeeper.admin.links import ACTIVE, NEWEST, link, list_address, moment, newest
+from ltdkeeper.admin.filters import ActiveState, ChoiceFilter, RowFilter
+from ltdkeeper.admin.links import ACTIVE, NEWEST, link, linked, list_address, moment, newest
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import BigListAdmin, EditForm, ReasonActionForm, SwitchedAdmin
 
@@ -96,6 +94,8 @@ class WebhookAdmin(Page, SwitchedAdmin):
     search_fields = ("name",)
     autocomplete_fields = ("products",)
     fields = WebhookForm.Meta.fields
+    is_deletable = False
+    editable = ("name", "url", "kinds", "products")
     actions = (*SwitchedAdmin.actions, "send_test", "make_secret")
     seen_with: ClassVar[Mapping[str, type[Model]]] = {"newest_deliveries": WebhookDelivery}
     questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
@@ -104,14 +104,8 @@ class WebhookAdmin(Page, SwitchedAdmin):
         ("What was sent to it", ("newest_deliveries",)),
     )
 
-    def editable_fields(self, request: HttpRequest) -> Sequence[str]:
-        return ("name", "url", "kinds", "products")
-
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         return super().get_queryset(request).prefetch_related("products")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Webhook | None = None) -> bool:
-        return False
 
     def _shown(self, request: HttpRequest, field: Any) -> Any:
         shown = super()._shown(request, field)
@@ -155,17 +149,14 @@ class WebhookAdmin(Page, SwitchedAdmin):
 
     @sensitive_variables()
     def _show_once(self, request: HttpRequest, webhook: Webhook) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Secret of the webhook {webhook}",
-            "opts": self.opts,
-            "webhook": webhook,
-            "is_new": not webhook.former_seed,
-            "secret": webhook.secrets(timezone.now())[0].reveal(),
-        }
-        response = TemplateResponse(request, SHOWN_ONCE, context)
-        add_never_cache_headers(response)
-        return response
+        return self.page(
+            request,
+            SHOWN_ONCE,
+            f"Secret of the webhook {webhook}",
+            webhook=webhook,
+            is_new=not webhook.former_seed,
+            secret=webhook.secrets(timezone.now())[0].reveal(),
+        )
 
     @admin.action(description="Enable selected webhooks", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Webhook]) -> None:
@@ -197,29 +188,18 @@ class DeliveryState(ChoiceFilter):
     """What became of events."""
 
     title = parameter_name = "state"
-
-    def lookups(self) -> dict[str, str]:
-        return {state.value: state.label for state in State}
+    NAMES: ClassVar = {state.value: state.label for state in State}
 
     @property
     def is_ordered(self) -> bool:  # type: ignore[override]
         return self.value == State.DEAD
 
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(state=self.value)
 
-
-class DeliveryWebhook(ChoiceFilter):
+class DeliveryWebhook(RowFilter):
     """The events of a webhook."""
 
-    title = parameter_name = "webhook"
+    title, parameter_name, model = "webhook", "webhook", Webhook
     is_ordered = True
-
-    def lookups(self) -> dict[str, str]:
-        return names_of(Webhook.objects.all())
-
-    def find(self, rows: Rows) -> Rows:
-        return rows.filter(webhook=self.value)
 
 
 @admin.register(WebhookDelivery)
@@ -231,6 +211,7 @@ class WebhookDeliveryAdmin(Page, BigListAdmin):
     list_select_related = ("webhook",)
     page_select_related = ("webhook",)
     actions = ("send_again",)
+    webhook_link = linked("webhook")
     action_form = ReasonActionForm
     questions = (
         (None, ("state_now", "webhook_link", "kind", "subject", "created_at")),
@@ -244,10 +225,6 @@ class WebhookDeliveryAdmin(Page, BigListAdmin):
     @admin.display(description="state")
     def state_now(self, delivery: WebhookDelivery) -> str:
         return describe(delivery)
-
-    @admin.display(description="webhook")
-    def webhook_link(self, delivery: WebhookDelivery) -> str:
-        return link(delivery.webhook)
 
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:

@@ -11,28 +11,28 @@ STALE = "tests/ltdkeeper/test_stale_pages.py"
 
 STAFF_BUGS = (
     bugs_in(
-        "ltdkeeper/admin/builds.py",
+        "ltdkeeper/admin/stores.py",
         ACTIONS,
         anybody_requests_a_check=(
             '"Request an isolation check", permissions=["change", "check"]',
             '"Request an isolation check"',
         ),
+    )
+    | bugs_in(
+        "ltdkeeper/admin/builds.py",
+        ACTIONS,
         anybody_marks_builds_as_deleted=(
             '"Mark selected builds as deleted", permissions=["change"]',
             '"Mark selected builds as deleted"',
         ),
     )
     | bugs_in(
-        "ltdkeeper/admin/clients.py",
+        "ltdkeeper/admin/keys.py",
         ACTIONS,
         anybody_revokes_keys=(
             '"Revoke selected API keys", permissions=["change", "revoke"]',
             '"Revoke selected API keys"',
         ),
-    )
-    | bugs_in(
-        "ltdkeeper/admin/clients.py",
-        ACTIONS,
         anybody_ends_job_tokens=(
             '"Revoke selected job tokens", permissions=["change", "revoke"]',
             '"Revoke selected job tokens"',
@@ -41,12 +41,7 @@ STAFF_BUGS = (
     | bugs_in(
         "ltdkeeper/admin/clients.py",
         f"{RIGHTS}::test_each_address_opens_to_these_permissions_and_to_no_others",
-        clients_are_deleted=(
-            "delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:\n"
-            "        return False",
-            "delete_permission(self, request: HttpRequest, obj: Client | None = None) -> bool:\n"
-            "        return True",
-        ),
+        clients_are_deleted=("is_deletable = False", "is_deletable = True"),
     )
     | bugs_in(
         "ltdkeeper/admin/records.py",
