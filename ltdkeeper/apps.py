@@ -1,12 +1,15 @@
-"""Application configurations: the service's templates and files, and the admin's pages."""
+"""Application configurations: the service's templates, files and checks, and the admin's pages."""
 
 from importlib import import_module
+from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.core import checks
+from django.core.management import CommandError, load_command_class
 
-from ltdkeeper.checks import check_schedule
+from credentials.rules.schedule import JOBS, Job
 
 PAGES = (
     *("records", "stores", "builds", "clients", "keys", "publishers", "ledger", "refusals"),
@@ -21,6 +24,30 @@ class KeeperConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register(check_schedule, "schedule")
+
+
+def check_schedule(**_: Any) -> list[checks.CheckMessage]:
+    """Each job of LTD_SCHEDULE has the arguments that its command takes."""
+    jobs = (job for job in settings.LTD_SCHEDULE if job.arguments or not JOBS[job.command].every)
+    return [
+        checks.Error(
+            f"LTD_SCHEDULE, {' '.join([job.command, *job.arguments])}: {why}", id="ltdkeeper.E001"
+        )
+        for job in jobs
+        if (why := _what_is_wrong(job))
+    ]
+
+
+def _what_is_wrong(job: Job) -> str:
+    store = ["STORE"] if job.is_per_store else []
+    parser = load_command_class("ltdkeeper", job.command).create_parser("manage.py", job.command)
+    try:
+        parser.parse_args([*job.arguments, *store])
+    except CommandError as err:
+        return str(err).removeprefix("Error: ")
+    except SystemExit:  # --help and --version
+        return "this does no work"
+    return ""
 
 
 class KeeperAdminConfig(AdminConfig):

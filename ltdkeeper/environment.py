@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 from builds.names import has_controls
 from builds.validators import validate_endpoint
@@ -48,6 +49,9 @@ AUDIENCES_OF_OTHERS = {
     "npm:registry.npmjs.org",
     "https://gitlab.com",
 }
+MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl")
+# A mail is sent at the end of a job, which must not hang on it.
+MAIL_TIMEOUT_SECONDS = 10
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ENV_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
 _HOST = re.compile(r"(?:\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\Z", re.ASCII)
@@ -293,6 +297,31 @@ def store_name(text: str) -> None:
     """A rule: what a store may be called in the database."""
     if not _STORE_NAME.match(text):
         raise ValueError("not 1 to 50 letters, digits, - and _")
+
+
+def mail_address(text: str) -> None:
+    """A rule: the address of one mailbox."""
+    try:
+        validate_email(text)
+    except ValidationError as err:
+        raise ValueError("not a mail address") from err
+
+
+def mail_addresses(text: str) -> list[str]:
+    """Several of them, separated by commas. Raises ValueError."""
+    found = [address.strip() for address in text.split(",")]
+    for address in found:
+        mail_address(address)
+    return found
+
+
+def mail_server(url: str) -> dict[str, object]:
+    """Django's settings for the server that takes mail. Raises ValueError."""
+    scheme = url.partition("://")[0]
+    found: dict[str, object] = environ.Env.email_url_config(url) if scheme in MAIL_SCHEMES else {}
+    if not found.get("EMAIL_HOST") or "OPTIONS" in found:
+        raise ValueError(f"not {', '.join(MAIL_SCHEMES)} with a host, without a query")
+    return found | {"EMAIL_TIMEOUT": MAIL_TIMEOUT_SECONDS}
 
 
 def existing(kind: Callable[[Path], bool], what: str) -> Callable[[str], None]:

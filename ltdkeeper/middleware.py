@@ -24,8 +24,7 @@ from ulid import ULID
 from builds.names import has_controls
 from credentials.access.callers import Caller
 from credentials.access.refusals import TOO_MANY_LOGINS, RefusedCall, refusals
-from ltdkeeper.api.authentication import named_token
-from ltdkeeper.api.origins import caller_address
+from ltdkeeper.api.authentication import caller_address, named_token
 from ltdkeeper.api.problems import problem_response
 
 GetResponse = Callable[[HttpRequest], HttpResponse]

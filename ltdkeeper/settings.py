@@ -18,7 +18,7 @@ from builds.validators import (
 )
 from credentials.rules.bucket_layout import allowed_prefixes
 from credentials.rules.schedule import parse_schedule
-from ltdkeeper import __version__, caches, databases, mail
+from ltdkeeper import __version__, caches, databases
 from ltdkeeper.environment import (
     DEBUG_SECRET_KEY,
     LOOPBACK,
@@ -28,6 +28,9 @@ from ltdkeeper.environment import (
     host_names,
     https_url,
     is_loopback,
+    mail_address,
+    mail_addresses,
+    mail_server,
     networks,
     one_word,
     pinned,
@@ -141,30 +144,14 @@ LTD_REQUIRE_SECOND_FACTOR = env.flag("LTD_REQUIRE_SECOND_FACTOR")
 # All of these or none; of the groups at least one.
 OIDC_PREFIX = "LTD_ADMIN_OIDC_"
 IS_OIDC_ON = env.is_any_set(OIDC_PREFIX)
-LTD_ADMIN_OIDC_ISSUER = env.text(
-    "LTD_ADMIN_OIDC_ISSUER",
-    rule=https_url,
-    example="https://login.example.org/realms/staff",
-    is_required=IS_OIDC_ON,
+oidc_url = partial(env.text, rule=https_url, is_required=IS_OIDC_ON)
+REALM = "https://login.example.org/realms/staff"
+LTD_ADMIN_OIDC_ISSUER = oidc_url("LTD_ADMIN_OIDC_ISSUER", example=REALM)
+OIDC_OP_AUTHORIZATION_ENDPOINT = oidc_url(
+    "LTD_ADMIN_OIDC_AUTHORIZATION_URL", example=f"{REALM}/authorize"
 )
-OIDC_OP_AUTHORIZATION_ENDPOINT = env.text(
-    "LTD_ADMIN_OIDC_AUTHORIZATION_URL",
-    rule=https_url,
-    example="https://login.example.org/realms/staff/authorize",
-    is_required=IS_OIDC_ON,
-)
-OIDC_OP_TOKEN_ENDPOINT = env.text(
-    "LTD_ADMIN_OIDC_TOKEN_URL",
-    rule=https_url,
-    example="https://login.example.org/realms/staff/token",
-    is_required=IS_OIDC_ON,
-)
-OIDC_OP_JWKS_ENDPOINT = env.text(
-    "LTD_ADMIN_OIDC_KEYS_URL",
-    rule=https_url,
-    example="https://login.example.org/realms/staff/keys",
-    is_required=IS_OIDC_ON,
-)
+OIDC_OP_TOKEN_ENDPOINT = oidc_url("LTD_ADMIN_OIDC_TOKEN_URL", example=f"{REALM}/token")
+OIDC_OP_JWKS_ENDPOINT = oidc_url("LTD_ADMIN_OIDC_KEYS_URL", example=f"{REALM}/keys")
 OIDC_RP_CLIENT_ID = env.text(
     "LTD_ADMIN_OIDC_CLIENT_ID", rule=one_word(1000), example="ltdkeeper", is_required=IS_OIDC_ON
 )
@@ -227,17 +214,21 @@ env.text(
 
 # --- who is told of new findings ----------------------------------------------------------------
 LTD_MAIL_FINDINGS: list[str] = env.read(
-    "LTD_MAIL_FINDINGS", mail.mail_addresses, default=[], example="on-call@example.org"
+    "LTD_MAIL_FINDINGS", mail_addresses, default=[], example="on-call@example.org"
 )
 LTD_ALERT_SEVERITY = env.choice("LTD_ALERT_SEVERITY", "error", ("error", "warning"))
 DEFAULT_FROM_EMAIL = env.text(
     "LTD_MAIL_FROM",
     f"ltdkeeper@{urlsplit(LTD_PUBLIC_URL).hostname or 'localhost'}",
-    rule=mail.mail_address,
+    rule=mail_address,
     example="ltdkeeper@example.org",
 )
 MAIL_SERVER: dict[str, object] = env.read(
-    "LTD_MAIL_URL", mail.mail_server, default={}, example=mail.EXAMPLE, is_secret=True
+    "LTD_MAIL_URL",
+    mail_server,
+    default={},
+    example="smtp+tls://keeper:...@mail.example.org:587",
+    is_secret=True,
 )
 globals().update(MAIL_SERVER)
 

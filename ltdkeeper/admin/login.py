@@ -34,7 +34,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from credentials.access.refusals import FAILED_CODE, FAILED_LOGIN, RefusedCall, refusals
 from credentials.access.throttling import Throttle, count_failure, take_back
 from ltdkeeper.admin import second_factor
-from ltdkeeper.api.origins import caller_address
+from ltdkeeper.api.authentication import caller_address
 
 # Nobody looks at the secrets of others' devices.
 admin.site.unregister([TOTPDevice, StaticDevice])

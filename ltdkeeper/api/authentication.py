@@ -1,4 +1,4 @@
-"""The `Authorization` header -> a caller. Nothing else authenticates callers: no cookie does.
+"""Who calls, and from where: the `Authorization` header -> a caller, and nothing else; no cookie.
 
 The operators' addresses below `/sessions/` are the other way round: the admin's login counts
 there, and no token does.
@@ -10,19 +10,19 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from credentials.access.callers import Caller, authenticate
+from credentials.access.callers import Caller, Origin, authenticate
 from credentials.access.rights import authenticate_at_build
 from credentials.access.throttling import Throttle, count_failure
 from credentials.errors import InvalidCredentials, TooManyFailures
 from credentials.rules.secret import Secret
 from credentials.rules.tokens import public_name
-from ltdkeeper.api.origins import caller_address
 
 REALM = 'Basic realm="ltdkeeper"'
 UNREADABLE = "The Authorization header is neither Basic nor Bearer as RFC 7617 and 6750 say."
@@ -110,6 +110,35 @@ def _read_basic(encoded: str) -> tuple[str | None, str]:
     except (binascii.Error, ValueError) as err:
         raise AuthenticationFailed(UNREADABLE) from err
     return (user, password) if password else (None, user)
+
+
+# Where a request came from.
+
+
+def origin_of(request: Request) -> Origin:
+    """The origin of an API request."""
+    return Origin(
+        address=caller_address(request), agent=_printable(request.META.get("HTTP_USER_AGENT", ""))
+    )
+
+
+def caller_address(request: HttpRequest | Request) -> str:
+    """The address that asked: the peer, or the hop that the trusted proxies put down.
+
+    With `LTD_TRUSTED_PROXIES` = n, the n-th entry from the right of X-Forwarded-For was written
+    by our outermost proxy; everything left of it is the caller's own invention.
+    """
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    if not (hops := settings.LTD_TRUSTED_PROXIES):
+        return peer
+    forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    return _printable(forwarded[-hops] if hops <= len(forwarded) else "") or peer
+
+
+def _printable(header: str) -> str:
+    if header.isprintable():
+        return header
+    return "".join(character for character in header if character.isprintable())
 
 
 # Who passes the door of the API. What a caller may do behind it, the services decide.

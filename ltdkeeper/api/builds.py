@@ -1,7 +1,6 @@
 """Products and builds over HTTP: parse, call one service, render."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
@@ -9,7 +8,6 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from builds.models import Build, Product
@@ -27,11 +25,11 @@ from credentials.access.rights import granted_build, granted_product, usable_pro
 from credentials.vending.finishing import finish_owned_build
 from credentials.vending.presigning import register_build_with_posts
 from credentials.vending.serving import forget_build
-from ltdkeeper.api.authentication import IsCallerOrPublicRead, caller_of, reader_of
-from ltdkeeper.api.origins import origin_of
+from ltdkeeper.api.authentication import IsCallerOrPublicRead, caller_of, origin_of, reader_of
 from ltdkeeper.api.presigned import NamesField, SignedPostSerializer, render_posts
 from ltdkeeper.api.wire import (
     NEVER_STORED,
+    OPTIONAL,
     KnownFieldsOnly,
     PublicCursorPagination,
     SearchPagination,
@@ -40,8 +38,10 @@ from ltdkeeper.api.wire import (
     StrictListField,
     accepts,
     in_json,
+    moment,
     public_url,
     refuse_unknown,
+    valid,
 )
 
 # Requests about products and builds, and how the LTD Keeper contract shows them.
@@ -100,9 +100,7 @@ class NewBuildSerializer(KnownFieldsOnly):
     git_refs = StrictListField(
         child=StrictCharField(max_length=255), limit=MAX_GIT_REFS, allow_empty=False
     )
-    slug = BuildSlugField(
-        validators=[validate_build_slug], required=False, allow_null=True, default=None
-    )
+    slug = BuildSlugField(validators=[validate_build_slug], **OPTIONAL)
     github_requester = StrictCharField(
         max_length=255, required=False, allow_blank=True, allow_null=True, default=""
     )
@@ -241,8 +239,8 @@ def render_build(build: Build) -> dict[str, Any]:
         "product_url": product_url(build.product),
         "credentials_url": f"{self_url}/credentials",
         "slug": build.slug,
-        "date_created": _moment(build.registered_at),
-        "date_ended": _moment(build.deleted_at),
+        "date_created": moment(build.registered_at),
+        "date_ended": moment(build.deleted_at),
         "uploaded": build.finished_at is not None,
         "bucket_name": build.bucket_name,
         "bucket_root_dir": build.root,
@@ -251,27 +249,22 @@ def render_build(build: Build) -> dict[str, Any]:
         "published_url": build.published_url,
         "surrogate_key": build.surrogate_key,
         "state": build.state(timezone.now()).value,
-        "open_until": _moment(build.open_until),
-        "finished_at": _moment(build.finished_at),
+        "open_until": moment(build.open_until),
+        "finished_at": moment(build.finished_at),
         "object_count": build.object_count,
         "byte_count": build.byte_count,
-        "newest_object_at": _moment(build.newest_object_at),
-        "counted_at": _moment(build.counted_at),
+        "newest_object_at": moment(build.newest_object_at),
+        "counted_at": moment(build.counted_at),
         "survey_failure": build.survey_failure,
         "written_without_session": build.written_without_session,
         "warning": build.warning or None,
     }
 
 
-def _moment(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC, ending in Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
 class NewBuildWithPostsSerializer(NewBuildSerializer):
     """`POST /products/<slug>/builds/` of clients that take presigned POSTs."""
 
-    directories = NamesField(required=False, allow_null=True, default=None)
+    directories = NamesField(**OPTIONAL)
 
 
 @extend_schema_field(
@@ -328,7 +321,7 @@ class ProductsView(APIView):
         responses={201: ProductSerializer},
     )
     def post(self, request: Request) -> Response:
-        fields = _valid(NewProductSerializer, request)
+        fields = valid(NewProductSerializer, request.data)
         fields["store_name"] = fields.pop("store")
         product = create_granted_product(caller=caller_of(request), **fields)
         headers = {"Location": product_url(product)}
@@ -380,7 +373,8 @@ class BuildsView(APIView):
         """Clients that ask for LTD Keeper's second media type may name directories to POST to."""
         product = granted_product(caller=caller_of(request), slug=slug)
         takes_posts = accepts(request, POSTS_MEDIA_TYPE)
-        fields = _valid(NewBuildWithPostsSerializer if takes_posts else NewBuildSerializer, request)
+        serializer = NewBuildWithPostsSerializer if takes_posts else NewBuildSerializer
+        fields = valid(serializer, request.data)
         fields["github_requester"] = fields["github_requester"] or ""
         fields |= {"caller": caller_of(request), "product": product, "now": timezone.now()}
         directories = fields.pop("directories", None)
@@ -404,7 +398,7 @@ class BuildView(APIView):
 
     @extend_schema(operation_id="finish_build", request=FinishSerializer, responses=BuildSerializer)
     def patch(self, request: Request, build_id: int) -> Response:
-        fields = _valid(FinishSerializer, request)
+        fields = valid(FinishSerializer, request.data)
         build = finish_owned_build(
             caller=caller_of(request),
             build_id=build_id,
@@ -428,12 +422,6 @@ def _registered(
     location = {"Location": build_url(build)}
     document = {**render_build(build), **(posts or {})}
     return Response(document, status=201, headers={**location, **(headers or {})})
-
-
-def _valid(serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-    serializer = serializer_class(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _visible_product(request: Request, slug: str) -> Product:

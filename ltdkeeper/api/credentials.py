@@ -1,4 +1,4 @@
-"""Tokens and credentials over HTTP: parse, call one service, render."""
+"""Credentials over HTTP: parse, call one service, render."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,8 @@ from credentials.access.rights import open_build, owned_build
 from credentials.models import Delivery
 from credentials.vending.issuing import VendedSession, issue_session
 from credentials.vending.serving import serve_session
-from ltdkeeper.api.authentication import TokenAuthentication, caller_of
-from ltdkeeper.api.origins import origin_of
-from ltdkeeper.api.wire import KnownFieldsOnly, NeverStored, StrictIntegerField
+from ltdkeeper.api.authentication import TokenAuthentication, caller_of, origin_of
+from ltdkeeper.api.wire import OPTIONAL, KnownFieldsOnly, NeverStored, StrictIntegerField, valid
 
 # Requests for credentials and the one object that answers them.
 
@@ -26,7 +25,7 @@ from ltdkeeper.api.wire import KnownFieldsOnly, NeverStored, StrictIntegerField
 class CredentialsRequestSerializer(KnownFieldsOnly):
     """`POST /builds/<id>/credentials`; the range depends on the product and is checked later."""
 
-    duration_seconds = StrictIntegerField(required=False, allow_null=True, default=None)
+    duration_seconds = StrictIntegerField(**OPTIONAL)
 
 
 class RefreshRequestSerializer(KnownFieldsOnly):
@@ -62,12 +61,6 @@ class CredentialsSerializer(serializers.Serializer[Any]):
     region = serializers.CharField()
     endpoint_url = serializers.CharField(allow_null=True)
     addressing = serializers.CharField()
-
-
-class TokenSerializer(serializers.Serializer[Any]):
-    """`GET /token`."""
-
-    token = serializers.CharField()
 
 
 def render_credentials(vended: VendedSession) -> dict[str, Any]:
@@ -125,14 +118,11 @@ class OpenBuildCredentialsView(RefreshingView):
     def get(self, request: Request) -> Response:
         """For SDKs that refresh credentials; lives at least 1800 seconds."""
         # As a plain dict: an empty `product=`, from a variable that is not set, is refused.
-        query = OpenBuildRequestSerializer(data=request.query_params.dict())
-        query.is_valid(raise_exception=True)
+        query = valid(OpenBuildRequestSerializer, request.query_params.dict())
         build = open_build(
-            caller=caller_of(request),
-            product_slug=query.validated_data["product"],
-            now=timezone.now(),
+            caller=caller_of(request), product_slug=query["product"], now=timezone.now()
         )
-        return self.serve(request, build, Delivery(query.validated_data["delivery"]))
+        return self.serve(request, build, Delivery(query["delivery"]))
 
 
 class BuildCredentialsView(RefreshingView):
@@ -147,15 +137,14 @@ class BuildCredentialsView(RefreshingView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """Issue a session and respond with it once."""
-        serializer = CredentialsRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        sent = valid(CredentialsRequestSerializer, request.data)
         vended = issue_session(
             caller=caller_of(request),
             build_id=build_id,
             delivery=Delivery.JSON,
             origin=origin_of(request),
             now=timezone.now(),
-            asked_seconds=serializer.validated_data["duration_seconds"],
+            asked_seconds=sent["duration_seconds"],
         )
         return Response(render_credentials(vended))
 
@@ -166,7 +155,6 @@ class BuildCredentialsView(RefreshingView):
     )
     def get(self, request: Request, build_id: int) -> Response:
         """The same for SDKs that refresh credentials; lives at least 1800 seconds."""
-        serializer = RefreshRequestSerializer(data=request.query_params)
-        serializer.is_valid(raise_exception=True)
+        query = valid(RefreshRequestSerializer, request.query_params)
         build = owned_build(caller=caller_of(request), build_id=build_id)
-        return self.serve(request, build, Delivery(serializer.validated_data["delivery"]))
+        return self.serve(request, build, Delivery(query["delivery"]))

@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,14 +19,17 @@ from credentials.rules.object_names import MAX_FILES
 from credentials.rules.presigned_forms import WantedFile
 from credentials.vending.presigning import SignedPosts, SignedPuts, presign_posts, presign_puts
 from credentials.vending.uploads import put_object
-from ltdkeeper.api.authentication import caller_of
-from ltdkeeper.api.origins import origin_of
+from ltdkeeper.api.authentication import caller_of, origin_of
 from ltdkeeper.api.wire import (
+    OPTIONAL,
     KnownFieldsOnly,
     NeverStored,
     StrictIntegerField,
     StrictListField,
+    TextField,
+    moment,
     refuse_unknown,
+    valid,
 )
 
 # Requests for presigned POSTs and PUTs, and how they are answered.
@@ -37,21 +40,6 @@ MD5_BYTES = 16
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}\Z", re.ASCII)
 _PRINTABLE = re.compile(r"[\x20-\x7e]+\Z", re.ASCII)
 _MEDIA_TYPE = re.compile(r"[\x21-\x7e]+/[\x20-\x7e]*[\x21-\x7e]\Z", re.ASCII)
-
-
-@extend_schema_field(str)
-class TextField(serializers.Field[str, str, str, Any]):
-    """JSON text as it is. What is wrong with it is said where its meaning is known."""
-
-    default_error_messages = {"not_text": "Must be text."}
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("not_text")
-        return data
-
-    def to_representation(self, value: str) -> str:
-        return value
 
 
 class NamesField(serializers.ListField):
@@ -76,9 +64,9 @@ class FileSerializer(KnownFieldsOnly):
     """A file that is to be uploaded, with what the client knows of it."""
 
     key = TextField(help_text="Relative to the root.")
-    size = StrictIntegerField(required=False, allow_null=True, default=None, min_value=0)
-    sha256 = TextField(required=False, allow_null=True, default=None)
-    content_type = TextField(required=False, allow_null=True, default=None)
+    size = StrictIntegerField(**OPTIONAL, min_value=0)
+    sha256 = TextField(**OPTIONAL)
+    content_type = TextField(**OPTIONAL)
 
     def validate_size(self, value: int | None) -> int | None:
         if value is not None and value > settings.LTD_POST_MAX_BYTES:
@@ -99,8 +87,8 @@ class FileSerializer(KnownFieldsOnly):
 class UploadSerializer(FileSerializer):
     """A file that is sent, by the headers of `PUT /builds/<id>/objects/<key>`."""
 
-    cache_control = TextField(required=False, allow_null=True, default=None)
-    md5 = TextField(required=False, allow_null=True, default=None)
+    cache_control = TextField(**OPTIONAL)
+    md5 = TextField(**OPTIONAL)
 
     def validate_size(self, value: int | None) -> int | None:
         return value  # `body_limit` has looked at it
@@ -142,10 +130,6 @@ class PresignedUrlsRequestSerializer(KnownFieldsOnly):
     """`POST /builds/<id>/presigned-urls`."""
 
     files = StrictListField(child=FileSerializer(), limit=MAX_FILES)
-
-    def wanted(self) -> list[WantedFile]:
-        """The files of a valid request."""
-        return [WantedFile(**file) for file in self.validated_data["files"]]
 
 
 class SignedPostSerializer(serializers.Serializer[Any]):
@@ -190,7 +174,7 @@ def render_posts(posts: SignedPosts) -> dict[str, Any]:
         title: {name: {"url": posts.url, "fields": fields} for name, fields in by_name.items()}
         for title, by_name in shown.items()
     }
-    return {**maps, "post_expires_at": _moment(posts.expires_at)}
+    return {**maps, "post_expires_at": moment(posts.expires_at)}
 
 
 def render_puts(puts: SignedPuts) -> dict[str, Any]:
@@ -200,13 +184,9 @@ def render_puts(puts: SignedPuts) -> dict[str, Any]:
             key: {"method": "PUT", "url": put.url, "headers": put.headers}
             for key, put in puts.files.items()
         },
-        "expires_at": _moment(puts.expires_at),
+        "expires_at": moment(puts.expires_at),
         "session_id": puts.session_id,
     }
-
-
-def _moment(value: Any) -> Any:
-    return serializers.DateTimeField().to_representation(value)
 
 
 class PresignedPostsView(NeverStored, APIView):
@@ -221,12 +201,11 @@ class PresignedPostsView(NeverStored, APIView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """Two for each directory: one for any file in it, one for the object it is named by."""
-        serializer = PresignedPostsRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        sent = valid(PresignedPostsRequestSerializer, request.data)
         posts = presign_posts(
             caller=caller_of(request),
             build_id=build_id,
-            directories=serializer.validated_data["directories"],
+            directories=sent["directories"],
             origin=origin_of(request),
             now=timezone.now(),
         )
@@ -245,12 +224,11 @@ class PresignedUrlsView(NeverStored, APIView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """One for each file; size, SHA-256 and content type are held to where they are said."""
-        serializer = PresignedUrlsRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        sent = valid(PresignedUrlsRequestSerializer, request.data)
         puts = presign_puts(
             caller=caller_of(request),
             build_id=build_id,
-            files=serializer.wanted(),
+            files=[WantedFile(**file) for file in sent["files"]],
             origin=origin_of(request),
             now=timezone.now(),
         )
@@ -280,12 +258,11 @@ class ObjectView(APIView):
         refuse_unknown(request.query_params, ())
         sent = {name: request.headers.get(title) or None for name, title in UPLOAD_HEADERS.items()}
         size = int(request.META["CONTENT_LENGTH"])
-        serializer = UploadSerializer(data={"key": key, "size": size, **sent})
-        serializer.is_valid(raise_exception=True)
+        file = WantedFile(**valid(UploadSerializer, {"key": key, "size": size, **sent}))
         session = put_object(
             caller=caller_of(request),
             build_id=build_id,
-            file=WantedFile(**serializer.validated_data),
+            file=file,
             body=request.stream or io.BytesIO(),
             origin=origin_of(request),
             now=timezone.now(),

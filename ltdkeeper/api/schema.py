@@ -14,13 +14,12 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from builds.names import PRODUCT_SLUG_LENGTH, PRODUCT_SLUG_PATTERN
 from credentials.rules.object_names import MAX_KEY_BYTES
-from ltdkeeper.api.wire import in_json
+from ltdkeeper.api.wire import OpenToAll, in_json
 
 TAGS = ("builds", "credentials", "oidc", "products", "sessions", "token")
 MEDIA_TYPE = "application/vnd.oai.openapi+json"
@@ -102,11 +101,8 @@ class OperatorAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ign
         return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
 
 
-class OpenApiView(APIView):
+class OpenApiView(OpenToAll, APIView):
     """`GET /openapi.json`: made once per process, since making it takes a fifth of a second."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:

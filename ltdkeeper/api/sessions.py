@@ -22,6 +22,7 @@ from ltdkeeper.api.wire import (
     StrictBooleanField,
     StrictCharField,
     refuse_unknown,
+    valid,
 )
 
 
@@ -152,9 +153,8 @@ class RevokeSessionView(OperatorView):
         responses={200: RevokedSerializer},
     )
     def post(self, request: Request, ledger_id: str) -> Response:
-        sent = RevokeSessionSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        return _revoke(request, kind="session", name=ledger_id, before=None, **sent.validated_data)
+        sent = valid(RevokeSessionSerializer, request.data)
+        return _revoke(request, kind="session", name=ledger_id, before=None, **sent)
 
 
 class RevokeView(OperatorView):
@@ -164,9 +164,7 @@ class RevokeView(OperatorView):
         operation_id="revoke_sessions", request=RevokeSerializer, responses={200: RevokedSerializer}
     )
     def post(self, request: Request) -> Response:
-        sent = RevokeSerializer(data=request.data)
-        sent.is_valid(raise_exception=True)
-        return _revoke(request, **sent.validated_data)
+        return _revoke(request, **valid(RevokeSerializer, request.data))
 
 
 def _revoke(

@@ -10,7 +10,6 @@ from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -31,15 +30,18 @@ from credentials.job_environment.scripts import github_lines, shell_lines
 from credentials.job_environment.variables import StepDelivery
 from credentials.rules.secret import Secret
 from ltdkeeper.api.authentication import caller_of, presented_token, too_many_failures
-from ltdkeeper.api.credentials import TokenSerializer
 from ltdkeeper.api.wire import (
+    OPTIONAL,
     KnownFieldsOnly,
     NeverStored,
+    OpenToAll,
     StrictCharField,
     StrictIntegerField,
     StrictListField,
+    TextField,
     public_url,
     refuse_unknown,
+    valid,
 )
 
 # `GET /token?format=...`: the query, and the job token as JSON.
@@ -131,6 +133,12 @@ def job_token_response(
     return HttpResponse(github_lines(step, boundary=boundary), content_type=PLAIN_TEXT)
 
 
+class TokenSerializer(serializers.Serializer[Any]):
+    """`GET /token`."""
+
+    token = serializers.CharField()
+
+
 class TokenView(NeverStored, APIView):
     """An access token: as good as the key that was shown, for some hours. Or a job token."""
 
@@ -149,10 +157,9 @@ class TokenView(NeverStored, APIView):
 
         The response to a job token is itself: LTD clients ask before every call.
         """
-        query = JobTokenRequestSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        if form := query.validated_data.get("format"):
-            return self.job_token(request, form, query.validated_data)
+        query = valid(JobTokenRequestSerializer, request.query_params)
+        if form := query.get("format"):
+            return self.job_token(request, form, query)
         caller = caller_of(request)
         if caller.job_token:
             return Response({"token": presented_token(request).reveal()})
@@ -183,16 +190,11 @@ class TokenView(NeverStored, APIView):
 MAX_PRODUCTS = 100
 
 
-@extend_schema_field(OpenApiTypes.STR)
-class IdentityTokenField(serializers.Field[Any, Any, Any, Any]):
+class IdentityTokenField(TextField):
     """Text, which is not looked at here: it may be long, and it is a secret."""
 
-    default_error_messages: ClassVar[dict[str, Any]] = {"not_text": "Must be text."}
-
     def to_internal_value(self, data: Any) -> Secret:
-        if not isinstance(data, str):
-            self.fail("not_text")
-        return Secret(data.strip())
+        return Secret(super().to_internal_value(data).strip())
 
 
 class IdentityTokenSerializer(KnownFieldsOnly, DeliverySerializer):
@@ -202,15 +204,11 @@ class IdentityTokenSerializer(KnownFieldsOnly, DeliverySerializer):
     products = StrictListField(
         limit=MAX_PRODUCTS,
         child=StrictCharField(max_length=63),
-        required=False,
-        allow_null=True,
-        default=None,
         allow_empty=False,
         help_text="Slugs. Left out: all that the job may have.",
+        **OPTIONAL,
     )
-    expires_in = StrictIntegerField(
-        required=False, allow_null=True, default=None, help_text="Seconds, 300 to 43200."
-    )
+    expires_in = StrictIntegerField(help_text="Seconds, 300 to 43200.", **OPTIONAL)
     format = serializers.ChoiceField(choices=FORMATS, default=JSON)
 
 
@@ -232,14 +230,7 @@ REFUSED = (
 )
 
 
-class OpenView(APIView):
-    """Needs no token of ours, and looks at none."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-
-class AudienceView(OpenView):
+class AudienceView(OpenToAll, APIView):
     """Required `aud` claim of identity tokens."""
 
     @extend_schema(operation_id="oidc_audience", auth=[], responses=AudienceSerializer)
@@ -248,18 +239,15 @@ class AudienceView(OpenView):
         return Response({"audience": settings.LTD_OIDC_AUDIENCE})
 
 
-class IdentityTokenView(OpenView):
+class IdentityTokenView(OpenToAll, NeverStored, APIView):
     """A job token for a CI provider's identity token. No response is ever stored."""
+
+    cache_headers: ClassVar = {"Cache-Control": "no-store"}
 
     def handle_exception(self, exc: Exception) -> Response:
         """A token that is refused counts as a wrong key does."""
         too_many = too_many_failures(self.request) if isinstance(exc, REFUSED) else None
         return super().handle_exception(too_many or exc)
-
-    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(*args, **kwargs)
-        response["Cache-Control"] = "no-store"
-        return response
 
     @extend_schema(
         operation_id="mint_job_token",
@@ -268,9 +256,7 @@ class IdentityTokenView(OpenView):
         responses=JOB_TOKEN_RESPONSES,
     )
     def post(self, request: Request) -> HttpResponseBase:
-        serializer = IdentityTokenSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        fields = serializer.validated_data
+        fields = valid(IdentityTokenSerializer, request.data)
         minted = mint_job_token(
             raw_token=fields["token"],
             product_slugs=fields["products"],

@@ -6,17 +6,20 @@ round, and such a value may become part of an object key.
 
 import re
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, ClassVar
 
 import orjson
 from django.conf import settings
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound, ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
@@ -24,6 +27,8 @@ from builds.names import has_controls
 
 # The headers of answers that hold credentials, or what was signed with them.
 NEVER_STORED = {"Cache-Control": "no-store", "Vary": "Authorization"}
+# A member that may be left out, or be null.
+OPTIONAL: dict[str, Any] = {"required": False, "allow_null": True, "default": None}
 
 
 def in_json(pattern: str) -> str:
@@ -34,6 +39,18 @@ def in_json(pattern: str) -> str:
 def public_url(path: str) -> str:
     """The absolute address of a path of this service, from `LTD_PUBLIC_URL` alone."""
     return f"{settings.LTD_PUBLIC_URL}{path}"
+
+
+def moment(time: datetime | None) -> str | None:
+    """ISO 8601 in UTC, ending in Z."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z") if time else None
+
+
+def valid(serializer_class: type[serializers.Serializer[Any]], sent: Any) -> dict[str, Any]:
+    """What was sent, as a serializer reads it. Raises ValidationError."""
+    serializer = serializer_class(data=sent)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 def accepts(request: Request, media_type: str) -> bool:
@@ -176,6 +193,21 @@ class StrictCharField(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
+@extend_schema_field(str)
+class TextField(serializers.Field[Any, Any, Any, Any]):
+    """JSON text as it is. What is wrong with it is said where its meaning is known."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"not_text": "Must be text."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("not_text")
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
 class StrictListField(serializers.ListField):
     """A list that is refused for its length before its members are looked at."""
 
@@ -236,11 +268,20 @@ def refuse_unknown(sent: Iterable[str], known: Collection[str]) -> None:
         raise serializers.ValidationError({unknown[0]: ["Unknown field."]})
 
 
+class OpenToAll:
+    """For views that need no token, and look at none."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
 class NeverStored:
     """For views whose responses hold secrets: no cache may store one."""
 
+    cache_headers: ClassVar[dict[str, str]] = NEVER_STORED
+
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)  # type: ignore[misc]
-        for name, value in NEVER_STORED.items():
+        for name, value in self.cache_headers.items():
             response[name] = value
         return response

@@ -11,7 +11,7 @@ from rest_framework.test import APIRequestFactory
 
 from builds.models import Store
 from credentials.operations.schedule import beat
-from ltdkeeper.api.health import HealthView, LiveView, ReadyView
+from ltdkeeper.api.service import HealthView, LiveView, ReadyView
 
 
 def ask(view: type[HealthView], **headers: str) -> Response:

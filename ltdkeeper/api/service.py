@@ -1,27 +1,27 @@
-"""The root document and the response to addresses that do not exist."""
+"""What the API says about the service itself: what it is, whether it works, what there is not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.db import Error
 from django.urls import resolve
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ltdkeeper.api.wire import OrjsonRenderer, public_url
+from credentials.models.runs import IsolationRun, last_verdicts
+from credentials.operations.schedule import heartbeat
+from ltdkeeper.api.wire import NeverStored, OpenToAll, OrjsonRenderer, public_url
 
 # LTD clients compare this with 2.0.0, from where on they expect addresses under /v2.
 SERVER_VERSION = "1.23.0"
 
 
-class RootView(APIView):
+class RootView(OpenToAll, APIView):
     """`GET /`: what this service is and where its parts are."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="root", responses={200: dict[str, Any]})
     def get(self, _request: Request) -> Response:
@@ -39,11 +39,8 @@ class RootView(APIView):
 
 
 @extend_schema(exclude=True)
-class NotFoundView(APIView):
+class NotFoundView(OpenToAll, APIView):
     """The catch-all: a problem document, never a page."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise NotFound(f"There is nothing at this address. {_hint(request.path)}")
@@ -68,3 +65,41 @@ class ApiPage(SpectacularSwaggerSplitView):
         """Refusals are problem documents here too, not pages."""
         self.request.accepted_renderer = OrjsonRenderer()
         return super().handle_exception(exc)
+
+
+class HealthView(OpenToAll, NeverStored, APIView):
+    """For platforms: is the process alive, and can it do its work."""
+
+    cache_headers: ClassVar = {"Cache-Control": "no-store"}
+
+
+class LiveView(HealthView):
+    """`GET /livez`: 200 as long as the process responds; it calls nothing else."""
+
+    @extend_schema(operation_id="alive", responses={200: dict[str, str]})
+    def get(self, _request: Request) -> Response:
+        return Response({"status": "alive"})
+
+
+class ReadyView(HealthView):
+    """`GET /readyz`: 200 when the database responds, else 503.
+
+    Tells the last isolation verdict of each store and its age in seconds, and how long ago a clock
+    was alive (`null`: never). Neither a store nor a clock that is away makes this process unfit.
+    """
+
+    @extend_schema(operation_id="ready", responses={200: dict[str, Any]})
+    def get(self, _request: Request) -> Response:
+        try:
+            stores = {store.name: _verdict(run) for store, run in last_verdicts()}
+            alive = heartbeat()
+        except Error:
+            return Response({"status": "database_unavailable"}, status=503)
+        age = alive.age_seconds(timezone.now()) if alive else None
+        return Response({"status": "ready", "stores": stores, "clock": {"age_seconds": age}})
+
+
+def _verdict(run: IsolationRun | None) -> dict[str, str | int | None]:
+    if run is None:
+        return {"isolation": "unchecked", "age_seconds": None}
+    return {"isolation": run.verdict, "age_seconds": run.age_seconds(timezone.now())}
