@@ -1,4 +1,9 @@
-"""The processes of a demo: how they start and end, the folder they write to, what goes wrong."""
+"""The processes of a demo: how they start and end, the folder they write to, what goes wrong.
+
+`python -m demo.processes COMMAND...` runs a command that ends when its starter does. Standard input
+is the tether: its end, however the starter ended, stops the command and everything that the command
+started. It is started as the leader of its own group, and exits with the command's exit code.
+"""
 
 import contextlib
 import fcntl
@@ -8,6 +13,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +22,8 @@ from typing import IO, Self
 
 ROOT = Path(__file__).resolve().parent.parent
 GRACE_SECONDS = 8.0
+# Shorter, so that who is tethered ends before who tethers it gives up.
+TETHERED_GRACE_SECONDS = 5.0
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What programs need to run at all. The rest of the user's environment stays outside, so that
 # nobody's AWS profile, proxy or .env changes what a demo shows.
@@ -71,13 +79,13 @@ class Child:
     def __init__(
         self, command: Sequence[str], *, env: Mapping[str, str], log: Path, answers: bool = False
     ) -> None:
-        """Start it in the project's folder; `demo.tether` ends it with its standard input.
+        """Start it in the project's folder, tethered to its standard input.
 
         What it writes is appended to `log`; with `answers`, its standard output is `output`.
         """
         with log.open("ab") as log_file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "demo.tether", *command],
+                [sys.executable, "-m", "demo.processes", *command],
                 cwd=ROOT,
                 env=dict(env),
                 stdin=subprocess.PIPE,
@@ -187,3 +195,33 @@ def last_lines(log: Path, count: int = 15) -> str:
     """The end of a log, with where to read the rest."""
     lines = log.read_text(errors="replace").splitlines()[-count:] if log.exists() else []
     return "\n".join([*lines, f"(all of it: {log})"])
+
+
+def main() -> None:
+    """Run a tethered command."""
+    is_orphan = threading.Event()
+    child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    watcher = threading.Thread(target=_end_with_parent, args=(child, is_orphan), daemon=True)
+    watcher.start()
+    exit_code = child.wait()
+    if is_orphan.is_set():
+        watcher.join()  # it ends the whole group, this process included
+    sys.exit(exit_code)
+
+
+def _end_with_parent(child: "subprocess.Popen[bytes]", is_orphan: threading.Event) -> None:
+    # Unbuffered: a buffer's lock, held by this thread, would break the interpreter's own ending.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    is_orphan.set()
+    child.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(TETHERED_GRACE_SECONDS)
+    # What is left of the command, if anything, and this process with it.
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import environ
 
-from demo.account import BUCKET
 from demo.job import PRODUCT, Keeper
 from demo.processes import (
     ROOT,
@@ -29,7 +28,7 @@ from demo.processes import (
     orderly_end,
 )
 from demo.service import CLIENT, STORE_NAME, Service, embedded_service, loopback_url
-from demo.store import REGION
+from demo.store import BUCKET, REGION
 
 DEFAULT_PORT = 8000
 HIGHEST_PORT = 65_535

@@ -16,17 +16,19 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from demo.account import (
+from demo.processes import ROOT, Child, DemoError, WorkFolder, bare_environment, last_lines
+from demo.store import (
     ADMINISTRATOR,
     BUCKET,
     READER,
+    REGION,
     ROLE_ARN,
+    EmbeddedStore,
+    Key,
     administrator_policy,
     new_user,
     reader_policy,
 )
-from demo.processes import ROOT, Child, DemoError, WorkFolder, bare_environment, last_lines
-from demo.store import REGION, EmbeddedStore, Key
 
 CLIENT = "demo"
 STORE_NAME = "embedded"

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from demo.account import administrator_policy, new_user
 from demo.job import SiteFile, begin_site, differences, read_site, upload_site
 from demo.processes import DemoError, WorkFolder
-from demo.store import EmbeddedStore
+from demo.store import EmbeddedStore, administrator_policy, new_user
 
 BUCKET = "sites"
 BUILD = {"bucket_name": BUCKET, "bucket_root_dir": "site/builds/one"}

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from demo.account import administrator_policy, new_user
 from demo.play import leaks
 from demo.processes import ROOT, DemoError, bare_environment
 from demo.serve import wanted_port
 from demo.service import free_port
-from demo.store import EmbeddedStore
+from demo.store import EmbeddedStore, administrator_policy, new_user
 from tests.demo.processes import descendants, running
 from tests.demo.serving import NAMES, READER_NAMES, Serving, reader_of, serving, upload_page
 

@@ -10,9 +10,8 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from demo.account import administrator_policy, new_user, reader_policy
 from demo.processes import DemoError
-from demo.store import EmbeddedStore, Key
+from demo.store import EmbeddedStore, Key, administrator_policy, new_user, reader_policy
 from tests.demo.processes import arguments
 
 BUCKET, PAGE = "attacked", "page.html"

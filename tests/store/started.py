@@ -9,10 +9,9 @@ from pathlib import Path
 
 from credentials.rules.secret import Secret
 from credentials.vending.store_clients import AccessKey
-from demo.account import ADMINISTRATOR, administrator_policy, new_user
 from demo.processes import ROOT
 from demo.service import free_port, loopback_url
-from demo.store import ACCOUNT, REGION, EmbeddedStore
+from demo.store import ACCOUNT, ADMINISTRATOR, REGION, EmbeddedStore, administrator_policy, new_user
 from tests.store.ceph.packages import ceph_version
 from tests.store.ceph.store import OPERATOR, CephStore
 from tests.store.named import VARIABLE, named_store
