@@ -3,12 +3,12 @@
 Charts are bars in an SVG that the server makes: places and sizes, which a style sheet colours.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 
 from builds.models import Build, Store
 from credentials.models import (
@@ -131,8 +131,11 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
     sees_sessions, sees_builds = may_see(IssuedSession), may_see(Build)
     counted = [check for check in CHECKS if isinstance(check, Counted) and may_see(check.model)]
     rows = {check.what: check.rows(now) for check in counted}
-    rows |= live_sessions(now) if sees_sessions else {}
-    rows |= unfinished_business(now) if sees_builds else {}
+    if sees_sessions:
+        rows[LIVE] = IssuedSession.objects.active(now).for_builds()
+    if sees_builds:
+        rows[OPEN], rows[UNCOUNTED] = Build.objects.open(now), Build.objects.uncounted()
+        rows[FOREIGN] = Build.objects.foreign()
     counts = count_up_to(rows)
     past = history(now) if sees_sessions else None
     verdicts = last_verdicts() if may_see(Store) and may_see(IsolationRun) else []
@@ -146,10 +149,10 @@ def overview(now: datetime, may_see: MaySee) -> dict[str, Any]:
         ],
         "figures": [
             *(_of_sessions(past, counts) if past else ()),
-            *(_of_refusals(past) if past and may_see(Refusal) else ()),
+            *([_of_refusals(past)] if past and may_see(Refusal) else ()),
             *(_of_builds(counts) if sees_builds else ()),
         ],
-        "charts": _charts(past) if past else [],
+        "charts": list(_charts(past)) if past else [],
         "history": past,
         "busiest": past.busiest if past and may_see(Client) else [],
         "open_builds": _open_builds(now) if sees_builds and counts[OPEN] else [],
@@ -190,16 +193,6 @@ OPEN, UNCOUNTED = "Open builds", "Builds not counted yet"
 FOREIGN = "Builds written without a session"
 
 
-def live_sessions(now: datetime) -> dict[str, QuerySet[Any]]:
-    return {LIVE: IssuedSession.objects.active(now).for_builds()}
-
-
-def unfinished_business(now: datetime) -> dict[str, QuerySet[Any]]:
-    """Builds in the states that somebody may have to do something about."""
-    builds = Build.objects
-    return {OPEN: builds.open(now), UNCOUNTED: builds.uncounted(), FOREIGN: builds.foreign()}
-
-
 def _of_sessions(past: History, counts: dict[str, int]) -> Iterator[Figure]:
     yield Figure(
         name=LIVE,
@@ -222,9 +215,9 @@ def _of_sessions(past: History, counts: dict[str, int]) -> Iterator[Figure]:
         )
 
 
-def _of_refusals(past: History) -> Iterator[Figure]:
+def _of_refusals(past: History) -> Figure:
     refused = past.days[-1].refused
-    yield Figure(name="Refused today", number=str(refused), address=list_address(Refusal))
+    return Figure(name="Refused today", number=str(refused), address=list_address(Refusal))
 
 
 def _of_builds(counts: dict[str, int]) -> Iterator[Figure]:
@@ -237,24 +230,22 @@ def _of_builds(counts: dict[str, int]) -> Iterator[Figure]:
         )
 
 
-def _charts(past: History) -> list[Chart]:
-    return [
-        _chart("Sessions per hour, last 48 hours", "hours", past.hours, "%d %b %H:00"),
-        _chart("Sessions per day, last 90 days", "days", past.days, "%d %b"),
-    ]
+def _charts(past: History) -> Iterator[Chart]:
+    yield _chart("Sessions per hour, last 48 hours", "hours", past.hours, "%d %b %H:00")
+    yield _chart("Sessions per day, last 90 days", "days", past.days, "%d %b")
 
 
 def _chart(title: str, slug: str, periods: Sequence[Period], form: str) -> Chart:
     labels = [period.begins_at.strftime(form) for period in periods]
-
-    def points(numbers: Iterable[int]) -> list[tuple[str, int, bool]]:
-        known = [period.is_known for period in periods]
-        return list(zip(labels, numbers, known, strict=True))
-
+    known = [period.is_known for period in periods]
+    numbers = {
+        "Issued": [period.issued for period in periods],
+        "Failed": [period.failed for period in periods],
+        "Refused": [period.refused for period in periods],
+    }
     strips = [
-        strip(name="Issued", css_class="issued", points=points(each.issued for each in periods)),
-        strip(name="Failed", css_class="failed", points=points(each.failed for each in periods)),
-        strip(name="Refused", css_class="refused", points=points(each.refused for each in periods)),
+        strip(name=name, css_class=name.lower(), points=list(zip(labels, of, known, strict=True)))
+        for name, of in numbers.items()
     ]
     return Chart(title=title, slug=slug, strips=strips, labels=labels)
 

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -29,6 +28,7 @@ from credentials.access.registrations import delete_registered_build
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import KINDS, Target, target_of
 from credentials.operations.revoking import preview, revoke
+from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.lists import is_key
 from ltdkeeper.admin.records import KeeperAdmin, ReasonField
 
@@ -51,6 +51,12 @@ REVOCABLE = {
     IssuedSession.State.STUCK,
 }
 
+
+def page_for(row: Model) -> Any:
+    """The admin of its model."""
+    return admin.site.get_model_admin(type(row))
+
+
 # What ends permanently with its own action, and how.
 
 
@@ -69,8 +75,8 @@ class Ending:
 
 
 def _disable(request: HttpRequest, client: Client, reason: str) -> None:
-    page: Any = admin.site.get_model_admin(Client)
-    page.switch_one(request, client, f"Disabled. Reason: {reason}", {"is_active": False})
+    words = f"Disabled. Reason: {reason}"
+    page_for(client).switch_one(request, client, words, {"is_active": False})
 
 
 def _revoke_key(request: HttpRequest, key: ApiKey, reason: str) -> None:
@@ -79,19 +85,13 @@ def _revoke_key(request: HttpRequest, key: ApiKey, reason: str) -> None:
 
 def _revoke_job_token(request: HttpRequest, token: JobToken, reason: str) -> None:
     if revoke_job_token(job_token=token, now=timezone.now()):
-        _log(request, token, f"Revoked. Reason: {reason}")
+        page_for(token).log_change(request, token, f"Revoked. Reason: {reason}")
 
 
 def _delete(request: HttpRequest, build: Build, reason: str) -> None:
     if build.deleted_at is None:
         delete_registered_build(build_id=build.pk, now=timezone.now())
-        _log(request, build, f"Marked as deleted. Reason: {reason}")
-
-
-def _log(request: HttpRequest, row: Model, message: str) -> None:
-    LogEntry.objects.log_actions(
-        int(request.user.pk or 0), [row], CHANGE, message, single_object=True
-    )
+        page_for(build).log_change(request, build, f"Marked as deleted. Reason: {reason}")
 
 
 ENDINGS: dict[str, Ending] = {
@@ -241,8 +241,7 @@ class Confirmation:
     @property
     def _label(self) -> str:
         """Of the button that led here."""
-        page: Any = admin.site.get_model_admin(MODELS[self.kind])
-        return str(page.revoke_label)
+        return str(page_for(self.rows[0]).revoke_label)
 
     @property
     def _named_keys(self) -> str:
@@ -317,15 +316,10 @@ class Confirmation:
         elif not self.ending:
             said.append("No live session was left.")
         messages.success(self.request, " ".join(said))
-        return HttpResponseRedirect(self._next(made))
-
-    def _next(self, made: list[Revocation]) -> str:
-        if made and admin.site.get_model_admin(Revocation).has_view_permission(self.request):
-            if len(made) == 1:
-                return reverse("admin:credentials_revocation_change", args=[made[0].pk])
-            return reverse("admin:credentials_revocation_changelist")
-        meta = self.rows[0]._meta
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        if not made or not page_for(made[0]).has_view_permission(self.request):
+            return HttpResponseRedirect(list_address(type(self.rows[0])))
+        is_one = len(made) == 1
+        return HttpResponseRedirect(page_address(made[0]) if is_one else list_address(Revocation))
 
 
 def counted(count: int, noun: str) -> str:
@@ -337,7 +331,8 @@ def counted(count: int, noun: str) -> str:
 
 def revoke_view(request: HttpRequest, kind: str, key: str = "") -> HttpResponse:
     """Revoke the live sessions of one row, or of those that were selected in a list."""
-    _require(may_revoke(request))
+    if not may_revoke(request):
+        raise PermissionDenied
     return Confirmation(request=request, kind=kind, rows=_rows(request, kind, key)).respond()
 
 
@@ -347,7 +342,8 @@ def end_view(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404
     ending = ENDINGS[kind]
     may_change = admin.site.get_model_admin(MODELS[kind]).has_change_permission(request)
-    _require(may_change or (ending.is_for_revokers and may_revoke(request)))
+    if not (may_change or (ending.is_for_revokers and may_revoke(request))):
+        raise PermissionDenied
     rows = _rows(request, kind, "")
     return Confirmation(request=request, kind=kind, rows=rows, ending=ending).respond()
 
@@ -362,11 +358,6 @@ def _rows(request: HttpRequest, kind: str, key: str) -> list[Any]:
     return rows
 
 
-def _require(allowed: bool) -> None:  # noqa: FBT001
-    if not allowed:
-        raise PermissionDenied
-
-
 def may_revoke(request: HttpRequest) -> bool:
     """Whether the account may revoke sessions."""
     return bool(request.user.has_perm(PERMISSION))
@@ -379,9 +370,8 @@ def revoke_button(request: HttpRequest, row: Model) -> dict[str, str]:
     is_over = isinstance(row, IssuedSession) and row.state(timezone.now()) not in REVOCABLE
     if (kind := KINDS.get(type(row))) is None or is_over or not may_revoke(request):
         return {}
-    page: Any = admin.site.get_model_admin(type(row))
     address = reverse("admin:revoke", args=[kind, row.pk])
-    return {"revoke_url": address, "revoke_label": page.revoke_label}
+    return {"revoke_url": address, "revoke_label": page_for(row).revoke_label}
 
 
 class RevocableAdmin(KeeperAdmin):

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from django.db.models import Value
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from credentials.models import AccessToken, ApiKey, JobToken
 from credentials.rules.tokens import TokenKind
-from ltdkeeper.admin.links import NOTHING, lines, link, page_address
+from ltdkeeper.admin.links import lines, link, page_address
 
 
 class TokenRows(NamedTuple):
@@ -54,30 +54,22 @@ def linked_token(token_name: str) -> str:
     """The name, each token in it a link to its page."""
     rows = token_rows(token_name)
     pages = {row.token_name: row for row in rows if row}
-    return _joined(link(pages.get(name), name) for name in token_name.split("/"))
-
-
-def _joined(names: Iterator[str]) -> str:
-    shown = next(names)
-    for name in names:
-        shown = format_html("{} / {}", shown, name)
-    return shown or NOTHING
+    names = ((link(pages.get(name), name),) for name in token_name.split("/"))
+    return format_html_join(" / ", "{}", names)
 
 
 def ci_job(token: JobToken | None) -> str:
     """The job that held a token: as its provider signed it, with a link to its run."""
     if token is None:
         return "not known: the caller sent an API key"
-    return (
-        lines(_facts(token))
-        if token.publisher
-        else "not known: the token was requested with an API key"
-    )
+    if token.publisher is None:
+        return "not known: the token was requested with an API key"
+    return lines(_facts(token))
 
 
 def _facts(token: JobToken) -> Iterator[str]:
     job = getattr(token, "ci_job", None)
-    if job is None or token.publisher is None:
+    if job is None:
         yield token.identity
         return
     facts = {
