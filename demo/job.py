@@ -140,7 +140,6 @@ def read_site(folder: Path) -> list[SiteFile]:
 
 
 def upload_site(s3: "S3Client", build: Mapping[str, Any], files: list[SiteFile]) -> None:
-    """Put every file below the build's root."""
 
     def put(file: SiteFile) -> None:
         key, extra = f"{build['bucket_root_dir']}/{file.name}", {"ContentType": file.content_type}

@@ -108,7 +108,6 @@ def leaks(*, secrets: Mapping[str, str], files: Iterable[Path]) -> list[str]:
 
 
 def print_facts(*, site: str, files: list[SiteFile], published: Published) -> None:
-    """What arrived, as a short table like those of the commands."""
     build = published.build
     facts = {
         "site": site,

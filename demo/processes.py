@@ -198,7 +198,6 @@ def last_lines(log: Path, count: int = 15) -> str:
 
 
 def main() -> None:
-    """Run a tethered command."""
     is_orphan = threading.Event()
     child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())

@@ -67,7 +67,6 @@ class Service:
         self._succeed(["sh", "-c", procfile_command("release")])
 
     def start(self) -> None:
-        """Start the web server."""
         # "exec" makes the web server itself, not a shell, the process that is stopped.
         command = ["sh", "-c", f"exec {procfile_command('web')}"]
         self._web = Child(command, env=self.environment, log=self.log)
@@ -77,7 +76,6 @@ class Service:
 
     @property
     def pid(self) -> int:
-        """The id of the process that started the web server."""
         return self._web.pid
 
     def is_running(self) -> bool:

@@ -36,8 +36,6 @@ CLIENT_CONFIG = Config(
 
 @dataclass(frozen=True)
 class Key:
-    """The access key of a user."""
-
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
@@ -79,7 +77,6 @@ class EmbeddedStore:
 
     @property
     def pid(self) -> int:
-        """The id of the store's process."""
         return self._child.pid
 
     def is_running(self) -> bool:
@@ -119,7 +116,6 @@ class EmbeddedStore:
         }
 
     def _port(self) -> int:
-        """The port that the store says it listens on."""
         output = self._child.output
         ready, _, _ = select.select([output], [], [], START_SECONDS)
         line = output.readline().strip() if ready else b""
@@ -151,7 +147,6 @@ def reader_policy(*, bucket: str) -> str:
 
 
 def _document(allowed: dict[str, str]) -> str:
-    """A policy that allows each action on its resource."""
     statements = [{"Effect": "Allow", "Action": a, "Resource": r} for a, r in allowed.items()]
     document = {"Version": "2012-10-17", "Statement": statements}
     # Compact: Ceph's gateway, which the tests start as well, reads no other.

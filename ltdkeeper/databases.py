@@ -111,7 +111,6 @@ def for_requests(config: dict[str, Any], *, threads: int) -> dict[str, Any]:
 
 
 def is_not_migrated(err: Exception) -> bool:
-    """Whether the database says that a table or column is missing."""
     if not isinstance(err, DatabaseError):
         return False
     code = getattr(err.__cause__, "sqlstate", None)

@@ -115,7 +115,6 @@ class Environment:
         return self.read(name, _flag, default=default, example="true")
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        """A whole number within bounds."""
 
         def parse(text: str) -> int:
             stripped = text.strip()
@@ -126,7 +125,6 @@ class Environment:
         return self.read(name, parse, default=default, example=str(min(max(default, least), most)))
 
     def choice(self, name: str, default: str, options: Sequence[str]) -> str:
-        """One of several words."""
 
         def parse(text: str) -> str:
             if text not in options:
@@ -258,7 +256,6 @@ def https_url(text: str) -> None:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether an address is one of this machine's own."""
     return urlsplit(url).hostname in LOOPBACK
 
 

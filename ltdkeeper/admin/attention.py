@@ -95,7 +95,6 @@ def reasons(build: Build, now: datetime) -> str:
 
 
 def describe_build(build: Build, now: datetime) -> str:
-    """Which, why, and since when."""
     owner = getattr(build, "registration", None)
     by = f" by {owner.client}" if owner else ""
     return f"{build}: {reasons(build, now)}; registered {build.registered_at:%F %H:%M} UTC{by}"
@@ -113,7 +112,6 @@ def refused_addresses(now: datetime) -> Iterator[Attention]:
 
 
 def findings_by_rule(now: datetime) -> Iterator[Attention]:
-    """Of each rule how many are open."""
     counted = AuditFinding.objects.open(now).order_by("-pk").values("pk")[:MOST_FINDINGS]
     rows = AuditFinding.objects.order_by().filter(pk__in=counted).values("severity", "rule")
     for each in rows.annotate(number=Count("pk")).order_by("severity", "rule"):

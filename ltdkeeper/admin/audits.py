@@ -55,7 +55,6 @@ def describe_finding(finding: AuditFinding, now: datetime) -> str:
 
 
 def found_by(run: JobRun) -> str:
-    """How many findings a run had."""
     counts = ((run.errors, "error"), (run.warnings, "warning"))
     found = (f"{number:,} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
     return ", ".join(found) or "none"
@@ -216,8 +215,6 @@ class FindingJob(LinkFilter):
 
 
 class AcknowledgeActionForm(ReasonActionForm):
-    """What accepting findings needs."""
-
     # Whether it is a day, the action says: see `ReasonActionForm`.
     until = forms.CharField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 

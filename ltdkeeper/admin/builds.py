@@ -171,7 +171,6 @@ class BuildAdmin(Page, RevocableAdmin, BigListAdmin):
 
     @admin.display(description="needs attention")
     def warnings(self, build: Build) -> str:
-        """Why, and what to do about it."""
         concerns = build.concerns(timezone.now())
         found: list[object] = [f"{each.label}: {ADVICE[each]}" for each in concerns]
         if build.Concern.UNCOUNTED in concerns:

@@ -73,8 +73,6 @@ class GrantFormSet(BaseInlineFormSet):  # type: ignore[type-arg]
 
 
 class GrantInline(admin.TabularInline):  # type: ignore[type-arg]
-    """The products a client may see and upload to."""
-
     model = Grant
     form = EditForm
     formset = GrantFormSet

@@ -59,7 +59,6 @@ def cell(value: Any) -> str:
 
 
 def json_lines(names: list[str], rows: Iterable[Row]) -> Iterator[bytes]:
-    """An object for each row, on a line of its own."""
     for some in batches(rows):
         yield b"".join(
             orjson.dumps(dict(zip(names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
@@ -121,7 +120,6 @@ def unlimited_reading() -> Iterator[None]:
 
 
 def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    """The rows, some at a time."""
     left = iter(rows)
     while some := list(islice(left, ROWS_AT_A_TIME)):
         yield some

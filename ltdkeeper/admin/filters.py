@@ -56,7 +56,6 @@ class KeysetFilter(ListFilter):
         return self.find(queryset) if self.is_used else queryset
 
     def find(self, rows: Rows) -> Rows:
-        """The rows with the value."""
         return rows.filter(**{self.column or self.parameter_name: self.value})
 
     def ordered(self, rows: Rows) -> Rows:
@@ -122,7 +121,6 @@ class LinkFilter(KeysetFilter):
 
     @property
     def chosen(self) -> str:
-        """What is chosen, in words."""
         return self.value
 
 
@@ -193,15 +191,11 @@ class JobTokenClient(ByClient):
 
 
 class ByProduct(Autocomplete):
-    """Builds of a product."""
-
     title = parameter_name = "product"
     source = (Build, "product")
 
 
 class BuildClient(ByClient):
-    """Builds that a client registered."""
-
     column = "registration__client"
     is_ordered = False
 
@@ -238,8 +232,6 @@ class BuildState(ChoiceFilter):
 
 
 class JobTokenState(ChoiceFilter):
-    """Whether a job token can still be used."""
-
     title = parameter_name = "state"
     NAMES: ClassVar = {"alive": "active", "expired": "expired", "ended": "revoked"}
 
@@ -287,6 +279,4 @@ class ActiveState(BooleanFieldListFilter):
 
 
 class ByPublisher(RowFilter):
-    """Job tokens that came from a trusted publisher."""
-
     title, parameter_name, model = "publisher", "publisher", TrustedPublisher

@@ -81,7 +81,6 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
 def _findings(
     identifiers: Iterable[Identifier], rows: Iterable[Row]
 ) -> list[tuple[str, Model, str]]:
-    """Each with the address of its page and its state."""
     now, found = timezone.now(), findings_about(identifiers, rows)
     return [(page_address(each), each, describe_finding(each, now)) for each in found]
 

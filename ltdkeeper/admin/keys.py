@@ -52,7 +52,6 @@ def validity(row: ApiKey | JobToken, now: datetime) -> str:
 
 
 def session_table(rows: Iterable[IssuedSession], address: str, what: str) -> str:
-    """Sessions as a client, key or job token has them."""
     now = timezone.now()
     cells = (
         (
@@ -82,7 +81,6 @@ def refusal_table(client: Client, token_name: str = "") -> str:
 
 
 def build_cells(rows: Iterable[Build]) -> list[tuple[str, str, str]]:
-    """Builds with their state."""
     now = timezone.now()
     return [(link(row), row.state(now).label.lower(), moment(row.registered_at)) for row in rows]
 
@@ -196,7 +194,6 @@ class ApiKeyAdmin(Page, RevocableAdmin):
 
     @admin.display(description="opens")
     def opens(self, key: ApiKey) -> str:
-        """Its products, in words."""
         if key.all_products:
             return "all products of the client"
         granted = ", ".join(key.products.filter(clients=key.client).values_list("slug", flat=True))
@@ -204,7 +201,6 @@ class ApiKeyAdmin(Page, RevocableAdmin):
 
     @admin.display(description="taken from")
     def taken_from(self, key: ApiKey) -> str:
-        """Its networks, in words."""
         return ", ".join(key.networks) or "everywhere"
 
     @sensitive_variables("secret")

@@ -20,12 +20,10 @@ NOTHING = "-"
 
 
 def page_address(row: Model) -> str:
-    """The page of a row."""
     return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
 def list_address(model: type[Model], **query: Any) -> str:
-    """The list of a model, filtered."""
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{address}?{urlencode(query)}" if query else address
 

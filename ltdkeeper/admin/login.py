@@ -118,8 +118,6 @@ class ThrottledView:
 
 
 class PasswordForm(ThrottledForm, AdminAuthenticationForm):
-    """Django's form, throttled."""
-
     def check_attempt(self) -> None:
         AdminAuthenticationForm.clean(self)
 

@@ -99,7 +99,6 @@ _ENVIRONMENT = (
 
 
 def github_fields(conditions: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """One field for each claim of GitHub."""
     find = "gh api repos/OWNER/REPO --jq '.id, .owner.id' prints both."
     return {
         "repository_id": NumberField(f"A number. {find}"),
@@ -116,7 +115,6 @@ def github_fields(conditions: Mapping[str, Any]) -> dict[str, forms.Field]:
 
 
 def gitlab_fields(conditions: Mapping[str, Any]) -> dict[str, forms.Field]:
-    """One field for each claim of GitLab."""
     return {
         "project_id": NumberField(
             "A number. On the project's page, in the menu with three dots: Copy project ID."

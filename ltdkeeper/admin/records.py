@@ -219,7 +219,6 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         formsets: Any,
         add: bool = False,  # noqa: FBT001, FBT002
     ) -> Any:
-        """What was changed, and why."""
         changed = super().construct_change_message(request, form, formsets, add)
         if not (reason := getattr(form, "given_reason", "")):
             return changed
@@ -238,7 +237,6 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return super().delete_view(request, object_id, extra_context)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        """What is deleted, and why."""
         words = f"Deleted. Reason: {self.given_reason(request)}"
         return LogEntry.objects.log_actions(int(request.user.pk or 0), queryset, DELETION, words)
 
@@ -496,7 +494,6 @@ class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
 
 
 def is_superuser(request: HttpRequest) -> bool:
-    """Whether the account is one."""
     return bool(getattr(request.user, "is_superuser", False))
 
 

@@ -159,7 +159,6 @@ INDEXED = {"address", "client"}
 
 
 def _sum(lines: Sequence[Line]) -> Line:
-    """All lines as one."""
     return Line(
         text="all",
         calls=sum(line.calls for line in lines),

@@ -53,7 +53,6 @@ REVOCABLE = {
 
 
 def page_for(row: Model) -> Any:
-    """The admin of its model."""
     return admin.site.get_model_admin(type(row))
 
 
@@ -127,8 +126,6 @@ ENDINGS: dict[str, Ending] = {
 
 
 class RevokeForm(forms.Form):
-    """Asks for what a decision needs."""
-
     sessions = forms.BooleanField(required=False)
     keys = forms.BooleanField(
         required=False,
@@ -206,7 +203,6 @@ class Confirmation:
         return self._page(form)
 
     def _unused_fields(self) -> list[str]:
-        """The fields that this decision does not need."""
         keys = [] if self._keys else ["keys"]
         if not self.ending:
             is_session = self.kind == Revocation.Kind.SESSION
@@ -359,7 +355,6 @@ def _rows(request: HttpRequest, kind: str, key: str) -> list[Any]:
 
 
 def may_revoke(request: HttpRequest) -> bool:
-    """Whether the account may revoke sessions."""
     return bool(request.user.has_perm(PERMISSION))
 
 

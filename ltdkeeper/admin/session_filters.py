@@ -16,8 +16,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 class SessionState(ChoiceFilter):
-    """What a session is now."""
-
     title = parameter_name = "state"
     NAMES: ClassVar = {state.value: state.label.lower() for state in IssuedSession.State}
     # The key of a session begins with the time of its row, and none lives longer than this.

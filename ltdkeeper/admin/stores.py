@@ -186,7 +186,6 @@ class IsolationRunAdmin(RecordAdmin):
 
     @admin.display(description="calls")
     def calls(self, run: IsolationRun) -> SafeString:
-        """A row for each call that was made."""
         rows = (
             (line["call"], line["expected"], line["outcome"], line["answer"]) for line in run.lines
         )

@@ -39,7 +39,6 @@ WAITS = "waits for manage.py deliver_webhooks, or for an earlier event about the
 
 
 def outcome(delivery: WebhookDelivery) -> str:
-    """How its last attempt ended, in words."""
     if not delivery.last_attempt_at:
         return "was never sent"
     if delivery.last_status:
@@ -60,8 +59,6 @@ def describe(delivery: WebhookDelivery) -> str:
 
 
 class WebhookForm(EditForm):
-    """Kinds of events to tick."""
-
     kinds = forms.MultipleChoiceField(
         choices=[(kind, kind) for kind in EventKind if kind != EventKind.TEST],
         required=False,
@@ -185,8 +182,6 @@ class WebhookAdmin(Page, SwitchedAdmin):
 
 
 class DeliveryState(ChoiceFilter):
-    """What became of events."""
-
     title = parameter_name = "state"
     NAMES: ClassVar = {state.value: state.label for state in State}
 
@@ -196,8 +191,6 @@ class DeliveryState(ChoiceFilter):
 
 
 class DeliveryWebhook(RowFilter):
-    """The events of a webhook."""
-
     title, parameter_name, model = "webhook", "webhook", Webhook
     is_ordered = True
 

@@ -81,7 +81,6 @@ class MetricsView(APIView):
 
 
 def process_counters() -> bytes:
-    """What the processes have counted."""
     if TOGETHER not in os.environ:
         return generate_latest(REGISTRY)
     together = CollectorRegistry()

@@ -44,7 +44,6 @@ CODES: dict[type[exceptions.APIException], str] = {
 
 
 def problem(*, status: int, code: str, message: str, **extra: Any) -> dict[str, Any]:
-    """The members of one problem document."""
     return {
         "type": f"urn:ltdkeeper:problem:{code}",
         "title": HTTPStatus(status).phrase,

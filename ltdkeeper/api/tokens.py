@@ -98,7 +98,6 @@ class JobTokenSerializer(serializers.Serializer[Any]):
 
 
 def render_job_token(minted: MintedToken) -> dict[str, Any]:
-    """The response, with the token's text."""
     answer = {
         "token": minted.text.reveal(),
         "expires_at": minted.row.expires_at,
@@ -167,7 +166,6 @@ class TokenView(NeverStored, APIView):
         return Response({"token": token.reveal()})
 
     def job_token(self, request: Request, form: str, asked: dict[str, Any]) -> HttpResponseBase:
-        """Respond with a job token in a form."""
         minted = get_or_create_job_token(
             caller=caller_of(request),
             presented_token=presented_token(request),
