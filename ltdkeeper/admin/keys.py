@@ -101,6 +101,21 @@ def sessions_of_token(name: str) -> "QuerySet[IssuedSession]":
     return rows.select_related("build", "revocation")[:NEWEST]
 
 
+class TokenPage(Page, RevocableAdmin):
+    """What the pages of keys and job tokens have in common."""
+
+    page_select_related = ("client",)
+    client_link = linked("client")
+
+    @admin.display(description="state")
+    def state_now(self, row: ApiKey | JobToken) -> str:
+        return validity(row, timezone.now())
+
+    @admin.display(description="refused in the last 24 hours")
+    def refused_calls(self, row: ApiKey | JobToken) -> str:
+        return refusal_table(row.client, row.token_name)
+
+
 class NetworksField(forms.CharField):
     """Networks as people write them: one per line, or separated by commas."""
 
@@ -153,7 +168,7 @@ class NewKeyForm(EditForm):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(Page, RevocableAdmin):
+class ApiKeyAdmin(TokenPage):
     """Keys: created (and shown) once, revoked permanently, never changed."""
 
     is_exported = True
@@ -166,8 +181,6 @@ class ApiKeyAdmin(Page, RevocableAdmin):
     actions = ("revoke",)
     revoked_as = "api_key"
     revoke_label = "Revoke key and sessions"
-    client_link = linked("client")
-    page_select_related = ("client",)
     seen_with: ClassVar[Mapping[str, type[Model]]] = {
         "its_sessions": IssuedSession,
         "its_job_tokens": JobToken,
@@ -175,10 +188,7 @@ class ApiKeyAdmin(Page, RevocableAdmin):
     }
     questions = (
         ("Whose it is", ("token_name", "client_link", "label", "opens", "taken_from")),
-        (
-            "Its life",
-            ("state_now", "created_at", "expires_at", "last_used_at", "revoked_at"),
-        ),
+        ("Its life", ("state_now", "created_at", "expires_at", "last_used_at", "revoked_at")),
         ("What it issued", ("its_sessions", "its_job_tokens")),
         ("What was refused", ("refused_calls",)),
     )
@@ -245,14 +255,6 @@ class ApiKeyAdmin(Page, RevocableAdmin):
         """Whom Django lets change keys may revoke them; a single one is only looked at."""
         return obj is None and super().has_change_permission(request)
 
-    @admin.display(description="refused in the last 24 hours")
-    def refused_calls(self, key: ApiKey) -> str:
-        return refusal_table(key.client, key.token_name)
-
-    @admin.display(description="state")
-    def state_now(self, key: ApiKey) -> str:
-        return validity(key, timezone.now())
-
     @admin.display(description="newest sessions")
     def its_sessions(self, key: ApiKey) -> str:
         address = list_address(IssuedSession, token_name=key.token_name)
@@ -267,7 +269,7 @@ class ApiKeyAdmin(Page, RevocableAdmin):
 
 
 @admin.register(JobToken)
-class JobTokenAdmin(Page, RevocableAdmin, BigListAdmin):
+class JobTokenAdmin(TokenPage, BigListAdmin):
     """What CI jobs hold, to look at, and to end before its time."""
 
     list_display = (
@@ -278,7 +280,6 @@ class JobTokenAdmin(Page, RevocableAdmin, BigListAdmin):
     actions = ("revoke",)
     revoked_as = "job_token"
     revoke_label = "Revoke token and sessions"
-    client_link = linked("client")
     page_select_related = ("client", "api_key", "publisher__issuer", "ci_job")
     seen_with: ClassVar[Mapping[str, type[Model]]] = {
         "its_builds": Build,
@@ -307,10 +308,6 @@ class JobTokenAdmin(Page, RevocableAdmin, BigListAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> HttpResponse | None:
         return self.confirm(request, "end", queryset)
 
-    @admin.display(description="refused in the last 24 hours")
-    def refused_calls(self, token: JobToken) -> str:
-        return refusal_table(token.client, token.token_name)
-
     @admin.display(description="CI job")
     def job(self, token: JobToken) -> str:
         return ci_job(token)
@@ -322,10 +319,6 @@ class JobTokenAdmin(Page, RevocableAdmin, BigListAdmin):
     @admin.display(description="products")
     def opens_links(self, token: JobToken) -> str:
         return links(token.products.order_by("slug")[:NEWEST])
-
-    @admin.display(description="state")
-    def state_now(self, token: JobToken) -> str:
-        return validity(token, timezone.now())
 
     @admin.display(description="builds")
     def its_builds(self, token: JobToken) -> str:

@@ -9,7 +9,6 @@ import base64
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
@@ -20,7 +19,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -71,25 +70,20 @@ def seconds_to_wait(user: User) -> int:
 # Setting up.
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewDevice:
-    """What a person's app needs: the secret as a picture, and as text to type."""
+def unconfirmed_device(user: User) -> dict[str, str]:
+    """The device that is being set up, made if there is none: the same until it is confirmed.
 
-    picture: SafeString
-    secret: str
-
-
-def unconfirmed_device(user: User) -> NewDevice:
-    """The device that is being set up, made if there is none: the same until it is confirmed."""
+    What a person's app needs of it: its secret as a picture, and as text to type.
+    """
     device = TOTPDevice.objects.filter(user=user, confirmed=False).first()
     if device is None:
         device = TOTPDevice.objects.create(user=user, confirmed=False, name="app")
     text = base64.b32encode(device.bin_key).decode()
     picture = segno.make(device.config_url, micro=False).svg_inline(scale=5, light="#fff")
-    return NewDevice(
-        picture=mark_safe(picture),  # noqa: S308 - drawn from squares; holds no text
-        secret=" ".join(text[at : at + 4] for at in range(0, len(text), 4)),
-    )
+    return {
+        "picture": mark_safe(picture),  # noqa: S308 - drawn from squares; holds no text
+        "secret": " ".join(text[at : at + 4] for at in range(0, len(text), 4)),
+    }
 
 
 def confirm_device(*, user: User, code: str) -> bool:

@@ -1,6 +1,6 @@
 """Stores, products and checks of isolation in the admin."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -27,7 +27,7 @@ def kept(by: Iterable[Model]) -> Any:
     return ([], {}, set(), names) if names else None
 
 
-STORE_FIELDS = (
+STORE_FIELDS: Sequence[tuple[str | None, Sequence[str]]] = (
     (None, ("name", "bucket", "region", "addressing", "acl_mode")),
     ("Addresses", ("endpoint_url", "public_endpoint_url")),
     ("Rights", ("role_arn", "role_max_seconds", "external_id", "kms_key_arn", "with_sync")),
@@ -45,7 +45,7 @@ class StoreAdmin(Page, RevocableAdmin):
     actions = ("check_isolation",)
     action_form = ReasonActionForm
     revoked_as = "store"
-    fieldsets = tuple((title, {"fields": fields}) for title, fields in STORE_FIELDS)
+    fieldsets: ClassVar[Any] = tuple((title, {"fields": fields}) for title, fields in STORE_FIELDS)
     editable = tuple(field for _title, fields in STORE_FIELDS for field in fields)
     questions = (
         *STORE_FIELDS,

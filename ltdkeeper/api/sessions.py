@@ -185,14 +185,9 @@ def _revoke(
     if not dry_run:
         made = revoke(target=target, reason=reason, by=request.user, may_go_on=may_go_on, now=now)
     answer = {
+        **vars(found),
         "dry_run": dry_run,
-        "session_count": found.session_count,
-        "sessions": found.sessions,
-        "last_end": found.last_end,
         "builds": [build.root for build in found.builds],
-        "tokens": found.tokens,
-        "unrevocable": found.unrevocable,
-        "problems": found.problems,
         "revocations": made,
     }
     return Response(RevokedSerializer(answer).data)
