@@ -19,6 +19,7 @@ from django.utils.functional import cached_property
 
 from builds.models import Build, Store
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, TrustedPublisher
+from ltdkeeper.admin.links import may_view
 from ltdkeeper.admin.lists import is_key
 
 Rows = QuerySet[Any]
@@ -163,8 +164,7 @@ class Autocomplete(KeysetFilter):
         return str(self.row or self.value or "any")
 
     def has_output(self) -> bool:
-        page = self.model_admin.admin_site.get_model_admin(self.remote)
-        return self.is_used or bool(page.has_view_permission(self.request))
+        return self.is_used or may_view(self.request, self.remote)
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         """One: what the template needs."""

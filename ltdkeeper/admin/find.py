@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from django.contrib.admin import AdminSite
+from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
@@ -30,7 +30,7 @@ from credentials.operations.records import Record, describe
 from credentials.rules.identifiers import Identifier, Kind, recognise
 from credentials.rules.secret import Secret
 from ltdkeeper.admin.audits import describe_finding
-from ltdkeeper.admin.links import list_address, page_address
+from ltdkeeper.admin.links import list_address, may_view, page_address
 from ltdkeeper.admin.revoke import revoke_button
 
 TEMPLATE = "admin/find.html"
@@ -52,17 +52,17 @@ class Hits:
 @never_cache
 @sensitive_post_parameters()
 @sensitive_variables()
-def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
+def find(request: HttpRequest) -> HttpResponse:
     """The page of the only row that is found; else all that are, or what was looked for."""
     if request.method == "GET":
-        return _page(request, site)
+        return _page(request)
     pasted = Secret(request.POST.get("text", ""))
     request.POST = QueryDict()
     identifiers = recognise(pasted.reveal())
     found = {
         identifier: visible
         for identifier, rows in look_up(identifiers).items()
-        if (visible := [row for row in rows if _may_view(request, site, row)])
+        if (visible := [row for row in rows if may_view(request, type(_shown(row)))])
     }
     hit = {_address_of(row): (each, row) for each, rows in found.items() for row in rows}
     match list(hit.items()):
@@ -70,12 +70,12 @@ def find(request: HttpRequest, site: AdminSite) -> HttpResponse:
             return HttpResponseRedirect(address)
     hits = [_hits(request, identifier, rows) for identifier, rows in found.items()]
     tried = [identifier.kind for identifier in identifiers]
-    may_view = site.get_model_admin(IssuedSession).has_view_permission(request)
-    exports = exports_with(identifiers) if may_view and not hits else []
-    sees_findings = site.get_model_admin(AuditFinding).has_view_permission(request)
+    sees_exports = not hits and may_view(request, IssuedSession)
+    exports = exports_with(identifiers) if sees_exports else []
+    sees_findings = may_view(request, AuditFinding)
     findings = _findings(identifiers, chain(*found.values())) if sees_findings else []
     what = {"tried": tried, "hits": hits, "exports": exports, "findings": findings}
-    return _page(request, site, **what, is_answer=True)
+    return _page(request, **what, is_answer=True)
 
 
 def _findings(
@@ -83,11 +83,6 @@ def _findings(
 ) -> list[tuple[str, Model, str]]:
     now, found = timezone.now(), findings_about(identifiers, rows)
     return [(page_address(each), each, describe_finding(each, now)) for each in found]
-
-
-def _may_view(request: HttpRequest, site: AdminSite, row: Row) -> bool:
-    may_view: bool = site.get_model_admin(type(_shown(row))).has_view_permission(request)
-    return may_view
 
 
 def _shown(row: Row) -> Model:
@@ -113,6 +108,7 @@ def _hits(request: HttpRequest, identifier: Identifier, rows: list[Row]) -> Hits
     )
 
 
-def _page(request: HttpRequest, site: AdminSite, **context: object) -> TemplateResponse:
-    context |= {**site.each_context(request), "title": "Find", "kinds": list(Kind), "limit": LIMIT}
+def _page(request: HttpRequest, **context: object) -> TemplateResponse:
+    frame = admin.site.each_context(request)
+    context |= {**frame, "title": "Find", "kinds": list(Kind), "limit": LIMIT}
     return TemplateResponse(request, TEMPLATE, context)

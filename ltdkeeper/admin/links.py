@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Model
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import localize
 from django.utils.html import format_html, format_html_join
@@ -26,6 +27,11 @@ def page_address(row: Model) -> str:
 def list_address(model: type[Model], **query: Any) -> str:
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{address}?{urlencode(query)}" if query else address
+
+
+def may_view(request: HttpRequest, model: type[Model]) -> bool:
+    """Whether the account may look at the rows of a model."""
+    return bool(admin.site.get_model_admin(model).has_view_permission(request))
 
 
 def link(row: Model | None, text: object = "") -> SafeString | str:

@@ -7,6 +7,7 @@ from django.db.models import Model, QuerySet
 from django.forms import Media
 from django.http import HttpRequest
 
+from ltdkeeper.admin.links import may_view
 from ltdkeeper.admin.records import KeeperAdmin
 
 
@@ -53,8 +54,7 @@ class Page(KeeperAdmin):
         model = self.seen_with.get(field) if isinstance(field, str) else None
         if model is None:
             return field
-        may_view = self.admin_site.get_model_admin(model).has_view_permission(request)
-        return field if may_view else self.otherwise.get(field)
+        return field if may_view(request, model) else self.otherwise.get(field)
 
 
 def is_page(request: HttpRequest) -> bool:

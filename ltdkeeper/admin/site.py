@@ -8,7 +8,6 @@ from typing import Any, cast
 from django.contrib.admin import AdminSite
 from django.core.exceptions import BadRequest
 from django.db import connection
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
@@ -78,10 +77,11 @@ class KeeperAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         """Everything on it is for those who may look at what it is about."""
-        from ltdkeeper.admin.overview import overview  # noqa: PLC0415 - the site loads before models
+        from ltdkeeper.admin.links import may_view  # noqa: PLC0415 - the site loads before models
+        from ltdkeeper.admin.overview import overview  # noqa: PLC0415
 
-        now, may_see = timezone.now(), partial(self._may_see, request)
-        return super().index(request, {**overview(now, may_see), **(extra_context or {})})
+        shown = overview(timezone.now(), partial(may_view, request))
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def get_urls(self) -> list[Any]:
         """Ours first: Django's last pattern takes everything."""
@@ -91,7 +91,7 @@ class KeeperAdminSite(AdminSite):
         from ltdkeeper.admin.revoke import end_view, revoke_view  # noqa: PLC0415
 
         return [
-            path("find/", self.admin_view(partial(find, site=self)), name="find"),
+            path("find/", self.admin_view(find), name="find"),
             path("revoke/<str:kind>/", self.admin_view(revoke_view), name="revoke_selected"),
             path("revoke/<str:kind>/<str:key>/", self.admin_view(revoke_view), name="revoke"),
             path("end/<str:kind>/", self.admin_view(end_view), name="end"),
@@ -101,9 +101,6 @@ class KeeperAdminSite(AdminSite):
             path("oidc/callback/", CallbackView.as_view(), name="oidc_callback"),
             *super().get_urls(),
         ]
-
-    def _may_see(self, request: HttpRequest, model: type[Model]) -> bool:
-        return self.get_model_admin(model).has_view_permission(request)
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
         """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere."""

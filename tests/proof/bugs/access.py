@@ -143,7 +143,7 @@ REGISTERING_BUGS = bugs_in(
 SEARCH_BUGS = bugs_in(
     "ltdkeeper/admin/find.py",
     "tests/ltdkeeper/admin/test_find.py",
-    row_found_that_one_may_not_view=(" if _may_view(request, site, row)]", "]"),
+    row_found_that_one_may_not_view=(" if may_view(request, type(_shown(row)))]", "]"),
     product_taken_for_the_build=(" if not lacks_build(identifier, row)", ""),
     pasted_text_left_in_the_request=("    request.POST = QueryDict()\n", ""),
     pasted_text_read_from_the_address=("request.POST.get(", "request.GET.get("),
