@@ -144,14 +144,30 @@ LTD_REQUIRE_SECOND_FACTOR = env.flag("LTD_REQUIRE_SECOND_FACTOR")
 # All of these or none; of the groups at least one.
 OIDC_PREFIX = "LTD_ADMIN_OIDC_"
 IS_OIDC_ON = env.is_any_set(OIDC_PREFIX)
-oidc_url = partial(env.text, rule=https_url, is_required=IS_OIDC_ON)
-REALM = "https://login.example.org/realms/staff"
-LTD_ADMIN_OIDC_ISSUER = oidc_url("LTD_ADMIN_OIDC_ISSUER", example=REALM)
-OIDC_OP_AUTHORIZATION_ENDPOINT = oidc_url(
-    "LTD_ADMIN_OIDC_AUTHORIZATION_URL", example=f"{REALM}/authorize"
+LTD_ADMIN_OIDC_ISSUER = env.text(
+    "LTD_ADMIN_OIDC_ISSUER",
+    rule=https_url,
+    example="https://login.example.org/realms/staff",
+    is_required=IS_OIDC_ON,
 )
-OIDC_OP_TOKEN_ENDPOINT = oidc_url("LTD_ADMIN_OIDC_TOKEN_URL", example=f"{REALM}/token")
-OIDC_OP_JWKS_ENDPOINT = oidc_url("LTD_ADMIN_OIDC_KEYS_URL", example=f"{REALM}/keys")
+OIDC_OP_AUTHORIZATION_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_AUTHORIZATION_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/authorize",
+    is_required=IS_OIDC_ON,
+)
+OIDC_OP_TOKEN_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_TOKEN_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/token",
+    is_required=IS_OIDC_ON,
+)
+OIDC_OP_JWKS_ENDPOINT = env.text(
+    "LTD_ADMIN_OIDC_KEYS_URL",
+    rule=https_url,
+    example="https://login.example.org/realms/staff/keys",
+    is_required=IS_OIDC_ON,
+)
 OIDC_RP_CLIENT_ID = env.text(
     "LTD_ADMIN_OIDC_CLIENT_ID", rule=one_word(1000), example="ltdkeeper", is_required=IS_OIDC_ON
 )
@@ -395,7 +411,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["ltdkeeper.api.wire.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["ltdkeeper.api.wire.OrjsonRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ltdkeeper.api.wire.AlwaysJSON",
-    "DEFAULT_PAGINATION_CLASS": "ltdkeeper.api.wire.PublicCursorPagination",
     "DEFAULT_SCHEMA_CLASS": "ltdkeeper.api.schema.ProblemAwareSchema",
     "EXCEPTION_HANDLER": "ltdkeeper.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,

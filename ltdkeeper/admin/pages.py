@@ -47,7 +47,7 @@ class Page(KeeperAdmin):
         return (*given, *(field for field in asked if field not in (*given, *self.editable)))
 
     def section(self, request: HttpRequest, title: str | None, fields: Sequence[Any]) -> Any:
-        """Those of its fields that whoever asks is shown."""
+        """A section with those of its fields that the account may see."""
         return title, {"fields": [*filter(None, (self._shown(request, each) for each in fields))]}
 
     def _shown(self, request: HttpRequest, field: Any) -> Any:

@@ -45,7 +45,6 @@ class KeeperAdminSite(AdminSite):
     site_title = "ltdkeeper"
     index_title = "Overview"
     index_template = "admin/keeper_index.html"
-    enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff, with a second factor where one is required."""
