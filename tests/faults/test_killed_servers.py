@@ -22,7 +22,8 @@ def kill_worker(service: Service, *, spare: int) -> int:
     before = service.workers()
     victim = random.choice([pid for pid in before if pid != spare])  # noqa: S311
     os.kill(victim, signal.SIGKILL)
-    assert become(lambda: len(set(service.workers()) - {victim}) == len(before))
+    is_replaced = become(lambda: len(set(service.workers()) - {victim}) == len(before))
+    assert is_replaced, service.log.read_text()[-5000:]
     return next(iter(set(service.workers()) - set(before)))
 
 
