@@ -1,6 +1,6 @@
 """API keys and job tokens in the admin: what each opens, where it was used, what it gave."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -104,7 +104,7 @@ def sessions_of_token(name: str) -> "QuerySet[IssuedSession]":
 class TokenPage(Page, RevocableAdmin):
     """What the pages of keys and job tokens have in common."""
 
-    page_select_related = ("client",)
+    page_select_related: ClassVar[Sequence[str]] = ("client",)
     client_link = linked("client")
 
     @admin.display(description="state")
