@@ -270,18 +270,18 @@ def _policies_of(examination: Examination, who: str, arn: str) -> dict[str, Docu
     """Raises an Obstacle. That the auditor may not read them is less than an error."""
     if account_of(arn) != examination.account.account_arn:
         raise NotLookedAt(reason=f"the {who} is in another account than the role")
-    is_named = examination.revoker.session is not None
+    is_unnamed_revoker = who == "revoker" and examination.revoker.session is None
     try:
         return identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
     except NotPermitted as err:
-        if not is_named and not _has_boundaries(examination):  # made only when asked for
+        if is_unnamed_revoker and not _has_boundaries(examination):  # made only when asked for
             raise NotLookedAt(reason=NO_REVOKER) from err
         err.severity = Severity.WARNING
         raise
     except NotLookedAt as err:
-        if is_named or who != "revoker":
-            raise
-        raise NotLookedAt(reason=NO_REVOKER) from err
+        if is_unnamed_revoker:
+            raise NotLookedAt(reason=NO_REVOKER) from err
+        raise
 
 
 def _has_boundaries(examination: Examination) -> bool:

@@ -1,6 +1,7 @@
 """What the revoker's policies must be, with the auditor's look answered in the place of a store."""
 
 import json
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,9 +10,19 @@ import pytest
 from builds.models import Store
 from credentials.operations.account import identities
 from credentials.operations.account.examination import Examination
-from credentials.operations.account.obstacles import NotLookedAt, NotSupported
+from credentials.operations.account.obstacles import (
+    NotLookedAt,
+    NotPermitted,
+    NotSupported,
+    Obstacle,
+)
 from credentials.operations.account.requirements import wanted_account
-from credentials.operations.account.user_checks import NO_REVOKER, revoker_policies
+from credentials.operations.account.user_checks import (
+    NO_REVOKER,
+    revoker_policies,
+    vendor_policies,
+)
+from credentials.operations.findings import Finding, Severity
 from credentials.rules.account_documents import WantedAccount
 
 pytestmark = pytest.mark.django_db
@@ -37,12 +48,16 @@ def found(
     *,
     arn: str = f"{ACCOUNT}:user/ltdkeeper-revoker",
     has_boundaries: bool = True,
+    refusal: Obstacle | None = None,
+    check: Callable[[Examination], Iterator[Finding]] = revoker_policies,
 ) -> list[str]:
     def require() -> None:
         if not has_boundaries:
             raise NotSupported(reason="no policies")
 
     def policies_of(*_: Any) -> dict[str, str]:
+        if refusal:
+            raise refusal
         if not documents:
             raise NotLookedAt(reason="IAM knows no ltdkeeper-revoker")
         return documents
@@ -53,10 +68,11 @@ def found(
         auditor=None,
         revoker=SimpleNamespace(session=None),
         revoker_arn=arn,
+        vendor_arn=f"{ACCOUNT}:user/ltdkeeper-vendor",
         require_managed_policies=require,
         set_up="manage.py bootstrap_store --apply",
     )
-    return [each.change for each in revoker_policies(cast(Examination, examined))]
+    return [each.change for each in check(cast(Examination, examined))]
 
 
 def test_wanted_document_is_right(account: WantedAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,3 +123,17 @@ def test_revoker_of_another_account_is_not_looked_at(
 ) -> None:
     with pytest.raises(NotLookedAt, match="another account"):
         found(account, {"x": "{}"}, monkeypatch, arn="arn:aws:iam::999999999999:user/revoker")
+
+
+def test_only_a_revoker_that_nobody_named_may_be_missing(
+    account: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vendor is always there: that its policies may not be read is a finding."""
+    refused = NotPermitted(action="iam:ListUserPolicies")
+    with pytest.raises(NotLookedAt, match=NO_REVOKER):
+        found(account, {}, monkeypatch, has_boundaries=False, refusal=refused)
+    with pytest.raises(NotPermitted) as caught:
+        found(
+            account, {}, monkeypatch, has_boundaries=False, refusal=refused, check=vendor_policies
+        )
+    assert caught.value.severity == Severity.WARNING
