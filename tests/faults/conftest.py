@@ -1,6 +1,7 @@
 """The service, its store and a caller, shared by the modules of this folder."""
 
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,13 @@ from tests.faults.service import Service
 Call = Callable[..., requests.Response]
 # The Procfile leaves starting again to whoever started it; here only the worker is to be new.
 AGAIN = ("--respawn-failed-workers", "--respawn-interval", "0.1")
+
+
+def preloaded(source: str, library: Path) -> str:
+    """Compile a library of this folder, for `LD_PRELOAD`."""
+    code = Path(__file__).with_name(source)
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, code, "-ldl"], check=True)  # noqa: S607
+    return str(library)
 
 
 @pytest.fixture(scope="session")

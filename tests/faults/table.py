@@ -17,8 +17,8 @@ from tests.faults.service import Service
 IS_FULL = os.environ.get("LTD_TEST_FAULTS") == "full"
 FILE = ROOT / ".build" / "faults.csv"
 AGE = {
-    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', requested_at, '-1 hour')",
-    "postgresql": "requested_at - interval '1 hour'",
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%f', requested_at, '-3 hours')",
+    "postgresql": "requested_at - interval '3 hours'",
 }
 
 

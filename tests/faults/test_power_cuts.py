@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.callers import Callers
-from tests.faults.conftest import Services
+from tests.faults.conftest import Services, preloaded
 from tests.faults.fake_store import FakeStore
 from tests.faults.postgres import Postgres
 from tests.faults.service import Service
@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.faults,
     pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler"),
 ]
-SOURCE = Path(__file__).with_name("power.c")
 BLOCK = 4096
 # Each commit in a way of its own, then the process is gone.
 COMMITS = """
@@ -53,8 +52,7 @@ class Power:
     def record(self) -> None:
         """Whatever was written so far is on the disk."""
         copy(self.folder, self._kept)
-        command = ["cc", "-shared", "-fPIC", "-O1", "-o", self.env["LD_PRELOAD"], SOURCE]
-        subprocess.run(command, check=True)
+        preloaded("power.c", Path(self.env["LD_PRELOAD"]))
 
     def copy_to(self, place: Path) -> "Power":
         """The same disk once more."""
