@@ -145,9 +145,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture
 def environment(migrated: dict[str, str]) -> dict[str, str]:
-    """The same before any run."""
+    """The same before any run, and with no lease that one left behind."""
     with closing(sqlite3.connect(database_file(migrated))) as rows, rows:
-        rows.execute("DELETE FROM credentials_jobrun")
+        rows.executescript("DELETE FROM credentials_jobrun; DELETE FROM credentials_lease")
     return migrated
 
 
