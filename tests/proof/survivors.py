@@ -11,6 +11,18 @@ SURVIVORS = {
         'product_slug, _, build_slug = text.rpartition("/builds/")',
     ): "where the two differ, one of the slugs is empty or holds a slash: refused either way",
     (
+        "credentials.rules.account_documents.x_auditor_policy",
+        'vendor_arn: str = "XXXX",',
+    ): _NOTHING,
+    (
+        "credentials.rules.account_documents.x_auditor_policy",
+        'revoker_arn: str = "XXXX",',
+    ): _NOTHING,
+    (
+        "credentials.rules.account_documents.x__known_to_store",
+        'account = role_arn.rpartition(":role/")[0]',
+    ): _ONCE,
+    (
         "credentials.rules.account_documents.x__identity_reads",
         'account = role_arn.rpartition(":role/")[0]',
     ): _ONCE,

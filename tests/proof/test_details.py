@@ -71,6 +71,14 @@ REFUSALS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: auditor(vendor_arn="arn:aws:iam::123456789012:user/*"),
         "the vendor is not the whole ARN of a user or role",
     ),
+    "auditor's revoker": (
+        lambda: auditor(revoker_arn="arn:aws:iam::123456789012:user/*"),
+        "the revoker is not the whole ARN of a user or role",
+    ),
+    "auditor's policy": (
+        lambda: auditor(upload_policy_arn="*"),
+        "the boundary or policy is not the whole ARN of a policy",
+    ),
     "auditor's key": (lambda: auditor(kms_key_arn="*"), "not a KMS key's ARN"),
 }
 

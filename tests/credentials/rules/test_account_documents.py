@@ -300,6 +300,12 @@ def test_auditor_is_given_nothing_that_a_ceph_refuses_to_hear_of(case: str) -> N
     assert all(each["Action"] for each in document["Statement"])
 
 
+def test_account_of_ceph_is_known_by_its_arn() -> None:
+    accounts = [*(account for account, _ in CEPHS.values()), "123456789012"]
+    wanted = [make_wanted(role_arn=f"arn:aws:iam::{account}:role/upload") for account in accounts]
+    assert [each.is_ceph_account for each in wanted] == [False, True, False, False]
+
+
 UNSAFE_AUDITORS = {
     "revoker_arn": "arn:aws:iam::123456789012:user/*",
     "upload_policy_arn": "arn:aws:iam::123456789012:policy/*",
