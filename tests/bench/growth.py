@@ -34,6 +34,7 @@ from tests.faults.postgres import USER, Postgres
 
 SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
 ISSUES, BLOCKS_OF = 300, 100
+SETTINGS = {"fsync": "on", "shared_buffers": "4GB", "max_wal_size": "16GB", "autovacuum": "off"}
 
 
 def figures(sessions: int) -> Iterator[tuple[str, str]]:
@@ -150,7 +151,7 @@ def main() -> None:
     for sessions in options.sessions:
         server = Postgres()
         server.create()
-        server.settings = {"fsync": "on", "max_wal_size": "4GB", "autovacuum": "off"}
+        server.settings = SETTINGS
         with server.running():
             again = [sys.executable, "-m", "tests.bench.growth", "--csv", str(options.csv)]
             subprocess.run(
