@@ -211,9 +211,10 @@ def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outco
     """Count each uncounted build with a ledgered session that may only list it.
 
     With an auditor, the types of some pages are looked at too: in stores without sync, no session
-    may read.
+    may read. Builds that are finished meanwhile are left to the next run, so that this one ends.
     """
-    return each_build(Build.objects.uncounted(), partial(count_build, auditor=auditor))
+    builds = Build.objects.uncounted().filter(finished_at__lte=timezone.now())
+    return each_build(builds, partial(count_build, auditor=auditor))
 
 
 def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:

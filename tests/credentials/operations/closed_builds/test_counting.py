@@ -34,6 +34,14 @@ def figures(build: Build) -> tuple[Any, ...]:
     return build.object_count, build.byte_count, build.newest_object_at
 
 
+def test_run_ends_with_what_was_finished_when_it_began(make_build: MakeBuild) -> None:
+    first = make_build(1)
+    run = count_builds()
+    late = make_build(1)
+    assert [outcome.build for outcome in run] == [first.pk]
+    assert [outcome.build for outcome in count_builds()] == [late.pk]
+
+
 def test_every_page_is_counted(make_build: MakeBuild) -> None:
     build = make_build(1, 20, 300, 4000, 50000)
     [outcome] = count_builds()
