@@ -110,6 +110,7 @@ def register_build(
     slug: str | None,
     git_refs: list[str],
     github_requester: str,
+    registered_by: int | None = None,
     open_until: datetime,
     now: datetime,
     provided: Condition | None = None,
@@ -136,6 +137,7 @@ def register_build(
         github_requester=github_requester,
         surrogate_key=new_surrogate_key(),
         registered_at=now,
+        registered_by=registered_by,
         open_until=open_until,
     )
     if not insert(build, unless_taken=True, provided=provided):

@@ -78,6 +78,7 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     gc.enable()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # seldom: what a test leaves behind is little
 
 
 @pytest.hookimpl(tryfirst=True)

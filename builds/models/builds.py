@@ -140,6 +140,11 @@ class Build(models.Model):
     github_requester = models.CharField(max_length=255, blank=True)
     surrogate_key = models.CharField(max_length=32)
     registered_at = models.DateTimeField()
+    registered_by = models.PositiveBigIntegerField(
+        null=True,
+        editable=False,
+        help_text="The number of its client: the open builds of one are counted by index.",
+    )
     open_until = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -194,6 +199,11 @@ class Build(models.Model):
                 fields=["open_until"],
                 condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
                 name="build_open",
+            ),
+            models.Index(
+                fields=["registered_by", "open_until"],
+                condition=Q(finished_at=None, deleted_at=None, superseded_at=None),
+                name="build_open_by",
             ),
             models.Index(
                 fields=["-id"],

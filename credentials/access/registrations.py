@@ -62,6 +62,7 @@ def _register(caller: Caller, now: datetime, **build: Any) -> Build:
     try:
         return register_build(
             **build,
+            registered_by=caller.client.pk,
             open_until=_open_until(caller, now),
             now=now,
             provided=build_quota(caller=caller, now=now),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -25,17 +26,18 @@ def queries_of_a_registration(caller: Caller, slug: str | None, now: datetime) -
     return [query["sql"] for query in captured]
 
 
-def fill(product: Product, now: datetime, count: int) -> None:
+def fill(product: Product, now: datetime, count: int, of: str = "old", **fields: Any) -> None:
     Build.objects.bulk_create(
         Build(
             product=product,
-            slug=f"old-{number}",
+            slug=f"{of}-{number}",
             server_made=False,
             bucket_name="docs-bucket",
-            root=f"{product.slug}/builds/old-{number}",
+            root=f"{product.slug}/builds/{of}-{number}",
             surrogate_key="c" * 32,
             registered_at=now,
             open_until=now + timedelta(hours=1),
+            **fields,
         )
         for number in range(count)
     )
@@ -70,6 +72,7 @@ def test_registering_searches_by_index_alone(
         assert len(plans) >= 3, slug
         assert [sql for sql in plans if not re.search(bound, sql)] == [], slug
         assert {sql: plan for sql, plan in plans.items() if "SCAN" in plan} == {}, slug
+        assert any("USING INDEX build_open_by" in plan for plan in plans.values()), slug
 
 
 def plan_of(statement: str) -> str:

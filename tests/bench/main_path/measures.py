@@ -309,7 +309,11 @@ def registering(bench: Bench) -> Iterator[Row]:
         goal="10 is the aim",
     )
     side = bench.now
-    one = lambda number: side.processor_ms([side.registrations[number]], callers=1, count=100)  # noqa: E731
+
+    def one(number: int) -> float:
+        """By the clock, so that the database's work is in it."""
+        return float(side.load([side.registrations[number]], count=100)["median_ms"])
+
     empty = [one(1)]
     side.keeper.fill("guide-2", 100_000)
     full = []

@@ -38,7 +38,7 @@ for number in range({CLIENTS}):
     keys.append(json.loads(out.getvalue())["api_key"])
 print(json.dumps(keys))
 """
-# Finished builds, so that they count against nobody's limits.
+# Finished builds of the product's own client, so that they count against nobody's limits.
 FILL = """
 import sys, django
 from datetime import timedelta
@@ -46,6 +46,7 @@ django.setup()
 from django.db import connection
 from django.utils import timezone
 from builds.models import Build, Product
+from credentials.models import BuildOwner
 slug, count, now = sys.argv[1], int(sys.argv[2]), timezone.now()
 product = Product.objects.select_related("store").get(slug=slug)
 Build.objects.bulk_create(
@@ -54,6 +55,11 @@ Build.objects.bulk_create(
            surrogate_key="a" * 32, registered_at=now, open_until=now + timedelta(hours=1),
            finished_at=now)
      for number in range(count)), batch_size=5000)
+client = BuildOwner.objects.filter(build__product=product).values_list("client", flat=True)[0]
+BuildOwner.objects.bulk_create(
+    (BuildOwner(build_id=build, client_id=client, token_name="ltdk_old")
+     for build in product.builds.filter(slug__startswith="old-").values_list("pk", flat=True)),
+    batch_size=5000)
 if connection.vendor == "postgresql":
     connection.cursor().execute("VACUUM ANALYZE")  # as autovacuum would, in the midst of a measure
 """

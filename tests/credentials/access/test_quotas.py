@@ -5,11 +5,15 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import timedelta
+from importlib import import_module
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.db.models import F
 
 from builds.fixed_sql import fetch
-from builds.models import Build
+from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.quotas import (
     HOUR,
@@ -19,6 +23,7 @@ from credentials.access.quotas import (
     sessions_by_token,
 )
 from credentials.errors import TooManyOpenBuilds, TooManySessions
+from tests.builds.test_registering_cost import fill
 from tests.credentials.ledger_rows import NOW, issued_row
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +112,48 @@ def test_build_needs_room_for_a_session(
         assert has_room_for_a_build(asking) is expected
         with nullcontext() if expected else pytest.raises(TooManySessions):
             check_build_quota(caller=asking, now=NOW)
+
+
+def test_rows_of_others_are_not_read(
+    caller: Caller, job: Caller, product: Product, register: Callable[..., Build]
+) -> None:
+    """Neither the client's finished builds nor open ones of others, nor a sibling's sessions."""
+    fill(product, NOW, 300, registered_by=caller.client.pk, finished_at=NOW)
+    fill(product, NOW, 3_000, of="others")
+    others = Build.objects.filter(registered_by=None)
+    others.update(registered_by=F("pk") % 100 + caller.client.pk + 1)
+    register(now=NOW)
+    for number in range(500):
+        issued_row(client=job.client, token_name=f"{job.token_name}-{number}", requested_at=NOW)
+    quota = session_quota(caller=job, now=NOW)
+    assert quota
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    assert "build_open_by" in plan_of(*build_quota(caller=caller, now=NOW))
+    assert "session_of_token" in plan_of(*quota.condition)
+
+
+def test_builds_that_were_open_at_an_upgrade_count(
+    caller: Caller, register: Callable[..., Build], settings: pytest.MonkeyPatch
+) -> None:
+    migration = import_module("credentials.migrations.0032_open_builds_counted")
+    is_open, was_finished = register(), register()
+    Build.objects.filter(pk=was_finished.pk).update(finished_at=NOW)
+    Build.objects.update(registered_by=None)
+    settings.LTD_OPEN_BUILDS = 1  # type: ignore[attr-defined]
+    assert has_room_for_a_build(caller)
+    with connection.cursor() as cursor:
+        cursor.execute(migration.NOTE_CLIENTS)
+    assert not has_room_for_a_build(caller)
+    noted = Build.objects.filter(registered_by=caller.client.pk)
+    assert list(noted) == [is_open]
+
+
+def plan_of(sql: str, parameters: Any) -> str:
+    explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+    with connection.cursor() as cursor:
+        cursor.execute(f"{explain} {sql}", parameters)
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
 def has_room_for_a_build(caller: Caller) -> bool:
