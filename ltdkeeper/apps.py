@@ -12,7 +12,7 @@ from django.core.management import CommandError, load_command_class
 from credentials.rules.schedule import JOBS, Job
 
 PAGES = (
-    *("records", "stores", "builds", "clients", "keys", "publishers", "ledger", "refusals"),
+    *("accounts", "stores", "builds", "clients", "keys", "publishers", "ledger", "refusals"),
     *("login", "revocations", "audits", "webhooks"),
 )
 

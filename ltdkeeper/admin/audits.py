@@ -26,6 +26,7 @@ from credentials.operations.kept_findings import (
 )
 from credentials.rules.schedule import JOBS
 from ltdkeeper.admin.filters import ByBuild, ByStore, ChoiceFilter, LinkFilter, Rows
+from ltdkeeper.admin.forms import EditForm, ReasonActionForm
 from ltdkeeper.admin.links import (
     NEWEST,
     NOTHING,
@@ -39,7 +40,7 @@ from ltdkeeper.admin.links import (
     table,
 )
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import BigListAdmin, EditForm, KeeperAdmin, ReasonActionForm
+from ltdkeeper.admin.records import BigListAdmin, KeeperAdmin
 
 # What other pages say of runs and findings as well.
 

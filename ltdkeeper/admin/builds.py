@@ -19,6 +19,7 @@ from credentials.models import AuditFinding, IssuedSession, JobRun, JobToken
 from ltdkeeper.admin.attention import reasons
 from ltdkeeper.admin.audits import findings_of
 from ltdkeeper.admin.filters import BuildClient, BuildState, ByProduct
+from ltdkeeper.admin.forms import ReasonActionForm
 from ltdkeeper.admin.links import (
     NEWEST,
     NOTHING,
@@ -31,7 +32,7 @@ from ltdkeeper.admin.links import (
     table,
 )
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import BigListAdmin, ReasonActionForm
+from ltdkeeper.admin.records import BigListAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.tokens import ci_job, linked_token
 

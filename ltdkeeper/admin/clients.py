@@ -24,6 +24,7 @@ from credentials.models import (
 )
 from ltdkeeper.admin.attention import LONGEST_SESSION
 from ltdkeeper.admin.filters import ActiveState
+from ltdkeeper.admin.forms import EditForm
 from ltdkeeper.admin.keys import (
     BUILD_HEAD,
     build_cells,
@@ -45,7 +46,7 @@ from ltdkeeper.admin.links import (
     table,
 )
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import EditForm, SwitchedAdmin
+from ltdkeeper.admin.records import SwitchedAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
 
 # How many of the newest sessions are looked through for where they were asked from.

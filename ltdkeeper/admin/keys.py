@@ -19,6 +19,7 @@ from credentials.access.clients import make_api_key
 from credentials.models import ApiKey, BuildOwner, Client, IssuedSession, JobToken, Refusal
 from credentials.models.validators import validate_networks
 from ltdkeeper.admin.filters import ByKey, ByPublisher, JobTokenClient, JobTokenState, KeyClient
+from ltdkeeper.admin.forms import EditForm
 from ltdkeeper.admin.links import (
     NEWEST,
     NOTHING,
@@ -32,7 +33,7 @@ from ltdkeeper.admin.links import (
     table,
 )
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import BigListAdmin, EditForm
+from ltdkeeper.admin.records import BigListAdmin
 from ltdkeeper.admin.refusals import refused_calls_of
 from ltdkeeper.admin.revoke import RevocableAdmin
 from ltdkeeper.admin.tokens import ci_job

@@ -16,9 +16,10 @@ from credentials.errors import JwksUnavailable
 from credentials.models import JobToken, OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import GITHUB, GITLAB, IssuerKind, KindClaims, claims_of
 from ltdkeeper.admin.filters import ActiveState
+from ltdkeeper.admin.forms import EditForm
 from ltdkeeper.admin.links import ACTIVE, NEWEST, linked, list_address, newest_and_all
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import EditForm, SwitchedAdmin
+from ltdkeeper.admin.records import SwitchedAdmin
 
 # The fields that a rule has in the admin, by kind of issuer, and how they are conditions.
 

@@ -1,30 +1,22 @@
-"""What the pages of the admin have in common, and the accounts that log in to it.
+"""What the pages of the admin have in common.
 
-A page may have been open for hours: saving it writes what was edited on it and nothing else.
 An address may hold anything: what cannot be looked up is refused, and is not an error.
 """
 
 import json
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import actions
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, ActionForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
-from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm
-from django.contrib.auth.models import Group, User
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import connection, models, transaction
-from django.db.models import Model, ProtectedError, QuerySet
-from django.db.models.signals import pre_delete
-from django.dispatch import receiver
+from django.db.models import Model, QuerySet
 from django.forms import Media
-from django.forms.fields import InvalidJSONInput
 from django.http import (
     Http404,
     HttpRequest,
@@ -38,119 +30,21 @@ from django.utils.text import capfirst
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST
 
-from builds.names import has_controls
-from credentials.models.revocations import REASON_LENGTH
 from ltdkeeper.admin.exports import FORMATS, export
+from ltdkeeper.admin.forms import (
+    EditForm,
+    JSONField,
+    ReasonActionForm,
+    ReasonField,
+    ReasonForm,
+)
 from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.lists import KeysetChangeList, LookupChangeList, is_key
-from ltdkeeper.admin.login import granted_permissions
 
 # A filter compares in one of these ways, with at most so many values.
 COMPARISONS = {"exact", "isnull", "gt", "gte", "lt", "lte"}
 MOST_VALUES = 100
 LONGEST_SEARCH = 200
-
-
-class JSONField(forms.JSONField):
-    """Refuses what Python's parser gives up on: nesting without end, numbers of 5,000 digits."""
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except (ValueError, RecursionError) as err:
-            raise ValidationError("Enter a valid JSON.") from err
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        try:
-            return super().bound_data(data, initial)
-        except (ValueError, RecursionError):
-            return InvalidJSONInput(data)
-
-
-class EditForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Writes the fields that were edited on the page, and no others.
-
-    The page carries what it showed. A field that still has that value when the page is saved
-    keeps what the database has by then, however long the page was open.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._replace_impossible_keys()
-        self.is_edit = not self.instance._state.adding  # noqa: SLF001 - as Django's own forms do
-        if not self.is_edit:
-            return
-        # What a script sends carries nothing: there the row itself is what is compared with.
-        prefix = self.add_initial_prefix("")
-        carried = not self.is_bound or any(name.startswith(prefix) for name in self.data)
-        for field in self.fields.values():
-            field.show_hidden_initial = carried and not field.disabled
-
-    def _replace_impossible_keys(self) -> None:
-        """By 0, which no row has: Django looks up whatever was sent, and fails."""
-        data: Any = self.data
-        for name, field in self.fields.items():
-            if not self.is_bound or not isinstance(field, forms.ModelChoiceField):
-                continue
-            rows: Any = field.queryset
-            for sent in (self.add_prefix(name), self.add_initial_prefix(name)):
-                if not all(is_key(rows.model._meta.pk, key) for key in data.getlist(sent) if key):
-                    self.data = data = data.copy()
-                    data.setlist(sent, ["0"])
-
-    def _post_clean(self) -> None:
-        """Take what was not edited out of what is copied to the row and checked with it."""
-        if self.is_edit:
-            for name in self.cleaned_data.keys() - set(self.changed_data):
-                del self.cleaned_data[name]
-        super()._post_clean()  # type: ignore[misc]
-
-
-class ReasonField(forms.CharField):
-    """Why somebody does something: one line for the admin's log."""
-
-    def __init__(self, *, help_text: str = "", required: bool = True) -> None:
-        super().__init__(
-            max_length=REASON_LENGTH,
-            required=required,
-            widget=forms.TextInput(attrs={"size": 60, "autocomplete": "off"}),
-            help_text=help_text,
-        )
-
-    def validate(self, value: Any) -> None:
-        super().validate(value)
-        if has_controls(value):
-            raise ValidationError("Write it in one line, without control characters.")
-
-
-class ReasonActionForm(ActionForm):
-    """The bar of actions of a list: what they do at once needs a reason as well."""
-
-    # Whether it is one, the action says: Django itself would say that none was selected.
-    reason = forms.CharField(
-        required=False, widget=forms.TextInput(attrs={"size": 30, "autocomplete": "off"})
-    )
-
-
-class ReasonForm(forms.Form):
-    """The part of an edit's form that asks for its reason. It is no field of the row."""
-
-    reason = ReasonField(
-        required=False,
-        help_text="Required where something was changed. Kept in the admin's log. No secrets.",
-    )
-    given_reason = ""
-
-    @property
-    def changed_data(self) -> list[str]:
-        return [name for name in super().changed_data if name != "reason"]
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean()
-        self.given_reason = self.cleaned_data.get("reason", "")
-        if self.changed_data and not self.given_reason and "reason" not in self.errors:
-            self.add_error("reason", "Say why.")
-        return cleaned
 
 
 class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -422,84 +316,3 @@ class BigListAdmin(RecordAdmin):
             return super().response_action(request, queryset, *args)
         self.message_user(request, "Select rows on one page only.", messages.ERROR)
         return None
-
-
-@receiver(pre_delete, sender=LogEntry)
-def keep_log_entry(instance: LogEntry, **_kwargs: Any) -> None:
-    """The admin's log outlives the accounts in it, which are disabled and not deleted."""
-    raise ProtectedError("Entries of the admin's log are kept: disable the account.", {instance})
-
-
-# Rights, and who may log in here, are given by superusers only.
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
-
-admin.site.unregister(User)
-admin.site.unregister(Group)
-
-
-# Groups and permissions to tick: Django's two boxes side by side need a mouse, and a wide screen.
-TICKED: Any = {models.ManyToManyField: {"widget": forms.CheckboxSelectMultiple}}
-
-
-IS_STAFF = in_words("is_staff", yes="yes", no="no", name="may log in here")
-
-
-class AccountForm(EditForm, UserChangeForm):  # type: ignore[type-arg]
-    """Django's form of an account."""
-
-
-class PasswordForm(ReasonForm, AdminPasswordChangeForm):  # type: ignore[type-arg]
-    """Django's form of somebody else's password, with a reason."""
-
-
-@admin.register(User)
-class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Accounts. Who may change them changes neither rights nor who has more rights than they."""
-
-    is_deletable = False
-    form = AccountForm
-    change_password_form = PasswordForm
-    change_user_password_template = "admin/change_password.html"  # noqa: S105 - a file's name
-    list_display = ("username", "email", "first_name", "last_name", IS_STAFF)
-    filter_horizontal = ()
-    formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fields = super().get_readonly_fields(request, obj)
-        return fields if is_superuser(request) else (*fields, *RIGHTS)
-
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or is_superuser(request) or not holds_more(obj, request))
-
-
-@admin.register(Group)
-class AccountGroupAdmin(KeeperAdmin, GroupAdmin):
-    """Groups give rights, so only superusers make, change and delete them."""
-
-    filter_horizontal = ()
-    formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        return super().get_queryset(request).prefetch_related("permissions__content_type")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return is_superuser(request)
-
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return is_superuser(request)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return is_superuser(request)
-
-
-def is_superuser(request: HttpRequest) -> bool:
-    return bool(getattr(request.user, "is_superuser", False))
-
-
-def holds_more(account: User, request: HttpRequest) -> bool:
-    """Whether an account, active or not, has a right that the caller lacks."""
-    row: Any = account
-    if not hasattr(row, "granted"):  # a page asks several times
-        row.granted = granted_permissions(account)
-    return account.is_superuser or not row.granted <= request.user.get_all_permissions()

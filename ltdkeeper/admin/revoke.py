@@ -28,9 +28,10 @@ from credentials.access.registrations import delete_registered_build
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import KINDS, Target, target_of
 from credentials.operations.revoking import preview, revoke
+from ltdkeeper.admin.forms import ReasonField
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.lists import is_key
-from ltdkeeper.admin.records import KeeperAdmin, ReasonField
+from ltdkeeper.admin.records import KeeperAdmin
 
 TEMPLATE = "admin/revocations/confirm.html"
 PERMISSION = "credentials.revoke_issuedsession"

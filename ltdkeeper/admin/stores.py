@@ -15,9 +15,10 @@ from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key
 from credentials.models import Client, IsolationRun, IssuedSession
 from credentials.operations.isolation.checking import request_check
+from ltdkeeper.admin.forms import ReasonActionForm
 from ltdkeeper.admin.links import NEWEST, anchor, link, linked, links, list_address, newest_and_all
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import ReasonActionForm, RecordAdmin
+from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
 
 

@@ -19,9 +19,10 @@ from credentials.models.outbox import BOTH_SECRETS
 from credentials.operations.outbox import change_secret, record_test_event, send_again
 from credentials.operations.webhook_calls import Problem
 from ltdkeeper.admin.filters import ActiveState, ChoiceFilter, RowFilter
+from ltdkeeper.admin.forms import EditForm, ReasonActionForm
 from ltdkeeper.admin.links import ACTIVE, NEWEST, link, linked, list_address, moment, newest
 from ltdkeeper.admin.pages import Page
-from ltdkeeper.admin.records import BigListAdmin, EditForm, ReasonActionForm, SwitchedAdmin
+from ltdkeeper.admin.records import BigListAdmin, SwitchedAdmin
 
 SHOWN_ONCE = "admin/credentials/webhook/shown_once.html"
 State = WebhookDelivery.State

@@ -44,7 +44,7 @@ STAFF_BUGS = (
         clients_are_deleted=("is_deletable = False", "is_deletable = True"),
     )
     | bugs_in(
-        "ltdkeeper/admin/records.py",
+        "ltdkeeper/admin/accounts.py",
         RIGHTS,
         staff_make_themselves_superusers=("(*fields, *RIGHTS)", "fields"),
         passwords_of_superusers_are_set=(" or not holds_more(obj, request)", " or obj"),
@@ -60,11 +60,15 @@ STAFF_BUGS = (
         anybody_claims_https=("if LTD_TRUSTED_PROXIES:\n", "if True:\n"),
     )
     | bugs_in(
-        "ltdkeeper/admin/records.py",
+        "ltdkeeper/admin/forms.py",
         STALE,
         edits_need_no_reason=("if self.changed_data and not self.given_reason and", "if False and"),
-        old_page_enables_again=('(*fields, "is_active", ACTIVE) if obj else fields', "fields"),
         old_page_writes_what_it_showed=("carried and not field.disabled", "False"),
+    )
+    | bugs_in(
+        "ltdkeeper/admin/records.py",
+        STALE,
+        old_page_enables_again=('(*fields, "is_active", ACTIVE) if obj else fields', "fields"),
     )
     | bugs_in(
         "ltdkeeper/admin/login.py",
