@@ -6,6 +6,7 @@
 import csv
 import json
 import os
+import time
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from tests.faults.callers import Callers
 from tests.faults.service import Service
 
 IS_FULL = os.environ.get("LTD_TEST_FAULTS") == "full"
+PATIENCE_SECONDS = 60
 FILE = ROOT / ".build" / "faults.csv"
 AGE = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%f', requested_at, '-3 hours')",
@@ -79,6 +81,14 @@ def rows_of(service: Service, callers: Callers) -> list[tuple[Any, ...]]:
         "SELECT id, access_key_id, root, status FROM credentials_issuedsession"  # noqa: S608
         f" WHERE build_id IN ({numbers})"
     )
+
+
+def wait_for_outcomes(service: Service, callers: Callers) -> None:
+    """Where nothing of the service ended, each row gets its outcome, once STS has been waited for."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while pending := [row for row in rows_of(service, callers) if row[3] == "requested"]:
+        assert time.monotonic() < give_up, pending
+        time.sleep(0.1)
 
 
 def reported_sessions(service: Service) -> set[str]:

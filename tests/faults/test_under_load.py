@@ -13,7 +13,7 @@ from tests.faults.callers import Callers
 from tests.faults.conftest import Services, preloaded
 from tests.faults.fake_store import VENDOR, FakeStore
 from tests.faults.service import Service
-from tests.faults.table import IS_FULL, compare, times
+from tests.faults.table import IS_FULL, compare, times, wait_for_outcomes
 from tests.http.sts_answers import Answer
 
 # The database makes little difference here.
@@ -46,6 +46,7 @@ def test_faults_of_sts_lose_nothing(shared: Service, store: FakeStore) -> None:
             callers.wait_to_be_told(told)
             store.behave()
             callers.wait_for_more()
+    wait_for_outcomes(shared, callers)
     compare("STS fails, in each way", shared, callers, tried * len(FAULTS))
 
 
