@@ -84,7 +84,7 @@ def rows_of(service: Service, callers: Callers) -> list[tuple[Any, ...]]:
 
 
 def wait_for_outcomes(service: Service, callers: Callers) -> None:
-    """Where nothing of the service ended, each row gets its outcome, once STS has been waited for."""
+    """Where nothing of the service ended, each row gets its outcome: STS is not waited for long."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while pending := [row for row in rows_of(service, callers) if row[3] == "requested"]:
         assert time.monotonic() < give_up, pending
