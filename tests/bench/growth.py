@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -25,7 +25,7 @@ from credentials.access.clients import command_line_user, make_api_key
 from credentials.models import IssuedSession
 from tests.bench.admin_pages import open_pages
 from tests.bench.audits import DATABASE, TABLE, count_hours, measure
-from tests.bench.issuing import issuing, statements_of
+from tests.bench.issuing import issuing, registering, statements_of
 from tests.bench.many_rows import Filled, fill, limit_statements
 from tests.bench.migrating import VERSIONS, beside, migrate, watch
 from tests.bench.timing import measure as timed
@@ -33,7 +33,7 @@ from tests.fake_sts import FakeSts
 from tests.faults.postgres import USER, Postgres
 
 SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
-ISSUES, BLOCKS_OF = 300, 100
+CALLS, BLOCKS_OF = 300, 100
 SETTINGS = {"fsync": "on", "shared_buffers": "4GB", "max_wal_size": "16GB", "autovacuum": "off"}
 
 
@@ -43,7 +43,7 @@ def figures(sessions: int) -> Iterator[tuple[str, str]]:
     call_command("migrate", verbosity=0)
     filled = fill(sessions=sessions, builds=sessions // 10, job_tokens=sessions // 20)
     yield from ledger(sessions)
-    yield from issues(filled)
+    yield from calls(filled)
     yield from pages(filled)
     with tempfile.TemporaryDirectory() as name:
         yield "audit_sessions", f"{measure('', Path(name), 'audit_sessions'):.1f} s"
@@ -59,19 +59,23 @@ def ledger(sessions: int) -> Iterator[tuple[str, str]]:
     yield "ledger, bytes per session: indexes", f"{indexes / sessions:.0f}"
 
 
-def issues(filled: Filled) -> Iterator[tuple[str, str]]:
+def calls(filled: Filled) -> Iterator[tuple[str, str]]:
     key, _ = make_api_key(client=filled.client, actor=command_line_user())
     caller = Caller(client=filled.client, api_key=key)
     product = filled.client.products.earliest("pk")
     with mock.patch("credentials.vending.sts.client_for", return_value=FakeSts()):
-        issue = issuing(caller, product)
-        times = timed("issue", issue, count=ISSUES)
-        yield "issue: median, 95 %", f"{times.median:.1f}, {times.slow:.1f} ms"
-        yield "issue: statements", str(len(statements_of(issue)))
-        before = blocks()
-        for _ in range(BLOCKS_OF):
-            issue()
-        yield "issue: blocks", f"{(blocks() - before) / BLOCKS_OF:.0f}"
+        yield from one_by_one("register", registering(caller, product))
+        yield from one_by_one("issue", issuing(caller, product))
+
+
+def one_by_one(name: str, call: Callable[[], object]) -> Iterator[tuple[str, str]]:
+    times = timed(name, call, count=CALLS)
+    yield f"{name}: median, 95 %", f"{times.median:.1f}, {times.slow:.1f} ms"
+    yield f"{name}: statements", str(len(statements_of(call)))
+    before = blocks()
+    for _ in range(BLOCKS_OF):
+        call()
+    yield f"{name}: blocks", f"{(blocks() - before) / BLOCKS_OF:.0f}"
 
 
 def pages(filled: Filled) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from builds.models import Product
+from builds.models import Build, Product
 from credentials.access.callers import Caller, Origin
 from credentials.access.registrations import register_owned_build
 from credentials.models import Delivery
@@ -20,12 +20,17 @@ from tests.fake_sts import FakeSts
 Issue = Callable[[], VendedSession]
 
 
+def registering(caller: Caller, product: Product) -> Callable[[], Build]:
+    """A call that registers one more build."""
+    fields = {"slug": None, "git_refs": ["main"], "github_requester": ""}
+    return lambda: register_owned_build(
+        caller=caller, product=product, now=timezone.now(), **fields
+    )
+
+
 def issuing(caller: Caller, product: Product) -> Issue:
     """A call that issues one more session for one open build."""
-    now = timezone.now()
-    build = register_owned_build(
-        caller=caller, product=product, slug=None, git_refs=["main"], github_requester="", now=now
-    )
+    build = registering(caller, product)()
     return lambda: issue_session(
         caller=caller,
         build_id=build.pk,
@@ -35,8 +40,8 @@ def issuing(caller: Caller, product: Product) -> Issue:
     )
 
 
-def statements_of(issue: Issue) -> list[str]:
-    """The first word of every statement that one session takes."""
+def statements_of(issue: Callable[[], object]) -> list[str]:
+    """The first word of every statement that a call takes."""
     with CaptureQueriesContext(connection) as captured:
         issue()
     return [query["sql"].split()[0] for query in captured]
