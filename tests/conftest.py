@@ -30,6 +30,7 @@ from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user, create_client, make_api_key
 from credentials.access.registrations import register_owned_build
 from credentials.models import ApiKey, Client
+from credentials.operations import closed_builds
 from credentials.vending import serving
 from credentials.vending.memory import SingleFlight
 from credentials.vending.sts import cooldown
@@ -176,6 +177,7 @@ def _process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     that are about threads, and writes refused calls when a test says so.
     """
     monkeypatch.setattr(serving, "single_flight", SingleFlight(_SameThread))
+    monkeypatch.setattr(closed_builds, "ThreadPoolExecutor", lambda _threads: _SameThread())
     monkeypatch.setattr(refusals, "_write_soon", lambda _write: None)
     forget()
     yield

@@ -5,6 +5,7 @@ a prefix.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +27,7 @@ from credentials.models import Delivery, IssuedSession
 from credentials.vending.finishing import Types, look_at_types, pages_to_look_at
 from credentials.vending.issuing import VendedSession, plan_session, request_session, s3_client
 from credentials.vending.listing import listed_objects
+from credentials.vending.serving import give_back_connections
 from credentials.vending.store_clients import UNATTENDED, store_client
 from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code, loggable
 
@@ -62,9 +64,11 @@ def issue_internal_session(
     return request_session(row, right=lambda **_now: right)
 
 
-# Do something with many builds, one after the other: what fails is told, and the rest goes on.
+# Do something with many builds: what fails is told, and the rest goes on.
 
 AT_A_TIME = 100
+# Counting one mostly waits, for STS and for the store: one after the other would be ten a second.
+COUNTED_AT_ONCE = 4
 
 log = structlog.get_logger(__name__)
 
@@ -85,44 +89,60 @@ class Outcome:
     types: str = ""
 
 
-def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:
+def each_build(
+    builds: BuildQuerySet, act: Callable[[Build], Outcome], *, at_once: int = 1
+) -> Iterator[Outcome]:
     """The outcomes of `act`, oldest build first, in memory that does not grow with them.
 
-    A store that gives no sessions is not asked again: its builds fail with the same code.
+    `at_once` are acted on at a time, each in a thread of its own if there are several. A store that
+    gives no sessions is not asked again: its builds fail with the same code.
     """
     without: dict[int, str] = {}
-    for build in _one_by_one(builds):
-        store_id = build.product.store_id
-        if code := without.get(store_id):
-            yield _failed(build, code)
-            continue
-        try:
-            yield act(build)
-        except StsError as err:
-            without[store_id] = err.code
-            yield _failed(build, err.code)
-        except DomainError as err:
-            yield _failed(build, err.code)
-        except ClientError as err:
-            log.warning("closed_build_refused", build=build.pk, error=loggable(err))
-            yield _failed(build, f"store_refused: {error_code(err)}")
-        except CALL_FAILED as err:
-            log.warning("closed_build_failed", build=build.pk, error=loggable(err))
-            yield _failed(build, "store_unreachable")
-        except UNREADABLE as err:
-            log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
-            yield _failed(build, ListingUnusable.code)
+    if at_once == 1:
+        for page in _pages(builds):
+            yield from map(partial(_outcome, act, without), page)
+        return
+    with ThreadPoolExecutor(at_once) as threads:
+        for page in _pages(builds):
+            yield from threads.map(partial(_outcome_in_thread, act, without), page)
 
 
-def _one_by_one(builds: BuildQuerySet) -> Iterator[Build]:
+def _pages(builds: BuildQuerySet) -> Iterator[list[Build]]:
     last = 0
     ordered = builds.with_store().order_by("pk")
     while page := list(ordered.filter(pk__gt=last)[:AT_A_TIME]):
-        yield from page
+        yield page
         last = page[-1].pk
 
 
-def _failed(build: Build, code: str) -> Outcome:
+def _outcome_in_thread(
+    act: Callable[[Build], Outcome], without: dict[int, str], build: Build
+) -> Outcome:
+    try:
+        return _outcome(act, without, build)
+    finally:
+        give_back_connections()
+
+
+def _outcome(act: Callable[[Build], Outcome], without: dict[int, str], build: Build) -> Outcome:
+    """What became of a build. `without` are the codes of stores that gave no session."""
+    store_id = build.product.store_id
+    if (code := without.get(store_id, "")) == "":
+        try:
+            return act(build)
+        except StsError as err:
+            code = without[store_id] = err.code
+        except DomainError as err:
+            code = err.code
+        except ClientError as err:
+            log.warning("closed_build_refused", build=build.pk, error=loggable(err))
+            code = f"store_refused: {error_code(err)}"
+        except CALL_FAILED as err:
+            log.warning("closed_build_failed", build=build.pk, error=loggable(err))
+            code = "store_unreachable"
+        except UNREADABLE as err:
+            log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
+            code = ListingUnusable.code
     return Outcome(build=build.pk, root=build.root, failure=code)
 
 
@@ -214,7 +234,7 @@ def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outco
     may read. Builds that are finished meanwhile are left to the next run, so that this one ends.
     """
     builds = Build.objects.uncounted().filter(finished_at__lte=timezone.now())
-    return each_build(builds, partial(count_build, auditor=auditor))
+    return each_build(builds, partial(count_build, auditor=auditor), at_once=COUNTED_AT_ONCE)
 
 
 def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:

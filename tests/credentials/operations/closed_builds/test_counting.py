@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from threading import Barrier, Event, Timer
 from typing import Any, ClassVar
 
 import boto3
@@ -18,7 +20,12 @@ from builds.models import Build, Product, Store
 from builds.services import ObjectCount, record_count
 from credentials.models import IssuedSession
 from credentials.operations import closed_builds as walking
-from credentials.operations.closed_builds import count_build, count_builds
+from credentials.operations.closed_builds import (
+    COUNTED_AT_ONCE,
+    Outcome,
+    count_build,
+    count_builds,
+)
 from credentials.vending.store_clients import UNATTENDED, store_client
 from ltdkeeper.management.commands.count_builds import TYPES_NOT_LOOKED_AT
 from tests.conftest import EPOCH
@@ -40,6 +47,49 @@ def test_run_ends_with_what_was_finished_when_it_began(make_build: MakeBuild) ->
     late = make_build(1)
     assert [outcome.build for outcome in run] == [first.pk]
     assert [outcome.build for outcome in count_builds()] == [late.pk]
+
+
+@pytest.fixture
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walking, "ThreadPoolExecutor", ThreadPoolExecutor)
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_several_are_counted_at_once(
+    make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    builds = [make_build(1) for _ in range(2 * COUNTED_AT_ONCE)]
+    others = Barrier(COUNTED_AT_ONCE, timeout=30)
+
+    def count(build: Build, **_: Any) -> Outcome:
+        others.wait()
+        return Outcome(build=build.pk, root=build.root)
+
+    monkeypatch.setattr(walking, "count_build", count)
+    outcomes = [(outcome.build, outcome.failure) for outcome in count_builds()]
+    assert outcomes == [(build.pk, "") for build in builds]
+
+
+@pytest.mark.usefixtures("in_threads")
+def test_run_that_is_given_up_counts_no_more(
+    make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, go_on = [], Event()
+
+    def count(build: Build, **_: Any) -> Outcome:
+        counted.append(build)
+        if len(counted) > 1:
+            go_on.wait(60)
+        return Outcome(build=build.pk, root=build.root)
+
+    monkeypatch.setattr(walking, "count_build", count)
+    for _ in range(3 * COUNTED_AT_ONCE):
+        make_build(1)
+    run = count_builds()
+    next(run)
+    Timer(0.1, go_on.set).start()
+    run.close()
+    assert len(counted) <= 2 * COUNTED_AT_ONCE
 
 
 def test_every_page_is_counted(make_build: MakeBuild) -> None:
