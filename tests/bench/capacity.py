@@ -25,9 +25,10 @@ SLOW_STS = "STS at 40 ms, 16 callers, 2 x 16 threads: of 16 / 40 ms"
 BATCH = "40 callers at once: failed"
 
 BUILDS_A_DAY = (100, 10_000, 1_000_000)
-# A build is uploaded with one session and looked at with another when it is finished. A token, the
-# registration and the finish count as registrations, which cost most of the three.
-SESSIONS_A_BUILD, OTHERS_A_BUILD = 2, 3
+# A build is uploaded with one session, looked at with another when it is finished, and counted with
+# a third. A token, the registration and the finish count as registrations, which cost most of the
+# three.
+SESSIONS_A_BUILD, OTHERS_A_BUILD = 3, 3
 DAY_SECONDS, PEAK, BUSY, LEDGER_DAYS = 86_400, 10, 0.6, 90
 # IAM User Guide, "IAM and AWS STS quotas": requests per second of an account in a Region.
 STS_QUOTA = 600
