@@ -67,8 +67,8 @@ def issue_internal_session(
 # Do something with many builds: what fails is told, and the rest goes on.
 
 AT_A_TIME = 100
-# Counting one mostly waits, for STS and for the store: one after the other would be ten a second.
-COUNTED_AT_ONCE = 4
+# Most of the time they wait for STS and for the store.
+AT_ONCE = 4
 
 log = structlog.get_logger(__name__)
 
@@ -89,22 +89,16 @@ class Outcome:
     types: str = ""
 
 
-def each_build(
-    builds: BuildQuerySet, act: Callable[[Build], Outcome], *, at_once: int = 1
-) -> Iterator[Outcome]:
+def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:
     """The outcomes of `act`, oldest build first, in memory that does not grow with them.
 
-    `at_once` are acted on at a time, each in a thread of its own if there are several. A store that
-    gives no sessions is not asked again: its builds fail with the same code.
+    A few are acted on at a time, each in a thread of its own. A store that gives no sessions is not
+    asked again: its builds fail with the same code.
     """
     without: dict[int, str] = {}
-    if at_once == 1:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
         for page in _pages(builds):
-            yield from map(partial(_outcome, act, without), page)
-        return
-    with ThreadPoolExecutor(at_once) as threads:
-        for page in _pages(builds):
-            yield from threads.map(partial(_outcome_in_thread, act, without), page)
+            yield from threads.map(partial(_outcome, act, without), page)
 
 
 def _pages(builds: BuildQuerySet) -> Iterator[list[Build]]:
@@ -113,15 +107,6 @@ def _pages(builds: BuildQuerySet) -> Iterator[list[Build]]:
     while page := list(ordered.filter(pk__gt=last)[:AT_A_TIME]):
         yield page
         last = page[-1].pk
-
-
-def _outcome_in_thread(
-    act: Callable[[Build], Outcome], without: dict[int, str], build: Build
-) -> Outcome:
-    try:
-        return _outcome(act, without, build)
-    finally:
-        give_back_connections()
 
 
 def _outcome(act: Callable[[Build], Outcome], without: dict[int, str], build: Build) -> Outcome:
@@ -143,6 +128,8 @@ def _outcome(act: Callable[[Build], Outcome], without: dict[int, str], build: Bu
         except UNREADABLE as err:
             log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
             code = ListingUnusable.code
+        finally:
+            give_back_connections()
     return Outcome(build=build.pk, root=build.root, failure=code)
 
 
@@ -234,7 +221,7 @@ def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outco
     may read. Builds that are finished meanwhile are left to the next run, so that this one ends.
     """
     builds = Build.objects.uncounted().filter(finished_at__lte=timezone.now())
-    return each_build(builds, partial(count_build, auditor=auditor), at_once=COUNTED_AT_ONCE)
+    return each_build(builds, partial(count_build, auditor=auditor))
 
 
 def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:

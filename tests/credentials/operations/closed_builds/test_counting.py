@@ -21,7 +21,7 @@ from builds.services import ObjectCount, record_count
 from credentials.models import IssuedSession
 from credentials.operations import closed_builds as walking
 from credentials.operations.closed_builds import (
-    COUNTED_AT_ONCE,
+    AT_ONCE,
     Outcome,
     count_build,
     count_builds,
@@ -58,8 +58,8 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_several_are_counted_at_once(
     make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    builds = [make_build(1) for _ in range(2 * COUNTED_AT_ONCE)]
-    others = Barrier(COUNTED_AT_ONCE, timeout=30)
+    builds = [make_build(1) for _ in range(2 * AT_ONCE)]
+    others = Barrier(AT_ONCE, timeout=30)
 
     def count(build: Build, **_: Any) -> Outcome:
         others.wait()
@@ -83,13 +83,13 @@ def test_run_that_is_given_up_counts_no_more(
         return Outcome(build=build.pk, root=build.root)
 
     monkeypatch.setattr(walking, "count_build", count)
-    for _ in range(3 * COUNTED_AT_ONCE):
+    for _ in range(3 * AT_ONCE):
         make_build(1)
     run = count_builds()
     next(run)
     Timer(0.1, go_on.set).start()
     run.close()
-    assert len(counted) <= 2 * COUNTED_AT_ONCE
+    assert len(counted) <= 2 * AT_ONCE
 
 
 def test_every_page_is_counted(make_build: MakeBuild) -> None:
