@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -137,7 +137,10 @@ def settings_for(account: Account, folder: Path, server: Postgres, door: Relay) 
 def prepared(folder: Path) -> Iterator[Soak]:
     """Everything that takes part, running."""
     with ExitStack() as stack:
-        account = stack.enter_context(prepared_account(stack.enter_context(store_under_test())))
+        store = stack.enter_context(store_under_test())
+        # It looks every half minute: the store may just have closed an idle connection.
+        looking = store.client("s3", store.operator, attempts=4)
+        account = replace(stack.enter_context(prepared_account(store)), admin=looking)
         server = Postgres()
         server.settings["fsync"] = "on"
         server.create()

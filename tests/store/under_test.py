@@ -40,16 +40,19 @@ class StoreUnderTest:
     make_user: Callable[[str], User] | None = None
     names: Mapping[bool, Iterator[str]] | None = None
 
-    def client(self, service: Literal["s3", "iam", "sts"], key: AccessKey) -> Any:
+    def client(
+        self, service: Literal["s3", "iam", "sts"], key: AccessKey, *, attempts: int = 1
+    ) -> Any:
         """A boto3 client of the store that believes nothing of what it is told to send.
 
-        Without botocore's own checks, so that what is refused is refused by the store.
+        Without botocore's own checks, so that what is refused is refused by the store. Nothing is
+        tried twice there, but for the `attempts` of who only looks.
         """
         return boto3.client(
             service,
             endpoint_url=self.endpoint_url or None,
             region_name=self.region,
-            config=self._config(),
+            config=self._config(attempts),
             **session_arguments(key),
         )
 
@@ -64,11 +67,15 @@ class StoreUnderTest:
             **fields,
         )
 
-    def _config(self) -> Config:
+    def _config(self, attempts: int) -> Config:
+        attempts = attempts if self.endpoint_url else 3
         return Config(
             proxies={},
             s3={"addressing_style": "path" if self.endpoint_url else "virtual"},
-            retries={"mode": "standard", "total_max_attempts": 1 if self.endpoint_url else 3},
+            retries={
+                "mode": "standard",
+                "total_max_attempts": attempts if self.endpoint_url else 3,
+            },
             parameter_validation=False,
             connect_timeout=60,
             read_timeout=120,
