@@ -72,10 +72,7 @@ class StoreUnderTest:
         return Config(
             proxies={},
             s3={"addressing_style": "path" if self.endpoint_url else "virtual"},
-            retries={
-                "mode": "standard",
-                "total_max_attempts": attempts if self.endpoint_url else 3,
-            },
+            retries={"mode": "standard", "total_max_attempts": attempts},
             parameter_validation=False,
             connect_timeout=60,
             read_timeout=120,
