@@ -127,8 +127,9 @@ def test_rows_of_others_are_not_read(
         issued_row(client=job.client, token_name=f"{job.token_name}-{number}", requested_at=NOW)
     quota = session_quota(caller=job, now=NOW)
     assert quota
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    if connection.vendor == "postgresql":  # as autovacuum does; nothing does so on SQLite
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
     assert "build_open_by" in plan_of(*build_quota(caller=caller, now=NOW))
     assert "session_of_token" in plan_of(*quota.condition)
 

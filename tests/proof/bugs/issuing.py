@@ -54,6 +54,12 @@ ORDER_BUGS = (
         "credentials/access/registrations.py",
         "tests/http/test_quotas.py",
         builds_not_limited=("provided=build_quota(caller=caller, now=now)", "provided=None"),
+        builds_count_for_nobody=("registered_by=caller.client.pk", "registered_by=None"),
+    )
+    | bugs_in(
+        "credentials/access/quotas.py",
+        "tests/credentials/access/test_quotas.py",
+        siblings_sessions_are_read=("AND +client_id", "AND client_id"),
     )
     | bugs_in(
         "credentials/access/rights.py",
