@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from threading import Event
 from typing import Any
 
 import boto3
@@ -67,8 +68,8 @@ def issue_internal_session(
 # Do something with many builds: what fails is told, and the rest goes on.
 
 AT_A_TIME = 100
-# Most of the time they wait for STS and for the store.
-AT_ONCE = 4
+# Counting mostly waits, for STS and for the store.
+COUNTED_AT_ONCE = 4
 
 log = structlog.get_logger(__name__)
 
@@ -92,13 +93,32 @@ class Outcome:
 def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterator[Outcome]:
     """The outcomes of `act`, oldest build first, in memory that does not grow with them.
 
-    A few are acted on at a time, each in a thread of its own. A store that gives no sessions is not
-    asked again: its builds fail with the same code.
+    A store that gives no sessions is not asked again: its builds fail with the same code.
     """
     without: dict[int, str] = {}
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        for page in _pages(builds):
-            yield from threads.map(partial(_outcome, act, without), page)
+    for page in _pages(builds):
+        yield from map(partial(_outcome, act, without), page)
+
+
+def a_few_at_once(
+    builds: BuildQuerySet, act: Callable[[Build, Event], Outcome]
+) -> Iterator[Outcome]:
+    """The same, each in a thread of its own. Once the event is set, nobody waits for outcomes."""
+    without: dict[int, str] = {}
+    is_over = Event()
+
+    def in_thread(build: Build) -> Outcome:
+        try:
+            return _outcome(lambda each: act(each, is_over), without, build)
+        finally:
+            give_back_connections()
+
+    with ThreadPoolExecutor(COUNTED_AT_ONCE) as threads:
+        try:
+            for page in _pages(builds):
+                yield from threads.map(in_thread, page)
+        finally:
+            is_over.set()
 
 
 def _pages(builds: BuildQuerySet) -> Iterator[list[Build]]:
@@ -128,8 +148,6 @@ def _outcome(act: Callable[[Build], Outcome], without: dict[int, str], build: Bu
         except UNREADABLE as err:
             log.warning("closed_build_unreadable", build=build.pk, error=type(err).__name__)
             code = ListingUnusable.code
-        finally:
-            give_back_connections()
     return Outcome(build=build.pk, root=build.root, failure=code)
 
 
@@ -221,19 +239,22 @@ def count_builds(auditor: boto3.session.Session | None = None) -> Iterator[Outco
     may read. Builds that are finished meanwhile are left to the next run, so that this one ends.
     """
     builds = Build.objects.uncounted().filter(finished_at__lte=timezone.now())
-    return each_build(builds, partial(count_build, auditor=auditor))
+    return a_few_at_once(builds, partial(count_build, auditor=auditor))
 
 
-def count_build(build: Build, auditor: boto3.session.Session | None = None) -> Outcome:
+def count_build(
+    build: Build, is_over: Event | None = None, *, auditor: boto3.session.Session | None = None
+) -> Outcome:
     """Count one build and store the counts; memory does not grow with it.
 
     Two at once count the same, and the first one's counts stay. Raises what
-    `issue_internal_session` and `listed_objects` raise.
+    `issue_internal_session` and `listed_objects` raise, and InterruptedError when it `is_over`.
     """
     vended = issue_internal_session(
         build_id=build.pk, delivery=Delivery.LIST, origin=COUNTING, now=timezone.now()
     )
-    count, pages = _figures(build, listed_objects(s3_client(vended, UNATTENDED), build))
+    listed = listed_objects(s3_client(vended, UNATTENDED), build)
+    count, pages = _figures(build, listed, is_over or Event())
     types = ""
     if auditor:
         client_of = partial(store_client, build.product.store, "s3", auditor, UNATTENDED)
@@ -249,12 +270,14 @@ def count_build(build: Build, auditor: boto3.session.Session | None = None) -> O
     )
 
 
-def _figures(build: Build, entries: Iterator[Any]) -> tuple[ObjectCount, list[str]]:
+def _figures(build: Build, entries: Iterator[Any], is_over: Event) -> tuple[ObjectCount, list[str]]:
     """The counts, and the pages to look at."""
     objects, size = 0, 0
     pages: list[str] = []
     newest: datetime | None = None
     for entry in entries:
+        if is_over.is_set():
+            raise InterruptedError
         objects += 1
         size += entry["Size"]
         pages = pages_to_look_at(build, [*pages, entry["Key"]])

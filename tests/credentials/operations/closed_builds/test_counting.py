@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
-from threading import Barrier, Event, Timer
+from threading import Barrier, Event
 from typing import Any, ClassVar
 
 import boto3
@@ -21,7 +21,7 @@ from builds.services import ObjectCount, record_count
 from credentials.models import IssuedSession
 from credentials.operations import closed_builds as walking
 from credentials.operations.closed_builds import (
-    AT_ONCE,
+    COUNTED_AT_ONCE,
     Outcome,
     count_build,
     count_builds,
@@ -58,10 +58,10 @@ def in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_several_are_counted_at_once(
     make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    builds = [make_build(1) for _ in range(2 * AT_ONCE)]
-    others = Barrier(AT_ONCE, timeout=30)
+    builds = [make_build(1) for _ in range(2 * COUNTED_AT_ONCE)]
+    others = Barrier(COUNTED_AT_ONCE, timeout=30)
 
-    def count(build: Build, **_: Any) -> Outcome:
+    def count(build: Build, *_: Any, **__: Any) -> Outcome:
         others.wait()
         return Outcome(build=build.pk, root=build.root)
 
@@ -74,22 +74,29 @@ def test_several_are_counted_at_once(
 def test_run_that_is_given_up_counts_no_more(
     make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted, go_on = [], Event()
+    others_go_on: list[bool] = []
 
-    def count(build: Build, **_: Any) -> Outcome:
-        counted.append(build)
-        if len(counted) > 1:
-            go_on.wait(60)
+    def count(build: Build, is_over: Event, **_: Any) -> Outcome:
+        if build != first:
+            others_go_on.append(not is_over.wait(60))
         return Outcome(build=build.pk, root=build.root)
 
     monkeypatch.setattr(walking, "count_build", count)
-    for _ in range(3 * AT_ONCE):
-        make_build(1)
+    first, *_ = (make_build(1) for _ in range(3 * COUNTED_AT_ONCE))
     run = count_builds()
     next(run)
-    Timer(0.1, go_on.set).start()
     run.close()
-    assert len(counted) <= 2 * AT_ONCE
+    assert len(others_go_on) <= COUNTED_AT_ONCE
+    assert not any(others_go_on)
+
+
+def test_count_that_is_over_stores_nothing(make_build: MakeBuild) -> None:
+    build, is_over = make_build(1), Event()
+    is_over.set()
+    with pytest.raises(InterruptedError):
+        count_build(build, is_over)
+    build.refresh_from_db()
+    assert build.counted_at is None
 
 
 def test_every_page_is_counted(make_build: MakeBuild) -> None:
