@@ -28,7 +28,6 @@ from credentials.models import Delivery, IssuedSession
 from credentials.vending.finishing import Types, look_at_types, pages_to_look_at
 from credentials.vending.issuing import VendedSession, plan_session, request_session, s3_client
 from credentials.vending.listing import listed_objects
-from credentials.vending.serving import give_back_connections
 from credentials.vending.store_clients import UNATTENDED, store_client
 from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code, loggable
 
@@ -103,15 +102,14 @@ def each_build(builds: BuildQuerySet, act: Callable[[Build], Outcome]) -> Iterat
 def a_few_at_once(
     builds: BuildQuerySet, act: Callable[[Build, Event], Outcome]
 ) -> Iterator[Outcome]:
-    """The same, each in a thread of its own. Once the event is set, nobody waits for outcomes."""
+    """The same, each in a thread of its own, which keeps its connection to the database for the
+    next one. Once the event is set, nobody waits for outcomes.
+    """
     without: dict[int, str] = {}
     is_over = Event()
 
     def in_thread(build: Build) -> Outcome:
-        try:
-            return _outcome(lambda each: act(each, is_over), without, build)
-        finally:
-            give_back_connections()
+        return _outcome(lambda each: act(each, is_over), without, build)
 
     with ThreadPoolExecutor(COUNTED_AT_ONCE) as threads:
         try:
