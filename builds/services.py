@@ -110,7 +110,7 @@ def register_build(
     slug: str | None,
     git_refs: list[str],
     github_requester: str,
-    registered_by: int | None = None,
+    registered_by: int,
     open_until: datetime,
     now: datetime,
     provided: Condition | None = None,

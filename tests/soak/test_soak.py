@@ -282,7 +282,7 @@ def test_memory_handles_and_threads_are_flat(soak: Soak, name: str, processes: i
 
 def test_every_job_of_the_clock_finishes(soak: Soak) -> None:
     runs = soak.runs()
-    assert {state for _, state, _, _ in runs} == {"finished"}
+    assert [run for run in runs if run[1] != "finished"] == []
     well = {job for job, _, problem, _ in runs if not problem}
     assert well >= {each.partition("=")[0] for each in SCHEDULE.split(",")}
 
