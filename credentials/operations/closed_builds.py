@@ -60,8 +60,8 @@ def issue_internal_session(
     right = Condition(CLOSED[delivery] + locking("b"), {"build": build_id})
     if fetch(CLOSED[delivery], right.parameters) is None:
         raise BuildInUse
-    row = plan_session(caller=None, build=build, delivery=delivery, origin=origin, now=now)
-    return request_session(row, right=lambda **_now: right)
+    plan = plan_session(caller=None, build=build, delivery=delivery, now=now)
+    return request_session(plan.row(None, origin, now), right=lambda **_now: right)
 
 
 # Do something with many builds: what fails is told, and the rest goes on.

@@ -239,12 +239,10 @@ def _probe(session: IssuedSession, name: str) -> VendedSession:
 
     Raises a DomainError.
     """
-    row = plan_session(
-        caller=None,
-        build=session.existing_build,
-        delivery=Delivery.VERIFY,
-        origin=ORIGIN,
-        now=timezone.now(),
+    now = timezone.now()
+    plan = plan_session(
+        caller=None, build=session.existing_build, delivery=Delivery.VERIFY, now=now
     )
+    row = plan.row(None, ORIGIN, now)
     row.session_name = name or row.session_name
     return request_session(row, right=None)

@@ -95,16 +95,57 @@ def issue_session(
     and `request_session` raise.
     """
     find = closable_build if delivery in INTERNAL else owned_build
-    row = plan_session(
+    plan = plan_session(
         caller=caller,
         build=find(caller=caller, build_id=build_id),
         delivery=delivery,
-        origin=origin,
         now=now,
         asked_seconds=asked_seconds,
     )
     quota = None if delivery in INTERNAL else session_quota(caller=caller, now=now)
-    return request_session(row, right=right_to_session(caller, row), quota=quota)
+    return request_session(plan.row(caller, origin, now), right=plan.right(caller), quota=quota)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a session for a build would be, made from today's rows; nothing of it is saved yet."""
+
+    build: Build
+    delivery: Delivery
+    policy: str
+    duration_seconds: int
+
+    def row(self, caller: Caller | None, origin: Origin, now: datetime) -> IssuedSession:
+        """The ledger row of the session before STS is asked.
+
+        Without a caller the session is the service's own work on a closed build
+        (`operations/closed_builds.py`), and counts for no client.
+        """
+        ledger_id, product, store = new_ledger_id(), self.build.product, self.build.product.store
+        row = IssuedSession(
+            id=ledger_id,
+            delivery=self.delivery,
+            store_id=store.pk,
+            build_id=self.build.pk,
+            store_name=store.name,
+            product_slug=product.slug,
+            build_slug=self.build.slug,
+            bucket_name=self.build.bucket_name,
+            root=self.build.root,
+            policy=self.policy,
+            duration_seconds=self.duration_seconds,
+            role_arn=store.role_arn,
+            session_name=f"{ledger_id}-{product.slug}"[:SESSION_NAME_LENGTH],
+            requested_at=now,
+            **_caller_columns(caller, origin),
+        )
+        relate(row, store=store, build=self.build, client=caller.client if caller else None)
+        return row
+
+    def right(self, caller: Caller) -> "partial[Condition]":
+        """The caller's right to the session, at a moment (`now`)."""
+        to_write = self.delivery not in INTERNAL
+        return partial(standing_right, caller=caller, build_id=self.build.pk, to_write=to_write)
 
 
 def plan_session(
@@ -112,40 +153,23 @@ def plan_session(
     caller: Caller | None,
     build: Build,
     delivery: Delivery,
-    origin: Origin,
     now: datetime,
     asked_seconds: int | None = None,
-) -> IssuedSession:
-    """The ledger row of a session before STS is asked, made from today's rows; not saved yet.
+) -> Plan:
+    """The plan of a session for a build that was just found to be the caller's.
 
-    The build was just found to be the caller's. Without a caller the session is the service's own
-    work on a closed build (`operations/closed_builds.py`), and counts for no client.
     Raises BuildClosed, IsolationNotProven, DurationOutOfRange, ScopeChanged, PolicyTooLarge.
     """
     if caller and not build.is_open(now):
         raise BuildClosed(build.state(now))
     if delivery not in INTERNAL:
         require_isolation(store=build.product.store)
-    ledger_id, product, store = new_ledger_id(), build.product, build.product.store
-    row = IssuedSession(
-        id=ledger_id,
+    return Plan(
+        build=build,
         delivery=delivery,
-        store_id=store.pk,
-        build_id=build.pk,
-        store_name=store.name,
-        product_slug=product.slug,
-        build_slug=build.slug,
-        bucket_name=build.bucket_name,
-        root=build.root,
         policy=policy_for(build, delivery),
         duration_seconds=duration_for(build, delivery, asked_seconds),
-        role_arn=store.role_arn,
-        session_name=f"{ledger_id}-{product.slug}"[:SESSION_NAME_LENGTH],
-        requested_at=now,
-        **_caller_columns(caller, origin),
     )
-    relate(row, store=store, build=build, client=caller.client if caller else None)
-    return row
 
 
 def _caller_columns(caller: Caller | None, origin: Origin) -> dict[str, Any]:
@@ -166,16 +190,6 @@ def require_isolation(*, store: Store) -> None:
     last = IsolationRun.objects.last_of(store)
     if last is None or not last.passed:
         raise IsolationNotProven
-
-
-def right_to_session(caller: Caller, row: IssuedSession) -> "partial[Condition]":
-    """The caller's right to a planned session, at a moment (`now`)."""
-    return partial(
-        standing_right,
-        caller=caller,
-        build_id=row.existing_build.pk,
-        to_write=row.delivery not in INTERNAL,
-    )
 
 
 def request_session(

@@ -27,12 +27,7 @@ from credentials.access.quotas import session_quota
 from credentials.access.rights import owned_build
 from credentials.errors import SessionNotReady, SessionWithheld
 from credentials.models import Delivery, IssuedSession
-from credentials.vending.issuing import (
-    VendedSession,
-    plan_session,
-    request_session,
-    right_to_session,
-)
+from credentials.vending.issuing import Plan, VendedSession, plan_session, request_session
 from credentials.vending.memory import (
     MINIMUM_REMAINING,
     NotReadyError,
@@ -79,16 +74,16 @@ def serve_session(
     Raises what `plan_session` and `request_session` raise, and SessionNotReady when that takes too
     long; the session is then there for the next ask.
     """
-    row = plan_to_serve(caller, build, delivery, origin, now)
-    key = session_key(caller, row)
-    if again := _from_memory(key, row, now):
+    plan = plan_to_serve(caller, build, delivery, now)
+    key = session_key(caller, plan)
+    if again := _from_memory(key, plan, now):
         return _counted("memory", again)
     give_back_connections()  # the thread that issues needs one, and this one only waits
     store = build.product.store
     try:
         vended, is_first = single_flight.do(
             key,
-            partial(_issue, caller, row, key),
+            partial(_issue, caller, plan, key, origin),
             group=(store.region, store.endpoint_url),
             limit=settings.LTD_WEB_THREADS,
             seconds=ANSWER_SECONDS,
@@ -99,19 +94,19 @@ def serve_session(
         raise SessionNotReady from err
     if is_first:
         return _counted("sts", vended)
-    return _counted("waited", _after_waiting(caller, row, origin))
+    return _counted("waited", _after_waiting(caller, plan))
 
 
-def _issue(caller: Caller, row: IssuedSession, key: SessionKey) -> VendedSession:
+def _issue(caller: Caller, plan: Plan, key: SessionKey, origin: Origin) -> VendedSession:
     """Issue and keep a planned session, in a thread of its own, whoever still waits for it."""
     give_back_connections()
     try:
-        row.requested_at = now = timezone.now()
+        now = timezone.now()
         # Another thread may have issued one since this one's caller looked into the memory.
-        if again := _from_memory(key, row, now):
+        if again := _from_memory(key, plan, now):
             return again
         vended = request_session(
-            row, right=right_to_session(caller, row), patience=ONE_LONG_ATTEMPT
+            plan.row(caller, origin, now), right=plan.right(caller), patience=ONE_LONG_ATTEMPT
         )
         keep_session(key, vended, now)
         return vended
@@ -119,12 +114,12 @@ def _issue(caller: Caller, row: IssuedSession, key: SessionKey) -> VendedSession
         give_back_connections()
 
 
-def _after_waiting(caller: Caller, planned: IssuedSession, origin: Origin) -> VendedSession:
+def _after_waiting(caller: Caller, planned: Plan) -> VendedSession:
     """What another had asked for, if this caller's right did not end while it waited."""
     now = timezone.now()
-    build = owned_build(caller=caller, build_id=planned.existing_build.pk)
-    row = plan_to_serve(caller, build, Delivery(planned.delivery), origin, now)
-    again = serve_again(caller, session_key(caller, row), row, now)
+    build = owned_build(caller=caller, build_id=planned.build.pk)
+    plan = plan_to_serve(caller, build, planned.delivery, now)
+    again = serve_again(caller, session_key(caller, plan), plan, now)
     if again is None:
         raise SessionWithheld
     return again
@@ -144,13 +139,13 @@ def session_to_sign(
     The build was just found to be the caller's. `signer` signs in place of a session. Raises
     TooManySessions, and what `plan_session` and `request_session` raise.
     """
-    row = plan_to_serve(caller, build, delivery, origin, now)
-    key, half = session_key(caller, row, signer), timedelta(seconds=row.duration_seconds / 2)
-    if again := serve_again(caller, key, row, now, remaining=half, lock=True):
+    plan = plan_to_serve(caller, build, delivery, now)
+    key, half = session_key(caller, plan, signer), timedelta(seconds=plan.duration_seconds / 2)
+    if again := serve_again(caller, key, plan, now, remaining=half, lock=True):
         return again
     vended = request_session(
-        row,
-        right=right_to_session(caller, row),
+        plan.row(caller, origin, now),
+        right=plan.right(caller),
         quota=session_quota(caller=caller, now=now),
         signer=signer,
     )
@@ -163,29 +158,27 @@ def forget_build(build_id: int) -> None:
     session_cache.drop_build(build_id)
 
 
-def plan_to_serve(
-    caller: Caller, build: Build, delivery: Delivery, origin: Origin, now: datetime
-) -> IssuedSession:
+def plan_to_serve(caller: Caller, build: Build, delivery: Delivery, now: datetime) -> Plan:
     """What a session would be today; what is kept of a build that closed is dropped."""
     try:
-        return plan_session(caller=caller, build=build, delivery=delivery, origin=origin, now=now)
+        return plan_session(caller=caller, build=build, delivery=delivery, now=now)
     except BuildClosed:
         forget_build(build.pk)
         raise
 
 
-def session_key(caller: Caller, row: IssuedSession, signer: AccessKey | None = None) -> SessionKey:
+def session_key(caller: Caller, plan: Plan, signer: AccessKey | None = None) -> SessionKey:
     """Under what a planned session is kept: a caller that differs in any of it never gets it."""
-    build, key, job = row.existing_build, caller.api_key, caller.job_token
+    build, key, job = plan.build, caller.api_key, caller.job_token
     store = build.product.store
     return SessionKey(
         build_id=build.pk,
         asker=(caller.client.pk, key and key.pk, job and job.pk),
         scope=(
-            row.delivery,
-            row.policy,
-            row.duration_seconds,
-            row.role_arn,
+            plan.delivery,
+            plan.policy,
+            plan.duration_seconds,
+            store.role_arn,
             store.region,
             store.endpoint_url,
             signer and signer.access_key_id,
@@ -201,7 +194,7 @@ def keep_session(key: SessionKey, vended: VendedSession, now: datetime) -> None:
 def serve_again(
     caller: Caller,
     key: SessionKey,
-    row: IssuedSession,
+    plan: Plan,
     now: datetime,
     *,
     remaining: timedelta = MINIMUM_REMAINING,
@@ -215,23 +208,23 @@ def serve_again(
     """
     if session_cache.get(key, now, remaining=remaining) is None:
         return None
-    right = right_to_session(caller, row)(now=now, lock=lock)
+    right = plan.right(caller)(now=now, lock=lock)
     with around_lock() if lock else nullcontext():
         if fetch(*right) is None:
             raise SessionWithheld
-    return _from_memory(key, row, now)
+    return _from_memory(key, plan, now)
 
 
-def _from_memory(key: SessionKey, planned: IssuedSession, now: datetime) -> VendedSession | None:
+def _from_memory(key: SessionKey, plan: Plan, now: datetime) -> VendedSession | None:
     """What is in memory for a planned session, if its row says that it still holds."""
     if (cached := session_cache.get(key, now)) is None:
         return None
     row_id, assumed = cached
-    row = reusable_row(row_id, planned, now)
+    row = reusable_row(row_id, plan, now)
     if row is None:
         session_cache.drop(key)
         return None
-    relate(row, build=planned.build)
+    relate(row, build=plan.build)
     note_use(row, "last_served_at", now)
     return VendedSession(row=row, assumed=assumed)
 
@@ -245,11 +238,11 @@ REUSABLE = (
 )
 
 
-def reusable_row(row_id: str, planned: IssuedSession, now: datetime) -> IssuedSession | None:
+def reusable_row(row_id: str, plan: Plan, now: datetime) -> IssuedSession | None:
     """`IssuedSession.objects.reusable(now).for_build(...).filter(policy=...)`, made once."""
     at = connection.ops.adapt_datetimefield_value(now + MINIMUM_REMAINING)
     issued = IssuedSession.Status.ISSUED.value
-    found = fetch(REUSABLE, [row_id, planned.build_id, planned.policy, issued, at], SERVED)
+    found = fetch(REUSABLE, [row_id, plan.build.pk, plan.policy, issued, at], SERVED)
     return found[0] if found else None
 
 

@@ -82,7 +82,7 @@ def test_row_is_served_again_as_the_orm_would(
     row_id = serve().row.pk
     later = {name: now + value for name, value in ROWS[case].items() if name == "expires_at"}
     IssuedSession.objects.update(**ROWS[case] | later)
-    planned = serving.plan_to_serve(caller, build, Delivery.CONTAINER, ORIGIN, now)
+    planned = serving.plan_to_serve(caller, build, Delivery.CONTAINER, now)
     rows = IssuedSession.objects.reusable(now).for_build(build).filter(policy=planned.policy)
     assert serving.reusable_row(row_id, planned, now) == rows.filter(pk=row_id).first()
     assert serving.reusable_row("another", planned, now) is None
@@ -197,10 +197,10 @@ def test_another_key_of_the_client_has_sessions_of_its_own(
 
 OTHERWISE: dict[str, dict[str, Any]] = {
     "build": {"build": Build(pk=0)},
-    "delivery": {"delivery": "process"},
+    "delivery": {"delivery": Delivery.PROCESS},
     "policy": {"policy": "{}"},
     "duration": {"duration_seconds": 900},
-    "role": {"role_arn": "arn:aws:iam::123456789012:role/other"},
+    "role": {"store": {"role_arn": "arn:aws:iam::123456789012:role/other"}},
     "region": {"store": {"region": "eu-west-1"}},
     "endpoint": {"store": {"endpoint_url": "http://ceph.internal:7480"}},
     "client": {"caller": {"client": Client(pk=0)}},
@@ -214,18 +214,17 @@ OTHERWISE: dict[str, dict[str, Any]] = {
 def test_whatever_differs_has_a_place_of_its_own(
     case: str, caller: Caller, build: Build, now: datetime
 ) -> None:
-    row = serving.plan_to_serve(caller, build, Delivery.CONTAINER, ORIGIN, now)
-    usual = serving.session_key(caller, row)
-    assert serving.session_key(caller, row) == usual
+    plan = serving.plan_to_serve(caller, build, Delivery.CONTAINER, now)
+    usual = serving.session_key(caller, plan)
+    assert serving.session_key(caller, plan) == usual
     changes = dict(OTHERWISE[case])
     signer = changes.pop("signer", None)
     asker = replace(caller, **changes.pop("caller", {}))
     for name, value in changes.pop("store", {}).items():
         setattr(build.product.store, name, value)
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.existing_build.product = build.product
-    assert serving.session_key(asker, row, signer) != usual
+    plan = replace(plan, **changes)
+    plan.build.product = build.product
+    assert serving.session_key(asker, plan, signer) != usual
 
 
 def test_every_answer_has_more_than_16_minutes_left(serve: Serve, sts: FakeSts) -> None:

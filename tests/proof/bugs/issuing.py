@@ -153,7 +153,7 @@ PROCESS_BUGS = (
     | bugs_in(
         "credentials/vending/serving.py",
         f"{VENDING}/test_serving.py::test_right_that_ended_while_waiting_is_seen",
-        right_of_who_waited_not_checked=("_after_waiting(caller, row, origin))", "vended)"),
+        right_of_who_waited_not_checked=("_after_waiting(caller, plan))", "vended)"),
     )
     | bugs_in(
         "credentials/vending/serving.py",
