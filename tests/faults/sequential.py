@@ -16,13 +16,14 @@ CLOSED, SPENT, UNREACHABLE = "build_closed", "job_finished", "sts_unreachable"
 @dataclass(frozen=True, kw_only=True)
 class State:
     """Of one client: whether it is active, which of its job tokens live, what build each job has,
-    and what each build is.
+    and what each build is. `revoked`: sessions were, during these calls.
     """
 
     active: bool = True
     alive: tuple[bool, ...]
     current: tuple[int | None, ...]
     builds: tuple[str, ...] = ()
+    revoked: bool = False
 
     def lets_in(self, job: int) -> bool:
         return self.active and self.alive[job]
@@ -95,6 +96,8 @@ def _refresh(call: Call, state: State) -> Iterator[Result]:
     yield from _issue(call, state)
     if state.builds[call.build] != "open":
         yield state, CLOSED  # after it waited for another call
+    if state.revoked:
+        yield state, WITHHELD  # what it waited for
 
 
 def _finish(call: Call, state: State) -> Iterator[Result]:
@@ -110,6 +113,8 @@ def _finish(call: Call, state: State) -> Iterator[Result]:
 def _operate(call: Call, state: State) -> Iterator[Result]:
     if call.kind == "end":
         yield replace(state, alive=_changed(state.alive, call.job, value=False)), OK
+    elif call.kind == "revoke":
+        yield replace(state, revoked=True), OK
     else:
         yield replace(state, active=call.kind == "enable"), OK
 
@@ -136,7 +141,9 @@ def outcomes(states: set[State], calls: list[Call], *, sts_is_last: bool) -> set
     With `sts_is_last`, STS answered when all calls that do not wait for it had been answered.
     """
     made = sum(call.made is not None for call in calls)
-    longer = {replace(each, builds=(*each.builds, *["none"] * made)) for each in states}
+    longer = {
+        replace(each, builds=(*each.builds, *["none"] * made), revoked=False) for each in states
+    }
     left: set[tuple[State, tuple[int | None, ...]]] = {(each, (0,) * len(calls)) for each in longer}
     seen, found = set(left), set[State]()
     while left:

@@ -42,9 +42,9 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "finish": ("PATCH", "", {"uploaded": True, "empty": True}),
     "delete": ("DELETE", "", None),
 }
-OPERATORS = ["end", "disable", "enable"]
+OPERATORS = ["end", "disable", "enable", "revoke"]
 # Mostly there is somebody left to answer.
-MIX = [*CALLS, *CALLS, "register", "issue", "issue", *OPERATORS, "enable", "enable"]
+MIX = [*CALLS, *["register", "issue", "refresh"] * 3, *OPERATORS, "enable", "enable", "revoke"]
 Asked = tuple[str, int]
 BATCHES = st.lists(
     st.tuples(st.sampled_from(MIX), st.integers(0, 1)),
@@ -53,6 +53,7 @@ BATCHES = st.lists(
 )
 # Nothing gives up waiting for a lock because the machine is busy: what still fails is a deadlock.
 PATIENT = f"?options={quote('-c lock_timeout=120s')}"
+REVOKED = "SELECT access_key_id FROM credentials_issuedsession WHERE revoked_at IS NOT NULL"
 STATES = """SELECT id, CASE WHEN deleted_at IS NOT NULL THEN 'deleted' WHEN finished_at IS NOT NULL
  THEN 'finished' WHEN superseded_at IS NOT NULL THEN 'superseded' ELSE 'open' END
  FROM builds_build"""
@@ -103,6 +104,7 @@ class World:
         operator.act("enable ci")
         self.jobs = [Job(self.service), Job(self.service)]
         self.builds: list[str] = []
+        self._revoked: set[str] = set()
         # What no answer has told yet, such as which of two deeds came last, leaves several.
         self.states = {State(alive=(True, True), current=(None, None))}
 
@@ -122,10 +124,11 @@ class World:
         explained = {state for state in found if state.builds == seen}
         assert explained, (self.states, calls, seen)
         self.states = explained
+        self._revoked = {key for (key,) in self.service.read(REVOKED)}
         return len(calls)
 
     def _is_possible(self, kind: str, job: int) -> bool:
-        return kind in {"register", *OPERATORS} or self._build_of(job) is not None
+        return kind in {"register", "end", "disable", "enable"} or self._build_of(job) is not None
 
     def _build_of(self, job: int) -> int | None:
         """The newest that may be the job's."""
@@ -137,8 +140,7 @@ class World:
         build = self._build_of(job)
         call = Call(kind=kind, job=job, build=build, answer=OK)
         if kind in OPERATORS:
-            name = self.jobs[job].public_id if kind == "end" else "ci"
-            self._operator.act(f"{kind} {name}")
+            self._operator.act(f"{kind} {self._name(kind, job, build)}")
             return call, ""
         method, suffix, body = CALLS[kind]
         path = BUILDS if build is None or kind == "register" else self.builds[build] + suffix
@@ -154,8 +156,15 @@ class World:
 
         status, code = self.callers.note(send)
         assert answers, (call, "no answer")
+        assert answers[0].json().get("AccessKeyId") not in self._revoked, call
         made = answers[0].headers["Location"] if status == CREATED else ""
         return replace(call, answer=code or OK), made
+
+    def _name(self, kind: str, job: int, build: int | None) -> str:
+        """Of whom or what an operator's deed is about."""
+        if kind == "revoke" and build is not None:
+            return self.builds[build].rpartition("/")[2]
+        return self.jobs[job].public_id if kind == "end" else "ci"
 
     def _registered(self, call: Call, address: str) -> Call:
         if not address:
