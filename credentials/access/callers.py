@@ -61,6 +61,10 @@ class Caller:
         ends = [token.expires_at for token in shown if token]
         return min((end for end in ends if end), default=None)
 
+    def has_ended(self, now: datetime) -> bool:
+        """Whether what was shown expired, perhaps while its request was under way."""
+        return self.expires_at is not None and self.expires_at <= now
+
     @property
     def may_create_products(self) -> bool:
         """Whether the client may, and what was shown is not limited to some products."""

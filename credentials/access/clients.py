@@ -15,6 +15,7 @@ from builds.services import create_product, find_product
 from credentials.access.callers import Caller
 from credentials.access.rights import granted_product, usable_products
 from credentials.errors import (
+    InvalidCredentials,
     KeyIsNotEnded,
     LifeOutOfRange,
     MayNotCreateProducts,
@@ -135,13 +136,15 @@ def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime, reason: str = ""
 
 
 def start_access_token(*, caller: Caller, now: datetime) -> Secret:
-    """The token of a new access token, which ends after `LTD_KEY_SESSION_SECONDS` at the latest.
+    """A new access token, for `LTD_KEY_SESSION_SECONDS`, but never past the end of its API key.
 
-    It never outlives the key or the access token that asked for it: sessions are not prolonged.
-    Expired sessions of the same key are removed on the way, so the table follows the traffic.
+    Expired ones of the same key are removed on the way, so the table follows the traffic. Raises
+    InvalidCredentials if the key has ended meanwhile.
     """
     if caller.api_key is None:
         raise TypeError("only an API key gives an access token")
+    if caller.has_ended(now):
+        raise InvalidCredentials
     token = new_token(TokenKind.ACCESS_TOKEN)
     longest = now + timedelta(seconds=settings.LTD_KEY_SESSION_SECONDS)
     with transaction.atomic():
@@ -196,35 +199,48 @@ def start_job_token(
     identity: str = "",
     ci_job: CiJob | None = None,
     life_seconds: int | None = None,
-    not_after: datetime | None = None,
+    requested_with: AccessToken | None = None,
 ) -> tuple[JobToken, Secret]:
     """A new job token for some of a client's products, and its text, which cannot be had again.
 
     `ci_job`, not saved yet, is saved with it. Exactly one of `api_key` and `publisher` is where it
-    comes from; it dies with that. It lives `life_seconds` (300 to 43,200; None:
-    `LTD_JOB_TOKEN_SECONDS`) and never past `not_after`. The caller checks that the products are
-    granted. Raises LifeOutOfRange.
+    comes from; it dies with that, and with the access token that asked for it, and never outlives
+    them. It lives `life_seconds` (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`). The caller checks
+    that the products are granted. Raises LifeOutOfRange, and InvalidCredentials if what it comes
+    from has ended meanwhile.
     """
     require_legal_life(life_seconds)
     seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
-    expires_at = now + timedelta(seconds=seconds)
+    ends = [each.expires_at for each in (api_key, requested_with) if each and each.expires_at]
+    expires_at = min([now + timedelta(seconds=seconds), *ends])
+    if expires_at <= now:
+        raise InvalidCredentials
     token = new_token(TokenKind.JOB_TOKEN)
     with transaction.atomic():
+        if requested_with and not _lock(requested_with):
+            raise InvalidCredentials
         row = JobToken.objects.create(
             client=client,
             api_key=api_key,
             publisher=publisher,
+            requested_with=requested_with.public_id if requested_with else "",
             identity=identity[:IDENTITY_LENGTH],
             public_id=token.public_id,
             secret_sha256=token.digest,
             created_at=now,
-            expires_at=min(expires_at, not_after or expires_at),
+            expires_at=expires_at,
         )
         JobProduct.objects.bulk_create(JobProduct(job_token=row, product=each) for each in products)
         if ci_job:
             ci_job.job_token = row
             ci_job.save(force_insert=True)
     return row, token.text
+
+
+def _lock(access_token: AccessToken) -> bool:
+    """Whether it is still there, and will be until the transaction ends."""
+    locked = AccessToken.objects.select_for_update(no_key=True).filter(pk=access_token.pk)
+    return locked.first() is not None
 
 
 def require_legal_life(life_seconds: int | None) -> None:
@@ -244,12 +260,22 @@ def revoke_job_token(*, job_token: JobToken, now: datetime) -> bool:
         return True
 
 
+def revoke_access_token(*, access_token: AccessToken, now: datetime) -> None:
+    """Remove an access token, and end the job tokens that it asked for."""
+    with transaction.atomic():
+        access_token.delete()
+        given = JobToken.objects.filter(
+            api_key=access_token.api_key_id, requested_with=access_token.public_id, ended_at=None
+        )
+        given.update(ended_at=now)
+
+
 def revoke_token(*, caller: Caller, now: datetime) -> None:
     """Revoke the token that a caller presented. Raises KeyIsNotEnded for an API key."""
     if caller.job_token:
         revoke_job_token(job_token=caller.job_token, now=now)
     elif caller.access_token:
-        caller.access_token.delete()
+        revoke_access_token(access_token=caller.access_token, now=now)
     else:
         raise KeyIsNotEnded
 
@@ -298,7 +324,7 @@ def get_or_create_job_token(
         products=products,
         now=now,
         life_seconds=life_seconds,
-        not_after=caller.expires_at,
+        requested_with=caller.access_token,
     )
     return MintedToken(row=row, text=text, products=products)
 

@@ -14,7 +14,7 @@ from builds.services import delete_build, lock_build, register_build, supersede_
 from credentials.access.callers import Caller
 from credentials.access.quotas import build_quota, check_build_quota
 from credentials.access.rights import deletable_build
-from credentials.errors import JobFinished, ProductNotGranted
+from credentials.errors import InvalidCredentials, JobFinished, ProductNotGranted
 from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
 
 
@@ -106,7 +106,12 @@ def _supersede(place: JobProduct, now: datetime) -> None:
 
 
 def _open_until(caller: Caller, now: datetime) -> datetime:
-    """The end of the upload window, or of the token that was shown if that is sooner."""
+    """The end of the upload window, or of the token that was shown if that is sooner.
+
+    Raises InvalidCredentials for a token that ended while the request was under way.
+    """
+    if caller.has_ended(now):
+        raise InvalidCredentials
     window = now + timedelta(seconds=settings.LTD_UPLOAD_WINDOW_SECONDS)
     return min(window, caller.expires_at or window)
 

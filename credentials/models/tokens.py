@@ -109,7 +109,8 @@ IDENTITY_LENGTH = 255
 class JobToken(models.Model):
     """What one CI job holds, of which only the SHA-256 is here. Ending it is final.
 
-    It came from an API key or from a trusted publisher, and dies with what it came from.
+    It came from an API key, perhaps through an access token, or from a trusted publisher, and dies
+    with what it came from.
     """
 
     client = models.ForeignKey(
@@ -122,6 +123,14 @@ class JobToken(models.Model):
         TrustedPublisher, null=True, on_delete=models.PROTECT, related_name="job_tokens"
     )
     products = models.ManyToManyField(Product, through="JobProduct", related_name="+")
+    requested_with = models.CharField(
+        "access token",
+        max_length=12,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="The public id of the access token that asked for it, with which it ends.",
+    )
     identity = models.CharField(
         max_length=IDENTITY_LENGTH,
         blank=True,

@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 from django.db import Error, IntegrityError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from ulid import ULID
 
@@ -59,7 +60,9 @@ def _acquire(name: str, now: datetime) -> str:
         "expires_at": now + LEASE_LIFE,
     }
     for _ in range(2):  # the holder may end between these statements
-        if Lease.objects.filter(name=name, expires_at__lte=now).update(**fields):
+        # What lasts longer than a lease can is from before the clock was set back.
+        ended = Q(expires_at__lte=now) | Q(expires_at__gt=now + 2 * LEASE_LIFE)
+        if Lease.objects.filter(ended, name=name).update(**fields):
             return token
         with suppress(IntegrityError), transaction.atomic():
             Lease.objects.create(name=name, **fields)

@@ -13,7 +13,12 @@ from django.db.models import Count, Max, Q, QuerySet, Value, Window
 
 from builds.models import Build, Store
 from builds.services import close_to_uploads
-from credentials.access.clients import Actor, revoke_api_key, revoke_job_token
+from credentials.access.clients import (
+    Actor,
+    revoke_access_token,
+    revoke_api_key,
+    revoke_job_token,
+)
 from credentials.access.revocations import (
     LONGEST_SESSION,
     other_characters,
@@ -259,7 +264,8 @@ def _end(tokens: Tokens, *, by: Actor, now: datetime) -> None:
         Client.objects.filter(pk=client.pk).update(is_active=False)
     for key in tokens.api_keys:
         revoke_api_key(key=key, actor=by, now=now)
-    AccessToken.objects.filter(pk__in=[each.pk for each in tokens.access_tokens]).delete()
+    for access_token in tokens.access_tokens:
+        revoke_access_token(access_token=access_token, now=now)
     for job_token in tokens.job_tokens:
         revoke_job_token(job_token=job_token, now=now)
 

@@ -133,7 +133,9 @@ def turn(job: ScheduledJob) -> Iterator[bool]:
 def beat(now: datetime) -> None:
     """Say that a clock is alive. The row tells since when one has been without a break."""
     alive = {"holder": this_process(), "expires_at": now + SILENCE}
-    if not Lease.objects.filter(name=CLOCK, expires_at__gt=now).update(**alive):
+    # One from the future is from before the clock was set back.
+    unbroken = Lease.objects.filter(name=CLOCK, acquired_at__lte=now, expires_at__gt=now)
+    if not unbroken.update(**alive):
         anew = {"token": "", "acquired_at": now}
         Lease.objects.update_or_create(name=CLOCK, defaults=alive | anew)
 

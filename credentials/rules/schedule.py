@@ -113,7 +113,8 @@ def is_due(job: Job, last: LastRun | None, now: datetime) -> bool:
         pause = max(job.interval / REPEATED, MINUTE)
     else:
         pause = MINUTE
-    return now - last.started_at >= min(pause, job.interval)
+    was_set_back = last.started_at > now + MINUTE  # the clock, since then
+    return was_set_back or now - last.started_at >= min(pause, job.interval)
 
 
 def _reached_its_limit(job: Job, last: LastRun) -> bool:

@@ -20,13 +20,15 @@ import structlog
 from botocore.exceptions import ClientError
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from builds.errors import BuildClosed
+from builds.fixed_sql import fetch
 from builds.models import Build
 from builds.services import Survey, finish_build
 from credentials.access.callers import Caller, Origin
 from credentials.access.revocations import revoke_finished_build
-from credentials.access.rights import closable_build
+from credentials.access.rights import closable_build, standing_right
 from credentials.errors import (
     ListingOutsideBuild,
     ListingUnusable,
@@ -65,7 +67,8 @@ def finish_owned_build(
 ) -> Build:
     """Close the caller's build as complete; finishing it again gives the same response.
 
-    Raises as `closable_build` does, BuildClosed, EmptyBuild, RevocationsFull. A build with objects
+    Raises as `closable_build` does, BuildClosed, EmptyBuild, RevocationsFull, and SessionWithheld
+    if the right to the build ended while the store was looked at. A build with objects
     for which no session that can write was ever issued is marked: other credentials wrote them,
     most likely static keys in the uploader's environment, which win silently over ours.
     """
@@ -75,13 +78,13 @@ def finish_owned_build(
     try:
         survey = survey_build(caller=caller, build=build, origin=origin, now=now)
     except (BuildClosed, SessionWithheld):
-        # Perhaps another call finished it meanwhile: then its answer is the answer here as well.
-        build = closable_build(caller=caller, build_id=build_id)
-        if build.state(now) is Build.State.FINISHED:
-            return build
-        raise
+        return _finished_meanwhile(caller, build_id)
     written = IssuedSession.objects.for_build(build).issued().writing().exists()
     with transaction.atomic():
+        # Looking at the store took a while.
+        right = standing_right(caller=caller, build_id=build_id, now=timezone.now(), to_write=False)
+        if fetch(*right) is None:
+            return _finished_meanwhile(caller, build_id)
         finished = finish_build(
             build_id=build_id,
             survey=survey,
@@ -93,6 +96,16 @@ def finish_owned_build(
         if settings.LTD_REVOKE_ON_FINISH:
             revoke_finished_build(build=finished, now=now)
     return finished
+
+
+def _finished_meanwhile(caller: Caller, build_id: int) -> Build:
+    """The build whose right has ended, if another call finished it: its response is the one here
+    as well. Else raises BuildClosed, SessionWithheld, and as `closable_build` does.
+    """
+    build = closable_build(caller=caller, build_id=build_id)
+    if (state := build.state(timezone.now())) is Build.State.FINISHED:
+        return build
+    raise SessionWithheld if state is Build.State.OPEN else BuildClosed(state)
 
 
 def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:

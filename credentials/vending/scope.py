@@ -20,18 +20,18 @@ from credentials.rules.policy import (
     session_policy,
 )
 
-REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS}
+# What this service asks for again. Of uploads nothing leaves it: one session serves many files.
+REFRESHING = {Delivery.CONTAINER, Delivery.PROCESS, Delivery.UPLOAD}
 INTERNAL_SECONDS = 900
 PRESIGNING = {
     Delivery.POST: "LTD_POST_LIFETIME",
     Delivery.URL: "LTD_URL_LIFETIME",
-    Delivery.UPLOAD: "LTD_URL_LIFETIME",
 }
 MAKE_POLICY = {
     Delivery.LIST: listing_policy,
     Delivery.CLEAN: cleaning_policy,
     Delivery.VERIFY: listing_policy,
-    **dict.fromkeys(PRESIGNING, presigning_policy),
+    **dict.fromkeys((*PRESIGNING, Delivery.UPLOAD), presigning_policy),
 }
 
 log = structlog.get_logger(__name__)

@@ -154,13 +154,13 @@ class TokenView(NeverStored, APIView):
     def get(self, request: Request) -> HttpResponseBase:
         """With a format: a job token for some products, and what one CI step needs around it.
 
-        The response to a job token is itself: LTD clients ask before every call.
+        The response to a token is itself: LTD clients ask before every call.
         """
         query = valid(JobTokenRequestSerializer, request.query_params)
         if form := query.get("format"):
             return self.job_token(request, form, query)
         caller = caller_of(request)
-        if caller.job_token:
+        if caller.job_token or caller.access_token:
             return Response({"token": presented_token(request).reveal()})
         token = start_access_token(caller=caller, now=timezone.now())
         return Response({"token": token.reveal()})

@@ -10,15 +10,19 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
 
+from builds.models import Build, Product
 from credentials.access.callers import Caller
-from credentials.models import AccessToken
-from tests.conftest import raw_key
+from credentials.models import AccessToken, ApiKey, JobToken
+from ltdkeeper.api import builds, tokens
+from tests.conftest import api_for, raw_key
 from tests.http.conftest import Refused, Send, basic
-from tests.http.endpoints import LIST_PRODUCTS, TOKEN, Endpoint
+from tests.http.endpoints import LIST_PRODUCTS, REGISTER_BUILD, TOKEN, Endpoint
+from tests.http.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
 
 HALF_A_DAY = 12 * 3600
+JOB_TOKEN = Endpoint(method="GET", path="/token?format=json&product=guide")
 
 
 @pytest.fixture
@@ -48,6 +52,31 @@ def test_key_and_access_token_are_taken_in_every_form(
 def test_each_asking_gives_another_token(send: Send, token: str) -> None:
     assert send(TOKEN).json()["token"] != token
     assert AccessToken.objects.count() == 2
+
+
+def test_token_is_answered_with_itself(token: str) -> None:
+    assert api_for(token).get("/token").json()["token"] == token
+    assert AccessToken.objects.count() == 1
+
+
+@pytest.mark.parametrize("endpoint", [TOKEN, JOB_TOKEN, REGISTER_BUILD])
+def test_key_that_ends_during_its_request_gives_nothing(
+    endpoint: Endpoint, send: Send, product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name = (builds if endpoint is REGISTER_BUILD else tokens), "caller_of"
+    work = getattr(module, name)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        ApiKey.objects.update(expires_at=timezone.now() + timedelta(seconds=1))
+
+        def late(request: Any) -> Any:
+            clock.shift(2)
+            return work(request)
+
+        monkeypatch.setattr(module, name, late)
+        assert_problem(send(endpoint), 401, "invalid_credentials")
+    assert not AccessToken.objects.exists()
+    assert not JobToken.objects.exists()
+    assert Build.objects.count() == 1  # `send` registered it
 
 
 def test_token_is_not_taken_under_another_name(refused: Refused, token: str) -> None:

@@ -11,8 +11,15 @@ from botocore.exceptions import EndpointConnectionError
 from django.utils import timezone
 
 from builds.models import Build, Store
-from builds.services import ObjectCount, Survey, delete_build, finish_build, record_count
-from credentials.models import IssuedSession
+from builds.services import (
+    ObjectCount,
+    Survey,
+    close_to_uploads,
+    delete_build,
+    finish_build,
+    record_count,
+)
+from credentials.models import ApiKey, Client, IssuedSession
 from tests.conftest import undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send, expire
@@ -267,3 +274,24 @@ def test_build_deleted_during_the_listing_is_not_finished(send: Send, s3: FakeS3
     s3.sizes, s3.during = [1], lambda: delete(Build.objects.get())
     assert_problem(send(FINISH_BUILD), 409, "build_closed")
     assert Build.objects.get().finished_at is None
+
+
+ENDED: dict[str, tuple[Callable[[datetime], Any], str]] = {
+    "client disabled": (lambda _: Client.objects.update(is_active=False), "session_withheld"),
+    "key revoked": (lambda now: ApiKey.objects.update(revoked_at=now), "session_withheld"),
+    "build closed to uploads": (
+        lambda now: close_to_uploads(build_id=Build.objects.get().pk, now=now),
+        "build_closed",
+    ),
+}
+
+
+def test_build_whose_right_ended_during_the_listing_is_not_finished(
+    send: Send, s3: FakeS3, build: Build
+) -> None:
+    s3.sizes = [1]
+    for case, (end, code) in ENDED.items():
+        with undone():
+            s3.during = lambda end=end: end(timezone.now())
+            assert send(FINISH_BUILD).json()["code"] == code, case
+            assert Build.objects.get().finished_at is None, case

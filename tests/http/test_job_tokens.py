@@ -73,9 +73,13 @@ def test_ended_token_opens_nothing_any_more(job: APIClient) -> None:
 def test_ended_access_token_is_gone_and_its_key_is_not(caller: Caller) -> None:
     key = api_for(raw_key(caller))
     session = api_for(key.get("/token").json()["token"])
+    given = [
+        api_for(each.get("/token?format=json&product=guide").json()["token"])
+        for each in (session, key)
+    ]
     assert session.delete("/token").status_code == 204
     assert_problem(session.get("/token"), 401, "invalid_credentials")
-    assert key.get("/token").status_code == 200
+    assert [each.get("/token").status_code for each in (key, *given)] == [200, 401, 200]
 
 
 def test_address_is_known_before_the_build(job: APIClient) -> None:

@@ -7,9 +7,9 @@ from django.db import IntegrityError, transaction
 
 from builds.models import Product
 from credentials.access.callers import Caller, authenticate
-from credentials.access.clients import revoke_job_token, start_job_token
+from credentials.access.clients import revoke_job_token, start_access_token, start_job_token
 from credentials.errors import InvalidCredentials, LifeOutOfRange
-from credentials.models import ApiKey, Client, JobProduct, JobToken
+from credentials.models import AccessToken, ApiKey, Client, JobProduct, JobToken
 from credentials.rules.secret import Secret
 from tests.credentials.access.conftest import MakeJob
 from tests.undone import undone
@@ -40,12 +40,39 @@ def test_default_life_is_the_setting(caller: Caller, now: datetime, settings: ob
     assert start(caller, now)[0].expires_at - now == timedelta(seconds=600)
 
 
-@pytest.mark.parametrize("sooner", [timedelta(minutes=7), timedelta(days=1)])
-def test_it_never_outlives_what_it_is_told(
-    sooner: timedelta, caller: Caller, now: datetime
-) -> None:
-    row, _ = start(caller, now, not_after=now + sooner)
-    assert row.expires_at == now + min(sooner, timedelta(seconds=SIX_HOURS))
+# minutes until the key's end, and until that of the access token; what the job token lives
+SOURCES = {
+    "key that ends sooner": (7, None, 7),
+    "key that ends later": (600, None, 360),
+    "access token that ends sooner": (8, 7, 7),
+    "access token that ends later": (8, 9, 8),
+}
+
+
+@pytest.mark.parametrize("case", SOURCES)
+def test_it_never_outlives_what_it_comes_from(case: str, caller: Caller, now: datetime) -> None:
+    ends, session_ends, expected = SOURCES[case]
+    key = caller.api_key
+    assert key
+    key.expires_at = now + timedelta(minutes=ends)
+    session = None
+    if session_ends:
+        start_access_token(caller=caller, now=now)
+        session = AccessToken.objects.get()
+        session.expires_at = now + timedelta(minutes=session_ends)
+    row, _ = start(caller, now, requested_with=session)
+    assert row.expires_at == now + timedelta(minutes=expected)
+
+
+def test_nothing_is_made_of_what_has_ended(caller: Caller, now: datetime) -> None:
+    start_access_token(caller=caller, now=now)
+    session = AccessToken.objects.get()
+    AccessToken.objects.all().delete()
+    with pytest.raises(InvalidCredentials):
+        start(caller, now, requested_with=session)
+    with pytest.raises(InvalidCredentials):
+        start(caller, session.expires_at, requested_with=session)
+    assert not JobToken.objects.exists()
 
 
 def test_only_the_digest_is_kept(caller: Caller, now: datetime) -> None:

@@ -42,6 +42,12 @@ def test_lease_of_a_holder_that_was_killed_expires_within_two_minutes() -> None:
         assert Lease.objects.get().acquired_at >= now
 
 
+def test_lease_from_before_the_clock_was_set_back_is_taken_over() -> None:
+    leases._acquire("purge_builds", timezone.now() + timedelta(hours=1))
+    with only_run("purge_builds"):
+        assert Lease.objects.get().expires_at < timezone.now() + 2 * LEASE_LIFE
+
+
 def test_lease_that_is_renewed_stays_and_one_that_was_taken_over_does_not() -> None:
     now = timezone.now()
     first = leases._acquire("purge_builds", now)

@@ -150,6 +150,10 @@ def test_heartbeat_tells_since_when_a_clock_is_alive_without_a_break(now: dateti
     again = heartbeat()
     assert again
     assert again.since == again.at == now + MINUTE + SILENCE
+    beat(now)  # the clock was set back
+    back = heartbeat()
+    assert back
+    assert back.since == back.at == now
 
 
 def test_clocks_lease_is_not_a_jobs(now: datetime) -> None:

@@ -44,6 +44,11 @@ def test_job_is_due_after_a_pause_that_depends_on_how_its_last_run_ended() -> No
         assert not is_due(job, run(pause - SECOND, outcome, length), NOW), case
 
 
+def test_job_is_due_after_the_clock_was_set_back() -> None:
+    assert is_due(DAILY, run(-2 * MINUTE, "finished", SECOND), NOW)
+    assert not is_due(DAILY, run(-SECOND, "finished", SECOND), NOW)
+
+
 def test_job_that_never_ran_is_due() -> None:
     assert is_due(DAILY, None, NOW)
 

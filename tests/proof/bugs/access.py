@@ -86,9 +86,13 @@ REVOKING_BUGS = (
         "credentials/access/clients.py",
         "tests/credentials/access/test_jobs.py",
         ending_a_job_token_does_nothing=("locked.ended_at = now\n", "pass\n"),
-        job_token_outlives_what_it_is_told=(
-            "min(expires_at, not_after or expires_at)",
-            "expires_at",
+        job_token_outlives_what_it_comes_from=(
+            "min([now + timedelta(seconds=seconds), *ends])",
+            "now + timedelta(seconds=seconds)",
+        ),
+        job_token_of_an_ended_access_token=(
+            "if requested_with and not _lock(requested_with):",
+            "if not _lock:",
         ),
     )
     | bugs_in(

@@ -55,7 +55,7 @@ RUN_BUGS = (
         "credentials/operations/leases.py",
         "tests/credentials/operations/test_leases.py",
         lease_of_another_is_taken_over=(
-            "filter(name=name, expires_at__lte=now).update",
+            "filter(ended, name=name).update",
             "filter(name=name).update",
         ),
         killed_run_keeps_its_lease=(
