@@ -4,6 +4,7 @@ With the embedded store, fresh at every start; or, when the environment or `.env
 (LTD_STORE_BUCKET), exactly as production would run, on that environment and its database.
 """
 
+import logging
 import os
 import secrets
 import shlex
@@ -62,6 +63,8 @@ def main() -> int:
 
 def serve(*, folder: WorkFolder) -> None:
     """Run until interrupted. Raises DemoError when something cannot start, or ends by itself."""
+    # Of wrong lines it would show all; the service names them without what may be secret.
+    logging.getLogger(environ.environ.__name__).setLevel(logging.ERROR)
     environ.Env.read_env(os.environ.get("LTD_ENV_FILE", ROOT / ".env"))
     port = wanted_port(os.environ.get("PORT", ""))
     require_free_port(port)

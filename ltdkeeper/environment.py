@@ -6,6 +6,7 @@ for "off", nor a mistyped name for a variable that is not set.
 """
 
 import difflib
+import io
 import ipaddress
 import os
 import re
@@ -190,15 +191,19 @@ class Environment:
             return
         file = Path(name) if name else default
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            text = file.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as err:
             why = getattr(err, "strerror", None) or "not UTF-8"
             self.refuse("LTD_ENV_FILE", f"{file} cannot be read ({why})", "/etc/ltdkeeper.env")
             return
-        for number, line in enumerate(lines, start=1):
-            if line.strip() and not line.lstrip().startswith("#") and not _ENV_LINE.match(line):
+        right = []
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip() or line.lstrip().startswith("#") or _ENV_LINE.match(line):
+                right.append(line)
+            else:
                 self._wrong[f"line {number}"] = f"{file}, line {number}: not NAME=value."
-        environ.Env.read_env(file)
+        # The library would print the others, secrets and all.
+        environ.Env.read_env(io.StringIO("\n".join(right)))
 
 
 def _words(name: str) -> list[str]:

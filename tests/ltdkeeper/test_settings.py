@@ -365,13 +365,20 @@ WRONG_LINES = {
 }
 
 
-def test_wrong_line_of_the_file_is_named(read: Any, tmp_path: Path) -> None:
+def test_wrong_line_of_the_file_is_named(
+    read: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for line, beginning in WRONG_LINES.items():
         file = tmp_path / "env"
         file.write_text(f"# settings\n{line}\n", encoding="utf-8")
         (found,) = lines_of(read, LTD_ENV_FILE=str(file))
         assert found.startswith(beginning.format(file=file)), line
-        assert "sekret" not in found, line
+        assert "sekret" not in found + caplog.text, line
+
+
+def test_file_of_an_editor_that_marks_utf_8_is_read(read: Any, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("LTD_URL_LIFETIME=900\n", encoding="utf-8-sig")
+    assert read(LTD_ENV_FILE=str(tmp_path / "env"))["LTD_URL_LIFETIME"] == 900
 
 
 def test_file_that_is_not_text_is_named(read: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from builds.errors import DomainError
-from builds.names import is_product_slug
+from builds.models import Product
 from credentials.errors import AlreadyRunning
 from credentials.operations.audit.bucket import BucketAudit, usage_of, usage_since
 from credentials.operations.runs import Kept, RecordedRun, recorded_run
@@ -66,8 +66,8 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         product, auditor = options["product"], auditor_session(options["profile"])
-        if product and not is_product_slug(product):
-            raise wrong_argument("--product is not the slug of a product.")
+        if product and not Product.objects.filter(slug=product).exists():
+            raise wrong_argument(f"There is no product {product!r}. GET /products/ lists them.")
         audits = [
             BucketAudit(
                 store=store,

@@ -91,6 +91,9 @@ class Command(ServiceCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *_args: Any, **options: Any) -> None:
+        since, until = options["since"], options["until"]
+        if since and since >= (until or timezone.now()):
+            raise wrong_argument("--since is not before --until, or before now: nothing to read.")
         auditor = profile_session(options["profile"])
         origin = _origin(auditor, options)
         with recorded_run("audit_cloudtrail") as run:
@@ -127,7 +130,12 @@ def _findings(
     if auditor:
         asked["keys"] = public_keys(auditor)
     audit = TrailAudit(source=origin, until=options["until"], jobs=options["jobs"], **asked)
-    files = audit.files()
+    if not (files := audit.files()):
+        raise not_made(
+            f"{origin.name} has no log of this time: nothing was audited. The files' names must be "
+            "those that CloudTrail gave them and end in .json.gz; a prefix ends before, or is part "
+            "of, AWSLogs/ACCOUNT/CloudTrail."
+        )
     yield from audit.findings(files, tqdm(files, unit="file", disable=None))
 
 

@@ -106,7 +106,13 @@ def test_uploads_that_were_aborted_are_no_findings(world: World) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--profile", ""], ["--product", "a/b"], ["elsewhere"], ["--jobs", "0"]],
+    [
+        ["--profile", ""],
+        ["--product", "a/b"],
+        ["--product", "guid"],
+        ["elsewhere"],
+        ["--jobs", "0"],
+    ],
     ids=" ".join,
 )
 def test_wrong_argument_is_2(arguments: list[str], store: Store) -> None:

@@ -178,7 +178,20 @@ def test_bucket_that_cannot_be_read_is_3(
     assert JobRun.objects.get().state == JobRun.State.FAILED
 
 
+@pytest.mark.parametrize("arguments", [[], ["--until", "2020-01-01T00:00Z"]], ids=str)
+def test_audit_that_finds_no_log_is_3(arguments: list[str], tmp_path: Path) -> None:
+    if arguments:
+        write(tmp_path, "20261123T1205", stranger("one"))
+    (tmp_path / "unpacked.json").write_text("{}")
+    with pytest.raises(CommandError, match=r"nothing was audited.*\.json\.gz") as caught:
+        audit(str(tmp_path), *arguments)
+    assert caught.value.returncode == 3
+    assert JobRun.objects.get().state == JobRun.State.FAILED
+
+
+SPAN = ["--since", "2026-11-23T12:00Z", "--until", "2026-11-23T12:00Z"]
 WRONG = [["s3://trail"], ["s3://", "--profile", "auditor"], ["/no/such"], [".", "--since", "x"]]
+WRONG += [[".", *SPAN], [".", "--since", "2999-01-01T00:00Z"]]
 
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
