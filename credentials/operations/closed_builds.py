@@ -76,8 +76,8 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What became of one build. `failure` is a stable code, empty when it went well. `left` is
-    the code of why nothing was to be done with it. `types` is what a look at its pages showed (see
-    `credentials.vending.finishing.Types`), empty when there was none.
+    the code of why nothing was done with it, which is no failure. `types` is what a look at its
+    pages showed (see `credentials.vending.finishing.Types`), empty when there was none.
     """
 
     build: int
@@ -133,6 +133,8 @@ def _outcome(act: Callable[[Build], Outcome], without: dict[int, str], build: Bu
     if (code := without.get(store_id, "")) == "":
         try:
             return act(build)
+        except SessionsAlive as err:
+            return Outcome(build=build.pk, root=build.root, left=err.code)
         except StsError as err:
             code = without[store_id] = err.code
         except DomainError as err:

@@ -8,15 +8,23 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key
 from credentials.models import Client, IsolationRun, IssuedSession
 from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.forms import ReasonActionForm
-from ltdkeeper.admin.links import NEWEST, anchor, link, linked, links, list_address, newest_and_all
+from ltdkeeper.admin.links import (
+    NEWEST,
+    anchor,
+    link,
+    linked,
+    links,
+    list_address,
+    newest_and_all,
+    table,
+)
 from ltdkeeper.admin.pages import Page
 from ltdkeeper.admin.records import RecordAdmin
 from ltdkeeper.admin.revoke import RevocableAdmin
@@ -173,7 +181,7 @@ class ProductAdmin(Page, RevocableAdmin):
 
 
 @admin.register(IsolationRun)
-class IsolationRunAdmin(RecordAdmin):
+class IsolationRunAdmin(Page, RecordAdmin):
     """Checks of isolation, read-only. They are requested on the stores' list."""
 
     is_exported = True
@@ -186,10 +194,7 @@ class IsolationRunAdmin(RecordAdmin):
     )
 
     @admin.display(description="calls")
-    def calls(self, run: IsolationRun) -> SafeString:
-        rows = (
-            (line["call"], line["expected"], line["outcome"], line["answer"]) for line in run.lines
-        )
-        body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
-        head = "<thead><tr><th>Call</th><th>Must be</th><th>Was</th><th>Response</th></tr></thead>"
-        return format_html("<table>{}<tbody>{}</tbody></table>", mark_safe(head), body)  # noqa: S308
+    def calls(self, run: IsolationRun) -> SafeString | str:
+        names = ("call", "expected", "outcome", "answer")
+        rows = ([line[name] for name in names] for line in run.lines)
+        return table(("Call", "Must be", "Was", "Response"), rows)

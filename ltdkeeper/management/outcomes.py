@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from builds.models import Store
 from builds.names import escape_controls
-from credentials.errors import AlreadyRunning
+from credentials.errors import AlreadyRunning, SessionsAlive
 from credentials.operations.closed_builds import Outcome
 from credentials.vending.finishing import Types
 from credentials.vending.store_errors import loggable
@@ -347,7 +347,8 @@ WHY_LEFT = {
     "root_is_shared": (
         "Another build of an LTD Keeper has the same root. An action in the admin's "
         "list of builds can clear this."
-    )
+    ),
+    SessionsAlive.code: "A session can still write to it: a run after that has expired removes it.",
 }
 
 
