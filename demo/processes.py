@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -145,6 +145,7 @@ class WorkFolder:
         self.run = self.root / run
         self.env_file = self.root / "env"
         self.manage_file = self.root / "manage-env"
+        self.profiles_file = self.root / "aws-profiles"
         self.database = self.run / "db.sqlite3"
         self.service_log = self.run / "service.log"
         self.store_log = self.run / "store.log"
@@ -174,11 +175,18 @@ class WorkFolder:
 
 @contextmanager
 def environment_file(path: Path, values: Mapping[str, str]) -> Iterator[None]:
-    """Shell lines that export `values`, while they are of use: only the owner may ever read them.
+    """Shell lines that export `values`, in a private file.
 
     Empty values are left out. What a shell reads is exactly the value, whatever is in it.
     """
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in values.items() if value]
+    with private_file(path, lines):
+        yield
+
+
+@contextmanager
+def private_file(path: Path, lines: Iterable[str]) -> Iterator[None]:
+    """A file that only the owner may ever read, for as long as it is of use."""
     # A new file, narrow from its first moment, then put in place of an older one.
     made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)

@@ -12,9 +12,9 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import environ
 
@@ -27,6 +27,7 @@ from demo.processes import (
     enter_bare_environment,
     environment_file,
     orderly_end,
+    private_file,
 )
 from demo.service import CLIENT, STORE_NAME, Service, embedded_service, loopback_url
 from demo.store import BUCKET, REGION
@@ -39,10 +40,16 @@ WATCH_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A running service, what an uploader must know of it, and whether all of it still runs."""
+    """A running service, what an uploader must know of it, and whether all of it still runs.
+
+    `operator` is what commands need besides the service's environment, with the `profiles` of an
+    AWS credentials file.
+    """
 
     service: Service
     uploader: Mapping[str, str]
+    operator: Mapping[str, str] = field(default_factory=dict)
+    profiles: Sequence[str] = ()
     is_running: Callable[[], bool]
 
 
@@ -76,7 +83,8 @@ def serve(*, folder: WorkFolder) -> None:
         account = _admin_account(served.service)
         with (
             environment_file(folder.env_file, served.uploader),
-            environment_file(folder.manage_file, operators(served.service.environment)),
+            environment_file(folder.manage_file, operators(served)),
+            private_file(folder.profiles_file, served.profiles),
         ):
             print(_greeting(served.service, folder, account), flush=True)
             while served.is_running():
@@ -100,7 +108,17 @@ def on_embedded_store(*, folder: WorkFolder, port: int) -> Iterator[Served]:
             "DEMO_READ_ACCESS_KEY_ID": embedded.reader.access_key_id,
             "DEMO_READ_SECRET_ACCESS_KEY": embedded.reader.secret_access_key,
         }
-        yield Served(service=embedded.service, uploader=uploader, is_running=embedded.is_running)
+        who = {"auditor": embedded.auditor, "revoker": embedded.revoker}
+        yield Served(
+            service=embedded.service,
+            uploader=uploader,
+            operator={
+                "AWS_SHARED_CREDENTIALS_FILE": str(folder.profiles_file),
+                **{f"LTD_{name.upper()}_PROFILE": name for name in who},
+            },
+            profiles=[line for name, key in who.items() for line in key.profile(name)],
+            is_running=embedded.is_running,
+        )
 
 
 @contextmanager
@@ -145,10 +163,11 @@ def require_free_port(port: int) -> None:
             ) from None
 
 
-def operators(environment: Mapping[str, str]) -> dict[str, str]:
-    """Of the service's environment what management commands need to act on the same."""
-    needed = ("LTD_", "AWS_", "DATABASE_URL")
-    return {name: value for name, value in environment.items() if name.startswith(needed)}
+def operators(served: Served) -> dict[str, str]:
+    """What management commands need to act on the same."""
+    needed, environment = ("LTD_", "AWS_", "DATABASE_URL"), served.service.environment
+    inside = {name: value for name, value in environment.items() if name.startswith(needed)}
+    return inside | dict(served.operator)
 
 
 def _product(service: Service, api_key: str, *, store: str) -> dict[str, str]:

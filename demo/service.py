@@ -22,12 +22,14 @@ from demo.store import (
     BUCKET,
     READER,
     REGION,
+    REVOKER,
     ROLE_ARN,
     EmbeddedStore,
     Key,
     administrator_policy,
     new_user,
     reader_policy,
+    revoker_policy,
 )
 
 CLIENT = "demo"
@@ -133,6 +135,8 @@ class Embedded:
     store: EmbeddedStore
     service: Service
     vendor: Key
+    auditor: Key
+    revoker: Key
     reader: Key
     api_key: str = field(repr=False)
 
@@ -148,6 +152,7 @@ def embedded_service(*, folder: WorkFolder, port: int) -> Iterator[Embedded]:
     """
     with EmbeddedStore(log=folder.store_log) as store:
         administrator = new_user(store, ADMINISTRATOR, policy=administrator_policy())
+        revoker = new_user(store, REVOKER, policy=revoker_policy())
         reader = new_user(store, READER, policy=reader_policy(bucket=BUCKET))
         environment = embedded_environment(
             folder=folder, endpoint_url=store.endpoint_url, port=port
@@ -163,7 +168,13 @@ def embedded_service(*, folder: WorkFolder, port: int) -> Iterator[Embedded]:
             api_key = service.new_client(CLIENT)
             service.wait_until_it_answers()
             yield Embedded(
-                store=store, service=service, vendor=vendor, reader=reader, api_key=api_key
+                store=store,
+                service=service,
+                vendor=vendor,
+                auditor=Key(**made["keys"]["auditor"]),
+                revoker=revoker,
+                reader=reader,
+                api_key=api_key,
             )
         finally:
             service.stop()

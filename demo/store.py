@@ -21,6 +21,7 @@ BUCKET = "demo-docs"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/ltdkeeper-upload"
 READER = "demo-reader"
 ADMINISTRATOR = "administrator"
+REVOKER = "demo-revoker"
 START_SECONDS = 60.0
 # Requests go to one loopback address: never through a proxy, and by path, since no name resolves
 # to <bucket>.127.0.0.1.
@@ -46,6 +47,11 @@ class Key:
             "AWS_ACCESS_KEY_ID": self.access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
         }
+
+    def profile(self, name: str) -> list[str]:
+        """Its lines of an AWS credentials file."""
+        values = (f"{key.lower()} = {value}\n" for key, value in self.environment.items())
+        return [f"[{name}]\n", *values]
 
 
 class EmbeddedStore:
@@ -136,6 +142,11 @@ def new_user(store: EmbeddedStore, name: str, *, policy: str) -> Key:
 def administrator_policy() -> str:
     """Who sets an account up may do everything in it."""
     return _document({"s3:*": "*", "iam:*": "*", "sts:*": "*"})
+
+
+def revoker_policy() -> str:
+    """As `bootstrap_store` has it, without a condition that the store does not know."""
+    return _document(dict.fromkeys(("iam:GetRolePolicy", "iam:PutRolePolicy"), ROLE_ARN))
 
 
 def reader_policy(*, bucket: str) -> str:

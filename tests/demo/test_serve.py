@@ -48,13 +48,23 @@ def test_one_time_password_opens_the_admin(embedded: Serving) -> None:
     assert (page.status_code, page.url.endswith("/admin/")) == (200, True)
 
 
-def test_commands_act_on_what_is_served(embedded: Serving) -> None:
-    script = '. "$0" && exec "$1" manage.py audit_sessions'
-    command = ["sh", "-c", script, str(embedded.env_file.with_name("manage-env")), sys.executable]
+def manage(embedded: Serving, *arguments: str) -> str:
+    script = '. "$0" && exec "$@"'
+    command = ["sh", "-c", script, str(embedded.env_file.with_name("manage-env"))]
+    command += [sys.executable, "manage.py", *arguments]
     done = subprocess.run(
-        command, cwd=ROOT, env=bare_environment(), capture_output=True, check=False
+        command, cwd=ROOT, env=bare_environment(), capture_output=True, check=False, text=True
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_commands_act_on_what_is_served(embedded: Serving) -> None:
+    manage(embedded, "audit_sessions")
+    upload_page(embedded.values)
+    what = ["product", embedded.values["LTD_PRODUCT"], "--reason", "a test"]
+    told = manage(embedded, "revoke", *what, "--may-go-on", "--yes")
+    assert "\nverified " in told  # the store refuses the session that uploaded
 
 
 def test_secrets_of_a_served_store_are_not_written_down(embedded: Serving) -> None:
