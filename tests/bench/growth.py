@@ -1,7 +1,7 @@
 """`python -m tests.bench.growth`: what the same costs as the ledger grows, on PostgreSQL.
 
 Each size has a server of its own with `fsync` on; ten million sessions take 35 GB of disk and
-about half an hour. Writes a column for each size.
+a quarter of an hour. Writes a column for each size.
 """
 
 import argparse
