@@ -10,7 +10,7 @@ from django.db.models import Model, Q
 from builds.models import Build, Product, Store
 from builds.names import ULID_LENGTH
 from credentials.errors import UnknownTarget
-from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
+from credentials.models import ApiKey, Client, Delivery, IssuedSession, JobToken, Revocation
 from credentials.models.sessions import IssuedSessionQuerySet
 
 Kind = Revocation.Kind
@@ -41,8 +41,12 @@ class Target:
 
     @property
     def sessions(self) -> IssuedSessionQuerySet:
-        """All that it covers, alive or not. What an identity signed is no session."""
+        """All that it covers, alive or not. What an identity signed is no session, and those of
+        this service that try whether a revocation is obeyed are nobody's.
+        """
         rows = IssuedSession.objects.filter(COVERED[self.kind](self.row), signed_by_identity=False)
+        if self.kind is not Kind.SESSION:
+            rows = rows.exclude(delivery=Delivery.VERIFY)
         return rows.filter(requested_at__lte=self.before) if self.before else rows
 
     @property

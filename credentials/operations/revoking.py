@@ -209,11 +209,7 @@ def revoke(
     Without live sessions there is no decision, but for a store's. Raises ReasonMissing,
     StoreNeedsTime.
     """
-    if not (reason := reason.strip()):
-        raise ReasonMissing
-    is_store = target.kind is Kind.STORE
-    if is_store and not (target.before and now - LONGEST_SESSION < target.before <= now):
-        raise StoreNeedsTime
+    require_reason_and_time(target=target, reason=reason, now=now)
     with transaction.atomic():
         live = target.sessions.active(now)
         asked_with = live.order_by().values_list("token_name", flat=True).distinct()
@@ -225,14 +221,23 @@ def revoke(
         under_way = target.sessions.requested(now)  # what is stuck can come to nothing any more
         withheld = under_way.update(status=IssuedSession.Status.WITHHELD, completed_at=now)
         decisions = [
-            _decision(target, store, reason=reason, by=by, may_go_on=may_go_on, now=now)
+            _decision(target, store, reason=reason.strip(), by=by, may_go_on=may_go_on, now=now)
             for store in _stores([target], live)
         ]
         made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
         count = sum(each.session_count for each in made)
         if made or ended.names or closed or withheld:
-            _log(target.row, by, f"Revoked with {count} live sessions: {reason}")
+            _log(target.row, by, f"Revoked with {count} live sessions: {reason.strip()}")
         return made
+
+
+def require_reason_and_time(*, target: Target, reason: str, now: datetime) -> None:
+    """Raises ReasonMissing, and StoreNeedsTime for a store without a time that can be."""
+    if not reason.strip():
+        raise ReasonMissing
+    is_store = target.kind is Kind.STORE
+    if is_store and not (target.before and now - LONGEST_SESSION < target.before <= now):
+        raise StoreNeedsTime
 
 
 def unverified(target: Target, now: datetime) -> list[Revocation]:

@@ -14,7 +14,13 @@ from credentials.access.clients import command_line_user
 from credentials.errors import AlreadyRunning
 from credentials.models import Revocation
 from credentials.operations.revocation_targets import Kind, find_target
-from credentials.operations.revoking import Preview, preview, revoke, unverified
+from credentials.operations.revoking import (
+    Preview,
+    preview,
+    require_reason_and_time,
+    revoke,
+    unverified,
+)
 from ltdkeeper.management import revocations
 from ltdkeeper.management.outcomes import (
     ExitCode,
@@ -68,6 +74,7 @@ class Command(ServiceCommand):
             target = find_target(
                 kind=options["kind"], text=options["name"], before=options["before"]
             )
+            require_reason_and_time(target=target, reason=options["reason"], now=now)
             seen = preview(targets=[target], now=now, may_go_on=may_go_on)
             self.say(*_lines(seen))
             decisions: list[Revocation] = []
@@ -117,7 +124,8 @@ def _write(decision: Revocation, session: boto3.session.Session | None) -> None:
 def _lines(seen: Preview) -> list[str]:
     """What would end."""
     last = f", the last by itself at {seen.last_end:%F %T} UTC" if seen.last_end else ""
-    lines = [f"{seen.targets[0].row}: {seen.session_count} live sessions{last}"]
+    count = f"{seen.session_count} live session{'s' * (seen.session_count != 1)}"
+    lines = [f"{seen.targets[0].row}: {count}{last}"]
     lines += [f"  session  {each}, to {each.expires_at:%F %T} UTC" for each in seen.sessions]
     lines += [f"Uploads interrupted: {seen.build_count}"] if seen.build_count else []
     lines += [f"  build    {each.root}" for each in seen.builds]

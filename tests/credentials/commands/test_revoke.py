@@ -9,10 +9,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from builds.models import Store
+from builds.models import Product, Store
 from credentials.access.clients import command_line_user
 from credentials.errors import AlreadyRunning
-from credentials.models import IssuedSession, JobRun, Revocation
+from credentials.models import Delivery, IssuedSession, JobRun, Revocation
 from credentials.operations.revocation_policy import Written
 from credentials.operations.revocation_targets import find_target
 from credentials.operations.revoking import revoke
@@ -58,6 +58,26 @@ def test_dry_run_says_what_would_end_and_changes_nothing(session: IssuedSession)
     assert (code, Revocation.objects.count()) == (0, 0)
     assert f"session  {session.session_name}" in said
     assert said.endswith("Nothing was changed.\n")
+
+
+def test_dry_run_refuses_what_the_run_would(session: IssuedSession) -> None:
+    for arguments in (
+        ["store", "main", "--reason", "x"],
+        ["store", "main", "--reason", "x", "--before", "2999-01-01T00:00Z"],
+        ["session", session.pk, "--reason", " "],
+    ):
+        with pytest.raises(CommandError) as refused:
+            run("revoke", *arguments, "--dry-run")
+        assert refused.value.returncode == 2, arguments
+
+
+def test_sessions_that_try_a_revocation_are_none_to_revoke(
+    session: IssuedSession, product: Product
+) -> None:
+    command = ["revoke", "product", product.slug, "--reason", "x", "--dry-run"]
+    assert ": 1 live session," in run(*command)[1]
+    IssuedSession.objects.update(delivery=Delivery.VERIFY)
+    assert ": 0 live sessions" in run(*command)[1]
 
 
 def test_it_records_and_writes_at_once(session: IssuedSession, become: Callable[..., None]) -> None:
