@@ -85,12 +85,12 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
     """The result, as `--format json` prints it. Raises Failure and what boto3 raises."""
     folder = options.folder or only_site()
     files = files_below(Path(folder))
-    refs = options.git_ref or [git_ref(environment)]
+    refs = [] if options.build else options.git_ref or [git_ref(environment)]
     with (
         authenticated(keeper, options.product, environment) as own_token,
         open_build(keeper, options, refs, own_token=own_token) as build,
     ):
-        uploaded = upload(keeper, build, files, options)
+        put = upload(keeper, build, files, options)
         method, body = ("DELETE", None) if options.check else ("PATCH", {"uploaded": True})
         ended = keeper.call(method, build["self_url"], body)
     result = {name: ended[name] for name in ("published_url", "state", "warning")}
@@ -99,8 +99,7 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
     say("Everything but the upload works. The build is deleted." if options.check else finished)
     if result["warning"]:
         say(f"Warning: {result['warning']}")
-    result |= {"object_count": count, "uploaded_count": uploaded}
-    return {"build_url": ended["self_url"], **result}
+    return result | {"build_url": ended["self_url"], "object_count": count, "uploaded_count": put}
 
 
 def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -125,13 +124,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not re.fullmatch("[a-z0-9-]*", options.product):
         parser.error(f"{options.product!r} is not the name of a product, such as user-guide")
+    if options.jobs < 1:
+        parser.error("--jobs takes a number from 1 on")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         result = (delete if options.delete else run)(options, Keeper(options.keeper), os.environ)
     except Failure as failure:
         say(failure)
         return failure.code
-    except (Boto3Error, BotoCoreError, ClientError, OSError) as err:
+    except (Boto3Error, BotoCoreError, ClientError, OSError, UnicodeError) as err:
         say(f"The upload failed: {err}")
         return FAILED
     except KeyboardInterrupt:

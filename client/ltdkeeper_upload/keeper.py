@@ -73,9 +73,9 @@ class Keeper:
         self._opener = build_opener(Handler)
 
     def call(self, method: str, where: str, body: Any = None, attempts: int = ATTEMPTS) -> Any:
-        """The JSON response of a path or address. Tries again where it may help, as often as it
-        takes if the service has too many uploads. Raises Failure."""
-        url = where if "://" in where else self.url + where
+        """The JSON response of a path, which is all that counts of an address: the token goes to no
+        other host. Tries again where it may help, and while the service has too many uploads."""
+        url = f"{self.url}/{urlsplit(where)._replace(scheme='', netloc='').geturl().lstrip('/')}"
         tried = 0
         while True:
             try:
@@ -94,8 +94,7 @@ class Keeper:
         """One request, of JSON or a tuple of headers and what gives the bytes. Raises Failure."""
         host = urlsplit(url)
         if host.scheme != "https" and host.hostname not in LOOPBACK:
-            what = self.url if url.startswith(self.url) else url
-            raise Failure(f"{what} does not begin with https://, which tokens need.", USAGE)
+            raise Failure(f"{url} does not begin with https://, which tokens need.", USAGE)
         headers = {"Accept": "application/json", "User-Agent": f"ltdkeeper-upload/{__version__}"}
         headers |= {"Authorization": f"Bearer {token}"} if token else {}
         if isinstance(body, tuple):

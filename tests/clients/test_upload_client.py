@@ -94,10 +94,12 @@ class FakeKeeper:
         self.bodies: dict[str, Any] = {}
         self.tokens: dict[str, str | None] = {}
         self.headers: dict[str, Mapping[str, str]] = {}
+        self.hosts: set[str] = set()
 
     def open(self, request: Any, timeout: float) -> io.BytesIO:
         call = f"{request.get_method()} {request.selector}"
         self.calls.append(call)
+        self.hosts.add(request.host)
         data = request.data
         is_json = isinstance(data, bytes | None)
         self.bodies[call] = json.loads(data or "null") if is_json else b"".join(data)
@@ -217,6 +219,18 @@ def test_continued_build_gets_what_it_lacks(keeper: FakeKeeper, s3: Any, site: s
     assert s3.head_object(Bucket=BUCKET, Key=f"{ROOT}/index.html")["Metadata"] == before["Metadata"]
     style = s3.get_object(Bucket=BUCKET, Key=f"{ROOT}/_static/style.css")
     assert style["Body"].read() == b"_static/style.css"
+
+
+def test_build_of_another_host_is_looked_for_at_the_keeper_alone(
+    keeper: FakeKeeper, s3: Any, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token goes nowhere else; and the build knows its branch."""
+    monkeypatch.delenv("CI_COMMIT_REF_NAME")
+    for build in ("https://evil.example/builds/1", "builds/1"):
+        keeper.calls.clear()
+        assert main([site, "--build", build]) == 0
+        assert keeper.calls == ["GET /builds/1", ASK, FINISH]
+    assert keeper.hosts == {KEEPER.partition("//")[2]}
 
 
 def test_check_tries_everything_but_the_upload(
@@ -555,13 +569,14 @@ MISTAKES = {
     "plain http": (
         "",
         ["--keeper", "http://keeper.example.org"],
-        "http://keeper.example.org does not begin with https://",
+        "http://keeper.example.org/products/handbook/builds/ does not begin with https://",
     ),
     "a deletion with an API key": (
         "",
         ["--delete", "main"],
         "Confirm with --yes that all builds of main go.",
     ),
+    "no uploads at once": ("", ["--jobs", "0"], "--jobs takes a number from 1 on"),
     "a check that would delete": ("", ["--check", "--build", "1"], "not allowed with argument"),
 }
 
