@@ -173,7 +173,8 @@ class QueryAudit:
     """One look at what an engine finds in logs between two times of events. It sees no files:
     neither what is wrong with one, nor whether all are there.
 
-    Without `since` it reads on where the last run ended. A run that leaves a gap moves nothing.
+    Without `since` it reads on where the last run ended. A run that leaves a gap moves nothing. It
+    covers no time after its own start.
     """
 
     engine: Engine
@@ -188,10 +189,11 @@ class QueryAudit:
         since = self.since or last
         if since is None:
             raise QueryFailed("No run has read this yet: give a start with --since.")
-        asked = parameters_of(watched_stores(), since=since, until=self.until)
+        until = min(self.until, self.run.row.started_at)
+        asked = parameters_of(watched_stores(), since=since, until=until)
         yield from evaluate(self._records(asked), addresses=self.addresses)
         if last is None or since <= last:
-            self.run.covers(since=since, until=self.until, source=self.engine.name)
+            self.run.covers(since=since, until=until, source=self.engine.name)
 
     def _records(self, asked: Sequence[str]) -> Iterator[Record]:
         for row in self.engine.rows(asked):

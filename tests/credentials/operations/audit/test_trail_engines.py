@@ -104,6 +104,16 @@ def test_run_reads_on_and_one_that_leaves_a_gap_moves_nothing(backend: Any) -> N
     ]
 
 
+def test_time_that_has_not_come_is_not_covered(backend: Any) -> None:
+    for times in ([*BEGIN, "--until", "2999-01-01"], []):
+        audit(*ASKED, *times)
+    later, first = JobRun.objects.all()
+    asked = [each.execution_parameters[2:4] for each in backend.executions.values()]
+    assert asked[0][1] == f"'{first.started_at:%Y-%m-%dT%H:%M:%SZ}'"
+    assert asked[1][0] == f"'{first.started_at - WINDOW:%Y-%m-%dT%H:%M:%SZ}'"
+    assert later.coverage[0]["until"] == later.started_at.isoformat()
+
+
 WRONG = {
     "first run without a time": (3, ASKED),
     "names too long": (3, (*ASKED, *BEGIN)),
