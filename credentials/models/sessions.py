@@ -22,7 +22,7 @@ def new_ledger_id() -> str:
 
 def first_ledger_id(moment: datetime) -> str:
     """The least that a ledger id of that moment or later can be."""
-    milliseconds = int(moment.timestamp() * 1000)
+    milliseconds = max(0, int(moment.timestamp() * 1000))
     return str(ULID.from_bytes(milliseconds.to_bytes(6) + bytes(10))).lower()
 
 

@@ -5,17 +5,18 @@ project" (docs.gitlab.com/api/projects).
 """
 
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from credentials.rules.publishers import IssuerKind, is_https_address
 
 TIMEOUT_SECONDS = 10
 MOST_BYTES = 2 * 1024 * 1024
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 
 class Api(NamedTuple):
@@ -61,11 +62,11 @@ def _get(kind: IssuerKind, project: str, *, api: str, token: str) -> Any:
     safe = "/" if kind is IssuerKind.GITHUB else ""
     url = (api or at.address).rstrip("/") + at.path.format(quote(project, safe=safe))
     headers = {"Accept": "application/json", "User-Agent": "ltdkeeper"}
-    if token:
-        if not is_https_address(url) and urlsplit(url).hostname not in LOOPBACK:
-            raise ProjectLookupError(f"{url} is not https, and a token is sent to no other.")
-        headers[at.header] = at.scheme + token
     try:
+        if token:
+            if not is_https_address(url) and parse_url(url).host not in LOOPBACK:
+                raise ProjectLookupError(f"{url} is not https, and a token is sent to no other.")
+            headers[at.header] = at.scheme + token
         answer = urllib3.request(
             "GET",
             url,

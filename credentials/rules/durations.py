@@ -1,9 +1,12 @@
-"""How long a session lives, in seconds, and how long issuing one can take. Pure."""
+"""How long a session lives, in seconds, how long issuing one can take, and in which years. Pure."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 
 from credentials.errors import DurationOutOfRange
+
+# A time that names a session lies in these: none is older, and the calendar ends at 9999.
+YEARS = range(2020, 3000)
 
 SESSION_MINIMUM = 900
 # botocore refreshes from 15 minutes before the end on: with less than this, it asks at every call.

@@ -15,6 +15,7 @@ from credentials.models import IssuedSession, Revocation
 from credentials.models.revocations import REASON_LENGTH
 from credentials.operations.revocation_targets import find_target
 from credentials.operations.revoking import preview, revoke
+from credentials.rules.durations import YEARS
 from ltdkeeper.api.authentication import IsOperator, OperatorAuthentication
 from ltdkeeper.api.wire import (
     KnownFieldsOnly,
@@ -50,6 +51,11 @@ class RevokeSerializer(RevokeSessionSerializer):
         allow_null=True,
         help_text="Only sessions that were issued up to then. A store needs it.",
     )
+
+    def validate_before(self, before: datetime | None) -> datetime | None:
+        if before and before.year not in YEARS:
+            raise serializers.ValidationError(f"Use the years {YEARS[0]} to {YEARS[-1]}.")
+        return before
 
 
 class RevocationSerializer(serializers.ModelSerializer[Revocation]):

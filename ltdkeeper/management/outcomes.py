@@ -25,6 +25,7 @@ from builds.models import Store
 from builds.names import escape_controls
 from credentials.errors import AlreadyRunning, SessionsAlive
 from credentials.operations.closed_builds import Outcome
+from credentials.rules.durations import YEARS
 from credentials.vending.finishing import Types
 from credentials.vending.store_errors import loggable
 from ltdkeeper.databases import trouble_with
@@ -86,6 +87,9 @@ def utc_time(text: str) -> datetime:
     except ValueError as err:
         message = f"{text!r} is not a time such as 2026-10-31T12:00Z."
         raise argparse.ArgumentTypeError(message) from err
+    if found.year not in YEARS:
+        message = f"{text!r} is not a time from the years {YEARS[0]} to {YEARS[-1]}."
+        raise argparse.ArgumentTypeError(message)
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 

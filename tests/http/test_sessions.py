@@ -160,6 +160,12 @@ WRONG: dict[str, tuple[str, dict[str, Any], int, str]] = {
                  "invalid_request"),
     "store without a time": ("/sessions/revoke", {"kind": "store", "name": "main"}, 400,
                              "store_needs_time"),
+    "no year of a session": (
+        "/sessions/revoke",
+        {"kind": "store", "name": "main", "before": "0001-01-01T00:00:00Z"},
+        400,
+        "invalid_request",
+    ),
 }  # fmt: skip
 
 

@@ -45,6 +45,13 @@ def test_dry_run_counts_and_changes_nothing() -> None:
     assert IssuedSession.objects.exists()
 
 
+def test_no_session_is_as_old_as_the_epoch() -> None:
+    said = run("prune_sessions", "--older-than", "36500d", "--dry-run")
+    assert said.startswith("Nothing was changed; would export and delete 0 sessions")
+    said = run("compact_policies", "--older-than", "36500d")
+    assert said == "Policies replaced: 0. Kept as they are: 0.\n"
+
+
 def test_file_rows_and_checksum_are_reported(tmp_path: Path) -> None:
     said = run("prune_sessions", "--older-than", "30", "--export", str(tmp_path))
     [checksum] = tmp_path.glob("*.sha256")

@@ -501,6 +501,9 @@ def test_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, product:
     arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug]
     with pytest.raises(CommandError, match="is not https, and a token is sent to no other"):
         call_command(*arguments, "--api", "http://github.example.org", stdout=StringIO())
+    for broken in ("http://[x", "https://[x"):
+        with pytest.raises(CommandError, match=r"LocationParseError.* give --id REPOSITORY_ID"):
+            call_command(*arguments, "--api", broken, stdout=StringIO())
 
 
 def test_running_it_again_never_widens_a_rule(product: Product) -> None:
