@@ -57,8 +57,12 @@ def register_owned_build(
         return build
 
 
-def _register(caller: Caller, now: datetime, **build: Any) -> Build:
-    """A build, if there is room. Raises as `check_build_quota` and `register_build` do."""
+def _register(caller: Caller, now: datetime, *, is_again: bool = False, **build: Any) -> Build:
+    """A build, if there is room. Raises as `check_build_quota` and `register_build` do.
+
+    Where there is room only at the second look, another build may have ended in between: only a
+    slug that is refused again is taken, and one that the service makes never is.
+    """
     try:
         return register_build(
             **build,
@@ -69,7 +73,9 @@ def _register(caller: Caller, now: datetime, **build: Any) -> Build:
         )
     except SlugTaken:
         check_build_quota(caller=caller, now=now)
-        raise
+        if is_again and build["slug"] is not None:
+            raise
+        return _register(caller, now, is_again=True, **build)
 
 
 def _place_of_job(caller: Caller, product: Product) -> JobProduct | None:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
-from builds.fixed_sql import fetch
+from builds.fixed_sql import Condition, fetch
 from builds.models import Build, Product
+from credentials.access import registrations
 from credentials.access.callers import Caller
 from credentials.access.quotas import (
     HOUR,
@@ -99,6 +101,17 @@ def test_open_builds_are_counted_as_the_orm_counts_them(
     assert has_room_for_a_build(caller) is not counts
     with pytest.raises(TooManyOpenBuilds) if counts else nullcontext():
         check_build_quota(caller=caller, now=NOW)
+
+
+@pytest.mark.parametrize("slug", [None, "v1"])
+def test_build_for_which_room_is_made_meanwhile_is_registered(
+    slug: str | None, register: Callable[..., Build], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL, another build may end between the two looks at the quota."""
+    conditions = [Condition("SELECT 1 WHERE 1 = 0", {}), Condition("SELECT 1", {})]
+    monkeypatch.setattr(registrations, "build_quota", lambda **_: conditions.pop(0))
+    assert register(slug).is_open(timezone.now())
+    assert not conditions
 
 
 @pytest.mark.parametrize("shown", ["key", "job"])
