@@ -133,6 +133,7 @@ NEEDED = {
     "issuers": ("kind",),
     "publishers": ("client", "issuer", "conditions"),
 }
+CANARY_CLIENT = CANARY_PREFIX.rstrip("-")
 # Groups that `migrate` makes are never deleted.
 OURS = ("viewer", "operator", "administrator")
 
@@ -233,7 +234,7 @@ def plan(wanted: Configuration, *, prune: bool = False, enable: bool = False) ->
         for name, entry in there.items():
             fields = dict(_differing(entry, here.get(name), found, wanted, prune=prune))
             kind: Literal["create", "change"] = "change" if name in here else "create"
-            problems += _missing(section, name, fields) if kind == "create" else []
+            problems += _obstacles(section, name, fields) if kind == "create" else []
             if fields or kind == "create":
                 change = Change(section=section, name=name, kind=kind, fields=fields)
                 changes.append(_with_frozen(change, enable=enable))
@@ -285,7 +286,7 @@ def _rows(section: str) -> list[Any]:
     if section == "products":
         rows = rows.select_related("store").exclude(slug__startswith=CANARY_PREFIX)
     elif section == "clients":
-        rows = rows.prefetch_related("products").exclude(name=CANARY_PREFIX.rstrip("-"))
+        rows = rows.prefetch_related("products").exclude(name=CANARY_CLIENT)
     elif section == "publishers":
         rows = rows.select_related("client", "issuer").prefetch_related("products")
     elif section == "groups":
@@ -374,7 +375,11 @@ def _in_order(value: Any) -> Any:
     return sorted(set(value)) if isinstance(value, list) else value
 
 
-def _missing(section: str, name: str, fields: Mapping[str, Any]) -> list[str]:
+def _obstacles(section: str, name: str, fields: Mapping[str, Any]) -> list[str]:
+    """Why no row can be made of an entry."""
+    is_product = section == "products" and name.startswith(CANARY_PREFIX)
+    if is_product or (section == "clients" and name == CANARY_CLIENT):
+        return [f"{section}.{name}: the name is reserved for isolation checks. Choose another."]
     lacking = [each for each in NEEDED.get(section, ()) if each not in fields]
     return [f"{section}.{name}: needs {', '.join(lacking)}."] if lacking else []
 

@@ -17,6 +17,7 @@ from credentials.access.clients import command_line_user
 from credentials.models.clients import CLIENT_NAME_LENGTH
 from credentials.operations.ci_projects import ProjectLookupError, project_conditions
 from credentials.operations.configuration import (
+    NOUNS,
     ClientEntry,
     Configuration,
     ConfigurationError,
@@ -25,6 +26,7 @@ from credentials.operations.configuration import (
     PublisherEntry,
     apply,
     plan,
+    read_configuration,
     rehearse,
 )
 from credentials.rules.publishers import IssuerKind, claims_of, default_issuer
@@ -189,6 +191,7 @@ class Command(ServiceCommand):
         try:
             wanted = _wanted(name, project, options)
             _refuse_to_replace(wanted, is_meant=options["replace"])
+            _refuse_disabled(wanted)
             do = rehearse if options["dry_run"] else apply
             changes = do(wanted, actor=command_line_user())
         except ProjectLookupError as err:
@@ -234,6 +237,19 @@ def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
                 f"{render(change)}\nGive another --name to create another publisher, or --replace "
                 "to change this one."
             )
+
+
+def _refuse_disabled(wanted: Configuration) -> None:
+    """What somebody disabled accepts no job, and this enables nothing."""
+    found = read_configuration(("issuers", "clients", "publishers"))
+    for section in ("issuers", "clients", "publishers"):
+        here = getattr(found, section)
+        for name in getattr(wanted, section):
+            if name in here and not here[name].is_active:
+                raise wrong_argument(
+                    f"The {NOUNS[section][0]} {name} is disabled, so no job could upload. Nothing "
+                    "was changed. To let its jobs upload, enable it in the admin first."
+                )
 
 
 def _wanted(name: str, project: str, options: dict[str, Any]) -> Configuration:

@@ -227,6 +227,14 @@ WRONG: dict[str, tuple[str, str]] = {
     "no such store": ("products:\n  a1: {store: x}", "products.a1.store: there is no store x."),
     "no store": ("products:\n  a1: {title: x}", "products.a1: needs store."),
     "client": ("clients:\n  '!': {}", "clients.!.name: Letters, digits"),
+    "product of the checks": (
+        "products:\n  isolation-check-a: {store: main}\nstores: {main: {bucket: b1, role_arn: x}}",
+        "products.isolation-check-a: the name is reserved for isolation checks. Choose another.",
+    ),
+    "client of the checks": (
+        "clients: {isolation-check: {}}",
+        "clients.isolation-check: the name is reserved",
+    ),
     "grant": ("clients:\n  ci: {products: [x]}", "clients.ci.products: there is no product x."),
     "right": ("groups:\n  g: {permissions: [a.b]}", "groups.g.permissions: there is no permission"),
     "claims": (
@@ -512,9 +520,7 @@ def test_running_it_again_never_widens_a_rule(product: Product) -> None:
     before = TrustedPublisher.objects.get().conditions
     with pytest.raises(CommandError, match=r"differs\. Nothing was changed"):
         call_command(*arguments, stdout=StringIO())
-    TrustedPublisher.objects.update(is_active=False)
     call_command(*arguments, "--branch", "main", stdout=StringIO())
-    assert not TrustedPublisher.objects.get().is_active
     assert TrustedPublisher.objects.get().conditions == before
     call_command(*arguments, "--tags", "--name", "releases", stdout=StringIO())
     assert TrustedPublisher.objects.get(name="releases").conditions["ref_type"] == ["tag"]
@@ -522,6 +528,20 @@ def test_running_it_again_never_widens_a_rule(product: Product) -> None:
     assert TrustedPublisher.objects.get(name="octo/docs").conditions["event_name"] == [
         "pull_request"
     ]
+
+
+@pytest.mark.parametrize("mode", [[], ["--dry-run"], ["--replace", "--tags"]])
+@pytest.mark.parametrize("model", [TrustedPublisher, Client, OidcIssuer])
+def test_what_is_disabled_lets_no_job_upload_and_stays_so(
+    model: Any, mode: list[str], product: Product
+) -> None:
+    arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug, *IDS]
+    call_command(*arguments, stdout=StringIO())
+    model.objects.update(is_active=False)
+    with pytest.raises(CommandError, match=r"is disabled, so no job could upload") as caught:
+        call_command(*arguments, *mode, stdout=(out := StringIO()))
+    assert (caught.value.returncode, out.getvalue()) == (2, "")
+    assert not model.objects.get().is_active
 
 
 def test_dry_run_refuses_what_the_run_would_refuse(store: Store, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ CONFIGURATION_BUGS = bugs_in(
         "(False, True) and not enable",
         "(True, True) and not enable",
     ),
-    client_of_the_checks_pruned=('.exclude(name=CANARY_PREFIX.rstrip("-"))', ""),
+    client_of_the_checks_pruned=(".exclude(name=CANARY_CLIENT)", ""),
 )
 
 ACCESS_BUGS = (
