@@ -14,7 +14,12 @@ from builds.services import delete_build, lock_build, register_build, supersede_
 from credentials.access.callers import Caller
 from credentials.access.quotas import build_quota, check_build_quota
 from credentials.access.rights import deletable_build
-from credentials.errors import InvalidCredentials, JobFinished, ProductNotGranted
+from credentials.errors import (
+    InvalidCredentials,
+    JobFinished,
+    ProductNotGranted,
+    TooManyOpenBuilds,
+)
 from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
 
 
@@ -60,8 +65,8 @@ def register_owned_build(
 def _register(caller: Caller, now: datetime, *, is_again: bool = False, **build: Any) -> Build:
     """A build, if there is room. Raises as `check_build_quota` and `register_build` do.
 
-    Where there is room only at the second look, another build may have ended in between: only a
-    slug that is refused again is taken, and one that the service makes never is.
+    Where there is room only at the second look, another build may have ended in between: it is
+    tried once more. A slug that the service makes is never taken, so then there is no room.
     """
     try:
         return register_build(
@@ -73,7 +78,9 @@ def _register(caller: Caller, now: datetime, *, is_again: bool = False, **build:
         )
     except SlugTaken:
         check_build_quota(caller=caller, now=now)
-        if is_again and build["slug"] is not None:
+        if is_again and build["slug"] is None:
+            raise TooManyOpenBuilds from None
+        if is_again:
             raise
         return _register(caller, now, is_again=True, **build)
 

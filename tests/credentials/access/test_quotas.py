@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from builds.errors import SlugTaken
 from builds.fixed_sql import Condition, fetch
 from builds.models import Build, Product
 from credentials.access import registrations
@@ -112,6 +113,19 @@ def test_build_for_which_room_is_made_meanwhile_is_registered(
     monkeypatch.setattr(registrations, "build_quota", lambda **_: conditions.pop(0))
     assert register(slug).is_open(timezone.now())
     assert not conditions
+
+
+@pytest.mark.parametrize(("slug", "error"), [(None, TooManyOpenBuilds), ("v1", SlugTaken)])
+def test_build_that_is_refused_twice_is_not_tried_again(
+    slug: str | None,
+    error: type[Exception],
+    register: Callable[..., Build],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nothing = Condition("SELECT 1 WHERE 1 = 0", {})
+    monkeypatch.setattr(registrations, "build_quota", lambda **_: nothing)
+    with pytest.raises(error):
+        register(slug)
 
 
 @pytest.mark.parametrize("shown", ["key", "job"])
