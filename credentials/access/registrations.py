@@ -13,14 +13,14 @@ from builds.models import Build, Product
 from builds.services import delete_build, lock_build, register_build, supersede_build
 from credentials.access.callers import Caller
 from credentials.access.quotas import build_quota, check_build_quota
-from credentials.access.rights import deletable_build
+from credentials.access.rights import deletable_build, is_spent
 from credentials.errors import (
     InvalidCredentials,
     JobFinished,
     ProductNotGranted,
     TooManyOpenBuilds,
 )
-from credentials.models import BuildOwner, EventKind, JobProduct, JobToken, record_build_event
+from credentials.models import BuildOwner, EventKind, JobProduct, record_build_event
 
 
 def register_owned_build(
@@ -141,7 +141,7 @@ def delete_owned_build(*, caller: Caller, build_id: int, now: datetime) -> Build
         return delete_registered_build(build_id=build_id, now=now)
     with transaction.atomic():
         build = lock_build(build_id=build_id)
-        if _is_spent(caller.job_token, build.product):
+        if is_spent(caller.job_token, product=build.product):
             raise JobFinished
         return delete_registered_build(build_id=build_id, now=now)
 
@@ -150,9 +150,3 @@ def delete_registered_build(*, build_id: int, now: datetime) -> Build:
     """Mark a build as deleted, whoever owns it."""
     told = partial(record_build_event, EventKind.BUILD_DELETED, now=now)
     return delete_build(build_id=build_id, now=now, on_closing=told)
-
-
-def _is_spent(job_token: JobToken, product: Product) -> bool:
-    """Whether the job finished its build of the product."""
-    places = JobProduct.objects.filter(job_token=job_token, product=product)
-    return places.exclude(current_build__finished_at=None).exists()

@@ -310,26 +310,29 @@ def open_build(*, caller: Caller, product_slug: str | None, now: datetime) -> Bu
 
     Raises NoOpenBuild, JobFinished, SeveralOpenBuilds.
     """
-    found = _owned_builds(caller, OPEN, product_slug, now)
+    found = _open_builds(caller, product_slug, now)
     if len(found) > 1:
         raise SeveralOpenBuilds
     if not found:
-        is_spent = caller.job_token and _owned_builds(caller, FINISHED, product_slug, now)
-        raise JobFinished if is_spent else NoOpenBuild
+        of = {} if product_slug is None else {"product__slug": product_slug}
+        is_over = caller.job_token and is_spent(caller.job_token, **of)
+        raise JobFinished if is_over else NoOpenBuild
     return found[0]
 
 
-FINISHED = "b.finished_at IS NOT NULL"
+def is_spent(job_token: JobToken, **of: Any) -> bool:
+    """Whether the job has finished its build of each of its products, or of those named."""
+    places = JobProduct.objects.filter(job_token=job_token, **of)
+    finished = list(places.values_list("current_build__finished_at", flat=True))
+    return bool(finished) and all(finished)
 
 
-def _owned_builds(
-    caller: Caller, state: str, product_slug: str | None, now: datetime
-) -> list[Build]:
-    """The newest two of the caller's builds in a state."""
+def _open_builds(caller: Caller, product_slug: str | None, now: datetime) -> list[Build]:
+    """The newest two of the caller's open builds."""
     of_product = "" if product_slug is None else " AND p.slug = %(slug)s"
     at = connection.ops.adapt_datetimefield_value(now)
     parameters = _ids(caller) | {"now": at, "slug": product_slug}
-    text = f"{_owned_in(_openings(caller))} AND {state}{of_product} ORDER BY b.id DESC LIMIT 2"
+    text = f"{_owned_in(_openings(caller))} AND {OPEN}{of_product} ORDER BY b.id DESC LIMIT 2"
     found = []
     for build, product, store in fetch_all(text, parameters, BUILD, PRODUCT, STORE):
         relate(product, store=store)

@@ -28,10 +28,10 @@ HOST = "https://keeper.example.org"
 
 
 @pytest.fixture
-def job_token(caller: Caller, product: Product, now: datetime) -> Callable[[], str]:
-    def make() -> str:
+def job_token(caller: Caller, product: Product, now: datetime) -> Callable[..., str]:
+    def make(*others: Product) -> str:
         _, secret = start_job_token(
-            client=caller.client, api_key=caller.api_key, products=[product], now=now
+            client=caller.client, api_key=caller.api_key, products=[product, *others], now=now
         )
         return secret.reveal()
 
@@ -93,6 +93,22 @@ def test_other_products_have_no_open_build(job: APIClient) -> None:
     job.post(BUILDS, MAIN)
     for query in ("?product=other", "?product=..", "?product=GUIDE"):
         assert_problem(job.get(f"/credentials{query}"), 404, "no_open_build")
+
+
+def test_job_is_finished_with_the_last_of_its_products(
+    job_token: Callable[..., str],
+    caller: Caller,
+    make_product: Callable[..., Product],
+    sts: FakeSts,
+    s3: FakeS3,
+) -> None:
+    Grant.objects.create(client=caller.client, product=(other := make_product("other")))
+    s3.sizes, job = [1], api_for(job_token(other))
+    for slug, rest in (("guide", (404, "no_open_build")), ("other", (409, "job_finished"))):
+        built = job.post(f"/products/{slug}/builds/", MAIN)
+        assert job.patch(path_of(built), {"uploaded": True}).status_code == 200
+        assert_problem(job.get(f"/credentials?product={slug}"), 409, "job_finished")
+        assert_problem(job.get("/credentials"), *rest)
 
 
 def test_wrong_query_is_refused(job: APIClient) -> None:
