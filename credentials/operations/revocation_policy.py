@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from builds.errors import DomainError
@@ -147,20 +149,27 @@ def _note_write(decisions: Sequence[Revocation], step: Step) -> None:
     if step.status is Status.NOT_SUPPORTED:
         _fail(decisions, NOT_KEPT.format(policy=POLICY_NAME))
     elif step.status is Status.FAILED:
-        waiting = [each for each in decisions if each.state in {State.REQUESTED, State.FAILED}]
+        waiting = [each for each in decisions if each.written_at is None]
         _fail(waiting, NOT_WRITTEN.format(detail=step.detail.rstrip(".")))
     else:
-        to_be_written = _rows(decisions).filter(state__in=[State.REQUESTED, State.FAILED])
-        to_be_written.update(
+        # What failed after it was written stays so until the store is seen to obey it.
+        _rows(decisions).filter(written_at=None).update(
             state=State.WRITTEN, written_at=timezone.now(), failed_at=None, problem=""
         )
 
 
-def _fail(decisions: Sequence[Revocation], problem: str) -> None:
+def _fail(
+    decisions: Sequence[Revocation], problem: str, *, written_at: datetime | None = None
+) -> None:
+    """They have failed since the first time; without `written_at` they are not in the policy."""
     for each in decisions:
         log.error("revocation_failed", revocation=each.pk, target=str(each), problem=problem)
     _rows(decisions).update(
-        state=State.FAILED, failed_at=timezone.now(), verified_at=None, problem=problem
+        state=State.FAILED,
+        failed_at=Coalesce("failed_at", Value(timezone.now())),
+        verified_at=None,
+        written_at=written_at,
+        problem=problem,
     )
 
 
@@ -172,26 +181,32 @@ def _rows(decisions: Iterable[Revocation]) -> Any:
 
 
 def verify_revocations(*, store: Store, document: RevocationDocument, wait: timedelta) -> None:
-    """Try the decisions that are written, again and again until `wait` is over."""
-    until, pause = timezone.now() + wait, 1.0
-    while tried := _tried(store, document):
+    """Try the decisions that are written, again and again until `wait` is over; those that have
+    failed once.
+    """
+    until, pause, states = timezone.now() + wait, 1.0, [State.WRITTEN, State.FAILED]
+    while tried := _tried(store, document, states):
         problem = _problem_of_bystander(tried[0][1])
         for decision, session in tried:
             _judge(decision, problem or _problem_of(session), store)
         if timezone.now() >= until:
             return
         time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause, states = min(2 * pause, LONGEST_PAUSE), [State.WRITTEN]
 
 
-def _tried(store: Store, document: RevocationDocument) -> list[tuple[Revocation, IssuedSession]]:
+def _tried(
+    store: Store, document: RevocationDocument, states: Sequence[State]
+) -> list[tuple[Revocation, IssuedSession]]:
     """Decisions that the store has not been seen to obey, each with a session named in the policy.
 
     One about a whole store, without a session that is known, cannot be tried and stays `written`.
     """
     found = []
-    written = Revocation.objects.of_store(store).filter(state=State.WRITTEN)
-    for decision in written.order_by("-pk")[:TRIED_AT_ONCE]:
+    written = Revocation.objects.of_store(store).in_force(timezone.now())
+    written = written.filter(state__in=states, written_at__isnull=False)
+    # What has failed comes last, so that it keeps nothing else from being tried.
+    for decision in written.order_by("-state", "-pk")[:TRIED_AT_ONCE]:
         sessions = decision.sessions.filter(pk__in=document.named, build__isnull=False)
         if session := sessions.select_related("build__product__store").last():
             found.append((decision, session))
@@ -199,13 +214,13 @@ def _tried(store: Store, document: RevocationDocument) -> list[tuple[Revocation,
 
 
 def _judge(decision: Revocation, problem: str, store: Store) -> None:
-    now, row = timezone.now(), _rows([decision]).filter(state=State.WRITTEN)
+    now, row = timezone.now(), _rows([decision]).filter(written_at__isnull=False)
     if not problem:
-        row.update(state=State.VERIFIED, verified_at=now)
+        row.update(state=State.VERIFIED, verified_at=now, failed_at=None, problem="")
         return
     patience = PATIENCE_ELSEWHERE if store.endpoint_url else PATIENCE_ON_AWS
     if decision.written_at and now - decision.written_at > patience:
-        _fail([decision], problem)
+        _fail([decision], problem, written_at=decision.written_at)
 
 
 def _problem_of(session: IssuedSession) -> str:

@@ -227,6 +227,38 @@ def test_what_cannot_be_seen_stays_written_for_ten_minutes_and_has_failed_then(
     assert decision.problem.startswith(problem)
 
 
+def test_decision_without_effect_has_failed_until_the_store_obeys(
+    write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession
+) -> None:
+    at_store.obeys = False
+    decision, states, failed_at = decide(victim), [], set()
+    for minutes in (11, 0, 11, 11):
+        write()
+        age(decision, minutes)
+        decision.refresh_from_db()
+        states.append(decision.state)
+        failed_at.add(decision.failed_at)
+    at_store.obeys = True
+    write()
+    decision.refresh_from_db()
+    assert (states, len(failed_at)) == (["written", "failed", "failed", "failed"], 2)
+    assert (decision.state, decision.failed_at, decision.problem) == ("verified", None, "")
+
+
+def test_nobody_waits_for_a_decision_that_has_failed(
+    write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    at_store.obeys = False
+    decision = decide(victim)
+    write()
+    age(decision, 11)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    before = len(at_store.tried)
+    write(wait=timedelta(minutes=1))
+    assert len(at_store.tried) - before == 2
+
+
 def test_failed_decision_is_tried_again(
     write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession
 ) -> None:
@@ -285,6 +317,22 @@ def test_store_that_keeps_another_policy_is_found_out(
     write()
     decision.refresh_from_db()
     assert decision.problem.startswith("not_kept")
+    assert decision.written_at is None
+
+
+def test_what_was_not_kept_is_written_once_it_is(
+    write: Callable[..., Written], clients: StoreClients, store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Also without a session to try: only what was written can fail to have an effect."""
+    decision, states = decide(store, before=timezone.now()), []
+    put = clients.iam.put_role_policy
+    for kept in (lambda **_: {}, put):
+        monkeypatch.setattr(clients.iam, "put_role_policy", kept)
+        write()
+        decision.refresh_from_db()
+        states.append(decision.state)
+    assert states == ["failed", "written"]
 
 
 def test_one_writes_at_a_time(write: Callable[..., Written], victim: IssuedSession) -> None:

@@ -57,6 +57,10 @@ WRITE_BUGS = bugs_in(
         "problem or _problem_of(session)",
         "_problem_of(session)",
     ),
+    decision_without_effect_seems_to_recover=(
+        ".filter(written_at=None).update(",
+        '.exclude(state__in=["written", "verified"]).update(',
+    ),
     another_name_tried=("name or row.session_name", "row.session_name"),
     two_write_revocations_at_once=(
         'with only_run(f"write_revocations of the store {store.name}"):',
