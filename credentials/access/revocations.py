@@ -132,6 +132,7 @@ def recorded_document(
     near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
     rows = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
+    rows = rows.filter(role_arn=store.role_arn)  # a store may have had another
     read = ("product_slug", "completed_at", "requested_at", "revocation_id")
     sessions = [
         RevokedSession(

@@ -47,6 +47,11 @@ FULL = (
     "none left. Until sessions end, revoke fewer: everything of the store before a time takes one "
     "entry (manage.py revoke store NAME --before TIME)."
 )
+OTHER_ROLE = (
+    "other_role: issued under role {role}, which is no longer the store's, so its policy is not "
+    "written here. Revoke the active sessions of that role in IAM or delete it, or give the store "
+    "that role again until the sessions have expired."
+)
 NOT_WRITTEN = (
     "not_written: {detail}. Name the revoker's profile with LTD_REVOKER_PROFILE, or write with "
     "your own credentials (manage.py write_revocations --profile NAME). manage.py doctor says what "
@@ -100,9 +105,13 @@ def write_revocations(
         decisions = list(Revocation.objects.of_store(store).in_force(now).order_by("pk"))
         fitting, document = _fitting(store, decisions, now)
         step = settle(_requirement(clients, document), apply=True)
-        _note_write(fitting, step)
+        elsewhere = _elsewhere(store, decisions, now)
+        _note_write([each for each in fitting if each.pk not in elsewhere], step)
         full = FULL.format(capacity=store_capacity(store))
         _fail([each for each in decisions if each not in fitting], full)
+        for each in decisions:
+            if each.pk in elsewhere and each.state != State.VERIFIED:
+                _fail([each], OTHER_ROLE.format(role=elsewhere[each.pk]))
         verify_revocations(store=store, document=document, wait=wait)
     for each in decisions:
         each.refresh_from_db()
@@ -123,6 +132,15 @@ def _fitting(
     while not (document := recorded_document(store=store, decisions=fitting, now=now)).fits(other):
         fitting.pop()
     return fitting, document
+
+
+def _elsewhere(store: Store, decisions: Sequence[Revocation], now: datetime) -> dict[int, str]:
+    """Decisions about sessions of a role that the store no longer has: this role's policy does not
+    refuse them, and no session of this role shows whether they are refused.
+    """
+    sessions = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
+    others = sessions.exclude(role_arn=store.role_arn).order_by("role_arn")
+    return {pk: role for pk, role in others.values_list("revocation_id", "role_arn") if pk}
 
 
 def _requirement(clients: StoreClients, document: RevocationDocument) -> Requirement:

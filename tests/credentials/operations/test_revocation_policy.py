@@ -269,6 +269,37 @@ def test_failed_decision_is_tried_again(
     assert (decision.state, decision.failed_at, decision.problem) == ("verified", None, "")
 
 
+OLD_ROLE = "arn:aws:iam::123456789012:role/old"
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_session_of_a_role_that_the_store_had_is_never_verified(
+    is_alone: bool, write: Callable[..., Written], at_store: ObeyingStore,  # noqa: FBT001
+    victim: IssuedSession, build: Build, caller: Caller, now: datetime,
+) -> None:  # fmt: skip
+    old = issued(build, caller, now, role_arn=OLD_ROLE)
+    decision = decide(old if is_alone else build)
+    for _ in range(2):
+        write()
+        decision.refresh_from_db()
+        assert (decision.state, decision.written_at) == ("failed", None)
+        assert decision.problem.startswith(f"other_role: issued under role {OLD_ROLE}, ")
+    assert (at_store.names, at_store.tried) == ([] if is_alone else [POLICY_NAME], [])
+    assert is_alone or is_refused(at_store.policy, victim.session_name, now)
+
+
+def test_decision_is_tried_again_where_the_store_has_its_old_role_again(
+    write: Callable[..., Written], victim: IssuedSession
+) -> None:
+    IssuedSession.objects.update(role_arn=OLD_ROLE)
+    decision = decide(victim)
+    write()
+    IssuedSession.objects.filter(pk=victim.pk).update(role_arn=victim.role_arn)
+    write()
+    decision.refresh_from_db()
+    assert decision.state == "verified"
+
+
 def test_without_credentials_it_has_failed_and_says_what_to_do(
     write: Callable[..., Written], clients: StoreClients, victim: IssuedSession
 ) -> None:

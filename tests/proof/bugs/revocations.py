@@ -61,6 +61,10 @@ WRITE_BUGS = bugs_in(
         ".filter(written_at=None).update(",
         '.exclude(state__in=["written", "verified"]).update(',
     ),
+    session_of_another_role_taken_for_revoked=(
+        "if each.pk not in elsewhere], step)",
+        "], step)",
+    ),
     another_name_tried=("name or row.session_name", "row.session_name"),
     two_write_revocations_at_once=(
         'with only_run(f"write_revocations of the store {store.name}"):',
