@@ -293,7 +293,7 @@ def _conditions(provider: Provider, project: str, options: dict[str, Any]) -> di
     if branches := options["branch"]:
         claim, prefix = provider.branch
         conditions |= {} if is_other else {"ref_type": ["branch"]}
-        conditions[claim] = [prefix + each for each in branches]
+        conditions[claim] = [prefix + each.removeprefix("refs/heads/") for each in branches]
     if environments := options["environment"]:
         conditions["environment"] = list(environments)
     return conditions

@@ -347,7 +347,9 @@ def create(provider: FakeKeeper, *arguments: str) -> str:
 
 @pytest.mark.loopback
 def test_one_command_lets_a_repository_upload(provider: FakeKeeper, store: Store) -> None:
-    told = create(provider, "--github", "octo/docs", "--product", "handbook", "--branch", "main")
+    told = create(
+        provider, "--github", "octo/docs", "--product", "handbook", "--branch", "refs/heads/main"
+    )
     assert "octo/docs may upload handbook.\n" in told
     rule = TrustedPublisher.objects.get()
     assert (rule.client.name, rule.issuer.issuer) == ("octo-docs", GITHUB)
