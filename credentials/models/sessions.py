@@ -98,6 +98,10 @@ class IssuedSessionQuerySet(models.QuerySet["IssuedSession"]):
         """Those whose outcome may still come."""
         return self.in_state(IssuedSession.State.REQUESTED, now)
 
+    def asked_for(self, now: datetime) -> "IssuedSessionQuerySet":
+        """Those that are alive, or whose outcome may still come."""
+        return self.active(now) | self.requested(now)
+
     def over(self, before: datetime) -> "IssuedSessionQuerySet":
         """Those asked for, and over, before a moment, by the primary key; never a stuck one."""
         rows = self.filter(pk__lt=first_ledger_id(before), requested_at__lt=before)

@@ -72,11 +72,12 @@ def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False
 
     The number of queries does not depend on how many targets there are.
     """
-    live = reduce(or_, (target.sessions for target in targets)).active(now)
+    covered = reduce(or_, (target.sessions for target in targets))
+    live = covered.active(now)
     whole = {"count": Window(Count("pk")), "last_end": Window(Max("expires_at"))}
     sessions: list[Any] = list(live.defer("policy", "caller_agent").annotate(**whole)[:SHOWN])
     signatures = reduce(or_, (target.signatures for target in targets)).unexpired(now)
-    asked_with, unrevocable = _names(live, signatures)
+    asked_with, unrevocable = _names(covered.asked_for(now), signatures)
     open_builds = _open_builds(targets, live, now).annotate(count=Window(Count("pk")))
     builds: list[Any] = list(open_builds.order_by("-pk")[:SHOWN])
     cut_offs = {each.row: each.before or now for each in targets if each.kind is Kind.STORE}
@@ -97,10 +98,10 @@ def preview(*, targets: Sequence[Target], now: datetime, may_go_on: bool = False
 
 
 def _names(
-    live: IssuedSessionQuerySet, signatures: IssuedSessionQuerySet
+    asked_for: IssuedSessionQuerySet, signatures: IssuedSessionQuerySet
 ) -> tuple[set[str], list[str]]:
     """The tokens that asked for sessions, and the access keys that signed; in one statement."""
-    tokens = live.order_by().values_list("token_name", Value(0)).distinct()
+    tokens = asked_for.order_by().values_list("token_name", Value(0)).distinct()
     keys = signatures.order_by().values_list("access_key_id", Value(1)).distinct()
     found = list(tokens.union(keys, all=True))
     return {name for name, is_key in found if not is_key}, sorted(
@@ -167,7 +168,7 @@ class Tokens:
 
 def _ended_tokens(targets: Sequence[Target], asked_with: Iterable[str], now: datetime) -> Tokens:
     """The targets themselves where they are clients or tokens; else the tokens that asked for
-    their live sessions: of a key and what it gave, only the latter.
+    their sessions, live or under way: of a key and what it gave, only the latter.
     """
     rows = [each.row for each in targets]
     if targets[0].kind in {Kind.CLIENT, Kind.API_KEY, Kind.JOB_TOKEN}:
@@ -212,7 +213,8 @@ def revoke(
     require_reason_and_time(target=target, reason=reason, now=now)
     with transaction.atomic():
         live = target.sessions.active(now)
-        asked_with = live.order_by().values_list("token_name", flat=True).distinct()
+        asked_for = target.sessions.asked_for(now).order_by()
+        asked_with = asked_for.values_list("token_name", flat=True).distinct()
         ended = Tokens() if may_go_on else _ended_tokens([target], asked_with, now)
         _end(ended, by=by, now=now)
         closed = False

@@ -106,6 +106,18 @@ def test_what_asked_for_it_may_ask_no_more(issued: Make, caller: Caller, now: da
     assert caller.api_key.revoked_at == now
 
 
+@pytest.mark.parametrize("kind", ["session", "product"])
+def test_what_asks_for_one_that_is_being_issued_may_ask_no_more(
+    kind: str, issued: Make, caller: Caller, now: datetime
+) -> None:
+    under_way = issued(requested_row)
+    row: Any = under_way if kind == "session" else under_way.build.product
+    assert preview(targets=[target_of(row)], now=now).tokens == [str(caller.api_key)]
+    assert decide(row, now) == []
+    caller.api_key.refresh_from_db()
+    assert caller.api_key.revoked_at == now
+
+
 def test_what_asked_for_it_may_go_on(issued: Make, caller: Caller, now: datetime) -> None:
     [made] = decide(issued(), now, may_go_on=True)
     caller.api_key.refresh_from_db()

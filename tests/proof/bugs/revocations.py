@@ -32,6 +32,7 @@ RECORD_BUGS = bugs_in(
     RECORDING,
     revoking_leaves_what_asked=("Tokens() if may_go_on else _ended_tokens(", "Tokens() or ("),
     revoking_ends_what_may_go_on=("Tokens() if may_go_on else _ended_tokens(", "_ended_tokens("),
+    revoking_leaves_what_asks_just_now=("target.sessions.asked_for(now)", "live"),
     revoking_again_is_logged=(
         "        if made or ended.names or closed or withheld:\n",
         "        if True:\n",
