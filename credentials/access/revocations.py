@@ -131,7 +131,7 @@ def recorded_document(
     further = (IssuedSession.objects.none() if and_also is None else and_also).filter(store=store)
     near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
-    rows = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
+    rows = IssuedSession.objects.unexpired(now - CLOCK_TOLERANCE).filter(revocation__in=decisions)
     rows = rows.filter(role_arn=store.role_arn)  # a store may have had another
     read = ("product_slug", "completed_at", "requested_at", "revocation_id")
     sessions = [
@@ -159,7 +159,7 @@ def _bystanders(
     store: Store, slugs: set[str], now: datetime, *, except_for: IssuedSessionQuerySet
 ) -> dict[str, datetime]:
     """When the first session of each product that lives on, or is under way, was asked for."""
-    alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now)
+    alive = Q(status=IssuedSession.Status.ISSUED, expires_at__gt=now - CLOCK_TOLERANCE)
     # One that is stuck for longer has nothing left that could be refused.
     alive |= Q(status=IssuedSession.Status.REQUESTED, requested_at__gte=now - LONGEST_SESSION)
     rows = IssuedSession.objects.filter(

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from builds.models import Store
+from credentials.rules.revocation import CLOCK_TOLERANCE
 
 REASON_LENGTH = 255
 NAME_LENGTH = 255
@@ -14,8 +15,10 @@ NAME_LENGTH = 255
 
 class RevocationQuerySet(models.QuerySet["Revocation"]):
     def in_force(self, now: datetime) -> "RevocationQuerySet":
-        """Those that have to be in the store's policy: a session that they cover is not over."""
-        return self.filter(ends_at__gt=now)
+        """Those that have to be in the store's policy: a session that they cover is not over by
+        the store's clock, which may be behind.
+        """
+        return self.filter(ends_at__gt=now - CLOCK_TOLERANCE)
 
     def of_store(self, store: Store) -> "RevocationQuerySet":
         return self.filter(store=store)

@@ -27,7 +27,7 @@ from credentials.operations.isolation.checking import attempt
 from credentials.operations.leases import only_run
 from credentials.rules.policy_comparison import is_same
 from credentials.rules.principals import name_of
-from credentials.rules.revocation import POLICY_NAME, RevocationDocument
+from credentials.rules.revocation import CLOCK_TOLERANCE, POLICY_NAME, RevocationDocument
 from credentials.rules.verdicts import Outcome
 from credentials.vending.issuing import VendedSession, plan_session, request_session, s3_client
 from credentials.vending.store_clients import ONE_CALL
@@ -138,7 +138,8 @@ def _elsewhere(store: Store, decisions: Sequence[Revocation], now: datetime) -> 
     """Decisions about sessions of a role that the store no longer has: this role's policy does not
     refuse them, and no session of this role shows whether they are refused.
     """
-    sessions = IssuedSession.objects.unexpired(now).filter(revocation__in=decisions)
+    sessions = IssuedSession.objects.unexpired(now - CLOCK_TOLERANCE)
+    sessions = sessions.filter(revocation__in=decisions)
     others = sessions.exclude(role_arn=store.role_arn).order_by("role_arn")
     return {pk: role for pk, role in others.values_list("revocation_id", "role_arn") if pk}
 

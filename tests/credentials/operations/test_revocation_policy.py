@@ -170,6 +170,15 @@ def test_expired_entries_leave_and_the_policy_stays(
     assert not is_refused(at_store.policy, victim.session_name, now)
 
 
+def test_entry_stays_while_the_store_s_clock_may_be_behind(
+    write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession, now: datetime
+) -> None:
+    decide(victim)
+    write()
+    write(victim.expires_at + timedelta(seconds=59))
+    assert is_refused(at_store.policy, victim.session_name, now)
+
+
 def test_policy_that_is_not_there_is_not_made_for_nothing(
     write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession, now: datetime
 ) -> None:

@@ -98,6 +98,14 @@ ACCOUNT_BUGS = (
     )
     | bugs_in(
         "credentials/access/revocations.py",
+        POLICY,
+        revocation_leaves_by_this_clock=(
+            "objects.unexpired(now - CLOCK_",
+            "objects.unexpired(now + 0 * CLOCK_",
+        ),
+    )
+    | bugs_in(
+        "credentials/access/revocations.py",
         RECORDING,
         room_counted_on_that_an_inline_policy_takes=(
             "    if not store.endpoint_url:\n        return 0\n",
