@@ -63,8 +63,8 @@ WRITE_BUGS = bugs_in(
         '.exclude(state__in=["written", "verified"]).update(',
     ),
     session_of_another_role_taken_for_revoked=(
-        "if each.pk not in elsewhere], step)",
-        "], step)",
+        "elsewhere = _elsewhere(store, decisions, now)",
+        "elsewhere: dict[int, str] = {}",
     ),
     another_name_tried=("name or row.session_name", "row.session_name"),
     two_write_revocations_at_once=(
