@@ -122,13 +122,14 @@ def recorded_document(
     cut_off: datetime | None = None,
 ) -> RevocationDocument:
     """The policy that decisions make, all that are in force unless others are given, and with them
-    further sessions, or all that the store issued before a cut-off.
+    further sessions, or all that the store issued before a cut-off. Stores with one role share it.
 
     Of the further sessions those are not read that were issued long before the cut-off.
     """
     if decisions is None:
-        decisions = list(Revocation.objects.of_store(store).in_force(now))
-    further = (IssuedSession.objects.none() if and_also is None else and_also).filter(store=store)
+        decisions = list(Revocation.objects.of_role(store).in_force(now))
+    further = IssuedSession.objects.none() if and_also is None else and_also
+    further = further.filter(role_arn=store.role_arn, store__endpoint_url=store.endpoint_url)
     near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
     unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
     rows = IssuedSession.objects.unexpired(now - CLOCK_TOLERANCE).filter(revocation__in=decisions)
@@ -163,7 +164,11 @@ def _bystanders(
     # One that is stuck for longer has nothing left that could be refused.
     alive |= Q(status=IssuedSession.Status.REQUESTED, requested_at__gte=now - LONGEST_SESSION)
     rows = IssuedSession.objects.filter(
-        alive, store=store, product_slug__in=slugs, revoked_at=None, signed_by_identity=False
+        alive,
+        role_arn=store.role_arn,
+        product_slug__in=slugs,
+        revoked_at=None,
+        signed_by_identity=False,
     ).exclude(pk__in=except_for.order_by().values("pk"))
     # Who tries whether a decision is obeyed is no bystander.
     rows = rows.exclude(delivery=Delivery.VERIFY)

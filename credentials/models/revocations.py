@@ -23,6 +23,10 @@ class RevocationQuerySet(models.QuerySet["Revocation"]):
     def of_store(self, store: Store) -> "RevocationQuerySet":
         return self.filter(store=store)
 
+    def of_role(self, store: Store) -> "RevocationQuerySet":
+        """Those of all stores with the store's role: they are in one policy."""
+        return self.filter(store__role_arn=store.role_arn, store__endpoint_url=store.endpoint_url)
+
 
 class Revocation(models.Model):
     """One decision to revoke sessions of one store. It names its target as text, and outlives it.

@@ -75,7 +75,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """The policy of a store after a run, and the decisions that it is made of."""
+    """The policy of a store's role after a run, and the store's decisions in it."""
 
     store: Store
     is_changed: bool
@@ -101,8 +101,11 @@ def write_revocations(
         return Written(
             store=store, is_changed=False, entries=0, capacity=store_capacity(store), decisions=[]
         )
-    with only_run(f"write_revocations of the store {store.name}"):
-        decisions = list(Revocation.objects.of_store(store).in_force(now).order_by("pk"))
+    # Stores with one role share its policy, so one of them stands for all.
+    same_role = Store.objects.filter(role_arn=store.role_arn, endpoint_url=store.endpoint_url)
+    first = same_role.order_by("pk").first() or store
+    with only_run(f"write_revocations of the store {first.name}"):
+        decisions = list(Revocation.objects.of_role(store).in_force(now).order_by("pk"))
         fitting, document = _fitting(store, decisions, now)
         step = settle(_requirement(clients, document), apply=True)
         elsewhere = _elsewhere(store, decisions, now)
@@ -120,7 +123,7 @@ def write_revocations(
         is_changed=step.status in {Status.MADE, Status.CHANGED},
         entries=document.entries,
         capacity=store_capacity(store),
-        decisions=decisions,
+        decisions=[each for each in decisions if each.store_id == store.pk],
     )
 
 

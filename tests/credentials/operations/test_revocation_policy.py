@@ -11,11 +11,11 @@ from boto3.session import Session
 from django.utils import timezone
 from moto import mock_aws
 
-from builds.models import Build, Store
+from builds.models import Build, Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import command_line_user
 from credentials.errors import AlreadyRunning
-from credentials.models import IssuedSession, Revocation
+from credentials.models import Grant, IssuedSession, Revocation
 from credentials.operations import revocation_policy
 from credentials.operations.account import requirements
 from credentials.operations.account.clients import StoreClients
@@ -379,6 +379,42 @@ def test_one_writes_at_a_time(write: Callable[..., Written], victim: IssuedSessi
     decide(victim)
     with only_run("write_revocations of the store main"), pytest.raises(AlreadyRunning):
         write()
+
+
+@pytest.fixture
+def second(
+    clients: StoreClients, store: Store, make_product: Callable[..., Product],
+    register: Callable[..., Build], caller: Caller, now: datetime,
+) -> tuple[StoreClients, IssuedSession]:  # fmt: skip
+    """Another store with the same role, and a session of it."""
+    other = Store.objects.create(name="other", bucket="other-bucket", role_arn=store.role_arn)
+    product = make_product("second", store=other)
+    Grant.objects.create(client=caller.client, product=product)
+    session = issued(register(product=product), caller, now, product_slug="second")
+    return StoreClients(store=other, session=clients.session, whose=Whose.REVOKER), session
+
+
+def test_stores_with_one_role_write_one_policy(
+    write: Callable[..., Written], at_store: ObeyingStore, victim: IssuedSession, now: datetime,
+    second: tuple[StoreClients, IssuedSession],
+) -> None:  # fmt: skip
+    clients, session = second
+    first, other = decide(victim, may_go_on=True), decide(session)
+    assert (write().decisions, at_store.tried[1:]) == ([first], [victim.session_name])
+    written = write_revocations(clients=clients, now=timezone.now())
+    assert ([each.state for each in written.decisions], written.entries) == (["verified"], 2)
+    assert (written.decisions, write().is_changed) == ([other], False)
+    for each in (victim, session):
+        assert is_refused(at_store.policy, each.session_name, now)
+
+
+def test_one_writes_at_a_time_to_a_role_of_two_stores(
+    victim: IssuedSession, second: tuple[StoreClients, IssuedSession]
+) -> None:
+    clients, session = second
+    decide(session)
+    with only_run("write_revocations of the store main"), pytest.raises(AlreadyRunning):
+        write_revocations(clients=clients, now=timezone.now())
 
 
 def test_it_waits_for_a_store_to_obey(

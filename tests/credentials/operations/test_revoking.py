@@ -276,6 +276,28 @@ def test_preview_says_that_the_policy_is_full(
     assert "before a time" in seen.problems[0]
 
 
+@pytest.mark.parametrize(("endpoint_url", "entries"), [("", 2), ("https://s3.example.org", 1)])
+def test_stores_with_one_role_have_its_room_together(
+    endpoint_url: str, entries: int, issued: Make, store: Store, now: datetime
+) -> None:
+    other = Store.objects.create(
+        name="other", bucket="other", role_arn=store.role_arn, endpoint_url=endpoint_url
+    )
+    decide(issued(store=other), now, may_go_on=True)
+    assert preview(targets=[target_of(issued())], now=now).stores[0].entries == entries
+
+
+def test_session_of_another_store_with_the_role_is_a_bystander(
+    issued: Make, store: Store, now: datetime
+) -> None:
+    other = Store.objects.create(name="other", bucket="other", role_arn=store.role_arn)
+    early = now - timedelta(minutes=20)
+    issued(store=other, requested_at=early)
+    mine = [issued(requested_at=early, completed_at=early) for _ in range(10)]
+    rows = IssuedSession.objects.filter(pk__in=[each.pk for each in mine])
+    assert recorded_document(store=store, now=now, and_also=rows).entries == 10
+
+
 def test_everything_of_a_store_takes_one_entry(issued: Make, store: Store, now: datetime) -> None:
     """Also in the preview, whatever the number of sessions and products."""
     early = now - timedelta(minutes=20)

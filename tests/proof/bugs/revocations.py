@@ -67,8 +67,13 @@ WRITE_BUGS = bugs_in(
         "elsewhere: dict[int, str] = {}",
     ),
     another_name_tried=("name or row.session_name", "row.session_name"),
+    store_takes_away_what_another_wrote_to_its_role=(
+        "Revocation.objects.of_role(store)",
+        "Revocation.objects.of_store(store)",
+    ),
+    two_stores_write_to_a_role_at_once=("{first.name}", "{store.name}"),
     two_write_revocations_at_once=(
-        'with only_run(f"write_revocations of the store {store.name}"):',
+        'with only_run(f"write_revocations of the store {first.name}"):',
         "if True:",
     ),
     failed_write_taken_for_written=("elif step.status is Status.FAILED:", "elif False:"),
