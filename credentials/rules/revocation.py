@@ -19,6 +19,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from builds.names import ULID_LENGTH
@@ -183,26 +184,34 @@ def _groups(products: Iterable[_Product], bonus: int) -> list[_Group]:
     A statement's time may as well be the latest of one of its products. It serves the products
     whose latest comes before the next statement's time: for those that follow, the next is better.
     """
-    by_time: defaultdict[datetime, list[_Product]] = defaultdict(list)
-    for each in products:
-        by_time[each.latest].append(each)
-    times = sorted(by_time)
-    # What the statements from a time on save, and which time is the next one's.
-    best = {len(times): (0, len(times))}
-    for first in reversed(range(len(times))):
-        saving, best[first] = 1 - STATEMENT_LENGTH, (-STATEMENT_LENGTH, len(times))
-        for last in range(first, len(times)):
-            found = (each.saving(times[first], bonus) for each in by_time[times[last]])
-            saving += sum(each for each in found if each > 0)
-            best[first] = max(best[first], (saving + best[last + 1][0], last + 1))
-    groups, first = [], max(best, key=lambda place: best[place][0])
-    while first < len(times):
-        following = best[first][1]
-        served = (each for time in times[first:following] for each in by_time[time])
-        worth = [each for each in served if each.saving(times[first], bonus) > 0]
-        sessions = [row for each in worth for row in each.issued_before(times[first])]
+    ordered = sorted(products, key=lambda each: each.latest)
+    end = len(ordered)
+    newest_last = sorted(
+        (_surely_issued(session), place, _entry_length(session.pattern) + bonus)
+        for place, each in enumerate(ordered)
+        for session in each.sessions
+    )
+    # What each product's entry saves at a time that goes back from one latest to the one before.
+    savings = [-_entry_length(each.pattern) for each in ordered]
+    for _, place, length in newest_last:
+        savings[place] += length
+    # What the statements from a product's time on save, and whose time is the next one's.
+    best = [(0, end)] * (end + 1)
+    for first in reversed(range(end)):
+        while newest_last and newest_last[-1][0] > ordered[first].latest:
+            _, place, length = newest_last.pop()
+            savings[place] -= length
+        sums = accumulate(max(each, 0) for each in savings[first:])
+        following = zip(sums, range(first + 1, end + 1), strict=True)
+        saving, then = max((saving + best[then][0], then) for saving, then in following)
+        best[first] = (saving + 1 - STATEMENT_LENGTH, then)
+    groups, first = [], max(reversed(range(end + 1)), key=lambda place: best[place][0])
+    while first < end:
+        time, then = ordered[first].latest, best[first][1]
+        worth = [each for each in ordered[first:then] if each.saving(time, bonus) > 0]
+        sessions = [session for each in worth for session in each.issued_before(time)]
         groups.append(_Group(products=worth, sessions=sessions))
-        first = following
+        first = then
     return groups
 
 

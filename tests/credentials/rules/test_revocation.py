@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from credentials.rules import revocation
 from credentials.rules.account_documents import upload_policy
 from credentials.rules.policy import document_text
 from credentials.rules.revocation import (
@@ -119,6 +121,18 @@ def test_whoever_lives_on_bounds_the_time_of_no_other_product() -> None:
     guides, others = ([session(n, slug) for n in range(10)] for slug in ("guide", "other"))
     made = document(*guides, *others, bystanders={"guide": NOW - HOUR + 121 * SECOND})
     assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 1)
+
+
+def test_a_session_costs_the_same_however_many_products_there_are() -> None:
+    """Each product has a time of its own."""
+    costs = []
+    for count in (20, 200):
+        rows = [session(n, f"product{n % count}") for n in range(10 * count)]
+        first = {f"product{n}": NOW - n * SECOND for n in range(count)}
+        with patch.object(revocation, "_surely_issued", wraps=revocation._surely_issued) as asked:
+            document(*rows, bystanders=first)
+        costs.append(asked.call_count / len(rows))
+    assert costs[1] <= costs[0]
 
 
 def test_product_joins_a_statement_where_that_is_shorter() -> None:
