@@ -77,8 +77,8 @@ def finish_owned_build(
         return build
     try:
         survey = survey_build(caller=caller, build=build, origin=origin, now=now)
-    except (BuildClosed, SessionWithheld):
-        return _finished_meanwhile(caller, build_id)
+    except (BuildClosed, SessionWithheld) as refusal:
+        return _finished_meanwhile(caller, build_id, refusal)
     written = IssuedSession.objects.for_build(build).issued().writing().exists()
     with transaction.atomic():
         # Looking at the store took a while.
@@ -98,14 +98,17 @@ def finish_owned_build(
     return finished
 
 
-def _finished_meanwhile(caller: Caller, build_id: int) -> Build:
+def _finished_meanwhile(
+    caller: Caller, build_id: int, refusal: BuildClosed | SessionWithheld | None = None
+) -> Build:
     """The build whose right has ended, if another call finished it: its response is the one here
-    as well. Else raises BuildClosed, SessionWithheld, and as `closable_build` does.
+    as well. Else raises the refusal, or BuildClosed or SessionWithheld, and as `closable_build` does.
     """
     build = closable_build(caller=caller, build_id=build_id)
     if (state := build.state(timezone.now())) is Build.State.FINISHED:
         return build
-    raise SessionWithheld if state is Build.State.OPEN else BuildClosed(state)
+    is_open = state is Build.State.OPEN
+    raise refusal or (SessionWithheld() if is_open else BuildClosed(state))
 
 
 def survey_build(*, caller: Caller, build: Build, origin: Origin, now: datetime) -> Survey:
