@@ -102,7 +102,8 @@ def _finished_meanwhile(
     caller: Caller, build_id: int, refusal: BuildClosed | SessionWithheld | None = None
 ) -> Build:
     """The build whose right has ended, if another call finished it: its response is the one here
-    as well. Else raises the refusal, or BuildClosed or SessionWithheld, and as `closable_build` does.
+    as well. Else raises the refusal, or BuildClosed or SessionWithheld; and what `closable_build`
+    raises.
     """
     build = closable_build(caller=caller, build_id=build_id)
     if (state := build.state(timezone.now())) is Build.State.FINISHED:
