@@ -3,6 +3,7 @@
 _ONCE = "a role's ARN holds that text once: neither account nor name may hold a colon"
 _EVENTS = "identifying claims tell nothing of events, which is all that is asked for here"
 _NOTHING = "what is not there, and what is no ARN of ours, lead to the same"
+_AS_MANY = "there are as many of both"
 _ONE_CHARACTER = "differs only where naming a product saves one single character"
 
 SURVIVORS = {
@@ -88,19 +89,39 @@ SURVIVORS = {
     ): "neither is an account's number",
     (
         "credentials.rules.revocation.x__groups",
-        "best = {len(times): (1, len(times))}",
+        "best = [(1, end)] * (end + 1)",
     ): "every chain of statements ends there, so all of them save one more",
     (
         "credentials.rules.revocation.x__groups",
-        "saving += sum(each for each in found if each >= 0)",
-    ): "adds nothing more",
+        "best = [(0, end)] * (end + 2)",
+    ): "no chain of statements comes to the last one",
     (
         "credentials.rules.revocation.x__groups",
-        "saving += sum(each for each in found if each > 1)",
+        "sums = accumulate(max(each, 1) for each in savings[first:])",
     ): _ONE_CHARACTER,
     (
         "credentials.rules.revocation.x__groups",
-        "worth = [each for each in served if each.saving(times[first], bonus) > 1]",
+        "following = zip(sums, range(first + 1, end + 1), strict=None)",
+    ): _AS_MANY,
+    (
+        "credentials.rules.revocation.x__groups",
+        "following = zip(sums, range(first + 1, end + 1), )",
+    ): _AS_MANY,
+    (
+        "credentials.rules.revocation.x__groups",
+        "following = zip(sums, range(first + 1, end + 1), strict=False)",
+    ): _AS_MANY,
+    (
+        "credentials.rules.revocation.x__groups",
+        "best[first] = (saving - 1 - STATEMENT_LENGTH, then)",
+    ): "two characters of a statement decide between policies that are about as long",
+    (
+        "credentials.rules.revocation.x__groups",
+        "worth = [each for each in ordered[first:then] if each.saving(time, bonus) >= 0]",
+    ): _ONE_CHARACTER,
+    (
+        "credentials.rules.revocation.x__groups",
+        "worth = [each for each in ordered[first:then] if each.saving(time, bonus) > 1]",
     ): _ONE_CHARACTER,
     (
         "credentials.rules.webhooks.x_gap_after",

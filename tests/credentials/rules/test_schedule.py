@@ -46,7 +46,7 @@ def test_job_is_due_after_a_pause_that_depends_on_how_its_last_run_ended() -> No
 
 def test_job_is_due_after_the_clock_was_set_back() -> None:
     assert is_due(DAILY, run(-2 * MINUTE, "finished", SECOND), NOW)
-    assert not is_due(DAILY, run(-SECOND, "finished", SECOND), NOW)
+    assert not is_due(DAILY, run(-MINUTE, "finished", SECOND), NOW)
 
 
 def test_job_that_never_ran_is_due() -> None:
