@@ -353,8 +353,8 @@ def reading(bench: Bench) -> Iterator[Row]:
 
     def ratio(side: Side) -> float:
         # So many that a tick of the processor's clock, 10 ms, is little beside them.
-        live = side.processor_ms([_request("GET", "/livez", "")], callers=1, count=1000)
-        return side.processor_ms(side.each_build("GET", ""), callers=1, count=1000) / live
+        live = side.processor_ms([_request("GET", "/livez", "")], callers=1, count=500)
+        return side.processor_ms(side.each_build("GET", ""), callers=1, count=500) / live
 
     now, before = bench.both(ratio)
     yield Row(
