@@ -72,7 +72,7 @@ def serve(*, folder: WorkFolder) -> None:
     """Run until interrupted. Raises DemoError when something cannot start, or ends by itself."""
     # Of wrong lines it would show all; the service names them without what may be secret.
     logging.getLogger(environ.environ.__name__).setLevel(logging.ERROR)
-    environ.Env.read_env(os.environ.get("LTD_ENV_FILE", ROOT / ".env"))
+    environ.Env.read_env(os.environ.get("LTD_ENV_FILE", ROOT / ".env"), encoding="utf-8-sig")
     port = wanted_port(os.environ.get("PORT", ""))
     require_free_port(port)
     is_own = bool(os.environ.get("LTD_STORE_BUCKET"))

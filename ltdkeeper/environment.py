@@ -6,8 +6,8 @@ for "off", nor a mistyped name for a variable that is not set.
 """
 
 import difflib
-import io
 import ipaddress
+import logging
 import os
 import re
 import sys
@@ -54,6 +54,7 @@ MAIL_SCHEMES = ("smtp", "smtp+tls", "smtp+ssl")
 # A mail is sent at the end of a job, which must not hang on it.
 MAIL_TIMEOUT_SECONDS = 10
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ENCODING = "utf-8-sig"  # as some editors mark it
 _ENV_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=")
 _HOST = re.compile(r"(?:\*|\.?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\Z", re.ASCII)
 _STORE_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}\Z", re.ASCII)
@@ -191,19 +192,17 @@ class Environment:
             return
         file = Path(name) if name else default
         try:
-            text = file.read_text(encoding="utf-8-sig")
+            lines = file.read_text(encoding=ENCODING).splitlines()
         except (OSError, UnicodeDecodeError) as err:
             why = getattr(err, "strerror", None) or "not UTF-8"
             self.refuse("LTD_ENV_FILE", f"{file} cannot be read ({why})", "/etc/ltdkeeper.env")
             return
-        right = []
-        for number, line in enumerate(text.splitlines(), start=1):
-            if not line.strip() or line.lstrip().startswith("#") or _ENV_LINE.match(line):
-                right.append(line)
-            else:
+        for number, line in enumerate(lines, start=1):
+            if line.strip() and not line.lstrip().startswith("#") and not _ENV_LINE.match(line):
                 self._wrong[f"line {number}"] = f"{file}, line {number}: not NAME=value."
-        # The library would print the others, secrets and all.
-        environ.Env.read_env(io.StringIO("\n".join(right)))
+        # Of wrong lines the library would show all, secrets too.
+        logging.getLogger(environ.environ.__name__).setLevel(logging.ERROR)
+        environ.Env.read_env(file, encoding=ENCODING)
 
 
 def _words(name: str) -> list[str]:

@@ -73,8 +73,8 @@ class Keeper:
         self._opener = build_opener(Handler)
 
     def call(self, method: str, where: str, body: Any = None, attempts: int = ATTEMPTS) -> Any:
-        """The JSON response of a path, which is all that counts of an address: the token goes to no
-        other host. Tries again where it may help, and while the service has too many uploads."""
+        """The JSON response of a path. Of an address, only that counts: no other host gets the
+        token. Tries again where it may help, also while uploads are too many. Raises Failure."""
         url = f"{self.url}/{urlsplit(where)._replace(scheme='', netloc='').geturl().lstrip('/')}"
         tried = 0
         while True:

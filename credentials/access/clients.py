@@ -217,7 +217,9 @@ def start_job_token(
         raise InvalidCredentials
     token = new_token(TokenKind.JOB_TOKEN)
     with transaction.atomic():
-        if requested_with and not _lock(requested_with):
+        # It is still there, and stays until this is committed.
+        held = AccessToken.objects.select_for_update(no_key=True)
+        if requested_with and held.filter(pk=requested_with.pk).first() is None:
             raise InvalidCredentials
         row = JobToken.objects.create(
             client=client,
@@ -235,12 +237,6 @@ def start_job_token(
             ci_job.job_token = row
             ci_job.save(force_insert=True)
     return row, token.text
-
-
-def _lock(access_token: AccessToken) -> bool:
-    """Whether it is still there, and will be until the transaction ends."""
-    locked = AccessToken.objects.select_for_update(no_key=True).filter(pk=access_token.pk)
-    return locked.first() is not None
 
 
 def require_legal_life(life_seconds: int | None) -> None:

@@ -75,6 +75,13 @@ def test_secrets_of_a_served_store_are_not_written_down(embedded: Serving) -> No
     assert leaks(secrets=secrets, files=[path for path in run.iterdir() if path.is_file()]) == []
 
 
+def test_wrong_line_of_the_environment_file_is_not_printed(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("LTD_STORE_BUCKET=docs\nAWS_SECRET_ACCESS_KEY: sekret\n")
+    said = refusal(tmp_path / "demo", LTD_ENV_FILE=str(file), PORT=str(free_port()))
+    assert "sekret" not in said
+
+
 def refusal(folder: Path, **environment: str) -> str:
     """What `make serve` says when it does not start."""
     env = bare_environment() | {"DEMO_DIR": str(folder), **environment}

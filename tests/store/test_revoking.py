@@ -179,6 +179,20 @@ def test_session_of_a_client_is_refused_with_the_client(room: Room) -> None:
     leaky.close()
 
 
+def test_stores_with_one_role_keep_each_others_revocations(room: Room) -> None:
+    """Each run writes the policy of both."""
+    victim, twin_s, neighbour = room.job(), room.job(), room.job()
+    assert room.revoke("session", victim.key.access_key_id) == ["verified"]
+    other = "from builds.models import Store; row = Store.objects.get({}); row.pk = None;"
+    other = other.format(f"name={room.account.row.name!r}") + "row.name = 'twin'; row.save()"
+    room.service.manage("shell", "--no-imports", "--command", other)
+    moved = "UPDATE credentials_issuedsession SET store_id = (SELECT id FROM builds_store"
+    moved += " WHERE name = 'twin') WHERE access_key_id = ?"
+    edit(room.folder, moved, twin_s.key.access_key_id)
+    assert room.revoke("session", twin_s.key.access_key_id) == ["verified"]
+    assert (victim.put(), twin_s.put(), neighbour.put()) == (REFUSED, REFUSED, ACCEPTED)
+
+
 def test_expired_entry_leaves(room: Room) -> None:
     job = room.job()
     room.revoke("session", job.key.access_key_id)

@@ -91,8 +91,8 @@ REVOKING_BUGS = (
             "now + timedelta(seconds=seconds)",
         ),
         job_token_of_an_ended_access_token=(
-            "if requested_with and not _lock(requested_with):",
-            "if not _lock:",
+            "if requested_with and held.filter(",
+            "if False and held.filter(",
         ),
     )
     | bugs_in(
