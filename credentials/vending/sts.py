@@ -84,30 +84,34 @@ def assume_role(
     """
     if not policy:
         raise ValueError("a session without a policy would have the whole role")
-    request: dict[str, Any] = {
-        "RoleArn": store.role_arn,
-        "RoleSessionName": session_name,
-        "DurationSeconds": duration_seconds,
-        "Policy": policy,
-        **({"ExternalId": store.external_id} if store.external_id else {}),
-    }
     if cooldown.is_on(_endpoint(store)):
         raise StsUnreachable
-    session = _read(_ask(store, request, patience), store)
+    session = _read(_ask(store, session_name, policy, duration_seconds, patience), store)
     _require_expiry(session.expires_at, now + timedelta(seconds=duration_seconds), store)
     return session
 
 
-def _ask(store: Store, request: dict[str, Any], patience: Patience) -> Any:
+def _ask(
+    store: Store, session_name: str, policy: str, duration_seconds: int, patience: Patience
+) -> Any:
     """STS's response, timed."""
+    external_id: dict[str, Any] = {"ExternalId": store.external_id} if store.external_id else {}
     began, outcome = time.perf_counter(), "ok"
     try:
-        return client_for(store, patience).assume_role(**request)
+        return client_for(store, patience).assume_role(
+            RoleArn=store.role_arn,
+            RoleSessionName=session_name,
+            DurationSeconds=duration_seconds,
+            Policy=policy,
+            **external_id,
+        )
     except CALL_FAILED as err:
         if isinstance(err, TIMED_OUT):
             cooldown.begin(_endpoint(store))
-        session, error = request["RoleSessionName"], typed_error(err)
-        log.warning("assume_role_failed", store=store.name, session=session, error=loggable(err))
+        error = typed_error(err)
+        log.warning(
+            "assume_role_failed", store=store.name, session=session_name, error=loggable(err)
+        )
         outcome = error.code
         # `from None`: the cause may carry the store's answer, and tracebacks are logged.
         raise error from None

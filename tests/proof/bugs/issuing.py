@@ -121,7 +121,7 @@ SCOPING_BUGS = (
 STS_BUGS = bugs_in(
     "credentials/vending/sts.py",
     STS,
-    policy_omitted_from_AssumeRole=('        "Policy": policy,\n', ""),
+    policy_omitted_from_AssumeRole=("            Policy=policy,\n", ""),
     empty_policy_accepted=("    if not policy:\n", "    if False:\n"),
     external_id_not_sent=("if store.external_id else {}", "if False else {}"),
     expiry_check_dropped=(

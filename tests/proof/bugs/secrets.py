@@ -42,8 +42,9 @@ LEFT_BEHIND_BUGS = (
         "credentials/vending/sts.py",
         "tests/credentials/vending/test_issuing_details.py",
         answer_of_STS_logged=(
-            "    session = _read(_ask(store, request, patience), store)\n",
-            "    answer = _ask(store, request, patience)\n"
+            "    session = _read("
+            "_ask(store, session_name, policy, duration_seconds, patience), store)\n",
+            "    answer = _ask(store, session_name, policy, duration_seconds, patience)\n"
             '    session = _read(answer, store)\n    log.info("assumed", answer=str(answer))\n',
         ),
     )
@@ -89,13 +90,13 @@ LEFT_BEHIND_BUGS = (
 )
 
 # Nothing but their text shows these.
-SOURCE = "tests/test_secrets_in_source.py"
+SOURCE = "tests/proof/test_source.py"
 SOURCE_BUGS = bugs_in(
     "credentials/vending/sts.py",
     SOURCE,
     policy_sent_only_where_there_is_one=(
-        '        "Policy": policy,\n',
-        '        **({"Policy": policy} if policy else {}),\n',
+        "            Policy=policy,\n",
+        '            **({"Policy": policy} if policy else {}),\n',
     ),
     secret_key_in_the_log=(
         'log.warning("assume_role_incomplete", error=',
