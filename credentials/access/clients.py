@@ -210,11 +210,7 @@ def start_job_token(
     from has ended meanwhile.
     """
     require_legal_life(life_seconds)
-    seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
-    ends = [each.expires_at for each in (api_key, requested_with) if each and each.expires_at]
-    expires_at = min([now + timedelta(seconds=seconds), *ends])
-    if expires_at <= now:
-        raise InvalidCredentials
+    expires_at = _end_of_life(life_seconds, now, api_key, requested_with)
     token = new_token(TokenKind.JOB_TOKEN)
     with transaction.atomic():
         # It is still there, and stays until this is committed.
@@ -237,6 +233,18 @@ def start_job_token(
             ci_job.job_token = row
             ci_job.save(force_insert=True)
     return row, token.text
+
+
+def _end_of_life(
+    life_seconds: int | None, now: datetime, *given_with: ApiKey | AccessToken | None
+) -> datetime:
+    """When a job token expires: with the first of what it was given with, at the latest."""
+    seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
+    ends = [each.expires_at for each in given_with if each and each.expires_at]
+    expires_at = min([now + timedelta(seconds=seconds), *ends])
+    if expires_at <= now:
+        raise InvalidCredentials
+    return expires_at
 
 
 def require_legal_life(life_seconds: int | None) -> None:

@@ -131,20 +131,9 @@ def recorded_document(
     further = IssuedSession.objects.none() if and_also is None else and_also
     further = further.filter(role_arn=store.role_arn, store__endpoint_url=store.endpoint_url)
     near = further.filter(completed_at__gte=cut_off - 2 * CLOCK_TOLERANCE) if cut_off else further
-    unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
     rows = IssuedSession.objects.unexpired(now - CLOCK_TOLERANCE).filter(revocation__in=decisions)
     rows = rows.filter(role_arn=store.role_arn)  # a store may have had another
-    read = ("product_slug", "completed_at", "requested_at", "revocation_id")
-    sessions = [
-        RevokedSession(
-            ledger_id=row.pk,
-            product_slug=row.product_slug,
-            issued_by=row.completed_at or row.requested_at,
-            unproven=row.revocation_id if row.revocation_id in unproven else None,
-        )
-        for row in rows.only(*read).order_by().union(near.only(*read).order_by(), all=True)
-    ]
-    sessions.sort(key=lambda each: each.ledger_id)
+    sessions = _revoked_sessions(decisions, rows, near)
     of_stores = [each.before for each in decisions if each.kind == Revocation.Kind.STORE]
     cut_offs = [each for each in (*of_stores, cut_off) if each]
     slugs = {each.product_slug for each in sessions}
@@ -154,6 +143,25 @@ def recorded_document(
         cut_off=max(cut_offs, default=None),
         now=now,
     )
+
+
+def _revoked_sessions(
+    decisions: Sequence[Revocation], *rows: IssuedSessionQuerySet
+) -> list[RevokedSession]:
+    """What the policy has to say about sessions, oldest first, in one statement."""
+    unproven = {each.pk for each in decisions if each.state != Revocation.State.VERIFIED}
+    read = ("product_slug", "completed_at", "requested_at", "revocation_id")
+    first, *others = (each.only(*read).order_by() for each in rows)
+    sessions = (
+        RevokedSession(
+            ledger_id=row.pk,
+            product_slug=row.product_slug,
+            issued_by=row.completed_at or row.requested_at,
+            unproven=row.revocation_id if row.revocation_id in unproven else None,
+        )
+        for row in first.union(*others, all=True)
+    )
+    return sorted(sessions, key=lambda each: each.ledger_id)
 
 
 def _bystanders(
