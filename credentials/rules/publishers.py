@@ -155,6 +155,11 @@ GITHUB_REF = {"branch": "refs/heads/", "tag": "refs/tags/"}
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}\Z")
 _EVENT = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 
+UNKNOWN_EVENT = (
+    "{} is not an event that this service knows. If it is misspelt, no job matches; otherwise "
+    "check who can start it. Known events: {}."
+)
+
 Conditions = Mapping[str, Sequence[str]]
 
 
@@ -189,10 +194,17 @@ def with_usual_events(
 
 
 def event_warnings(kind: IssuerKind, conditions: object) -> list[str]:
-    """What an operator should know about legal conditions: a sentence for each risky event."""
+    """What an operator should know about legal conditions: a sentence for each risky event, and for
+    each that is not known.
+    """
     known = claims_of(kind)
-    named: Any = conditions.get(known.event, []) if isinstance(conditions, dict) else []
-    return [sentence for event, sentence in known.risky_events.items() if event in named]
+    named = conditions.get(known.event) if known.event and isinstance(conditions, dict) else None
+    if not isinstance(named, list):
+        return []
+    risky = [sentence for event, sentence in known.risky_events.items() if event in named]
+    harmless = (*known.usual_events, *known.other_events)
+    unknown = [each for each in named if each not in (*harmless, *known.risky_events)]
+    return risky + [UNKNOWN_EVENT.format(each, ", ".join(harmless)) for each in unknown]
 
 
 def _missing(known: KindClaims, conditions: Mapping[str, Any]) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.contrib.admin import AdminSite
 from django.core.exceptions import BadRequest
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.urls import path
@@ -102,16 +102,22 @@ class KeeperAdminSite(AdminSite):
         ]
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere."""
+        """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere. What is
+        not found has a page, too.
+        """
 
-        def without_nul(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             values = (value for values in request.GET.lists() for value in (values[0], *values[1]))
             if "\0" in request.path or any("\0" in value for value in values):
                 raise BadRequest("There is a NUL in the address.")
             with planned_by_value():
-                response: HttpResponse = view(request, *args, **kwargs)
+                try:
+                    response: HttpResponse = view(request, *args, **kwargs)
+                except Http404:
+                    shown = {**self.each_context(request), "title": "Page not found"}
+                    response = TemplateResponse(request, "admin/404.html", shown, status=404)
                 if isinstance(response, SimpleTemplateResponse):
                     response.render()  # which may ask the database too
             return response
 
-        return super().admin_view(update_wrapper(without_nul, view), cacheable)
+        return super().admin_view(update_wrapper(wrapped, view), cacheable)

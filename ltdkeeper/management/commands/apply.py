@@ -108,7 +108,9 @@ class Command(ServiceCommand):
                 with only_run("apply"):
                     changes = apply(wanted, actor=command_line_user(), **how)
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as err:
-            raise wrong_argument(f"{path} cannot be read: {err}") from err
+            is_text = not isinstance(err, UnicodeDecodeError)
+            what = getattr(err, "strerror", err) if is_text else "not UTF-8"
+            raise wrong_argument(f"The file {path} cannot be read: {what}") from err
         except ConfigurationError as err:
             lines = "\n".join(err.problems)
             raise wrong_argument(f"Nothing was changed. {path}:\n{lines}") from err

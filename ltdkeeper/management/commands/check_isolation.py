@@ -52,6 +52,8 @@ class Command(ServiceCommand):
                             raise not_made(run.summary)
                         job.looked_at(calls=len(run.lines))
                         list(job.keep(broken_isolation(run)))
+            if not begun and only_requested:
+                self.say("No check is requested.")
         end(_exit_code({run.verdict for run, _ in begun}))
 
     def _check(self, run: IsolationRun, begun: list[Begun]) -> None:

@@ -55,8 +55,11 @@ class Command(ServiceCommand):
             raise wrong_argument(f"--label: at most {LONGEST_LABEL} characters, no controls.")
         try:
             client, made, secret = _make(options)
-        except (DomainError, ValidationError) as err:
-            raise wrong_argument(" ".join(getattr(err, "messages", [str(err)]))) from err
+        except ValidationError as err:  # of the name or of networks
+            argument = "name" if hasattr(err, "error_dict") else "--network"
+            raise wrong_argument(f"{argument}: {' '.join(err.messages)}") from err
+        except DomainError as err:
+            raise wrong_argument(str(err)) from err
         lines = [
             f"{'Made' if made else 'Found'} the client {client.name}.",
             f"Its new API key, shown only now:\n{secret.reveal()}",

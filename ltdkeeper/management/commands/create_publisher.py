@@ -29,7 +29,7 @@ from credentials.operations.configuration import (
     read_configuration,
     rehearse,
 )
-from credentials.rules.publishers import IssuerKind, claims_of, default_issuer
+from credentials.rules.publishers import IssuerKind, claims_of, default_issuer, event_warnings
 from ltdkeeper.management.commands.apply import render
 from ltdkeeper.management.outcomes import ServiceCommand, not_made, wrong_argument
 
@@ -201,6 +201,10 @@ class Command(ServiceCommand):
             raise wrong_argument("Nothing was changed. " + " ".join(err.problems)) from err
         for change in changes:
             self.stdout.write(render(change))
+        publishers: Any = wanted.publishers
+        for publisher in publishers.values():
+            for sentence in event_warnings(provider.kind, publisher.conditions):
+                self.stderr.write(f"Warning: {sentence}")
         products = ", ".join(options["product"])
         if options["dry_run"]:
             self.stdout.write(f"Jobs of {project} would be able to upload {products}.")

@@ -48,7 +48,7 @@ class Command(ServiceCommand):
         self.answer(
             {"revocations": [revocations.members(each) for each in decisions]},
             *revocations.lines(decisions),
-            *map(_line, written),
+            *(map(_line, written) if written else ["No store has a revocation."]),
         )
         end(revocations.exit_code(decisions))
 

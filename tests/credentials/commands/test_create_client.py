@@ -114,11 +114,14 @@ def test_key_expires_when_asked_to(case: str) -> None:
 WRONG = {
     "unknown product": (["ci", "--product", "nowhere"], "no such product"),
     "hostile product": (["ci", "--product", "../x"], "no such product"),
-    "illegal name": (["c:i"], "Letters, digits"),
-    "empty name": ([""], "cannot be blank"),
+    "illegal name": (["c:i"], "name: Letters, digits"),
+    "empty name": ([""], "name: .* cannot be blank"),
     "over-long name": (["c" * 65], "at most 64 characters"),
     "only an unknown product": (["ci", "--only", "nowhere"], "no such product"),
-    "not a network": (["ci", "--network", "example.org"], "is not a network: write 192.0.2.0/24"),
+    "not a network": (
+        ["ci", "--network", "example.org"],
+        "--network: .* is not a network: write 192.0.2.0/24",
+    ),
     "network with host bits": (["ci", "--network", "192.0.2.7/24"], "is not a network"),
     "no days": (["ci", "--expires-days", "0"], "not a whole number from 1 to 3650"),
     "over-long label": (["ci", "--label", "x" * 65], "at most 64 characters"),

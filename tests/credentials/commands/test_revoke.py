@@ -53,6 +53,10 @@ def run(*arguments: str) -> tuple[int, str]:
     return 0, said.getvalue()
 
 
+def test_run_without_revocations_says_so() -> None:
+    assert run("write_revocations") == (0, "No store has a revocation.\n")
+
+
 def test_dry_run_says_what_would_end_and_changes_nothing(session: IssuedSession) -> None:
     code, said = run("revoke", "session", session.pk, "--reason", "x", "--dry-run")
     assert (code, Revocation.objects.count()) == (0, 0)

@@ -314,6 +314,10 @@ def test_unreadable_file_is_a_wrong_argument(tmp_path: Path) -> None:
             run(tmp_path / "keeper.yaml", text)
         assert expected in str(caught.value), case
         assert caught.value.returncode == 2, case
+    (tmp_path / "latin.yaml").write_bytes(b"\xff")
+    for path, why in ((tmp_path, "Is a directory"), (tmp_path / "latin.yaml", "not UTF-8")):
+        with pytest.raises(CommandError, match=f"The file {path} cannot be read: {why}"):
+            call_command("apply", str(path))
 
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "keeper.yaml"
@@ -486,6 +490,16 @@ def test_lines_for_previews_are_on_their_page(store: Store) -> None:
     call_command("create_publisher", "--github", "octo/docs", *IDS, *NEW, *more, stdout=out)
     assert out.getvalue().endswith("shows what to add for previews.\n")
     assert "id-token" not in out.getvalue()
+
+
+def test_event_to_think_about_is_reported(store: Store) -> None:
+    warned = StringIO()
+    given = ["create_publisher", "--github", "octo/docs", *IDS, *NEW]
+    more = ["--event", "pull_request_target", "--event", "pul_request"]
+    call_command(*given, *more, stdout=StringIO(), stderr=warned)
+    risky, unknown = warned.getvalue().splitlines()
+    assert risky.startswith("Warning: pull_request_target runs for anyone's pull request")
+    assert unknown.startswith("Warning: pul_request is not an event that this service knows.")
 
 
 def test_what_to_paste_names_the_product_where_there_are_several(store: Store) -> None:

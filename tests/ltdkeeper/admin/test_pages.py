@@ -356,3 +356,10 @@ def test_build_says_what_to_do_about_it(browser: Browser, build: Build) -> None:
             Build.objects.update(**columns)
             shown = page(browser, build).split("field-warnings")[1].split("</div></div>")[0]
             assert words in shown, words
+
+
+def test_page_that_is_not_there_is_a_page(browser: Browser) -> None:
+    for address in ("/admin/nope/", "/admin/end/planet/"):
+        answer = browser.get(address)
+        assert (answer.status_code, answer["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "<h1>Page not found</h1>" in answer.content.decode()

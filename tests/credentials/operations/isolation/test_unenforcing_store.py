@@ -196,10 +196,14 @@ def test_check_that_could_not_be_made_says_so_and_names_the_doctor(
     assert not Build.objects.open(timezone.now()).exists()
 
 
-def test_requested_checks_are_made_once(run: IsolationRun) -> None:
+def test_requested_checks_are_made_once(
+    run: IsolationRun, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit):
         call_command("check_isolation", requested=True)
+    capsys.readouterr()
     call_command("check_isolation", requested=True)
+    assert capsys.readouterr().out == "No check is requested.\n"
     assert IsolationRun.objects.count() == 1
 
 

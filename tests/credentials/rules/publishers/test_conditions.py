@@ -168,6 +168,8 @@ def test_each_risky_event_has_its_warning() -> None:
         assert event_warnings(IssuerKind.GITHUB, changed(event_name=["push", event])) == [sentence]
     assert event_warnings(IssuerKind.GITHUB, changed(event_name=["push"])) == []
     assert event_warnings(IssuerKind.GITLAB, {"pipeline_source": ["merge_request_event"]}) != []
+    [unknown] = event_warnings(IssuerKind.GITHUB, changed(event_name=["push", "pul_request"]))
+    assert "pul_request is not an event that this service knows" in unknown
     assert event_warnings(IssuerKind.OTHER, {"event_name": ["pull_request_target"]}) == []
 
 
