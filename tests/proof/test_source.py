@@ -67,7 +67,7 @@ def semgrep(folder: Path, *paths: str, home: Path) -> set[Finding]:
     written = {f"SEMGREP_{name}_FILE": str(home / name) for name in ("LOG", "SETTINGS")}
     ran = subprocess.run(
         [
-            str(SEMGREP), "scan", "--config", str(RULES), "--metrics", "off", "--quiet",
+            str(SEMGREP), "scan", "--config", str(RULES), "--metrics", "off", "--quiet", "--timeout", "0",
             "--disable-version-check", "--disable-nosem", "--no-git-ignore", "--json", *paths,
         ],
         cwd=folder, capture_output=True, text=True, check=False,
