@@ -67,11 +67,11 @@ def semgrep(folder: Path, *paths: str, home: Path) -> set[Finding]:
     written = {f"SEMGREP_{name}_FILE": str(home / name) for name in ("LOG", "SETTINGS")}
     ran = subprocess.run(
         [
-            str(SEMGREP), "scan", "--config", str(RULES), "--metrics", "off", "--quiet", "--timeout", "0",
-            "--disable-version-check", "--disable-nosem", "--no-git-ignore", "--json", *paths,
+            str(SEMGREP), "scan", "--config", str(RULES), "--metrics", "off", "--quiet", "--json",
+            "--timeout", "0", "--disable-version-check", "--disable-nosem", "--no-git-ignore",
+            *paths,
         ],
-        cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | written,
+        cwd=folder, env=os.environ | written, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr[-2000:]
     report = json.loads(ran.stdout)
