@@ -1,6 +1,7 @@
 """Examines a store's account: makes every check, even if another fails."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -153,7 +154,10 @@ def examine_store(
     """
     results = []
     reported: set[str] = set()
-    with Examination.of(store, auditor=auditor, revoker=revoker) as examination:
+    with (
+        Examination.of(store, auditor=auditor, revoker=revoker) as examination,
+        _cleaned(examination),
+    ):
         for check, (title, act) in CHECKS.items():
             result = _result(check, title, act(examination), reported)
             results.append(result)
@@ -161,6 +165,16 @@ def examine_store(
             if check == "row" and result.findings:
                 break
     return results
+
+
+@contextmanager
+def _cleaned(examination: Examination) -> Iterator[None]:
+    """An examination that breaks off leaves no test object either."""
+    try:
+        yield
+    except BaseException:
+        list(attempts.cleaning(examination))
+        raise
 
 
 def _result(check: str, title: str, acting: Iterator[Finding], reported: set[str]) -> Result:

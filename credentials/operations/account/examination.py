@@ -7,18 +7,13 @@ from functools import cached_property
 from typing import Any, Self
 
 import boto3
-from django.utils import timezone
 
 from builds.models import Build, Store
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.identities import managed_policy
 from credentials.operations.account.obstacles import NotLookedAt, NotSupported, Obstacle, Whose
 from credentials.operations.account.requirements import wanted_account
-from credentials.operations.isolation.checking import (
-    ProbeBuilds,
-    delete_probe_builds,
-    register_probe_builds,
-)
+from credentials.operations.isolation.checking import ProbeBuilds, probe_builds
 from credentials.rules.account_documents import WantedAccount, is_principal_arn
 from credentials.rules.policy_comparison import (
     UnreadableDocumentError,
@@ -56,8 +51,7 @@ class Examination:
         The vendor's credentials are the service's own, from boto3's usual places.
         """
         silent: set[str] = set()
-        probes = register_probe_builds(store=store, now=timezone.now())
-        try:
+        with probe_builds(store) as probes:
             yield cls(
                 store=store,
                 probes=probes,
@@ -69,8 +63,6 @@ class Examination:
                     store=store, whose=Whose.REVOKER, session=revoker, silent=silent
                 ),
             )
-        finally:
-            delete_probe_builds(probes=probes, now=timezone.now())
 
     @property
     def build(self) -> Build:

@@ -133,7 +133,12 @@ class Scene:
         return answer
 
     def assume_again(self) -> object:
-        return self.sts.assume_role(RoleArn=self.store.role_arn, RoleSessionName="isolation-check")
+        """With the external id: without it, that alone would be the reason to refuse."""
+        store = self.store
+        more: Any = {"ExternalId": store.external_id} if store.external_id else {}
+        return self.sts.assume_role(
+            RoleArn=store.role_arn, RoleSessionName="isolation-check", **more
+        )
 
     def _copy_part(self, source: str, target: str, upload_id: str) -> object:
         return self.s3.upload_part_copy(
@@ -314,6 +319,8 @@ def _calls() -> Iterator[Call]:
         role_allows=False,
     )
     yield _refused("assume the role again", lambda s: s.assume_again(), role_allows=False)
+    # A session that ended meanwhile is refused everything, which shows nothing.
+    yield _accepted("still write below its root", lambda s: s.put(f"{s.own.root}/{PAGE}"))
 
 
 CALLS = tuple(_calls())

@@ -1,6 +1,7 @@
 """Check on the configured store that one build's credentials reach that build and nothing else."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -62,8 +63,11 @@ def product_slugs(store: Store) -> tuple[str, str]:
     return f"{CANARY_PREFIX}{store.pk}", f"{CANARY_PREFIX}{store.pk}-other"
 
 
-def register_probe_builds(*, store: Store, now: datetime) -> ProbeBuilds:
-    """Fresh builds of the store's probe products. Raises CanaryElsewhere, CanaryHasKeys."""
+@contextmanager
+def probe_builds(store: Store) -> Iterator[ProbeBuilds]:
+    """Fresh builds of the store's probe products, closed at the end; their rows stay, as every
+    build's do. Raises a DomainError: CanaryElsewhere, CanaryHasKeys, or why none is registered.
+    """
     with transaction.atomic():
         client, _ = Client.objects.get_or_create(name=CLIENT_NAME)
         product, another = (_probe_product(store, slug) for slug in product_slugs(store))
@@ -71,15 +75,15 @@ def register_probe_builds(*, store: Store, now: datetime) -> ProbeBuilds:
             Grant.objects.get_or_create(client=client, product=each)
     if client.api_keys.exists():
         raise CanaryHasKeys
-    caller = Caller(client=client)
-    own, sibling, other = (_register(caller, each, now) for each in (product, product, another))
-    return ProbeBuilds(caller=caller, own=own, sibling=sibling, other=other)
-
-
-def delete_probe_builds(*, probes: ProbeBuilds, now: datetime) -> None:
-    """Close the builds; their rows stay, as every build's do."""
-    for build in probes.builds:
-        delete_registered_build(build_id=build.pk, now=now)
+    caller, builds = Caller(client=client), list[Build]()
+    try:
+        for each in (product, product, another):
+            builds.append(_register(caller, each, timezone.now()))
+        own, sibling, other = builds
+        yield ProbeBuilds(caller=caller, own=own, sibling=sibling, other=other)
+    finally:
+        for build in builds:
+            delete_registered_build(build_id=build.pk, now=timezone.now())
 
 
 def _probe_product(store: Store, slug: str) -> Product:
@@ -106,6 +110,8 @@ FORBIDDEN, NOT_FOUND = 403, 404
 REFUSALS = {"AccessControlListNotSupported", NOT_STORED}
 INSIDE = Origin(agent="ltdkeeper check_isolation")
 CLEAN_UP = "clean up afterwards"
+# LookupError: a response without what it should have.
+FAILED = (DomainError, LookupError, *CALL_FAILED)
 
 log = structlog.get_logger(__name__)
 
@@ -144,24 +150,26 @@ def request_check(*, store: Store, now: datetime, actor_id: int | None = None) -
 
 
 def _perform(store: Store, tell: Callable[[Line], None]) -> None:
-    probes = register_probe_builds(store=store, now=timezone.now())
     try:
-        scene = _scene(probes)
-        note_post_support(store=store, scene=scene)
-        for call in CALLS:
-            tell(_line(call, scene))
-        tell(_clean_up(probes, scene))
-    except (DomainError, *CALL_FAILED) as err:
+        with probe_builds(store) as probes:
+            scene = _scene(probes)
+            try:
+                _add_neighbours(scene, probes)
+                note_post_support(store=store, scene=scene)
+                for call in CALLS:
+                    tell(_line(call, scene))
+            except BaseException:  # an interruption as well leaves nothing at the store
+                _clean_up(probes, scene)
+                raise
+            tell(_clean_up(probes, scene))
+    except FAILED as err:
         log.warning("isolation_check_stopped", store=store.name, error=loggable(err))
         tell(_stopped(err))
-    finally:
-        delete_probe_builds(probes=probes, now=timezone.now())
 
 
 def _scene(probes: ProbeBuilds) -> Scene:
-    """The session, and in each neighbour a page and an upload begun, with its own credentials."""
     own, store = probes.session(probes.own, Delivery.PROBE), probes.own.product.store
-    scene = Scene(
+    return Scene(
         session=own,
         s3=s3_client(own, ONE_CALL),
         sts=store_client(store, "sts", own.assumed, ONE_CALL),
@@ -170,6 +178,10 @@ def _scene(probes: ProbeBuilds) -> Scene:
         sibling=probes.sibling,
         other=probes.other,
     )
+
+
+def _add_neighbours(scene: Scene, probes: ProbeBuilds) -> None:
+    """In each a page and an upload begun, with its own credentials."""
     for build in (probes.sibling, probes.other):
         s3 = s3_client(probes.session(build, Delivery.PROBE), ONE_CALL)
         page, parts = f"{build.root}/{PAGE}", parts_of(build)
@@ -177,7 +189,6 @@ def _scene(probes: ProbeBuilds) -> Scene:
         s3.put_object(Bucket=build.bucket_name, Key=page, Body=BODY)
         begun = s3.create_multipart_upload(Bucket=build.bucket_name, Key=parts)
         scene.neighbours[build.root], scene.uploads[build.root] = s3, begun["UploadId"]
-    return scene
 
 
 def _line(call: Call, scene: Scene) -> Line:
@@ -200,7 +211,7 @@ def attempt(act: Callable[[], object]) -> tuple[Outcome, str]:
     except ClientError as err:
         refused = http_status(err) == FORBIDDEN or error_code(err) in REFUSALS
         return Outcome.REFUSED if refused else Outcome.UNCLEAR, _answer(err)
-    except CALL_FAILED as err:
+    except FAILED as err:
         return Outcome.UNCLEAR, _answer(err)
     return Outcome.ACCEPTED, "200"
 
@@ -215,6 +226,8 @@ def _answer(err: Exception) -> str:
 def _clean_up(probes: ProbeBuilds, scene: Scene) -> Line:
     """Remove every key that may have been written, each with a session that may remove it."""
     outcome, answer = attempt(lambda: _remove_all(probes, scene))
+    if outcome is not Outcome.ACCEPTED:
+        log.warning("isolation_check_left_objects", keys=sorted(set(scene.written)), answer=answer)
     return Line(call=CLEAN_UP, expected=Outcome.ACCEPTED, outcome=outcome, answer=answer)
 
 

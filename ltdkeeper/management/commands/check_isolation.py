@@ -40,7 +40,8 @@ class Command(ServiceCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         only_requested = options["requested"]
-        stores = _requested() if only_requested else stores_named(options["store"])
+        name = options["store"]
+        stores = stores_named(name) if name or not only_requested else _requested()
         begun: list[Begun] = []
         with self.json_at_end(partial(_document, begun)):
             for store in stores:

@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 
 from builds.models import Build, Store
 from builds.validators import validate_endpoint
 from credentials.access.callers import Caller
 from credentials.errors import CanaryHasKeys, ScopeChanged
-from credentials.operations.isolation.checking import register_probe_builds
+from credentials.operations.isolation.checking import probe_builds
 from credentials.vending.scope import scope_of
 from credentials.vending.sts import warm_up
 
@@ -55,6 +54,6 @@ def test_client_of_the_checks_must_have_no_key(
     make_caller: Callable[..., Caller], store: Store
 ) -> None:
     make_caller("isolation-check")
-    with pytest.raises(CanaryHasKeys):
-        register_probe_builds(store=store, now=timezone.now())
+    with pytest.raises(CanaryHasKeys), probe_builds(store):
+        pass
     assert not Build.objects.exists()

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -10,16 +12,21 @@ from botocore.exceptions import ClientError
 from django.core.management import call_command
 from django.utils import timezone
 from moto.server import ThreadedMotoServer
+from structlog.testing import capture_logs
 
 from builds.models import Build, Store
 from credentials.access.callers import Caller, Origin
 from credentials.errors import IsolationNotProven
 from credentials.models import Delivery, IssuedSession
 from credentials.models.runs import IsolationRun, last_verdicts
+from credentials.operations.isolation.calls import Scene
 from credentials.operations.isolation.checking import attempt, request_check, run_check
 from credentials.rules.verdicts import DOCTOR, IGNORES_POLICIES, UNCHECKED_SOURCE, Line, Outcome
 from credentials.vending.issuing import issue_session
-from tests.credentials.operations.isolation.enforcing_store import enforce
+from ltdkeeper.management.outcomes import BrokenOff
+from tests.conftest import ROLE_ARN
+from tests.credentials.operations.isolation import enforcing_store
+from tests.credentials.operations.isolation.enforcing_store import enforce, is_allowed
 from tests.fake_sts import FakeSts
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.loopback, pytest.mark.slow]
@@ -71,6 +78,43 @@ def test_check_closes_its_builds_and_leaves_no_object(run: IsolationRun, moto_ur
     assert not Build.objects.open(timezone.now()).exists()
     s3 = boto3.client("s3", endpoint_url=moto_url, region_name=run.store.region)
     assert s3.list_objects_v2(Bucket=run.store.bucket)["KeyCount"] == 0
+
+
+ENDS: dict[str, BaseException] = {"interrupted": BrokenOff("SIGTERM"), "bug": RuntimeError()}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_check_that_breaks_off_leaves_nothing(end: str, run: IsolationRun, moto_url: str) -> None:
+    def stop(line: Line) -> None:
+        if line.call == "read its own page":
+            raise ENDS[end]
+
+    with pytest.raises(type(ENDS[end])):
+        run_check(run=run, on_line=stop)
+    s3 = boto3.client("s3", endpoint_url=moto_url, region_name=run.store.region)
+    assert s3.list_objects_v2(Bucket=run.store.bucket)["KeyCount"] == 0
+    assert not s3.list_multipart_uploads(Bucket=run.store.bucket).get("Uploads")
+    assert not Build.objects.open(timezone.now()).exists()
+
+
+def test_what_could_not_be_removed_is_in_the_log(
+    run: IsolationRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enforce(monkeypatch, down="DeleteObject")
+    with capture_logs() as logs:
+        run_check(run=run, on_line=lambda line: None)
+    [entry] = [each for each in logs if each["event"] == "isolation_check_left_objects"]
+    assert any(key.endswith("/index.html") for key in entry["keys"])
+    assert run.verdict == "unchecked"
+
+
+def test_no_build_stays_open_where_not_all_can_be_registered(
+    run: IsolationRun, settings: Any
+) -> None:
+    settings.LTD_OPEN_BUILDS = 1
+    run_check(run=run, on_line=lambda line: None)
+    assert (run.verdict, "too_many_open_builds" in run.summary) == ("unchecked", True)
+    assert not Build.objects.open(timezone.now()).exists()
 
 
 def test_command_prints_a_verdict_a_line_and_exits_with_1(
@@ -153,6 +197,40 @@ def test_store_that_asks_only_the_role_about_the_source_of_a_copy_in_parts_fails
     assert (run.verdict, run.summary) == ("failed", UNCHECKED_SOURCE.format("; ".join(IN_PARTS)))
 
 
+def test_session_that_ends_meanwhile_shows_nothing(
+    moto_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From then on every call is refused, as those after it have to be."""
+    enforce(monkeypatch)
+    run = request_check(store=moto_store, now=timezone.now())
+
+    def end(line: Line) -> None:
+        if line.call == "list its root without a slash":
+            ended = IssuedSession.objects.order_by("pk")[0]
+            monkeypatch.setattr(
+                enforcing_store,
+                "is_allowed",
+                lambda vended, *rest: vended.row != ended and is_allowed(vended, *rest),
+            )
+
+    run_check(run=run, on_line=end)
+    assert (run.passed, run.verdict) == (False, "unchecked")
+    assert "still write below its root (403 AccessDenied)" in run.summary
+
+
+@pytest.mark.parametrize("external_id", ["", "our-own"])
+def test_external_id_is_not_what_keeps_a_session_from_the_role(external_id: str) -> None:
+    sts = Mock()
+    store = Store(role_arn=ROLE_ARN, external_id=external_id)
+    Scene.assume_again(cast(Scene, SimpleNamespace(sts=sts, store=store)))
+    assert sts.assume_role.call_args.kwargs.get("ExternalId", "") == external_id
+
+
+def test_response_without_what_it_should_have_is_unclear() -> None:
+    begun: dict[str, str] = {}
+    assert attempt(lambda: begun["UploadId"]) == (Outcome.UNCLEAR, "KeyError")
+
+
 def without_bucket(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     Store.objects.update(bucket="nowhere")
 
@@ -194,6 +272,13 @@ def test_check_that_could_not_be_made_says_so_and_names_the_doctor(
     assert (ended.value.code, run.passed, run.verdict) == (3, False, "unchecked")
     assert f"Isolation could not be checked. {DOCTOR} What went wrong: {wrong}." in printed
     assert not Build.objects.open(timezone.now()).exists()
+
+
+def test_requested_checks_of_another_store_are_left(run: IsolationRun) -> None:
+    Store.objects.create(name="second", bucket="second-bucket", role_arn=ROLE_ARN)
+    call_command("check_isolation", requested=True, store="second")
+    run.refresh_from_db()
+    assert run.verdict == "requested"
 
 
 def test_requested_checks_are_made_once(

@@ -10,10 +10,16 @@ from django.utils import timezone
 
 from builds.models import Store
 from credentials.errors import RegionDisabled
-from credentials.operations.account.doctor import Verdict, examine_store, findings_of
+from credentials.operations.account.doctor import (
+    Result,
+    Verdict,
+    examine_store,
+    findings_of,
+)
 from credentials.operations.findings import Severity
 from credentials.rules.account_documents import UnsafeIdentityError
 from credentials.rules.policy_comparison import UnreadableDocumentError
+from ltdkeeper.management.outcomes import BrokenOff
 from tests.credentials.operations.account.doctor.auditor_rights import ALL_RIGHTS, auditor_policy
 from tests.credentials.operations.account.doctor.conftest import Examine, rules
 from tests.credentials.operations.account.doctor.embedded_account import Account, allow
@@ -204,6 +210,17 @@ def test_row_that_is_not_legal_is_the_only_finding(row: Store, examine: Examine)
 def test_object_that_the_vendor_could_write_is_removed(account: Account, examine: Examine) -> None:
     account.put_vendor_policy(allow("s3:PutObject", "*"))
     assert "vendor-s3.allowed" in rules(examine())
+    assert account.s3.list_objects_v2(Bucket=account.bucket)["KeyCount"] == 0
+
+
+def test_examination_that_breaks_off_leaves_no_object(account: Account, row: Store) -> None:
+    def stop(result: Result) -> None:
+        if result.check == "writing":
+            assert account.s3.list_objects_v2(Bucket=account.bucket)["KeyCount"] == 1
+            raise BrokenOff("SIGTERM")
+
+    with pytest.raises(BrokenOff):
+        examine_store(store=row, auditor=None, revoker=None, on_result=stop)
     assert account.s3.list_objects_v2(Bucket=account.bucket)["KeyCount"] == 0
 
 
