@@ -15,12 +15,13 @@ from typing import Any, NoReturn
 
 import boto3
 import orjson
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ProfileNotFound
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper, SystemCheckError
 from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
+from builds.errors import DomainError
 from builds.models import Store
 from builds.names import escape_controls
 from credentials.errors import AlreadyRunning, SessionsAlive
@@ -309,19 +310,25 @@ def _as_command_error(err: BaseException) -> BaseException:
         err.returncode = ExitCode.NOT_MADE
     elif isinstance(err, CommandError):
         err.args = (_safe(str(err)),)
-    elif isinstance(err, AlreadyRunning):
-        return CommandError(err.message, returncode=ExitCode.ALREADY_RUNNING)
+    elif isinstance(err, DomainError | BotoCoreError):
+        is_running = isinstance(err, AlreadyRunning)
+        code = ExitCode.ALREADY_RUNNING if is_running else ExitCode.NOT_MADE
+        return CommandError(_sentence(err), returncode=code)
     elif isinstance(err, KeyboardInterrupt):
         by = f" by {err}" if str(err) else ""
         return not_made(f"Interrupted{by}. Completed work is kept; run the command again.")
     elif isinstance(err, BrokenPipeError):
         return not_made("Interrupted: the output was closed.")
-    elif isinstance(err, BotoCoreError):
-        return not_made(f"AWS's configuration or the store cannot be used: {loggable(err)}")
     elif isinstance(err, DatabaseError | InterfaceError):
         reason = (str(err).splitlines() or [type(err).__name__])[0]
         return not_made(trouble_with(err) or f"The database failed: {reason}")
     return err
+
+
+def _sentence(err: DomainError | BotoCoreError) -> str:
+    if isinstance(err, DomainError | ProfileNotFound):
+        return str(err)
+    return f"AWS's configuration or the store cannot be used: {loggable(err)}"
 
 
 def reason_of(err: BaseException) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from credentials.operations.account import identities
 from credentials.operations.account.clients import StoreClients
@@ -18,7 +18,7 @@ from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy import POLICY_VERSION
 from credentials.rules.secret import Secret
 from credentials.vending.store_clients import AccessKey
-from credentials.vending.store_errors import http_status
+from credentials.vending.store_errors import CALL_FAILED, http_status
 
 if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
@@ -71,11 +71,12 @@ def settle_trust(
     strict = identities.trust(clients, account, refuse_sessions=True)
     is_strict = account.may_refuse_sessions and is_settled(strict)
     trust = settle(identities.trust(clients, account, refuse_sessions=is_strict), apply=apply)
+    steps = [role, trust]
     again = _again(Status.NOT_TRIED, "--apply tests this.")
     if apply:
-        with _some_key(clients, account, vendor_key) as key:
+        with _some_key(clients, account, vendor_key, steps) as key:
             again, is_strict = _settle_again(clients, account, key, is_strict=is_strict)
-    return Trust(steps=[role, trust, again], refuses_sessions=is_strict)
+    return Trust(steps=[*steps, again], refuses_sessions=is_strict)
 
 
 def _settle_again(
@@ -109,9 +110,13 @@ def _again(status: Status, detail: str = "") -> Step:
 
 @contextmanager
 def _some_key(
-    clients: StoreClients, account: WantedAccount, vendor_key: AccessKey | None
+    clients: StoreClients,
+    account: WantedAccount,
+    vendor_key: AccessKey | None,
+    steps: list[Step],
 ) -> Iterator[AccessKey | None]:
-    """The vendor's key, or one that is made for the trial and removed after it.
+    """The vendor's key, or one that is made for the trial and removed after it; where it cannot be
+    removed, that is a step.
 
     On AWS none is made: how it decides is documented, and new keys take long to be known.
     """
@@ -121,13 +126,22 @@ def _some_key(
     user = account.user_name("vendor")
     try:
         key = new_key(clients, user)
-    except (ClientError, BotoCoreError):  # it has all the keys that it may have
+    except CALL_FAILED:  # it has all the keys that it may have
         yield None
         return
     try:
         yield key
     finally:
-        clients.iam.delete_access_key(UserName=user, AccessKeyId=key.access_key_id)
+        steps += _remove_key(clients, user, key.access_key_id)
+
+
+def _remove_key(clients: StoreClients, user: str, key_id: str) -> list[Step]:
+    try:
+        clients.iam.delete_access_key(UserName=user, AccessKeyId=key_id)
+    except CALL_FAILED as err:
+        what, why = f"access key {key_id} of {user}", "It was made for a trial. Remove it."
+        return [Step(what=what, why=why, status=Status.FAILED, detail=describe(err))]
+    return []
 
 
 def new_key(clients: StoreClients, user: str) -> AccessKey:
@@ -149,12 +163,12 @@ def try_assuming_again(
     """Assume the role with a narrow policy as the vendor, then again, without one, from there."""
     try:
         session_key = _patiently_assume(clients.sts_with(vendor_key), account)
-    except (ClientError, BotoCoreError) as err:
+    except CALL_FAILED as err:
         detail = f"The vendor cannot assume the role: {describe(err)}"
         return Trial(again=Again.UNKNOWN, detail=detail)
     try:
         _assume(clients.sts_with(session_key), account)
-    except (ClientError, BotoCoreError) as err:
+    except CALL_FAILED as err:
         if isinstance(err, ClientError) and http_status(err) == FORBIDDEN:
             return Trial(again=Again.REFUSED)
         return Trial(again=Again.UNKNOWN, detail=describe(err))

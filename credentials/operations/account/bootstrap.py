@@ -10,8 +10,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 from credentials.operations.account import bucket, identities
 from credentials.operations.account.assuming import new_key, settle_trust
 from credentials.operations.account.clients import StoreClients
-from credentials.operations.account.obstacles import FORBIDDEN, Obstacle, describe
-from credentials.operations.account.requirements import Requirement, Status, Step, settle
+from credentials.operations.account.obstacles import FORBIDDEN, describe
+from credentials.operations.account.requirements import (
+    FAILURES,
+    Requirement,
+    Status,
+    Step,
+    settle,
+)
 from credentials.rules.account_documents import WantedAccount
 from credentials.vending.store_clients import AccessKey
 from credentials.vending.store_errors import http_status
@@ -125,6 +131,8 @@ def bootstrap_store(
     gives holds what was done even when the run breaks off: keys that were made are shown only now.
     """
     report = report or Report(store_name=clients.store.name, applied=apply)
+    # Made first: where a name is not legal, nothing is changed.
+    report.documents = {"trust": account.trust(refuse_sessions=False), **account.documents}
     run = Run(clients=clients, account=account, apply=apply, report=report)
     if account.is_ceph_account and not run.is_in_account():
         return report
@@ -151,6 +159,9 @@ class Run:
         return self._note(settle(requirement, apply=self.apply))
 
     def _note(self, step: Step) -> Step:
+        """AWS knows all of it: there, what was not done has failed, and is not done without."""
+        if self.account.is_aws and step.status is Status.NOT_SUPPORTED:
+            step = replace(step, status=Status.FAILED)
         self.report.steps.append(step)
         return step
 
@@ -191,7 +202,8 @@ class Run:
         before = len(report.steps)
         boundary = self.settle(identities.boundary_policy(clients, account))
         trust = settle_trust(clients, account, vendor_key=vendor_key, apply=self.apply)
-        report.steps += trust.steps
+        for step in trust.steps:
+            self._note(step)
         if boundary.status is not Status.NOT_SUPPORTED:
             self.settle(identities.role_boundary(clients, account))
         rights = identities.role_rights(clients, account)
@@ -203,8 +215,7 @@ class Run:
             given = self.in_turn(rights)
             report.has_api = given is not Status.NOT_SUPPORTED
             report.has_rights = given in IN_FORCE
-        document = account.trust(refuse_sessions=trust.refuses_sessions)
-        report.documents = {"trust": document, **account.documents}
+        report.documents["trust"] = account.trust(refuse_sessions=trust.refuses_sessions)
 
     def in_turn(self, requirements: Sequence[Requirement]) -> Status:
         """How the last step ended that was come to: none is made after one that was not."""
@@ -216,14 +227,16 @@ class Run:
 
     def revoker(self, *, is_wanted: bool) -> None:
         """Only where a boundary limits what it can write, or where the operator wants it so."""
-        steps = self.report.steps
-        if not any(s.status in ENDED for s in steps if s.what.startswith("boundary")):
+        found = {s.status for s in self.report.steps if s.what.startswith("boundary")}
+        if not found & ENDED:
             self.user("revoker")
             return
         name, why = self.account.user_name("revoker"), identities.WHY_USER["revoker"]
-        if not is_wanted:
-            status = Status.NOT_SUPPORTED
-            self._note(Step(what=f"user {name}", why=why, status=status, detail=NO_REVOKER))
+        has_failed = Status.FAILED in found
+        if has_failed or not is_wanted:
+            status = Status.FAILED if has_failed else Status.NOT_SUPPORTED
+            detail = NO_RIGHTS if has_failed else NO_REVOKER
+            self._note(Step(what=f"user {name}", why=why, status=status, detail=detail))
             return
         unbounded = replace(self, account=replace(self.account, has_boundaries=False))
         self.report.documents["revoker"] = unbounded.account.documents["revoker"]
@@ -292,5 +305,5 @@ def _settle_key(clients: StoreClients, user: str, *, apply: bool) -> tuple[Step,
         if not apply:
             return step(Status.WOULD_MAKE), None
         return step(Status.MADE), new_key(clients, user)
-    except (Obstacle, ClientError, BotoCoreError) as err:
+    except FAILURES as err:
         return step(Status.FAILED, describe(err)), None

@@ -26,6 +26,8 @@ UNFINISHED_RULE: Any = {
     "Filter": {"Prefix": ""},
     "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_DAYS},
 }
+# Beside the rules; AWS sets what a call does not name back to its default (S3 API reference).
+LIFECYCLE_DEFAULTS = ("TransitionDefaultMinimumObjectSize",)
 
 
 def bucket(clients: StoreClients, account: WantedAccount) -> Requirement:
@@ -104,21 +106,24 @@ def public_access_block(
 def unfinished_uploads(clients: StoreClients, account: WantedAccount) -> Requirement:
     """Some rule ends unfinished uploads of the whole bucket in time; other rules are kept."""
 
-    def rules() -> list[Any]:
+    def found() -> Any:
         answer = clients.ask("s3", "get_bucket_lifecycle_configuration", Bucket=account.bucket)
-        return list(answer["Rules"]) if answer else []
+        return answer or {"Rules": []}
 
     def put() -> object:
-        others = [rule for rule in rules() if rule.get("ID") != UNFINISHED_RULE["ID"]]
+        there = found()
+        others = [rule for rule in there["Rules"] if rule.get("ID") != UNFINISHED_RULE["ID"]]
         return clients.s3.put_bucket_lifecycle_configuration(
-            Bucket=account.bucket, LifecycleConfiguration={"Rules": [*others, UNFINISHED_RULE]}
+            Bucket=account.bucket,
+            LifecycleConfiguration={"Rules": [*others, UNFINISHED_RULE]},
+            **{name: there[name] for name in LIFECYCLE_DEFAULTS if name in there},
         )
 
     return Requirement(
         what=f"unfinished uploads end after {UNFINISHED_DAYS} days",
         why="Parts of incomplete uploads are stored and paid for unnoticed.",
         wanted=True,
-        look=lambda: any(_ends_in_time(rule) for rule in rules()) or None,
+        look=lambda: any(map(_ends_in_time, found()["Rules"])) or None,
         put=put,
         unsupported="Remove unfinished uploads from time to time.",
     )

@@ -11,7 +11,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+)
 from django.utils import timezone
 
 from builds.models import Store
@@ -42,6 +47,9 @@ S3_RIGHTS = {
     "ListObjectsV2": "ListBucket",
     "ListBuckets": "ListAllMyBuckets",
 }
+# What keeps a profile from giving credentials. A `credential_process` that is not there is an
+# OSError, and what it writes, where that is no JSON, a ValueError.
+UNUSABLE = (ClientError, BotoCoreError, OSError, ValueError)
 # The arguments that name what a call is about.
 NAMES = ("Bucket", "RoleName", "UserName", "GroupName", "PolicyArn", "KeyId")
 
@@ -135,11 +143,10 @@ class StoreClients:
         if self.session is None:
             raise KeyRefused(whose=self.whose, answer="none were named")
         try:
-            credentials = self.session.get_credentials()
-            is_there = credentials is not None and credentials.get_frozen_credentials() is not None
-        except (ClientError, BotoCoreError) as err:
-            raise KeyRefused(whose=self.whose, answer=loggable(err)) from None
-        if not is_there:
+            found = _frozen_credentials(self.session)
+        except UNUSABLE as err:
+            raise KeyRefused(whose=self.whose, answer=_reason(err)) from None
+        if found is None:
             raise KeyRefused(whose=self.whose, answer="there are none")
         client = store_client(self.store, service, self.session, PATIENCE)
         client.meta.events.register("after-call", self._note_time)
@@ -152,12 +159,14 @@ class StoreClients:
 
 
 def key_of_profile(profile: str) -> AccessKey:
-    """The credentials that a profile holds at this moment.
-
-    Raises ProfileNotFound, NoCredentialsError.
+    """The credentials that a profile holds at this moment. Raises BotoCoreError: ProfileNotFound,
+    NoCredentialsError, CredentialRetrievalError.
     """
-    credentials = boto3.session.Session(profile_name=profile).get_credentials()
-    frozen = credentials.get_frozen_credentials() if credentials else None
+    session = boto3.session.Session(profile_name=profile)
+    try:
+        frozen = _frozen_credentials(session)
+    except UNUSABLE as err:
+        raise CredentialRetrievalError(provider=profile, error_msg=_reason(err)) from None
     if frozen is None or frozen.access_key is None or frozen.secret_key is None:
         raise NoCredentialsError
     return AccessKey(
@@ -165,6 +174,16 @@ def key_of_profile(profile: str) -> AccessKey:
         secret_access_key=Secret(frozen.secret_key),
         session_token=Secret(frozen.token or ""),
     )
+
+
+def _frozen_credentials(session: boto3.session.Session) -> Any:
+    """None where there are none. Raises what `UNUSABLE` lists."""
+    credentials = session.get_credentials()
+    return credentials and credentials.get_frozen_credentials()
+
+
+def _reason(err: Exception) -> str:
+    return str(err) if isinstance(err, OSError) else loggable(err)
 
 
 def _right_of(client: Any, method: str) -> str:

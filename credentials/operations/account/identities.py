@@ -135,6 +135,7 @@ def role(clients: StoreClients, account: WantedAccount) -> Requirement:
             MaxSessionDuration=account.session_seconds,
             AssumeRolePolicyDocument=account.trust(refuse_sessions=False),
         ),
+        late_codes=_late_codes(account),
         unsupported="Make it with the store's own tools, with the document named trust.",
     )
 
@@ -149,8 +150,15 @@ def trust(clients: StoreClients, account: WantedAccount, *, refuse_sessions: boo
         put=lambda: clients.iam.update_assume_role_policy(
             RoleName=account.role_name, PolicyDocument=document
         ),
+        late_codes=_late_codes(account),
         equals=is_same,
     )
+
+
+def _late_codes(account: WantedAccount) -> frozenset[str]:
+    """How AWS refuses a trust policy that names a user who was made a moment ago."""
+    is_new = account.is_aws and account.makes_vendor
+    return frozenset({"MalformedPolicyDocument"} if is_new else ())
 
 
 def role_boundary(clients: StoreClients, account: WantedAccount) -> Requirement:

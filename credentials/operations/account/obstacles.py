@@ -5,6 +5,7 @@ classes.
 from enum import StrEnum
 
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from credentials.operations.findings import Finding, Severity
 from credentials.vending.store_errors import (
@@ -160,9 +161,14 @@ def is_unsupported(err: Exception | None, codes: frozenset[str] = frozenset()) -
 
 
 def describe(err: Exception) -> str:
-    """The store's own words about an error, for the operator."""
+    """The store's own words about an error, for the operator, or what he can do about it."""
     answer = err.__cause__ if isinstance(err, Obstacle) else err
-    if not isinstance(answer, ClientError):
-        return str(err)
-    message = answer.response.get("Error", {}).get("Message") or ""
-    return f"{http_status(answer)} {error_code(answer)} {message}".strip()
+    if isinstance(answer, ClientError):
+        message = answer.response.get("Error", {}).get("Message") or ""
+        needed = f"({err.names['action']} is needed)" if isinstance(err, NotPermitted) else ""
+        return " ".join(f"{http_status(answer)} {error_code(answer)} {message} {needed}".split())
+    if isinstance(err, Obstacle) and err.concerns_all and (finding := err.finding("")):
+        return finding.message
+    if isinstance(err, (LookupError, ResponseParserError)):  # its text may be the whole response
+        return f"the response is not one to this call ({type(err).__name__})"
+    return str(err)

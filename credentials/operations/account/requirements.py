@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from django.conf import settings
 
 from credentials.operations.account.obstacles import (
@@ -19,13 +19,18 @@ from credentials.operations.account.obstacles import (
 )
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy_comparison import UnreadableDocumentError
+from credentials.vending.store_errors import CALL_FAILED, error_code
 
 if TYPE_CHECKING:
     from builds.models import Store
 
 # Reading back what was just written may lag behind on AWS.
 READS_BACK, PAUSE_SECONDS = 4, 0.5
-FAILURES = (Obstacle, ClientError, BotoCoreError, UnreadableDocumentError)
+# Half a minute with the pauses. A new user is not known at once to a policy that names it (AWS IAM
+# user guide, eventual consistency).
+PUTS = 50
+# LookupError: a response without what it should have.
+FAILURES = (Obstacle, UnreadableDocumentError, LookupError, *CALL_FAILED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,7 @@ class Requirement:
 
     `tolerated` is another value that stays as it is: all that the store can hold of the wanted one;
     `tolerance` says what that means for the operator.
+    `late_codes` are error codes by which AWS says that it does not know yet what was just made.
     `unsupported_codes` are further error codes by which a store says that it does not know the
     setting; `unsupported` says what not having it means for the operator.
     """
@@ -47,6 +53,7 @@ class Requirement:
     equals: Callable[[Any, Any], bool] = operator.eq
     tolerated: Any = None
     tolerance: str = ""
+    late_codes: frozenset[str] = frozenset()
     unsupported: str = ""
     unsupported_codes: frozenset[str] = frozenset()
 
@@ -108,7 +115,7 @@ def settle(requirement: Requirement, *, apply: bool) -> Step:
             return _step(requirement, Status.NOT_SUPPORTED, requirement.tolerance)
         if not apply:
             return _step(requirement, Status.WOULD_MAKE if found is None else Status.WOULD_CHANGE)
-        requirement.put()
+        _put(requirement)
         if not _reads_back(requirement):
             detail = f"Accepted, but not kept. {requirement.unsupported}"
             return _step(requirement, Status.NOT_SUPPORTED, detail)
@@ -130,6 +137,19 @@ def _look(requirement: Requirement) -> Any:
         return requirement.look()
     except NoBucket:
         return None
+
+
+def _put(requirement: Requirement) -> None:
+    for _ in range(PUTS - 1):
+        try:
+            requirement.put()
+        except ClientError as err:
+            if error_code(err) not in requirement.late_codes:
+                raise
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+    requirement.put()
 
 
 def _reads_back(requirement: Requirement) -> bool:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ProfileNotFound
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import IntegrityError
 
 from builds.models import Build, Store
-from credentials.errors import AlreadyRunning
+from credentials.errors import AlreadyRunning, CanaryHasKeys
 from credentials.models import Lease
 from credentials.models.runs import IsolationRun
 from credentials.operations.account.doctor import Result, Verdict
@@ -40,6 +41,12 @@ FINDING = Finding(rule=Rule.STUCK, subject="one", what="\x9b31m")
 FAILURES: dict[str, tuple[BaseException, int, str]] = {
     "database away": (IntegrityError("gone"), 3, "The database failed: gone"),
     "interrupted": (KeyboardInterrupt(), 3, "Interrupted. Completed work is kept; run"),
+    "refused": (CanaryHasKeys(), 3, "The client isolation-check is reserved for checks and"),
+    "profile that is none": (
+        ProfileNotFound(profile="nobody"),
+        3,
+        "The config profile (nobody) could not be found",
+    ),
     "running already": (AlreadyRunning("It is already running."), 4, "It is already running."),
     "wrong argument": (CommandError("No such store.", returncode=2), 2, "No such store."),
 }

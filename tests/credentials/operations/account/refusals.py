@@ -1,5 +1,8 @@
 """Errors as stores answer them."""
 
+from collections.abc import Callable
+from typing import NoReturn
+
 from botocore.exceptions import ClientError
 
 
@@ -15,3 +18,12 @@ def refusal_in_s3s_form(status: int, code: str) -> ClientError:
     """As Ceph answers IAM and STS: botocore finds no `Error` in it."""
     detail = {"Code": code, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(detail, "AnyCall")  # type: ignore[arg-type]
+
+
+def failing(error: ClientError) -> Callable[..., NoReturn]:
+    """In the place of a client's method."""
+
+    def call(**_request: object) -> NoReturn:
+        raise error
+
+    return call

@@ -1,16 +1,18 @@
 """All of it in order, on moto, with the trial answered in the place of a store."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from credentials.operations.account import assuming
 from credentials.operations.account.assuming import Again, Trial
 from credentials.operations.account.bootstrap import NO_RIGHTS, Report, bootstrap_store
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Status
-from credentials.rules.account_documents import WantedAccount
-from tests.credentials.operations.account.refusals import refusal
+from credentials.rules.account_documents import UnsafeIdentityError, WantedAccount
+from tests.credentials.operations.account.refusals import failing, refusal
 
 Run = Callable[..., Report]
 
@@ -93,26 +95,66 @@ def test_existing_vendor_is_left_as_it_is(
 
 @pytest.fixture
 def _no_boundaries(clients: StoreClients, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(**_request: object) -> None:
-        raise refusal(405, "MethodNotAllowed")
+    monkeypatch.setattr(clients.iam, "get_policy", failing(refusal(405, "MethodNotAllowed")))
 
-    monkeypatch.setattr(clients.iam, "get_policy", unknown)
+
+@pytest.fixture
+def elsewhere(wanted: WantedAccount) -> WantedAccount:
+    """A store that is not AWS."""
+    return replace(wanted, is_aws=False)
 
 
 @pytest.mark.usefixtures("_no_boundaries")
-def test_revoker_without_boundaries_is_made_for_who_asks(run: Run) -> None:
-    report = run(with_revoker=True)
+def test_revoker_without_boundaries_is_made_for_who_asks(
+    run: Run, elsewhere: WantedAccount
+) -> None:
+    report = run(wanted=elsewhere, with_revoker=True)
     assert set(report.keys) == {"vendor", "auditor", "revoker"}
     assert "Condition" not in report.documents["revoker"]
     assert statuses(report)["what ltdkeeper-revoker can do"] is Status.BY_HAND
 
 
 @pytest.mark.usefixtures("_no_boundaries")
-def test_without_boundaries_there_is_no_revoker(run: Run) -> None:
-    report = run()
+def test_without_boundaries_there_is_no_revoker(run: Run, elsewhere: WantedAccount) -> None:
+    report = run(wanted=elsewhere)
     assert statuses(report)["user ltdkeeper-revoker"] is Status.NOT_SUPPORTED
     assert set(report.keys) == {"vendor", "auditor"}
     assert not report.has_failed
+
+
+@pytest.mark.parametrize("error", [refusal(405, "MethodNotAllowed"), refusal(503, "SlowDown")])
+def test_without_its_boundary_nothing_has_rights_on_aws(
+    error: ClientError, run: Run, clients: StoreClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients.iam, "get_policy", failing(error))
+    report = run(with_revoker=True)
+    found = statuses(report)
+    assert report.has_failed
+    assert found["boundary policy ltdkeeper-upload-boundary"] is Status.FAILED
+    assert found["user ltdkeeper-revoker"] is Status.FAILED
+    assert set(report.keys) == {"vendor", "auditor"}
+    assert not report.has_rights
+
+
+@pytest.mark.parametrize("vendor_arn", ["*", "arn:aws:iam::123456789012:root"])
+def test_name_that_is_not_legal_changes_nothing(
+    vendor_arn: str, run: Run, elsewhere: WantedAccount, clients: StoreClients
+) -> None:
+    with pytest.raises(UnsafeIdentityError):
+        run(wanted=replace(elsewhere, vendor_arn=vendor_arn))
+    assert clients.s3.list_buckets()["Buckets"] == []
+
+
+def test_key_of_a_trial_that_cannot_be_removed_is_told(
+    run: Run, elsewhere: WantedAccount, clients: StoreClients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(wanted=elsewhere)
+    monkeypatch.setattr(clients.iam, "delete_access_key", failing(refusal(503, "SlowDown")))
+    report = run(wanted=elsewhere)
+    [left] = [step for step in report.steps if "Remove it" in step.why]
+    assert (left.status, "SlowDown" in left.detail) == (Status.FAILED, True)
+    [_, trial] = clients.iam.list_access_keys(UserName="ltdkeeper-vendor")["AccessKeyMetadata"]
+    assert trial["AccessKeyId"] in left.what
 
 
 CEPH_ACCOUNT = "RGW12345678901234567"

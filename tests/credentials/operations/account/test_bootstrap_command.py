@@ -132,6 +132,24 @@ def test_profile_without_credentials_is_told(
         command("--vendor-profile", "empty")
 
 
+PROGRAMS = {"missing": "/no/such/program", "not JSON": "echo hello"}
+
+
+@pytest.mark.parametrize("option", ["--profile", "--vendor-profile"])
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_profile_whose_program_fails_is_told(
+    case: str, option: str, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"[odd]\ncredential_process = {PROGRAMS[case]}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    output = StringIO()
+    with pytest.raises((CommandError, SystemExit)) as ended:
+        call_command("bootstrap_store", option, "odd", stdout=output)
+    reason = "No such file" if case == "missing" else "JSONDecodeError"
+    assert reason in f"{ended.value}{output.getvalue()}"
+
+
 def test_role_reads_builds_once_the_store_is_set_up_for_sync_products(
     command: Command, store: Store
 ) -> None:

@@ -181,3 +181,21 @@ def test_only_a_store_without_ownership_controls_gives_objects_to_the_vendor(
     role_arn = "arn:aws:iam::RGW12345678901234567:role/upload"
     in_account = replace(run, account=replace(wanted, role_arn=role_arn))
     assert not in_account.objects_have_owners
+
+
+def test_default_beside_the_rules_is_kept(
+    clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS sets it back where a call does not name it."""
+    default = {"TransitionDefaultMinimumObjectSize": "varies_by_storage_class"}
+    held: dict[str, Any] = {"Rules": [], **default}
+
+    def put(*, Bucket: str, LifecycleConfiguration: Any, **rest: str) -> None:  # noqa: N803
+        held.clear()
+        held.update(LifecycleConfiguration, **rest)
+
+    monkeypatch.setattr(clients.s3, "get_bucket_lifecycle_configuration", lambda **_: held)
+    monkeypatch.setattr(clients.s3, "put_bucket_lifecycle_configuration", put)
+    step = settle(bucket.unfinished_uploads(clients, wanted), apply=True)
+    assert (step.status, len(held["Rules"])) == (Status.MADE, 1)
+    assert held.items() >= default.items()

@@ -2,17 +2,17 @@
 
 import json
 from collections.abc import Callable
-from typing import NoReturn
+from dataclasses import replace
+from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from credentials.operations.account import identities
 from credentials.operations.account.bootstrap import Report, Run
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.requirements import Requirement, Status, settle
 from credentials.rules.account_documents import WantedAccount
-from tests.credentials.operations.account.refusals import refusal
+from tests.credentials.operations.account.refusals import failing, refusal
 
 ROLE: list[Callable[..., Requirement]] = [
     identities.boundary_policy,
@@ -175,18 +175,11 @@ def test_widened_policy_is_put_right(clients: StoreClients, wanted: WantedAccoun
     assert settled(clients, wanted)[0] == [Status.UNCHANGED, Status.CHANGED, Status.UNCHANGED]
 
 
-def failing(error: ClientError) -> Callable[..., NoReturn]:
-    def call(**_request: object) -> NoReturn:
-        raise error
-
-    return call
-
-
 def test_store_that_makes_no_users_is_asked_once(
     clients: StoreClients, wanted: WantedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clients.iam, "get_user", failing(refusal(405, "MethodNotAllowed")))
-    assert settled(clients, wanted) == ([Status.NOT_SUPPORTED], False)
+    assert settled(clients, replace(wanted, is_aws=False)) == ([Status.NOT_SUPPORTED], False)
 
 
 @pytest.mark.parametrize("call", ["list_access_keys", "create_access_key"])
@@ -195,3 +188,31 @@ def test_refused_key_is_a_failed_step(
 ) -> None:
     monkeypatch.setattr(clients.iam, call, failing(refusal(403)))
     assert settled(clients, wanted) == ([Status.MADE, Status.MADE, Status.FAILED], False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, Status.MADE),
+        ({"is_aws": False}, Status.FAILED),
+        ({"vendor_arn": "arn:aws:iam::123456789012:user/old"}, Status.FAILED),
+    ],
+    ids=["new user of AWS", "another store", "user from before"],
+)
+def test_user_whom_aws_does_not_know_yet_is_waited_for(
+    changes: Any,
+    status: Status,
+    clients: StoreClients,
+    wanted: WantedAccount,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create, late = clients.iam.create_role, [refusal(400, "MalformedPolicyDocument")]
+
+    def create_role(**request: Any) -> Any:
+        if late:
+            raise late.pop()
+        return create(**request)
+
+    monkeypatch.setattr(clients.iam, "create_role", create_role)
+    requirement = identities.role(clients, replace(wanted, **changes))
+    assert settle(requirement, apply=True).status is status

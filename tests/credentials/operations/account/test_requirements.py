@@ -3,10 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.parsers import ResponseParserError
 
-from credentials.operations.account.obstacles import NoBucket
+from credentials.operations.account.obstacles import (
+    KeyRefused,
+    NoBucket,
+    NotPermitted,
+    Obstacle,
+    Whose,
+)
 from credentials.operations.account.requirements import (
+    PUTS,
     Requirement,
     Status,
     Step,
@@ -97,6 +106,76 @@ def test_refusal_is_a_failed_step_and_no_exception() -> None:
             step = shelf.settled()
             assert step.status is Status.FAILED, error
             assert step.detail, error
+
+
+ODD = {
+    "not the XML of S3": ResponseParserError("invalid XML received: b'a secret'"),
+    "without what it should have": KeyError("Role"),
+}
+
+
+@pytest.mark.parametrize("case", ODD)
+def test_response_that_is_none_is_a_failed_step_and_not_quoted(case: str) -> None:
+    for shelf in (Shelf(error=ODD[case]), Shelf(ODD[case])):
+        step = shelf.settled()
+        assert step.status is Status.FAILED
+        name = type(ODD[case]).__name__
+        assert step.detail == f"the response is not one to this call ({name})"
+
+
+class Late:
+    """A store that knows what was just made only after some calls."""
+
+    def __init__(self, refusals: int, code: str) -> None:
+        self.errors = [refusal(400, code)] * refusals
+        self.value: str | None = None
+
+    def put(self) -> None:
+        if self.errors:
+            raise self.errors.pop()
+        self.value = "wanted"
+
+    def settled(self) -> Status:
+        requirement = Requirement(
+            what="",
+            why="",
+            wanted="wanted",
+            look=lambda: self.value,
+            put=self.put,
+            late_codes=frozenset({"Late"}),
+        )
+        return settle(requirement, apply=True).status
+
+
+@pytest.mark.parametrize(
+    ("refusals", "code", "status"),
+    [
+        (PUTS - 1, "Late", Status.MADE),
+        (PUTS, "Late", Status.FAILED),
+        (1, "Other", Status.FAILED),
+    ],
+    ids=["known in the end", "never known", "another reason"],
+)
+def test_what_is_not_known_yet_is_waited_for(refusals: int, code: str, status: Status) -> None:
+    assert Late(refusals, code).settled() is status
+
+
+WITH_A_REASON: dict[Obstacle, str] = {
+    NotPermitted(whose=Whose.OPERATOR, action="s3:ListBucket", resource="docs"): (
+        "403 403 (s3:ListBucket is needed)"
+    ),
+    KeyRefused(whose=Whose.OPERATOR, answer="there are none"): (
+        "The operator's credentials are not usable: there are none. "
+        "Use credentials that may set up the account: --profile."
+    ),
+}
+
+
+def test_operator_is_told_what_to_do() -> None:
+    for obstacle, told in WITH_A_REASON.items():
+        if isinstance(obstacle, NotPermitted):  # as HEAD is answered: without a body
+            obstacle.__cause__ = refusal_in_s3s_form(403, "403")
+        assert Shelf(obstacle).settled().detail == told
 
 
 def test_store_is_quoted_to_the_operator() -> None:
