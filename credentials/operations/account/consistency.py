@@ -23,7 +23,16 @@ FIRST_REGION = "us-east-1"
 OLD_NAMES = {"": FIRST_REGION, "EU": "eu-west-1"}
 # What stores that know no regions answer: nothing, or the name of Ceph's first zone group.
 NO_REGION = ("", "default")
-PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+# As botocore's table of endpoints has them.
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "eu-isoe-": "aws-iso-e",
+    "us-isof-": "aws-iso-f",
+    "eusc-": "aws-eusc",
+}
 WARNING_SECONDS, ERROR_SECONDS = 60, 240
 CHAINED_MAXIMUM = 3600
 SHORTEST_POSTS = 3 * 3600
@@ -116,8 +125,8 @@ TEXTS = {
     ),
 }
 
-_AWS_HOST = re.compile(r"\.amazonaws\.com(?:\.cn)?\Z")
-_HOST_REGION = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-[0-9])\.")
+_AWS_HOST = re.compile(r"\.amazonaws\.(?:com|com\.cn|eu)\Z")
+_HOST_REGION = re.compile(r"(?:^|\.)s3[.-](?:dualstack\.)?([a-z]{2,4}(?:-[a-z]+)+-[0-9])\.")
 
 
 def judge_clock(ahead_seconds: float) -> Iterator[Finding]:

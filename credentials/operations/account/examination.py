@@ -11,7 +11,14 @@ import boto3
 from builds.models import Build, Store
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.identities import managed_policy
-from credentials.operations.account.obstacles import NotLookedAt, NotSupported, Obstacle, Whose
+from credentials.operations.account.obstacles import (
+    NotLookedAt,
+    NotSupported,
+    Obstacle,
+    Unclear,
+    Whose,
+    describe,
+)
 from credentials.operations.account.requirements import wanted_account
 from credentials.operations.isolation.checking import ProbeBuilds, probe_builds
 from credentials.rules.account_documents import WantedAccount, is_principal_arn
@@ -94,8 +101,17 @@ class Examination:
         return answer and answer["Role"]
 
     def bucket_setting(self, method: str) -> Any:
-        """A setting of the bucket; None when it is not set. Raises NoBucket."""
-        return self.auditor.ask("s3", method, Bucket=self.store.bucket)
+        """A setting of the bucket; None when it is not set. Raises NoBucket.
+
+        AWS knows them all: there, 405 says that the auditor is of another account than the bucket
+        (AWS S3 API reference, GetBucketPolicy).
+        """
+        try:
+            return self.auditor.ask("s3", method, Bucket=self.store.bucket)
+        except NotSupported as err:
+            if self.store.endpoint_url:
+                raise
+            raise Unclear(action=method, answer=describe(err)) from err
 
     @property
     def is_without_role(self) -> bool:

@@ -1,10 +1,16 @@
 """The identities of the account: the upload role with its boundary and policies, and the users."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from credentials.operations.account.clients import StoreClients
-from credentials.operations.account.obstacles import NotLookedAt, NotSupported
+from credentials.operations.account.obstacles import (
+    NotLookedAt,
+    NotPermitted,
+    NotReadable,
+    NotSupported,
+)
 from credentials.operations.account.requirements import Requirement
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy_comparison import Document, is_same
@@ -90,7 +96,8 @@ def policies_of(clients: StoreClients, kind: str, name: str) -> dict[str, Docume
     """The documents of a `user`, `role` or `group` by name, a user's with those of its groups.
 
     An attached policy's name is its ARN. Raises an Obstacle: NotLookedAt when there is nobody of
-    that name, NotSupported where a store has no policies of its own.
+    that name, NotSupported where a store has no policies of its own, NotReadable for an attached
+    policy or a group that may not be read.
     """
     owner = {f"{kind.title()}Name": name}
     answer = _existing(clients.pages("iam", f"list_{kind}_policies", **owner), name)
@@ -99,13 +106,23 @@ def policies_of(clients: StoreClients, kind: str, name: str) -> dict[str, Docume
         for policy in answer.get("PolicyNames", [])
     }
     for policy in _listed(clients, f"list_attached_{kind}_policies", "AttachedPolicies", owner):
-        found[policy["PolicyArn"]] = managed_policy(clients, policy["PolicyArn"])
+        with _held_by(name):
+            found[policy["PolicyArn"]] = managed_policy(clients, policy["PolicyArn"])
     if kind == "user":
         for group in _listed(clients, "list_groups_for_user", "Groups", owner):
-            own = policies_of(clients, "group", group["GroupName"])
+            with _held_by(name):
+                own = policies_of(clients, "group", group["GroupName"])
             found |= {f"group {group['GroupName']}: {policy}": own[policy] for policy in own}
     # A policy without a document was removed meanwhile.
     return {policy: document for policy, document in found.items() if document}
+
+
+@contextmanager
+def _held_by(name: str) -> Iterator[None]:
+    try:
+        yield
+    except NotPermitted as err:
+        raise NotReadable(**{"owner": name} | err.names) from err.__cause__
 
 
 def _listed(clients: StoreClients, method: str, items: str, owner: Mapping[str, str]) -> list[Any]:

@@ -95,6 +95,15 @@ class NotPermitted(Obstacle):
     change = "Allow the {whose} {action} on {resource}; the auditor's document has it."
 
 
+class NotReadable(NotPermitted):
+    """The credentials lack a right to read a policy, or a group, that somebody is known to have and
+    that no document of ours gives to anybody.
+    """
+
+    what = "Could not look at what {owner} has from {resource}: the {whose} needs {action}."
+    change = "Take it from {owner}, or allow the {whose} {action} on {resource}."
+
+
 class Unclear(Obstacle):
     """The store answered something that says neither yes nor no."""
 

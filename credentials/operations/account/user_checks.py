@@ -19,6 +19,7 @@ from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import (
     NotLookedAt,
     NotPermitted,
+    NotReadable,
     NotSupported,
     Obstacle,
     Unclear,
@@ -268,12 +269,16 @@ def revoker_policies(examination: Examination) -> Iterator[Finding]:
 
 
 def _policies_of(examination: Examination, who: str, arn: str) -> dict[str, Document]:
-    """Raises an Obstacle. That the auditor may not read them is less than an error."""
+    """Raises an Obstacle. That the auditor may not list them is less than an error."""
     if account_of(arn) != examination.account.account_arn:
         raise NotLookedAt(reason=f"the {who} is in another account than the role")
+    if kind_of(arn) not in {"user", "role"}:
+        raise NotLookedAt(reason=f"{arn} is no user and no role, and has no policies")
     is_unnamed_revoker = who == "revoker" and examination.revoker.session is None
     try:
         return identities.policies_of(examination.auditor, kind_of(arn), name_of(arn))
+    except NotReadable:
+        raise
     except NotPermitted as err:
         if is_unnamed_revoker and not _has_boundaries(examination):  # made only when asked for
             raise NotLookedAt(reason=NO_REVOKER) from err

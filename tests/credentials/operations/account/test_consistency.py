@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from botocore.session import get_session
+
 from credentials.operations.account.consistency import (
     TEXTS,
     Durations,
@@ -74,8 +76,30 @@ ENDPOINTS: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "China": ({"region": "cn-north-1", "role_arn": "arn:aws-cn:iam::123456789012:role/u"}, []),
     "China and not": ({"region": "cn-north-1"}, ["endpoint.other-partition"]),
+    "Europe's own": (
+        {"region": "eusc-de-east-1", "role_arn": "arn:aws-eusc:iam::123456789012:role/u"},
+        [],
+    ),
+    "Europe's own and not": ({"region": "eusc-de-east-1"}, ["endpoint.other-partition"]),
+    "Europe's own endpoint": (
+        {"public_endpoint_url": "https://s3.eusc-de-east-1.amazonaws.eu"},
+        ["endpoint.other-region"],
+    ),
+    "Europe's own endpoint for the service": (
+        {"endpoint_url": "https://s3.eusc-de-east-1.amazonaws.eu"},
+        ["endpoint.aws-named"],
+    ),
     "GovCloud and not": ({"region": "us-gov-west-1"}, ["endpoint.other-partition"]),
 }
+
+
+def test_regions_have_the_partitions_that_botocore_knows() -> None:
+    session = get_session()
+    for partition in session.get_available_partitions():
+        role_arn = f"arn:{partition}:iam::123456789012:role/u"
+        for region in session.get_available_regions("s3", partition_name=partition):
+            fields = ENDPOINT_FIELDS | {"region": region, "role_arn": role_arn}
+            assert list(judge_endpoints(**fields)) == [], region
 
 
 def test_endpoints_are_judged() -> None:

@@ -125,6 +125,14 @@ def test_revoker_of_another_account_is_not_looked_at(
         found(account, {"x": "{}"}, monkeypatch, arn="arn:aws:iam::999999999999:user/revoker")
 
 
+@pytest.mark.parametrize("kind", ["root", "federated-user/revoker"])
+def test_revoker_that_has_no_policies_is_not_looked_at(
+    kind: str, account: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(NotLookedAt, match="no user and no role"):
+        found(account, {"x": "{}"}, monkeypatch, arn=f"{ACCOUNT}:{kind}")
+
+
 def test_only_a_revoker_that_nobody_named_may_be_missing(
     account: WantedAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:

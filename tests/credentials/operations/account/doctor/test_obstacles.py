@@ -1,5 +1,6 @@
 """What keeps the doctor from looking is a finding, and never a crash."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 
@@ -16,6 +17,7 @@ from credentials.operations.account.doctor import (
     examine_store,
     findings_of,
 )
+from credentials.operations.account.requirements import wanted_account
 from credentials.operations.findings import Severity
 from credentials.rules.account_documents import UnsafeIdentityError
 from credentials.rules.policy_comparison import UnreadableDocumentError
@@ -60,6 +62,25 @@ def test_policy_of_the_vendor_s_group_is_read(account: Account, examine: Examine
     [finding] = findings_of(examine())
     assert finding.rule == "vendor-policies.more"
     assert f"group {account.name}-group: wide" in finding.change
+
+
+def attach_a_policy(account: Account) -> None:
+    made = account.iam.create_policy(
+        PolicyName=f"{account.name}-more", PolicyDocument=allow("ec2:*", "*")
+    )
+    account.iam.attach_user_policy(UserName=account.vendor, PolicyArn=made["Policy"]["Arn"])
+
+
+@pytest.mark.parametrize("hold", [attach_a_policy, join_a_group])
+def test_what_the_auditor_s_own_document_does_not_cover_is_an_error(
+    hold: Callable[[Account], None], account: Account, row: Store, examine: Examine
+) -> None:
+    hold(account)
+    wanted = wanted_account(row, vendor_arn=account.vendor_arn, prefix=account.name)
+    account.put_auditor_policy(wanted.documents["auditor"])
+    [finding] = findings_of(examine())
+    assert (finding.rule, finding.severity) == ("vendor-policies.no-permission", Severity.ERROR)
+    assert finding.change.startswith(f"Take it from {account.vendor}, or allow the auditor iam:")
 
 
 def test_vendor_s_policies_may_stay_unread(account: Account, examine: Examine) -> None:

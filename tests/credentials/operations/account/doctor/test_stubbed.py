@@ -182,16 +182,23 @@ CANNOT_BE_HAD = [
 
 
 @pytest.mark.parametrize(("check", "code"), CANNOT_BE_HAD)
-def test_setting_that_cannot_be_had_is_no_fault_of_the_bucket(
-    check: Look, code: str, examination: Examination
-) -> None:
+def test_setting_that_cannot_be_had_is_no_fault_of_the_bucket(check: Look, code: str) -> None:
+    examination = make_examination(endpoint_url="https://s3.example.org")
     stub(examination.vendor.sts, get_caller_identity={"Arn": VENDOR})
+    stub(examination.auditor.iam, get_role="NotImplemented")
     stub(examination.auditor.s3, **{UNSUPPORTED[check]: code})
     if (check, code) == (setting_checks.bucket_place, "NoSuchBucket"):
         assert found(check, examination) == ["bucket.missing"]
         return
     with pytest.raises(CODES[code]):
         found(check, examination)
+
+
+def test_policy_that_aws_keeps_from_other_accounts_is_not_looked_at_in_vain() -> None:
+    examination = make_examination()
+    stub(examination.auditor.s3, get_bucket_policy="MethodNotAllowed")
+    with pytest.raises(Unclear, match="405 MethodNotAllowed"):
+        found(policy_checks.bucket_policy, examination)
 
 
 def test_store_that_answers_without_a_rule_knows_no_ownership(examination: Examination) -> None:
