@@ -144,6 +144,14 @@ class WantedAccount:
         return f"{self.account_arn}:policy/{self.role_name}" if self.is_aws else ""
 
     @property
+    def auditor_policy_arn(self) -> str:
+        """The managed policy that gives the auditor its rights; empty where that is inline.
+
+        Inline policies of a user share 2,048 characters (AWS IAM quotas): too few for two stores.
+        """
+        return f"{self.account_arn}:policy/{self.role_name}-auditor" if self.is_aws else ""
+
+    @property
     def makes_vendor(self) -> bool:
         return not self.vendor_arn
 

@@ -248,7 +248,7 @@ class Run:
         """A user, its policy and its key; the key only where it was made now."""
         if self.settle(identities.user(self.clients, self.account, kind)).status in ENDED:
             return None
-        self.settle(identities.user_policy(self.clients, self.account, kind))
+        self.in_turn(identities.user_rights(self.clients, self.account, kind))
         step, key = _settle_key(self.clients, self.account.user_name(kind), apply=self.apply)
         self._note(step)
         if key:

@@ -14,7 +14,7 @@ from credentials.operations.account.obstacles import (
 from credentials.operations.account.requirements import Requirement
 from credentials.rules.account_documents import WantedAccount
 from credentials.rules.policy_comparison import Document, is_same
-from credentials.rules.principals import account_of
+from credentials.rules.principals import account_of, name_of
 
 WHY_USER = {
     "vendor": "This service runs with it; it may assume upload roles and do nothing else.",
@@ -221,10 +221,29 @@ def role_rights(clients: StoreClients, account: WantedAccount) -> list[Requireme
 
 
 def managed_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
-    arn, document = account.upload_policy_arn, account.documents["upload"]
+    return _managed(clients, account.upload_policy_arn, account.documents["upload"], WHY_RIGHTS)
+
+
+def attached_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    why = "It contains the role's rights."
+    return _attached(clients, "role", account.role_name, account.upload_policy_arn, why)
+
+
+def no_inline_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
+    return _no_inline(
+        clients,
+        "role",
+        account.role_name,
+        account,
+        what=f"no inline policy of {account.role_name} but revocations",
+        why="Inline policies share 10,240 characters: all of them are for revoked sessions.",
+    )
+
+
+def _managed(clients: StoreClients, arn: str, document: str, why: str) -> Requirement:
     return Requirement(
-        what=f"managed policy {account.role_name}",
-        why=WHY_RIGHTS,
+        what=f"managed policy {name_of(arn)}",
+        why=why,
         wanted=document,
         look=lambda: managed_policy(clients, arn),
         put=lambda: _put_managed_policy(clients, arn, document),
@@ -232,31 +251,35 @@ def managed_upload_policy(clients: StoreClients, account: WantedAccount) -> Requ
     )
 
 
-def attached_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
-    arn, name = account.upload_policy_arn, account.role_name
+def _attached(clients: StoreClients, kind: str, name: str, arn: str, why: str) -> Requirement:
+    """A `user` or `role` has the managed policy."""
+    owner = {f"{kind.title()}Name": name}
 
     def look() -> str | None:
-        answer = clients.pages("iam", "list_attached_role_policies", RoleName=name) or {}
+        answer = clients.pages("iam", f"list_attached_{kind}_policies", **owner) or {}
         attached = [each["PolicyArn"] for each in answer.get("AttachedPolicies", [])]
         return arn if arn in attached else None
 
     return Requirement(
         what=f"managed policy of {name}",
-        why="It contains the role's rights.",
+        why=why,
         wanted=arn,
         look=look,
-        put=lambda: clients.iam.attach_role_policy(RoleName=name, PolicyArn=arn),
+        put=lambda: getattr(clients.iam, f"attach_{kind}_policy")(**owner, PolicyArn=arn),
     )
 
 
-def no_inline_upload_policy(clients: StoreClients, account: WantedAccount) -> Requirement:
-    where = {"RoleName": account.role_name, "PolicyName": account.role_name}
+def _no_inline(
+    clients: StoreClients, kind: str, name: str, account: WantedAccount, *, what: str, why: str
+) -> Requirement:
+    """The inline policy of an earlier version, named by the role, is gone."""
+    where = {f"{kind.title()}Name": name, "PolicyName": account.role_name}
     return Requirement(
-        what=f"no inline policy of {account.role_name} but revocations",
-        why="Inline policies share 10,240 characters: all of them are for revoked sessions.",
+        what=what,
+        why=why,
         wanted=NO_INLINE,
-        look=lambda: _document(clients.ask("iam", "get_role_policy", **where)) or NO_INLINE,
-        put=lambda: clients.iam.delete_role_policy(**where),
+        look=lambda: _document(clients.ask("iam", f"get_{kind}_policy", **where)) or NO_INLINE,
+        put=lambda: getattr(clients.iam, f"delete_{kind}_policy")(**where),
     )
 
 
@@ -291,6 +314,26 @@ def user(clients: StoreClients, account: WantedAccount, kind: str) -> Requiremen
         put=lambda: clients.iam.create_user(UserName=name),
         unsupported=f"Make the {kind} with the store's own tools, with the document named {kind}.",
     )
+
+
+def user_rights(clients: StoreClients, account: WantedAccount, kind: str) -> list[Requirement]:
+    """What gives a user its rights for this role, in the order in which it is made."""
+    arn = account.auditor_policy_arn
+    if kind != "auditor" or not arn:
+        return [user_policy(clients, account, kind)]
+    name, why = account.user_name(kind), WHY_USER[kind]
+    return [
+        _managed(clients, arn, account.documents[kind], why),
+        _attached(clients, "user", name, arn, why),
+        _no_inline(
+            clients,
+            "user",
+            name,
+            account,
+            what=f"no inline policy of {name} for {account.role_name}",
+            why="Inline policies of a user share 2,048 characters, which two stores would exceed.",
+        ),
+    ]
 
 
 def user_policy(clients: StoreClients, account: WantedAccount, kind: str) -> Requirement:

@@ -8,6 +8,7 @@ from typing import Any
 
 from credentials.operations.account.bucket import ALL_BLOCKED, NO_ACLS, UNFINISHED_RULE
 from credentials.rules.account_documents import WantedAccount
+from credentials.rules.principals import name_of
 
 Resources = dict[str, dict[str, dict[str, Any]]]
 PROVIDER = {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}}
@@ -55,7 +56,11 @@ def _bucket(account: WantedAccount) -> Resources:
 
 
 def _role(account: WantedAccount) -> Resources:
-    names = {"boundary": account.boundary_name, "upload": account.role_name}
+    names = {
+        "boundary": account.boundary_name,
+        "upload": account.role_name,
+        "auditor": name_of(account.auditor_policy_arn),
+    }
     role = {
         "name": account.role_name,
         "path": account.role_path,
@@ -81,15 +86,21 @@ def _role(account: WantedAccount) -> Resources:
 
 def _users(account: WantedAccount) -> Resources:
     """Those that `bootstrap_store` makes, each with its policy."""
-    kinds = [*(["vendor"] if account.makes_vendor else []), "auditor", "revoker"]
+    inline = [*(["vendor"] if account.makes_vendor else []), "revoker"]
     return {
-        "aws_iam_user": {kind: {"name": account.user_name(kind)} for kind in kinds},
+        "aws_iam_user": {kind: {"name": account.user_name(kind)} for kind in [*inline, "auditor"]},
         "aws_iam_user_policy": {
             kind: {
                 "name": account.role_name,
                 "user": f"${{aws_iam_user.{kind}.name}}",
                 "policy": account.documents[kind],
             }
-            for kind in kinds
+            for kind in inline
+        },
+        "aws_iam_user_policy_attachment": {
+            "auditor": {
+                "user": "${aws_iam_user.auditor.name}",
+                "policy_arn": "${aws_iam_policy.auditor.arn}",
+            }
         },
     }

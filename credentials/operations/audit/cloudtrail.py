@@ -72,7 +72,11 @@ def watched_stores() -> Watched:
         account_id = store.role_arn.split(":")[4]
         sessions = f"arn:{partition_of(store.role_arn)}:sts::{account_id}:assumed-role"
         roles[f"{sessions}/{account.role_name}"] = store.role_arn
-        policies |= {account.boundary_arn, account.upload_policy_arn}
+        policies |= {
+            account.boundary_arn,
+            account.upload_policy_arn,
+            account.auditor_policy_arn,
+        }
         buckets.add(store.bucket)
     return Watched(roles=roles, policy_arns=frozenset(policies - {""}), buckets=frozenset(buckets))
 

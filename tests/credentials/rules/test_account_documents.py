@@ -275,7 +275,9 @@ def test_auditor_reads_both_managed_policies_of_the_role() -> None:
 
 def test_role_s_rights_are_a_managed_policy_on_aws_alone() -> None:
     assert make_wanted().upload_policy_arn == f"{ACCOUNT}:policy/ltdkeeper-upload"
-    assert make_wanted(is_aws=False).upload_policy_arn == ""
+    assert make_wanted().auditor_policy_arn == f"{ACCOUNT}:policy/ltdkeeper-upload-auditor"
+    elsewhere = make_wanted(is_aws=False)
+    assert elsewhere.upload_policy_arn == elsewhere.auditor_policy_arn == ""
 
 
 CEPHS = {

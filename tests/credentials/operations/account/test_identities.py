@@ -142,21 +142,21 @@ def settled(
     clients: StoreClients, wanted: WantedAccount, *, apply: bool = True
 ) -> tuple[list[Status], bool]:
     report = Report(store_name="main", applied=apply)
-    key = Run(clients=clients, account=wanted, apply=apply, report=report).user("auditor")
+    key = Run(clients=clients, account=wanted, apply=apply, report=report).user("revoker")
     return [step.status for step in report.steps], key is not None
 
 
 def test_user_is_made_with_policy_and_key(clients: StoreClients, wanted: WantedAccount) -> None:
     assert settled(clients, wanted) == ([Status.MADE] * 3, True)
-    name = wanted.user_name("auditor")
+    name = wanted.user_name("revoker")
     policy = clients.iam.get_user_policy(UserName=name, PolicyName=wanted.role_name)
-    assert policy["PolicyDocument"] == json.loads(wanted.documents["auditor"])
+    assert policy["PolicyDocument"] == json.loads(wanted.documents["revoker"])
 
 
 def test_second_run_makes_no_second_key(clients: StoreClients, wanted: WantedAccount) -> None:
     settled(clients, wanted)
     assert settled(clients, wanted) == ([Status.UNCHANGED] * 3, False)
-    keys = clients.iam.list_access_keys(UserName=wanted.user_name("auditor"))
+    keys = clients.iam.list_access_keys(UserName=wanted.user_name("revoker"))
     assert len(keys["AccessKeyMetadata"]) == 1
 
 
@@ -168,11 +168,39 @@ def test_looking_makes_nothing(clients: StoreClients, wanted: WantedAccount) -> 
 def test_widened_policy_is_put_right(clients: StoreClients, wanted: WantedAccount) -> None:
     settled(clients, wanted)
     clients.iam.put_user_policy(
-        UserName=wanted.user_name("auditor"),
+        UserName=wanted.user_name("revoker"),
         PolicyName=wanted.role_name,
         PolicyDocument=wanted.documents["upload"],
     )
     assert settled(clients, wanted)[0] == [Status.UNCHANGED, Status.CHANGED, Status.UNCHANGED]
+
+
+def test_auditor_of_aws_has_a_managed_policy(clients: StoreClients, wanted: WantedAccount) -> None:
+    """Its own documents of two stores are more than AWS takes inline."""
+    name = wanted.user_name("auditor")
+    clients.iam.create_user(UserName=name)
+    settle(identities.user_policy(clients, wanted, "auditor"), apply=True)  # from before
+
+    def statuses() -> list[Status]:
+        rights = identities.user_rights(clients, wanted, "auditor")
+        return [settle(each, apply=True).status for each in rights]
+
+    assert statuses() == [Status.MADE, Status.MADE, Status.CHANGED]
+    assert identities.policies_of(clients, "user", name) == {
+        wanted.auditor_policy_arn: json.loads(wanted.documents["auditor"])
+    }
+    assert statuses() == [Status.UNCHANGED] * 3
+
+
+def test_auditor_of_another_store_has_an_inline_policy(
+    clients: StoreClients, wanted: WantedAccount
+) -> None:
+    elsewhere = replace(wanted, is_aws=False)
+    [requirement] = identities.user_rights(clients, elsewhere, "auditor")
+    clients.iam.create_user(UserName=elsewhere.user_name("auditor"))
+    assert settle(requirement, apply=True).status is Status.MADE
+    names = clients.iam.list_user_policies(UserName=elsewhere.user_name("auditor"))["PolicyNames"]
+    assert names == [elsewhere.role_name]
 
 
 def test_store_that_makes_no_users_is_asked_once(

@@ -50,6 +50,11 @@ CALLS = {
         "attach_role_policy",
         {"role": "RoleName", "policy_arn": "PolicyArn"},
     ),
+    "aws_iam_user_policy_attachment": (
+        "iam",
+        "attach_user_policy",
+        {"user": "UserName", "policy_arn": "PolicyArn"},
+    ),
 }
 
 

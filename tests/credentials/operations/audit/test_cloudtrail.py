@@ -140,3 +140,12 @@ def test_queries_do_not_grow_with_calls(count: int, known: None) -> None:
     with CaptureQueriesContext(connection) as captured:
         found(used() for _ in range(count))
     assert len(captured) == 2  # the stores, and the sessions by access key id
+
+
+def test_policies_that_the_set_up_makes_are_watched(store: Store) -> None:
+    arns = cloudtrail.watched_stores().policy_arns
+    assert {arn.partition(":policy/")[2] for arn in arns} == {
+        "upload",
+        "upload-boundary",
+        "upload-auditor",
+    }
