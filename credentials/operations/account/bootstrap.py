@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from credentials.operations.account import bucket, identities
 from credentials.operations.account.assuming import new_key, settle_trust
@@ -20,7 +21,7 @@ from credentials.operations.account.requirements import (
 )
 from credentials.rules.account_documents import WantedAccount
 from credentials.vending.store_clients import AccessKey
-from credentials.vending.store_errors import http_status
+from credentials.vending.store_errors import CALL_FAILED, http_status
 
 NO_REVOKER = (
     "Not created: without a boundary, whoever may rewrite the role's policies may do anything. "
@@ -280,14 +281,15 @@ def settle_public_access(clients: StoreClients, account: WantedAccount, *, apply
 
 
 def _refuses_uploads(clients: StoreClients, bucket_name: str) -> bool:
-    """Whether it says so: no response is not a refusal, and loosens nothing."""
+    """Whether it says so: no response is not a refusal, and loosens nothing. That the object cannot
+    be removed afterwards says nothing about uploads.
+    """
     try:
         clients.s3.put_object(Bucket=bucket_name, Key=PROBE_KEY, Body=b"")
+    except CALL_FAILED as err:
+        return isinstance(err, ClientError) and http_status(err) == FORBIDDEN
+    with suppress(*CALL_FAILED):
         clients.s3.delete_object(Bucket=bucket_name, Key=PROBE_KEY)
-    except ClientError as err:
-        return http_status(err) == FORBIDDEN
-    except BotoCoreError:
-        return False
     return False
 
 

@@ -23,7 +23,7 @@ def refusal_in_s3s_form(status: int, code: str) -> ClientError:
 def failing(error: ClientError) -> Callable[..., NoReturn]:
     """In the place of a client's method."""
 
-    def call(**_request: object) -> NoReturn:
+    def call(*_self: object, **_request: object) -> NoReturn:
         raise error
 
     return call

@@ -10,7 +10,7 @@ from credentials.operations.account.bootstrap import settle_public_access
 from credentials.operations.account.bucket import ALL_BLOCKED, NEW_ACLS_ALLOWED
 from credentials.operations.account.requirements import Status, Step
 from credentials.rules.account_documents import WantedAccount
-from tests.credentials.operations.account.refusals import refusal
+from tests.credentials.operations.account.refusals import failing, refusal
 
 NO_ANSWER = ReadTimeoutError(endpoint_url="http://x")
 
@@ -64,6 +64,15 @@ def settled(s3: FakeS3, wanted: WantedAccount, *, apply: bool = True) -> Step:
 def test_all_is_blocked_where_uploads_still_work(elsewhere: WantedAccount) -> None:
     s3 = FakeS3(never)
     assert (settled(s3, elsewhere).status, s3.block) == (Status.MADE, ALL_BLOCKED)
+
+
+def test_probe_that_cannot_be_removed_loosens_nothing(
+    elsewhere: WantedAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeS3, "delete_object", failing(refusal(403)))
+    s3 = FakeS3(never)
+    step = settled(s3, elsewhere)
+    assert (step.status, step.detail, s3.block) == (Status.MADE, "", ALL_BLOCKED)
 
 
 @pytest.mark.parametrize("before", [None, ALL_BLOCKED])
