@@ -124,7 +124,7 @@ class StoreClients:
         except UNREACHABLE as err:
             self.silent.add(endpoint)
             raise Unreachable(endpoint=endpoint, answer=type(err).__name__) from err
-        except CALL_FAILED as err:
+        except (LookupError, *CALL_FAILED) as err:  # LookupError: a response to no such call
             raise Unclear(action=action, answer=loggable(err)) from None
 
     def caller(self) -> str:

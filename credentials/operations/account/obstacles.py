@@ -23,6 +23,10 @@ NO_ACLS = frozenset({"AccessControlListNotSupported"})
 DENIED_CODES = {"AccessDenied", "AccessDeniedException"}
 MISSING_CODES = {"NotFoundException", "NoSuchEntity"}
 UNKNOWN = "Whatever was not checked may be wrong."
+RUN_AGAIN = (
+    "Run the doctor again; if this persists, check the store's endpoint in the admin, and contact "
+    "its operator."
+)
 
 
 class Whose(StrEnum):
@@ -111,7 +115,7 @@ class Unclear(Obstacle):
     rule = "{check}.unclear"
     what = "Could not look: {action} gave {answer}."
     why = UNKNOWN
-    change = "Run the doctor again; if this persists, contact the store's operator."
+    change = RUN_AGAIN
 
 
 class KeyRefused(Obstacle):

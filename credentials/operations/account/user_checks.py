@@ -17,6 +17,7 @@ from credentials.operations.account.attempts import BODY, WHY_STOLEN
 from credentials.operations.account.clients import StoreClients
 from credentials.operations.account.examination import Examination
 from credentials.operations.account.obstacles import (
+    RUN_AGAIN,
     NotLookedAt,
     NotPermitted,
     NotReadable,
@@ -183,7 +184,7 @@ def _judged(
             rule=f"{check}.unclear",
             what=f"The store neither did nor refused what the {who} tried: {', '.join(unclear)}.",
             why=f"Only a refusal shows that the {who} may not.",
-            change="Run the doctor again; if this persists, contact the store's operator.",
+            change=RUN_AGAIN,
             severity=Severity.WARNING,
         )
 

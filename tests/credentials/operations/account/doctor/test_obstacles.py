@@ -186,6 +186,32 @@ def test_store_without_an_api_is_one_finding_and_no_missing_permission(
     assert {"role", "trust", "role-policies", "boundary", "bucket-policy"} <= unsupported
 
 
+class WelcomeHandler(NotImplementedHandler):
+    """A web server in the place of a store."""
+
+    def answer(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = b"<html><body>Welcome</body></html>"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+
+
+def test_endpoint_that_is_no_store_is_named_by_what_it_was_asked(
+    row: Store, examine: Examine
+) -> None:
+    with serving(WelcomeHandler) as url:
+        Store.objects.filter(pk=row.pk).update(endpoint_url=url)
+        found = {finding.rule: finding for finding in findings_of(examine())}
+    assert "sts:GetCallerIdentity gave" in found["vendor.unclear"].what
+    assert "iam:GetRole gave" in found["role.unclear"].what
+    assert "check the store's endpoint" in found["role.unclear"].change
+
+
 UNREADABLE = {
     "no policy": UnreadableDocumentError("this is not a policy document"),
     "name that no policy is made of": UnsafeIdentityError("not the whole ARN"),
