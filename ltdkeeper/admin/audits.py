@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -135,7 +135,7 @@ class JobRunAdmin(Page, BigListAdmin):
     list_filter = (RunJob, RunState, StoreOf)
     list_select_related = ("store", "started_by")
     page_select_related = ("store", "started_by")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_findings": AuditFinding}
+    seen_with = {"its_findings": AuditFinding}
     questions = (
         ("Result", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
         ("What it examined", ("job", "of_store", "read", "covered", "held")),
@@ -240,7 +240,7 @@ class AuditFindingAdmin(Page, BigListAdmin):
     actions = ("acknowledge", "withdraw")
     action_form = AcknowledgeActionForm
     page_select_related = ("store", "build", "session")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "its_session": IssuedSession,
         "its_build": Build,
         "its_run": JobRun,

@@ -1,11 +1,10 @@
 """Builds in the admin: whose each is, what happened to it in order, and what to do about it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
-from typing import ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
@@ -113,12 +112,12 @@ class BuildAdmin(Page, RevocableAdmin, BigListAdmin):
         "registration__job_token__publisher__issuer",
         "registration__job_token__ci_job",
     )
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "job": JobToken,
         "life": IssuedSession,
         "its_findings": AuditFinding,
     }
-    otherwise: ClassVar[Mapping[str, str]] = {"life": "own_life"}
+    otherwise = {"life": "own_life"}
     questions = (
         ("Who registered it", ("client", "token", "job", "publisher", "said")),
         ("State", ("state_since", "warnings")),

@@ -1,12 +1,11 @@
 """Clients in the admin, with their grants, and what each has at the moment."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -105,7 +104,7 @@ class ClientAdmin(Page, RevocableAdmin, SwitchedAdmin):
     revoked_as = "client"
     revoke_label = "Disable, and revoke sessions"
     editable = ("name", "may_create_products")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "live_sessions": IssuedSession,
         "addresses": IssuedSession,
         "open_builds": Build,
@@ -114,7 +113,7 @@ class ClientAdmin(Page, RevocableAdmin, SwitchedAdmin):
         "job_tokens": JobToken,
         "refused_calls": Refusal,
     }
-    questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
+    questions = (
         (None, ("name", ACTIVE, "may_create_products", "created_at")),
         ("What it has", ("live_sessions", "open_builds")),
         ("Last addresses", ("addresses", "refused_calls")),

@@ -1,6 +1,6 @@
 """API keys and job tokens in the admin: what each opens, where it was used, what it gave."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -182,7 +182,7 @@ class ApiKeyAdmin(TokenPage):
     actions = ("revoke",)
     revoked_as = "api_key"
     revoke_label = "Revoke key and sessions"
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "its_sessions": IssuedSession,
         "its_job_tokens": JobToken,
         "refused_calls": Refusal,
@@ -282,7 +282,7 @@ class JobTokenAdmin(TokenPage, BigListAdmin):
     revoked_as = "job_token"
     revoke_label = "Revoke token and sessions"
     page_select_related = ("client", "api_key", "publisher__issuer", "ci_job")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "its_builds": Build,
         "its_sessions": IssuedSession,
         "refused_calls": Refusal,

@@ -3,13 +3,11 @@
 A session's page says who has it, what it may do, its life, and how to find it in a store's log.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from django.conf import settings
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -94,7 +92,7 @@ class IssuedSessionAdmin(Page, RevocableAdmin, BigListAdmin):
         *(SessionBuild, SessionToken),
     )
     page_select_related = ("build__product", "client", "store", "revocation", "policy_template")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "job": JobToken,
         "revoked_by": Revocation,
         "its_findings": AuditFinding,

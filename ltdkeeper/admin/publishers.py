@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
@@ -271,7 +271,7 @@ class TrustedPublisherAdmin(Page, SwitchedAdmin):
     list_select_related = ("client", "issuer")
     search_fields = ("name", "client__name")
     autocomplete_fields = ("client", "products")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"its_job_tokens": JobToken}
+    seen_with = {"its_job_tokens": JobToken}
     its_client, its_issuer = linked("client"), linked("issuer")
 
     @admin.display(description="newest job tokens")

@@ -1,6 +1,6 @@
 """Stores, products and checks of isolation in the admin."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -60,7 +60,7 @@ class StoreAdmin(Page, RevocableAdmin):
         *STORE_FIELDS,
         ("See also", ("its_products", "its_live_sessions", "its_last_check")),
     )
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "its_products": Product,
         "its_live_sessions": IssuedSession,
         "its_last_check": IsolationRun,
@@ -123,7 +123,7 @@ class ProductAdmin(Page, RevocableAdmin):
         (None, fields),
         ("See also", ("its_store", "its_clients", "its_builds", "its_sessions")),
     )
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {
+    seen_with = {
         "its_store": Store,
         "its_clients": Client,
         "its_builds": Build,

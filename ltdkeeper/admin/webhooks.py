@@ -1,14 +1,13 @@
 """Webhooks in the admin, and what became of each event sent to them."""
 
 import json
-from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -95,8 +94,8 @@ class WebhookAdmin(Page, SwitchedAdmin):
     is_deletable = False
     editable = ("name", "url", "kinds", "products")
     actions = (*SwitchedAdmin.actions, "send_test", "make_secret")
-    seen_with: ClassVar[Mapping[str, type[Model]]] = {"newest_deliveries": WebhookDelivery}
-    questions: ClassVar[Sequence[tuple[str | None, Sequence[Any]]]] = (
+    seen_with = {"newest_deliveries": WebhookDelivery}
+    questions = (
         (None, ("name", "url", "kinds", "products", ACTIVE, "gone_at")),
         ("Its secret", ("secret_changed_at", "signed_with")),
         ("What was sent to it", ("newest_deliveries",)),
