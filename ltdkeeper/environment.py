@@ -113,8 +113,8 @@ class Environment:
         line = f"{shown}: {why.rstrip('.')}. Example: {name}={example}"
         self._wrong.setdefault(name, line)
 
-    def flag(self, name: str, *, default: bool = False) -> bool:
-        return self.read(name, _flag, default=default, example="true")
+    def flag(self, name: str) -> bool:
+        return self.read(name, _flag, default=False, example="true")
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
 

@@ -24,6 +24,8 @@ KEPT = timedelta(days=100)
 # anything else: what there is more is said to be more.
 NEWEST = 5_000
 MOST = 10_000
+# How many clients of a day are named.
+BUSIEST = 10
 
 Status = IssuedSession.Status
 OUTCOMES = {
@@ -181,7 +183,7 @@ class _Newest:
                 self.count(client_name, pk, {"refused": calls})
 
 
-def history(now: datetime, *, busiest: int = 10) -> History:
+def history(now: datetime) -> History:
     """Counts for charts: two queries, however long the ledger is."""
     first_day = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
     first_hour = hour_of(now) - (HOURS - 1) * HOUR
@@ -203,7 +205,7 @@ def history(now: datetime, *, busiest: int = 10) -> History:
     return History(
         hours=_periods(counted, first_hour, HOUR, HOURS),
         days=_periods(counted, first_day, DAY, DAYS),
-        busiest=sorted(newest.clients.values(), key=_rank)[:busiest],
+        busiest=sorted(newest.clients.values(), key=_rank)[:BUSIEST],
         until=until,
         is_cut_off=newest.is_cut_off,
     )

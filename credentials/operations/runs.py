@@ -17,7 +17,6 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.management import CommandError
 from django.db import Error, transaction
 from django.db.models import Count, F
@@ -72,9 +71,7 @@ def lease_name(job: str, store: Store | None = None) -> str:
 
 
 @contextmanager
-def recorded_run(
-    job: str, *, store: Store | None = None, started_by: User | None = None
-) -> Iterator["RecordedRun"]:
+def recorded_run(job: str, *, store: Store | None = None) -> Iterator["RecordedRun"]:
     """Within, this process alone does the job, for the store if one is given, and a row says so.
 
     At a clean end, what `keep` was not given again is closed. Raises AlreadyRunning.
@@ -82,9 +79,7 @@ def recorded_run(
     with only_run(lease_name(job, store)):
         now = timezone.now()
         _interrupt(JobRun.objects.of(job, store), now)
-        row = JobRun.objects.create(
-            job=job, store=store, started_at=now, started_by=started_by, holder=this_process()
-        )
+        row = JobRun.objects.create(job=job, store=store, started_at=now, holder=this_process())
         run = RecordedRun(row)
         try:
             yield run

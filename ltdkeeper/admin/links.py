@@ -110,10 +110,10 @@ def in_words(field: str, *, yes: str, no: str, name: str = "") -> Callable[[Any]
     return words
 
 
-def linked(field: str, name: str = "") -> Callable[[Any, Any], str]:
+def linked(field: str) -> Callable[[Any, Any], str]:
     """A related row as a line of a page, which says it with a link: for the body of its class."""
 
-    @admin.display(description=name or field)
+    @admin.display(description=field)
     def shown(_page: Any, row: Any) -> str:
         return link(getattr(row, field))
 

@@ -55,15 +55,10 @@ def problem(*, status: int, code: str, message: str, **extra: Any) -> dict[str, 
     }
 
 
-def problem_response(
-    *, status: int, code: str, message: str, retry_after: int | None = None
-) -> HttpResponse:
+def problem_response(*, status: int, code: str, message: str) -> HttpResponse:
     """A problem as a plain Django response, for what fails outside a view."""
     body = orjson.dumps(problem(status=status, code=code, message=message))
-    response = HttpResponse(body, status=status, content_type=MEDIA_TYPE)
-    if retry_after is not None:
-        response["Retry-After"] = str(retry_after)
-    return response
+    return HttpResponse(body, status=status, content_type=MEDIA_TYPE)
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
