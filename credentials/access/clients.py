@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
+from django.db.models import Model
 
 from builds.errors import SlugReserved
 from builds.models import Product
@@ -114,7 +115,7 @@ def make_api_key(
             networks=list(networks),
         )
         key.products.set(products or ())
-        _log(key, actor, ADDITION, f"Made a key for {client.name}.")
+        log_action(key, actor, ADDITION, f"Made a key for {client.name}.")
     return key, token.text
 
 
@@ -131,7 +132,9 @@ def revoke_api_key(*, key: ApiKey, actor: Actor, now: datetime, reason: str = ""
         if locked.revoked_at is None:
             locked.revoked_at = now
             locked.save(update_fields=["revoked_at"])
-            _log(locked, actor, CHANGE, f"Revoked. Reason: {reason}" if reason else "Revoked.")
+            log_action(
+                locked, actor, CHANGE, f"Revoked. Reason: {reason}" if reason else "Revoked."
+            )
         return locked
 
 
@@ -170,10 +173,9 @@ def command_line_user() -> User:
     return user
 
 
-def _log(key: ApiKey, actor: Actor, flag: int, message: str) -> None:
-    LogEntry.objects.log_actions(
-        int(actor.pk or 0), [key], flag, change_message=message, single_object=True
-    )
+def log_action(row: Model, actor: Actor, flag: int, message: str) -> None:
+    """Write what was done to a row, and by whom, into the admin's log."""
+    LogEntry.objects.log_actions(int(actor.pk or 0), [row], flag, message, single_object=True)
 
 
 LONGEST_SECONDS = 12 * 3600

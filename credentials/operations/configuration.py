@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
-from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -20,7 +20,7 @@ from msgspec import UNSET, Struct, UnsetType
 from builds.models import Build, Product, Store
 from builds.names import escape_controls, has_controls
 from builds.services import new_surrogate_key
-from credentials.access.clients import CANARY_PREFIX
+from credentials.access.clients import CANARY_PREFIX, log_action
 from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
 from credentials.rules.publishers import IssuerKind, default_jwks_url, with_usual_events
 
@@ -396,7 +396,7 @@ def _left_out(section: str, here: Mapping[str, Any], there: Mapping[str, Any]) -
 def _write(change: Change, actor: User) -> None:
     row = _row_to_write(change)
     if change.kind == "delete":
-        _log(row, actor, DELETION, "Deleted by manage.py apply.")
+        log_action(row, actor, DELETION, "Deleted by manage.py apply.")
         row.delete()
         return
     wanted = {name: value for name, (_, value) in change.fields.items()}
@@ -414,7 +414,7 @@ def _write(change: Change, actor: User) -> None:
         _set_many(row, name, values)
     _hold_to_its_issuer(row, actor)
     flag = ADDITION if change.kind == "create" else CHANGE
-    _log(row, actor, flag, f"By manage.py apply: {', '.join(change.fields) or 'made'}.")
+    log_action(row, actor, flag, f"By manage.py apply: {', '.join(change.fields) or 'made'}.")
 
 
 def _hold_to_its_issuer(row: Any, actor: User) -> None:
@@ -423,7 +423,7 @@ def _hold_to_its_issuer(row: Any, actor: User) -> None:
         for rule in row.publishers.filter(is_active=True):
             rule.is_active = False
             rule.save(update_fields=["is_active"])
-            _log(rule, actor, CHANGE, f"Disabled by manage.py apply, with {row}.")
+            log_action(rule, actor, CHANGE, f"Disabled by manage.py apply, with {row}.")
     if isinstance(row, TrustedPublisher) and row.is_active and not row.issuer.is_active:
         problem = f"publishers.{row}: its issuer is disabled, so is_active has to be false."
         raise ConfigurationError([problem])
@@ -500,7 +500,3 @@ def _sentences(change: Change, err: ValidationError) -> list[str]:
         f"{place}{'' if name == '__all__' else f'.{name}'}: {' '.join(why)}"
         for name, why in err.message_dict.items()
     ]
-
-
-def _log(row: models.Model, actor: User, flag: int, words: str) -> None:
-    LogEntry.objects.log_actions(actor.pk, [row], flag, change_message=words, single_object=True)

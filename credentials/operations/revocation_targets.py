@@ -12,6 +12,7 @@ from builds.names import ULID_LENGTH
 from credentials.errors import UnknownTarget
 from credentials.models import ApiKey, Client, Delivery, IssuedSession, JobToken, Revocation
 from credentials.models.sessions import IssuedSessionQuerySet
+from credentials.operations.lookup import name_in_ledger
 
 Kind = Revocation.Kind
 Row = IssuedSession | Build | JobToken | ApiKey | Client | Product | Store
@@ -104,12 +105,6 @@ FIND: Mapping[Kind, Callable[[str], Row | None]] = {
 }
 
 
-def _of_job(token: JobToken) -> Q:
-    """The ledger names the key that gave it as well, if one did."""
-    key = f"{token.api_key.token_name}/" if token.api_key else ""
-    return Q(token_name=f"{key}{token.token_name}")
-
-
 def _of_key(key: ApiKey) -> Q:
     """Its own, and those of the tokens that it gave."""
     own = Q(token_name=key.token_name) | Q(token_name__startswith=f"{key.token_name}/")
@@ -119,7 +114,7 @@ def _of_key(key: ApiKey) -> Q:
 COVERED: Mapping[Kind, Callable[[Any], Q]] = {
     Kind.SESSION: lambda session: Q(pk=session.pk),
     Kind.BUILD: lambda build: Q(build=build),
-    Kind.JOB_TOKEN: _of_job,
+    Kind.JOB_TOKEN: lambda token: Q(token_name=name_in_ledger(token)),
     Kind.API_KEY: _of_key,
     Kind.CLIENT: lambda client: Q(client=client),
     Kind.PRODUCT: lambda product: Q(product_slug=product.slug),

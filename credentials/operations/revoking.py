@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Value, Window
 
@@ -15,6 +15,7 @@ from builds.models import Build, Store
 from builds.services import close_to_uploads
 from credentials.access.clients import (
     Actor,
+    log_action,
     revoke_access_token,
     revoke_api_key,
     revoke_job_token,
@@ -30,7 +31,7 @@ from credentials.errors import ReasonMissing, StoreNeedsTime
 from credentials.models import AccessToken, ApiKey, Client, IssuedSession, JobToken, Revocation
 from credentials.models.revocations import NAME_LENGTH, REASON_LENGTH
 from credentials.models.sessions import IssuedSessionQuerySet
-from credentials.operations.revocation_targets import Kind, Row, Target
+from credentials.operations.revocation_targets import Kind, Target
 from credentials.rules.tokens import TokenKind
 
 # How many sessions and builds a preview names.
@@ -229,7 +230,8 @@ def revoke(
         made = [each for each in decisions if record_revocation(sessions=live, revocation=each)]
         count = sum(each.session_count for each in made)
         if made or ended.names or closed or withheld:
-            _log(target.row, by, f"Revoked with {count} live sessions: {reason.strip()}")
+            message = f"Revoked with {count} live sessions: {reason.strip()}"
+            log_action(target.row, by, CHANGE, message)
         return made
 
 
@@ -275,8 +277,3 @@ def _end(tokens: Tokens, *, by: Actor, now: datetime) -> None:
         revoke_access_token(access_token=access_token, now=now)
     for job_token in tokens.job_tokens:
         revoke_job_token(job_token=job_token, now=now)
-
-
-def _log(row: Row, by: Actor, message: str) -> None:
-    account = int(by.pk or 0)
-    LogEntry.objects.log_actions(account, [row], CHANGE, change_message=message, single_object=True)

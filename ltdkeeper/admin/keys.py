@@ -18,6 +18,7 @@ from builds.models import Build
 from credentials.access.clients import make_api_key
 from credentials.models import ApiKey, BuildOwner, Client, IssuedSession, JobToken, Refusal
 from credentials.models.validators import validate_networks
+from credentials.operations.lookup import name_in_ledger
 from ltdkeeper.admin.filters import ByKey, ByPublisher, JobTokenClient, JobTokenState, KeyClient
 from ltdkeeper.admin.forms import EditForm
 from ltdkeeper.admin.links import (
@@ -329,7 +330,6 @@ class JobTokenAdmin(TokenPage, BigListAdmin):
 
     @admin.display(description="newest sessions")
     def its_sessions(self, token: JobToken) -> str:
-        key = token.api_key
-        name = f"{key.token_name}/{token.token_name}" if key else token.token_name
+        name = name_in_ledger(token)
         address = list_address(IssuedSession, token_name=name)
         return session_table(sessions_of_token(name), address, "All its sessions")

@@ -18,7 +18,7 @@ import requests
 import structlog
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -32,6 +32,7 @@ from mozilla_django_oidc.views import (
 )
 
 from builds.errors import DomainError
+from credentials.access.clients import log_action
 from credentials.access.identity_tokens import LEEWAY, keys_at, read_unverified
 from credentials.models import PersonIdentity
 from ltdkeeper.admin.login import MET
@@ -171,7 +172,7 @@ def _set_groups(user: User, names: set[str]) -> None:
     user.is_staff = bool(names)
     user.save(update_fields=["is_staff"])
     said = f"Signed in at the issuer: {', '.join(sorted(names)) or 'no group'}."
-    LogEntry.objects.log_actions(user.pk, [user], CHANGE, said, single_object=True)
+    log_action(user, user, CHANGE, said)
 
 
 def callback_url() -> str:

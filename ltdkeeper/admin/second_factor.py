@@ -15,13 +15,15 @@ from math import ceil
 import django_otp
 import segno
 from django.conf import settings
-from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from credentials.access.clients import log_action
 
 RECOVERY_CODES = 10
 # 80 bits, in four groups of four letters and digits.
@@ -95,7 +97,7 @@ def confirm_device(*, user: User, code: str) -> bool:
     if django_otp.verify_token(user, device.persistent_id, text) is None:
         return False
     TOTPDevice.objects.filter(pk=device.pk).update(confirmed=True)
-    _log(user, user, "Set up a second factor.")
+    log_action(user, user, CHANGE, "Set up a second factor.")
     return True
 
 
@@ -125,14 +127,10 @@ def reset(*, user: User, actor: User, reason: str) -> bool:
             model.objects.filter(user=user).delete()[0] for model in (TOTPDevice, StaticDevice)
         ]
         if any(removed):
-            _log(actor, user, f"Reset the second factor. Reason: {reason}")
+            log_action(user, actor, CHANGE, f"Reset the second factor. Reason: {reason}")
     return any(removed)
 
 
 def _hash(user: User, code: str) -> str:
     """Of a recovery code. It is random, so one round of SHA-256 is enough."""
     return hashlib.sha256(f"{user.pk}:{code.lower()}".encode()).hexdigest()[:HASH_LENGTH]
-
-
-def _log(actor: User, user: User, message: str) -> None:
-    LogEntry.objects.log_actions(actor.pk, [user], CHANGE, message, single_object=True)
