@@ -108,6 +108,13 @@ class TokenPage(Page, RevocableAdmin):
 
     page_select_related: ClassVar[Sequence[str]] = ("client",)
     client_link = linked("client")
+    actions = ("revoke",)
+
+    @admin.action(
+        description="Revoke selected %(verbose_name_plural)s", permissions=["change", "revoke"]
+    )
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self.confirm(request, "end", queryset)
 
     @admin.display(description="state")
     def state_now(self, row: ApiKey | JobToken) -> str:
@@ -180,7 +187,6 @@ class ApiKeyAdmin(TokenPage):
     list_select_related = ("client",)
     search_fields = ("public_id", "client__name", "label")
     autocomplete_fields = ("client", "products")
-    actions = ("revoke",)
     revoked_as = "api_key"
     revoke_label = "Revoke key and sessions"
     seen_with = {
@@ -249,10 +255,6 @@ class ApiKeyAdmin(TokenPage):
             secret=obj.shown_once.reveal(),
         )
 
-    @admin.action(description="Revoke selected API keys", permissions=["change", "revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
-        return self.confirm(request, "end", queryset)
-
     def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         """Whom Django lets change keys may revoke them; a single one is only looked at."""
         return obj is None and super().has_change_permission(request)
@@ -279,7 +281,6 @@ class JobTokenAdmin(TokenPage, BigListAdmin):
         *("state_now", "opens", "client", "origin", "identity", "created_at"),
     )
     list_filter = (JobTokenState, JobTokenClient, ByPublisher, ByKey)
-    actions = ("revoke",)
     revoked_as = "job_token"
     revoke_label = "Revoke token and sessions"
     page_select_related = ("client", "api_key", "publisher__issuer", "ci_job")
@@ -305,10 +306,6 @@ class JobTokenAdmin(TokenPage, BigListAdmin):
     @admin.display(description="products")
     def opens(self, token: JobToken) -> str:
         return ", ".join(sorted(product.slug for product in token.products.all()))
-
-    @admin.action(description="Revoke selected job tokens", permissions=["change", "revoke"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[JobToken]) -> HttpResponse | None:
-        return self.confirm(request, "end", queryset)
 
     @admin.display(description="CI job")
     def job(self, token: JobToken) -> str:
