@@ -29,13 +29,9 @@ STAFF_BUGS = (
     | bugs_in(
         "ltdkeeper/admin/keys.py",
         ACTIONS,
-        anybody_revokes_keys=(
-            '"Revoke selected API keys", permissions=["change", "revoke"]',
-            '"Revoke selected API keys"',
-        ),
-        anybody_ends_job_tokens=(
-            '"Revoke selected job tokens", permissions=["change", "revoke"]',
-            '"Revoke selected job tokens"',
+        anybody_revokes_keys_and_job_tokens=(
+            '%(verbose_name_plural)s", permissions=["change", "revoke"]',
+            '%(verbose_name_plural)s"',
         ),
     )
     | bugs_in(
