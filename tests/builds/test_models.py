@@ -127,19 +127,6 @@ def test_published_address_comes_from_the_root_domain(case: str) -> None:
     assert (product.domain, product.published_url) == (domain, url)
 
 
-TEMPLATES = {
-    "template": ("https://{product}.example.net/{build}/", "https://guide.example.net/v1/"),
-    "no template": ("", "https://guide.example.org/builds/v1"),
-}
-
-
-@pytest.mark.parametrize("case", TEMPLATES)
-def test_address_of_a_build_comes_from_the_template_first(case: str) -> None:
-    template, url = TEMPLATES[case]
-    product = Product(slug="guide", root_domain="example.org", published_url_template=template)
-    assert Build(product=product, slug="v1").published_url == url
-
-
 ENDPOINTS = {
     "AWS": ("", "", ""),
     "one address": ("http://s3:9000", "", "http://s3:9000"),

@@ -48,22 +48,6 @@ def test_client_opens_what_it_is_granted(
     assert opened(caller) == ["guide", "other"]
 
 
-def test_limited_key_opens_the_products_it_names(caller: Caller, other: Product) -> None:
-    caller.api_key.all_products = False
-    caller.api_key.save()
-    assert opened(caller) == []
-    caller.api_key.products.add(other)
-    assert opened(caller) == ["other"]
-
-
-def test_limited_key_opens_nothing_that_is_not_granted(caller: Caller, other: Product) -> None:
-    caller.api_key.all_products = False
-    caller.api_key.save()
-    caller.api_key.products.add(other)
-    Grant.objects.filter(product=other).delete()
-    assert opened(caller) == []
-
-
 def test_job_token_opens_the_products_it_is_for(make_job: MakeJob, other: Product) -> None:
     assert opened(make_job(other)) == ["other"]
 

@@ -95,34 +95,23 @@ def test_key_is_limited_when_asked_to(case: str, two_products: None) -> None:
     assert key.networks == networks
 
 
-EXPIRIES = {"not said": ([], None), "30 days": (["--expires-days", "30"], 30)}
-
-
-def test_key_without_an_expiry_is_pointed_out() -> None:
-    assert "never expires" in create("ci")
-    assert "never expires" not in create("ci", "--expires-days", "30")
-
-
-@pytest.mark.parametrize("case", EXPIRIES)
-def test_key_expires_when_asked_to(case: str) -> None:
-    arguments, days = EXPIRIES[case]
-    with time_machine.travel(NOW, tick=False):
-        create("ci", *arguments)
-    assert ApiKey.objects.get().expires_at == (NOW + timedelta(days=days) if days else None)
+@time_machine.travel(NOW, tick=False)
+def test_key_expires_when_asked_to_and_is_pointed_out_when_not() -> None:
+    for options, days in (([], None), (["--expires-days", "30"], 30)):
+        assert ("never expires" in create("ci", *options)) is (days is None)
+        expires_at = ApiKey.objects.latest("pk").expires_at
+        assert expires_at == (NOW + timedelta(days=days) if days else None)
 
 
 WRONG = {
     "unknown product": (["ci", "--product", "nowhere"], "no such product"),
     "hostile product": (["ci", "--product", "../x"], "no such product"),
     "illegal name": (["c:i"], "name: Letters, digits"),
-    "empty name": ([""], "name: .* cannot be blank"),
-    "over-long name": (["c" * 65], "at most 64 characters"),
     "only an unknown product": (["ci", "--only", "nowhere"], "no such product"),
     "not a network": (
         ["ci", "--network", "example.org"],
         "--network: .* is not a network: write 192.0.2.0/24",
     ),
-    "network with host bits": (["ci", "--network", "192.0.2.7/24"], "is not a network"),
     "no days": (["ci", "--expires-days", "0"], "not a whole number from 1 to 3650"),
     "over-long label": (["ci", "--label", "x" * 65], "at most 64 characters"),
     "label that drives a terminal": (["ci", "--label", "a\x1b[2J"], "control"),

@@ -81,6 +81,7 @@ WRONG = [
     ["revoke_key", "000000000000"],
     ["revoke", "client", "nobody", "--reason", "leaked", "--yes"],
     ["revoke", "planet", "earth", "--reason", "leaked"],
+    ["revoke", "--before", "soon"],
     ["revoke", "--before", "0001-01-01T00:00+14:00"],
     ["audit_cloudtrail", "--until", "9999-12-31T23:59Z"],
     ["write_revocations", "--store", "elsewhere"],

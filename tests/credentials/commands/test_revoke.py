@@ -187,17 +187,6 @@ def test_it_asks_first(
     assert (refused.value.returncode, Revocation.objects.count()) == (2, 0)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [["--before", "soon"], ["--reason", " "]],
-    ids=["no time", "no reason"],
-)
-def test_wrong_argument_is_exit_code_2(wrong: list[str], session: IssuedSession) -> None:
-    with pytest.raises(CommandError) as refused:
-        run("revoke", "session", session.pk, "--reason", "x", "--yes", *wrong)
-    assert refused.value.returncode == 2
-
-
 def test_json_is_one_document(session: IssuedSession, become: Callable[..., None]) -> None:
     become("verified", verified_at=timezone.now())
     options = ["--reason", "x", "--yes", "--format", "json", "--before", "2999-01-01"]

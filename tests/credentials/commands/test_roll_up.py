@@ -7,9 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from credentials.errors import AlreadyRunning
 from credentials.operations.figures import hour_of
-from credentials.operations.leases import only_run
 from tests.credentials.ledger_rows import issued_row
 
 pytestmark = pytest.mark.django_db
@@ -27,9 +25,3 @@ def test_summary_says_how_far_it_came(now: datetime) -> None:
     document = json.loads(roll_up("--format", "json"))
     until = datetime.fromisoformat(document["until"])
     assert (document["hours"], until <= now, until == hour_of(until)) == (0, True, True)
-
-
-def test_one_run_at_a_time() -> None:
-    with only_run("roll_up"), pytest.raises(Exception, match="already running") as refused:
-        roll_up()
-    assert isinstance(refused.value.__cause__, AlreadyRunning)

@@ -22,9 +22,7 @@ from tests.fake_sts import FakeSts
 pytestmark = pytest.mark.django_db(transaction=True)
 
 FOUND = Survey(object_count=2, byte_count=30, has_objects=True)
-NOTHING = Survey(object_count=0, byte_count=0, has_objects=False)
 MANY = Survey(failure="more_than_one_page", has_objects=True)
-UNSEEN = Survey(failure="store_unreachable")
 
 Finish = Callable[..., Build]
 
@@ -70,15 +68,9 @@ def issue(caller: Caller, build: Build, delivery: Delivery) -> None:
 
 # what was seen, the delivery of a session issued before -> is the build marked
 MARKS = {
-    "objects, no session": (FOUND, None, True),
     "objects, a listing session alone": (FOUND, Delivery.LIST, True),
-    "objects and a session": (FOUND, Delivery.JSON, False),
-    "objects and a container's session": (FOUND, Delivery.CONTAINER, False),
     "objects and a process's session": (FOUND, Delivery.PROCESS, False),
-    "more than a page, no session": (MANY, None, True),
     "more than a page and a session": (MANY, Delivery.JSON, False),
-    "nothing seen, no session": (UNSEEN, None, False),
-    "empty, no session": (NOTHING, None, False),
 }
 
 

@@ -14,7 +14,7 @@ from builds.errors import BuildClosed, DomainError
 from builds.models import Build, Store
 from builds.services import delete_build
 from credentials.access.callers import Caller, Origin
-from credentials.access.clients import command_line_user, make_api_key, revoke_api_key
+from credentials.access.clients import command_line_user, revoke_api_key
 from credentials.access.rights import owned_build
 from credentials.errors import IsolationNotProven, SessionWithheld
 from credentials.models import ApiKey, Client, Delivery, IssuedSession
@@ -43,13 +43,6 @@ def ask(caller: Caller, build: Build, sts: FakeSts) -> Ask:
         return session_to_sign(**(arguments | changes), build=found)
 
     return call
-
-
-def test_second_call_is_served_from_memory(ask: Ask, sts: FakeSts) -> None:
-    first, second = ask(), ask()
-    assert second.assumed == first.assumed
-    assert second.row == first.row
-    assert len(sts.requests) == IssuedSession.objects.count() == 1
 
 
 def end_the_key() -> None:
@@ -114,13 +107,6 @@ def test_session_is_renewed_when_half_of_its_life_is_over(
     assert len(sts.requests) == calls
 
 
-def test_every_purpose_has_its_own(ask: Ask, sts: FakeSts, register: Callable[..., Build]) -> None:
-    ask()
-    ask(delivery=Delivery.URL)
-    ask(build_id=register().pk)
-    assert len(sts.requests) == 3
-
-
 def test_right_is_locked_before_a_kept_session_signs_again(ask: Ask) -> None:
     """A client that is being disabled is waited for: what is signed lives for hours."""
     ask()
@@ -129,13 +115,6 @@ def test_right_is_locked_before_a_kept_session_signs_again(ask: Ask) -> None:
     texts = [query["sql"] for query in captured]
     locks = "FOR NO KEY UPDATE" if connection.vendor == "postgresql" else "BEGIN"
     assert any(locks in text for text in texts)
-
-
-def test_another_key_of_the_client_is_not_served_it(ask: Ask, sts: FakeSts, caller: Caller) -> None:
-    other, _ = make_api_key(client=caller.client, actor=command_line_user())
-    first, second = ask(), ask(caller=Caller(client=caller.client, api_key=other))
-    assert first.row.token_name != second.row.token_name
-    assert len(sts.requests) == 2
 
 
 def test_withheld_session_is_not_kept(ask: Ask, sts: FakeSts, build: Build) -> None:

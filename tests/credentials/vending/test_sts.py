@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import NoCredentialsError, ReadTimeoutError
+from botocore.exceptions import NoCredentialsError
 
 from builds.models import Store
 from credentials.errors import (
     PolicyTooLarge,
     StsBadAnswer,
     StsThrottled,
-    StsUnreachable,
     VendorCredentialsMissing,
 )
 from credentials.vending.sts import AssumedSession, assume_role
@@ -242,14 +241,6 @@ def test_failure_before_the_call_is_typed_too(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("credentials.vending.sts.client_for", no_client)
     with pytest.raises(VendorCredentialsMissing):
         assume()
-
-
-def test_store_that_let_a_call_time_out_is_left_alone_for_a_moment(sts: FakeSts) -> None:
-    sts.error = ReadTimeoutError(endpoint_url="https://sts.example.org")
-    for _ in range(3):
-        with pytest.raises(StsUnreachable):
-            assume()
-    assert len(sts.requests) == 1
 
 
 def test_bug_is_not_taken_for_a_failure_of_the_store(sts: FakeSts) -> None:

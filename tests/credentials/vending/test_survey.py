@@ -14,7 +14,7 @@ from builds.models import Build, Store
 from builds.services import Survey, delete_build
 from credentials.access.callers import Caller, Origin
 from credentials.errors import NotYourBuild, ProductNotGranted, SessionWithheld
-from credentials.models import BuildOwner, Delivery, Grant, IssuedSession
+from credentials.models import BuildOwner, Delivery, Grant
 from credentials.vending.finishing import survey_build
 from credentials.vending.issuing import issue_session, s3_client
 from credentials.vending.store_clients import INTERACTIVE, UNATTENDED
@@ -109,20 +109,6 @@ def test_page_is_counted(look: Look, s3: FakeS3, build: Build) -> None:
         assert look() == expected, case
 
 
-def test_one_page_below_the_root_is_asked_for(look: Look, s3: FakeS3, build: Build) -> None:
-    look()
-    expected = {"Bucket": "docs-bucket", "Prefix": f"{build.root}/", "MaxKeys": 1000}
-    assert s3.requests == [expected]
-
-
-def test_session_of_the_look_is_in_the_ledger_and_may_only_list(look: Look, sts: FakeSts) -> None:
-    look()
-    row = IssuedSession.objects.get()
-    assert (row.status, row.delivery, row.duration_seconds) == ("issued", "list", 900)
-    [statement] = json.loads(sts.requests[0]["Policy"])["Statement"]
-    assert statement["Action"] == "s3:ListBucket"
-
-
 def refused(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "ListObjectsV2")
 
@@ -142,23 +128,6 @@ def test_store_that_does_not_list_is_an_answer(look: Look, s3: FakeS3) -> None:
     for case, (s3.error, failure) in FAILURES.items():
         assert look() == Survey(failure=failure), case
         assert len(failure) <= Build._meta.get_field("survey_failure").max_length, case
-
-
-STS_FAILURES = {
-    "throttled": ("Throttling", "sts_throttled"),
-    "denied": ("AccessDenied", "role_not_assumable"),
-    "policy too large": ("PackedPolicyTooLarge", "policy_too_large"),
-}
-
-
-@pytest.mark.parametrize("case", STS_FAILURES)
-def test_sts_that_gives_no_session_is_an_answer(
-    case: str, look: Look, sts: FakeSts, s3: FakeS3
-) -> None:
-    code, failure = STS_FAILURES[case]
-    sts.fail_with(code)
-    assert look() == Survey(failure=failure)
-    assert s3.requests == []
 
 
 def pages(build: Build, *names: str) -> dict[str, Any]:

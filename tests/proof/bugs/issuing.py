@@ -178,7 +178,7 @@ PROCESS_BUGS = (
     )
     | bugs_in(
         "credentials/vending/sts.py",
-        f"{VENDING}/test_sts.py::test_store_that_let_a_call_time_out_is_left_alone_for_a_moment",
+        "tests/credentials/rules/test_cooldown.py::test_store_that_timed_out_is_not_asked_again_at_once",
         hanging_store_asked_by_every_thread=(
             "            cooldown.begin(_endpoint(store))\n",
             "            pass\n",
