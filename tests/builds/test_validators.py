@@ -60,10 +60,16 @@ NO_ENDPOINTS = {
     "port that is none": "https://s3.example.org:http",
     "port out of range": "https://s3.example.org:99999",
     "broken IPv6": "https://[::1",
+    "space": "https://s3 .example.org",
+    "end of a line": "https://s3.example.org\n",
+    "empty query": "https://s3.example.org?",
+    "empty user": "https://@s3.example.org",
+    "password alone": "https://:pw@s3.example.org",
+    "backslash": "https://a\\b",
 }
 
 
 def test_endpoint_is_scheme_host_and_port_alone() -> None:
     for url in NO_ENDPOINTS.values():
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match="Not an address"):
             validators.validate_endpoint(url)
