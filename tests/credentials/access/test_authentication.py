@@ -4,7 +4,6 @@ import base64
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import cache
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
@@ -49,19 +48,12 @@ def test_request_without_the_header_stays_anonymous() -> None:
         assert TokenAuthentication().authenticate(request_with(header)) is None
 
 
+# Others, and that nothing happens then: tests/http/test_wrong_keys.py.
 REFUSED: dict[str, Callable[[str], str]] = {
-    "another scheme": lambda key: f"Token {key}",
-    "Basic alone": lambda key: "Basic",
-    "key alone": lambda key: key,
     "Basic that is not base64": lambda key: f"Basic ci:{key}",
     "Basic with stray characters": lambda key: basic(f"ci:{key}")[:-4] + "*===",
-    "Basic that is not UTF-8": lambda key: basic(b"\xff\xfe:x"),
-    "Basic with a colon alone": lambda key: basic(":"),
-    "Basic without a name": lambda key: basic(f":{key}"),
-    "Basic with another's name": lambda key: basic(f"other:{key}"),
     "Basic with the token as name and a password": lambda key: basic(f"{key}:x"),
     "Bearer with a name": lambda key: f"Bearer ci:{key}",
-    "two headers joined": lambda key: f"Bearer {key}, Bearer {key}",
     "wrong key": lambda key: f"Bearer {key[:-4]}0000",
 }
 
@@ -69,7 +61,6 @@ REFUSED: dict[str, Callable[[str], str]] = {
 def test_header_that_names_no_caller_is_refused(caller: Caller) -> None:
     key = raw_key(caller)
     for case, make_header in REFUSED.items():
-        cache.clear()  # of failures that are counted
         with pytest.raises(AuthenticationFailed) as caught:
             TokenAuthentication().authenticate(request_with(make_header(key)))
         assert key not in str(caught.value.detail), case

@@ -25,7 +25,6 @@ from credentials.errors import (
     NoOpenBuild,
     NotYourBuild,
     ProductNotGranted,
-    SeveralOpenBuilds,
     TooManyOpenBuilds,
 )
 from credentials.models import (
@@ -194,18 +193,6 @@ def test_product_that_the_job_did_not_ask_for_is_refused(
     assert [each.slug for each in usable_products(job)] == ["guide"]
     with pytest.raises(ProductNotGranted):
         register(caller=job, product=other)
-
-
-def test_key_with_several_open_builds_must_say_which(
-    register: Register, caller: Caller, now: datetime
-) -> None:
-    with pytest.raises(NoOpenBuild):
-        open_build(caller=caller, product_slug="guide", now=now)
-    only = register()
-    assert open_build(caller=caller, product_slug="guide", now=now) == only
-    register()
-    with pytest.raises(SeveralOpenBuilds):
-        open_build(caller=caller, product_slug="guide", now=now)
 
 
 def test_open_build_is_hidden_without_the_grant(

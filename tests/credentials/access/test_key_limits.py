@@ -38,11 +38,6 @@ def opened_by(key: ApiKey) -> set[str]:
     return set(usable_products(shown).values_list("slug", flat=True))
 
 
-def test_limited_key_opens_what_it_names(make_key: MakeKey, other: Product) -> None:
-    key = make_key(products=[other])
-    assert (key.all_products, opened_by(key)) == (False, {"other"})
-
-
 def test_key_for_no_product_at_all_opens_none(make_key: MakeKey, other: Product) -> None:
     assert opened_by(make_key(products=[])) == set()
 

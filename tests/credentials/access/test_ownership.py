@@ -6,7 +6,6 @@ from datetime import datetime
 import pytest
 from pytest_django import DjangoAssertNumQueries
 
-from builds.errors import UnknownBuild
 from builds.models import Build, Product
 from credentials.access.callers import Caller
 from credentials.access.registrations import delete_owned_build
@@ -38,21 +37,6 @@ def test_client_without_the_grant_does_not_even_see(
 ) -> None:
     with pytest.raises(ProductNotGranted):
         ask(caller=make_caller("other"), build_id=build.pk)
-
-
-@pytest.mark.parametrize("ask", ASKING)
-def test_registrar_without_the_grant_does_not_see_either(
-    ask: Callable[..., Build], build: Build, caller: Caller
-) -> None:
-    Grant.objects.all().delete()
-    with pytest.raises(ProductNotGranted):
-        ask(caller=caller, build_id=build.pk)
-
-
-@pytest.mark.parametrize("ask", ASKING)
-def test_id_of_no_build_is_unknown(ask: Callable[..., Build], build: Build, caller: Caller) -> None:
-    with pytest.raises(UnknownBuild):
-        ask(caller=caller, build_id=build.pk + 1)
 
 
 def test_build_that_nobody_registered_is_nobody_s(build: Build, caller: Caller) -> None:
