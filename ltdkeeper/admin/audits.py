@@ -75,17 +75,14 @@ def findings_of(row: IssuedSession | Build) -> str:
 
 class RunState(ChoiceFilter):
     title = parameter_name = "state"
-    NAMES: ClassVar = {state.value: state.label.lower() for state in JobRun.State}
+    names: ClassVar = {state.value: state.label.lower() for state in JobRun.State}
 
 
 class RunJob(ChoiceFilter):
     title = parameter_name = "job"
 
-    def lookups(self) -> dict[str, str]:
-        return self.names
-
     @cached_property
-    def names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:  # type: ignore[override]
         """Scheduled commands, also those that never ran, and all others that have runs.
 
         Runs are removed after their time: there are some thousand rows, and an index.
@@ -182,7 +179,7 @@ class FindingState(ChoiceFilter):
     """What is to be looked at, unless another state is chosen."""
 
     title = parameter_name = "state"
-    NAMES: ClassVar = {"all": "all", "acknowledged": "acknowledged", "closed": "closed"}
+    names: ClassVar = {"all": "all", "acknowledged": "acknowledged", "closed": "closed"}
     without = "open"
 
     @property
@@ -203,12 +200,12 @@ class FindingState(ChoiceFilter):
 
 class FindingRule(ChoiceFilter):
     title = parameter_name = "rule"
-    NAMES: ClassVar = {rule.value: rule.value for rule in Rule}
+    names: ClassVar = {rule.value: rule.value for rule in Rule}
 
 
 class FindingSeverity(ChoiceFilter):
     title = parameter_name = "severity"
-    NAMES: ClassVar = dict(SEVERITIES)
+    names: ClassVar = dict(SEVERITIES)
 
 
 class FindingJob(LinkFilter):

@@ -78,18 +78,15 @@ class KeysetFilter(ListFilter):
 class ChoiceFilter(KeysetFilter):
     """One of a few values, each with what it is called."""
 
-    NAMES: ClassVar[dict[str, str]]
+    names: ClassVar[dict[str, str]]
     without = "any"
 
-    def lookups(self) -> dict[str, str]:
-        return self.NAMES
-
     def is_known(self, value: str) -> bool:
-        return value in self.lookups()
+        return value in self.names
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         yield self.choice(changelist, "", self.without)
-        for value, display in self.lookups().items():
+        for value, display in self.names.items():
             yield self.choice(changelist, value, display)
 
 
@@ -99,12 +96,9 @@ class RowFilter(ChoiceFilter):
     model: ClassVar[type[Model]]
 
     @cached_property
-    def names(self) -> dict[str, str]:
+    def names(self) -> dict[str, str]:  # type: ignore[override]
         rows = self.model._base_manager.order_by("name")  # noqa: SLF001 - a documented name
         return {str(pk): name for pk, name in rows.values_list("pk", "name")}
-
-    def lookups(self) -> dict[str, str]:
-        return self.names
 
 
 class LinkFilter(KeysetFilter):
@@ -210,7 +204,7 @@ class BuildState(ChoiceFilter):
 
     title = parameter_name = "state"
     ATTENTION = "attention"
-    NAMES: ClassVar = {
+    names: ClassVar = {
         ATTENTION: "needs attention",
         **{state.value: state.label.lower() for state in Build.State},
         "uncounted": Build.Concern.UNCOUNTED.label,
@@ -233,7 +227,7 @@ class BuildState(ChoiceFilter):
 
 class JobTokenState(ChoiceFilter):
     title = parameter_name = "state"
-    NAMES: ClassVar = {"alive": "active", "expired": "expired", "ended": "revoked"}
+    names: ClassVar = {"alive": "active", "expired": "expired", "ended": "revoked"}
 
     def find(self, rows: Rows) -> Rows:
         condition = {

@@ -17,7 +17,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 class SessionState(ChoiceFilter):
     title = parameter_name = "state"
-    NAMES: ClassVar = {state.value: state.label.lower() for state in IssuedSession.State}
+    names: ClassVar = {state.value: state.label.lower() for state in IssuedSession.State}
     # The key of a session begins with the time of its row, and none lives longer than this.
     LONGEST = timedelta(hours=12)
     # Few rows, which an index has in another order: they are read first, as a set. Otherwise
@@ -51,7 +51,7 @@ class SessionDelivery(ChoiceFilter):
     """What sessions were for; without a choice those that callers asked for."""
 
     title = parameter_name = "delivery"
-    NAMES: ClassVar = {"all": "all, with internal ones", **dict(Delivery.choices)}
+    names: ClassVar = {"all": "all, with internal ones", **dict(Delivery.choices)}
     without = "for builds"
 
     @property

@@ -183,7 +183,7 @@ class WebhookAdmin(Page, SwitchedAdmin):
 
 class DeliveryState(ChoiceFilter):
     title = parameter_name = "state"
-    NAMES: ClassVar = {state.value: state.label for state in State}
+    names: ClassVar = {state.value: state.label for state in State}
 
     @property
     def is_ordered(self) -> bool:  # type: ignore[override]

@@ -104,7 +104,7 @@ def session_filters(session: Any, build: Any, clients: dict[str, int]) -> Iterat
 
 
 def build_filters(build: Any, clients: dict[str, int]) -> Iterator[dict[str, Any]]:
-    for state in BuildState.NAMES:
+    for state in BuildState.names:
         yield {"state": state}
         yield {"state": state, "client": clients["quiet"], "product": build.product_id}
     yield {"product": build.product_id}
@@ -112,7 +112,7 @@ def build_filters(build: Any, clients: dict[str, int]) -> Iterator[dict[str, Any
 
 
 def token_filters(clients: dict[str, int]) -> Iterator[dict[str, Any]]:
-    for state in JobTokenState.NAMES:
+    for state in JobTokenState.names:
         yield {"state": state}
         yield {"state": state, "client": clients["quiet"]}
     yield from ({"client": pk} for pk in clients.values())
