@@ -67,11 +67,6 @@ def commands() -> set[str]:
     return {path.stem for path in paths if path.parts[-4] in PACKAGES}
 
 
-def literals(path: Path) -> set[str]:
-    """What stands in ``double backquotes`` on a page."""
-    return set(re.findall(r"``([^`]+)``", path.read_text(encoding="utf-8")))
-
-
 def test_every_code_has_a_row_and_every_row_a_code() -> None:
     rows = re.findall(r"^   \* - ``(\w+)``$", ERRORS.read_text(encoding="utf-8"), re.MULTILINE)
     assert rows == sorted(problem_codes())

@@ -19,9 +19,6 @@ SOURCES = [
     for path in (ROOT / folder).rglob("*.py")
     if "migrations" not in path.parts
 ]
-LITERAL = re.compile(
-    r"``.+?``|`[^`]+`|\"[^\"]*\"|^   .*\bcode-block::.*$", re.MULTILINE | re.DOTALL
-)
 
 
 def texts() -> Iterator[tuple[str, str]]:

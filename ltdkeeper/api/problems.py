@@ -29,6 +29,7 @@ from ltdkeeper.databases import is_not_migrated
 
 MEDIA_TYPE = "application/problem+json"
 DATABASE_RETRY_SECONDS = 2
+FAILED = "The service failed. Its operators can find the reason in the log."
 
 log = structlog.get_logger(__name__)
 
@@ -89,9 +90,7 @@ def _render(exc: Exception) -> Response:
         return _response(400, "invalid_request", message, errors=exc.detail)
     if isinstance(exc, exceptions.APIException):
         return _api_exception(exc)
-    return _response(
-        500, "internal_error", "The service failed. Its operators can find the reason in the log."
-    )
+    return _response(500, "internal_error", FAILED)
 
 
 def _api_exception(exc: exceptions.APIException) -> Response:
@@ -170,8 +169,4 @@ def not_found(_request: HttpRequest, exception: Exception) -> HttpResponse:  # n
 
 def server_error(_request: HttpRequest) -> HttpResponse:
     """Django's handler500: what failed outside every view."""
-    return problem_response(
-        status=500,
-        code="internal_error",
-        message="The service failed. Its operators can find the reason in the log.",
-    )
+    return problem_response(status=500, code="internal_error", message=FAILED)
