@@ -110,6 +110,16 @@ def test_clock_runs_so_many_jobs_at_a_time(
     assert len(processes) == MOST_AT_ONCE < len(JOBS)
 
 
+def test_revocations_do_not_wait_for_long_jobs(
+    clock: Clock, processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs_due(monkeypatch, "audit_bucket", "audit_cloudtrail", "count_builds", "purge_builds")
+    clock.look()
+    jobs_due(monkeypatch, "roll_up", "write_revocations", "deliver_webhooks", "audit_schedule")
+    clock.look()
+    assert len(processes) == MOST_AT_ONCE + 3
+
+
 def test_clock_waits_for_a_database_that_is_away(
     clock: Clock, processes: Processes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,8 +19,9 @@ from ltdkeeper.management import job_process
 from ltdkeeper.management.outcomes import SIGNALS, ExitCode, ServiceCommand, not_made
 
 LOOK_SECONDS, JITTER_SECONDS = 5, 2
-# How many jobs one clock runs at a time; the others wait for the next look.
-MOST_AT_ONCE = 4
+# How many jobs one clock runs at a time; the others wait for the next look. Jobs whose limit is
+# this short do not wait: audits of hours must not hold up revocations.
+MOST_AT_ONCE, SHORT = 4, timedelta(minutes=5)
 # A job that could not even record a run is not started again before.
 AGAIN_AFTER = timedelta(minutes=1)
 # When the clock is told to stop, what runs may finish for so long.
@@ -88,7 +89,8 @@ class Clock:
 
     def _start(self, job: ScheduledJob, now: datetime) -> None:
         is_too_soon = now < self._not_before.get(job.name, now)
-        if job.name in self._running or is_too_soon or len(self._running) >= MOST_AT_ONCE:
+        is_full = len(self._running) >= MOST_AT_ONCE and job.job.limit > SHORT
+        if job.name in self._running or is_too_soon or is_full:
             return
         self._not_before[job.name] = now + min(AGAIN_AFTER, job.job.interval)
         process = self._processes.Process(target=job_process.run_job, args=(job,), name=job.name)
