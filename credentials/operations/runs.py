@@ -168,6 +168,8 @@ class RecordedRun:
         """Three statements for all of them, in one transaction."""
         now = timezone.now()
         found = {self._fingerprint(each): each for each in findings}
+        errors = (each for each in findings if each.severity is Severity.ERROR)
+        found |= {self._fingerprint(each): each for each in errors}
         with transaction.atomic():
             before = AuditFinding.objects.select_for_update().in_bulk(
                 list(found), field_name="fingerprint"
@@ -258,14 +260,15 @@ class RecordedRun:
 
     def _see(self, row: AuditFinding, finding: Finding, now: datetime) -> Kept:
         """Bring a row up to what was found just now. What is worse than it was acknowledged for
-        has to be acknowledged again.
+        has to be acknowledged again. An error that happened stays one, with its calls.
         """
         was_open = bool(row.times) and row.state(row.last_seen_at) is AuditFinding.State.OPEN
         if row.severity == Severity.WARNING and finding.severity is Severity.ERROR:
             row.acknowledge()
         if not row.is_event:
             row.closed_at = None
-        for name in AS_FOUND:
+        is_milder = finding.severity is Severity.WARNING and row.severity == Severity.ERROR
+        for name in () if row.is_event and is_milder else AS_FOUND:
             value = getattr(finding, name)
             setattr(row, name, _storable(value) if isinstance(value, str) else value)
         row.session_id = finding.session_id or None

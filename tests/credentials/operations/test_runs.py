@@ -256,6 +256,19 @@ def test_event_stays_until_it_was_acknowledged_and_never_returns(actor: User) ->
     assert AuditFinding.objects.get().closed_at == NOW + 7 * DAY
 
 
+@pytest.mark.parametrize("at_a_time", [1, 500])
+def test_error_that_happened_stays_one_whatever_is_found_later(
+    at_a_time: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "AT_A_TIME", at_a_time)
+    outside = found(is_event=True, what="outside")
+    inside = found(is_event=True, what="inside", severity=Severity.WARNING)
+    run_on(0, outside, inside)
+    run_on(1, inside)
+    row = AuditFinding.objects.get()
+    assert (row.severity, row.what, row.times) == ("error", "outside", 2)
+
+
 def test_querysets_say_what_a_row_says(actor: User) -> None:
     event = found("event", is_event=True)
     run_on(0, found(), event, found("gone"))
