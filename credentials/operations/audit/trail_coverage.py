@@ -81,19 +81,19 @@ class SignedDigest(Struct):
     fetched: Fetched
 
     def is_signed(self, signature: str, keys: PublicKeys) -> bool | None:
-        """None where the key is not known."""
-        digest, file = self.digest, self.fetched.file
-        key = keys(file.region).get(digest.digest_public_key_fingerprint)
-        if key is None:
+        """None where AWS's keys are not known. A key that is none of them is somebody else's."""
+        digest, known = self.digest, keys(self.fetched.file.region)
+        if not known:
             return None
         path = f"{digest.digest_s3_bucket}/{digest.digest_s3_object}"
         previous = digest.previous_digest_signature or "null"
         text = f"{digest.digest_end_time}\n{path}\n{self.sha256}\n{previous}"
         try:
-            cast("RSAPublicKey", load_der_public_key(key)).verify(
+            key = load_der_public_key(known[digest.digest_public_key_fingerprint])
+            cast("RSAPublicKey", key).verify(
                 bytes.fromhex(signature), text.encode(), padding.PKCS1v15(), hashes.SHA256()
             )
-        except (InvalidSignature, ValueError):
+        except (InvalidSignature, KeyError, ValueError):
             return False
         return True
 
@@ -185,10 +185,11 @@ class Coverage:
         if before and digest.previous_digest_hash_value not in {None, before.sha256}:
             yield file.short_name, "The digest before it is missing, or was changed."
         signatures = [(signed, signed.fetched.signature)]
-        if before and not before.fetched.signature:
+        is_next = before and digest.previous_digest_hash_value == before.sha256
+        if before and is_next and before.fetched.signature is None:
             signatures.append((before, digest.previous_digest_signature or ""))
         for each, signature in signatures:
-            is_signed = each.is_signed(signature, self._keys) if signature else None
+            is_signed = None if signature is None else each.is_signed(signature, self._keys)
             self.verified += bool(is_signed)
             if is_signed is False:
                 yield each.fetched.file.short_name, "It is not signed by AWS."

@@ -99,11 +99,13 @@ class Part(Struct, gc=False):
 
 
 class Fetched(NamedTuple):
-    """A file as it is stored. AWS signs digests in the metadata of their objects."""
+    """A file as it is stored. AWS signs digests in the metadata of their objects, which only a
+    bucket has.
+    """
 
     file: TrailFile
     data: bytes
-    signature: str = ""
+    signature: str | None = None
     problem: str = ""
 
 

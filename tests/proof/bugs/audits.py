@@ -68,8 +68,12 @@ AUDIT_BUGS = (
             "                yield f\"{' '.join(place)} {how}\", start, end\n",
         ),
         signature_that_is_wrong_will_do=(
-            "        except (InvalidSignature, ValueError):\n            return False\n",
-            "        except (InvalidSignature, ValueError):\n            return True\n",
+            "        except (InvalidSignature, KeyError, ValueError):\n            return False\n",
+            "        except (InvalidSignature, KeyError, ValueError):\n            return True\n",
+        ),
+        key_of_nobody_will_do=(
+            "if not known:",
+            "if self.digest.digest_public_key_fingerprint not in known:",
         ),
     )
 )

@@ -76,7 +76,7 @@ class Chain:
         self.previous = {"previousDigestHashValue": sha256, "previousDigestSignature": signature}
         file = trail_file(name)
         assert file is not None
-        return Fetched(file, gzip.compress(data), signature=signature if is_signed else "")
+        return Fetched(file, gzip.compress(data), signature=signature if is_signed else None)
 
 
 def coverage(keys: Mapping[str, bytes] = KEYS, **changes: Any) -> Coverage:
@@ -138,6 +138,11 @@ BROKEN: dict[str, tuple[Json, str]] = {
         "It is not a CloudTrail digest",
     ),
     "digest signed by another": ({"signature": "00"}, "It is not signed by AWS"),
+    "digest signed with a key of nobody": (
+        {"digest": {"digestPublicKeyFingerprint": "f2"}},
+        "It is not signed by AWS",
+    ),
+    "digest without a signature": ({"signature": ""}, "It is not signed by AWS"),
     "digest forged": ({"digest": {"digestPublicKeyFingerprint": "f1"}, "signature": "zz"}, "It is"),
 }
 
