@@ -133,7 +133,7 @@ class TrailAudit:
         for part in read.parts:
             calls = [call for call in part.calls if self._is_asked_for(call)]
             self.run.looked_at(records=part.records, calls=len(calls))
-            coverage.add_calls(calls)
+            coverage.add_calls(part.calls)
             yield from evaluation.add(calls)
             if part.problem:
                 yield bad_file(file.short_name, part.problem, file.name)

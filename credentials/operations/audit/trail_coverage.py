@@ -147,7 +147,8 @@ class Coverage:
         if len(self._hashes) > MOST_HASHES:  # which no digest names
             del self._hashes[next(iter(self._hashes))]
         stretches = self._gapless.setdefault(place, [])
-        start = stretches.pop()[0] if stretches and at - stretches[-1][1] <= LONGEST_GAP else at
+        is_next = sha256 and stretches and at - stretches[-1][1] <= LONGEST_GAP
+        start = stretches.pop()[0] if is_next else at
         stretches.append((start, at))
         yield from self._missing(place)
         old = moment(at - REMEMBERED)[:HOUR_LENGTH]

@@ -7,6 +7,7 @@ Whatever a file holds, reading it does not fail: what is wrong is said, and what
 
 import hashlib
 import io
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ PIECE = 256 * 1024
 # Files of AWS have a few MB, its records up to 1 MB. More is no log, or a bomb.
 LARGEST_FILE, LARGEST_RECORD, LARGEST_CONTENT = 64 << 20, 8 << 20, 4 << 30
 
+ENDING = ".json.gz"
 DELIVERED = "%Y%m%dT%H%M%S"
 _REGION = r"(?P<region>[a-z0-9-]+)"
 _NAME = re.compile(
@@ -130,12 +132,14 @@ class Directory:
     """A directory with files at any depth, such as `aws s3 sync` makes."""
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self.path = path
+        self.path = path.resolve()
+        self.name = str(self.path)
 
     def files(self, since: str) -> Iterator[TrailFile]:
-        found = (trail_file(str(path)) for path in self.path.rglob("*.json.gz"))
-        return (file for file in found if file and file.delivered >= since)
+        """Raises BadFileError where a folder cannot be listed: what is in it would go unseen."""
+        for folder, _, names in os.walk(self.path, onerror=_fail):
+            found = (trail_file(f"{folder}/{name}") for name in names if name.endswith(ENDING))
+            yield from (file for file in found if file and file.delivered >= since)
 
     def fetch(self, file: TrailFile) -> Fetched:
         try:
@@ -186,6 +190,10 @@ class Bucket:
             return _too_large(file, answer["ContentLength"])
         signature = answer["Metadata"].get("signature", "")
         return Fetched(file, answer["Body"].read(), signature=signature)
+
+
+def _fail(err: OSError) -> None:
+    raise BadFileError(f"{err.filename}: {err.strerror}.") from err
 
 
 def _too_large(file: TrailFile, size: int) -> Fetched:

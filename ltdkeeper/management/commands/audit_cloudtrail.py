@@ -13,7 +13,7 @@ from tqdm import tqdm
 from credentials.operations.audit.cloudtrail import QueryAudit, TrailAudit, trail_client
 from credentials.operations.audit.trail_coverage import public_keys
 from credentials.operations.audit.trail_engines import Athena, QueryFailed, Spark
-from credentials.operations.audit.trail_files import Bucket, Directory, Source
+from credentials.operations.audit.trail_files import BadFileError, Bucket, Directory, Source
 from credentials.operations.findings import Finding
 from credentials.operations.runs import RecordedRun, recorded_run
 from credentials.vending.store_errors import CALL_FAILED, loggable
@@ -101,7 +101,7 @@ class Command(ServiceCommand):
                 code = report_findings(self, run.keep(_findings(origin, auditor, run, options)))
             except CALL_FAILED as err:
                 raise not_made(f"The trail: {loggable(err)}.") from err
-            except QueryFailed as err:
+            except (BadFileError, QueryFailed) as err:
                 raise not_made(str(err)) from err
         end(code)
 

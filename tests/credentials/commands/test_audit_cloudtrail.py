@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+from datetime import datetime, timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from builds.models import Store
 from credentials.models import AuditFinding, JobRun
 from credentials.operations.audit import cloudtrail
 from ltdkeeper.management.commands import audit_cloudtrail
+from tests.credentials.ledger_rows import issued_row
 from tests.credentials.operations.audit.test_trail_files import (
     KEYS,
     FakeBucket,
@@ -115,6 +118,55 @@ def test_times_are_those_of_events(tmp_path: Path) -> None:
     assert audit(str(tmp_path), *times) == (0, "Findings: 0\n")
     assert "12:00:00" in audit(str(tmp_path), *times[:2])[1]
     assert "10:00:00" in audit(str(tmp_path), *times[2:])[1]
+
+
+def test_session_whose_event_is_after_the_asked_time_is_not_missing(tmp_path: Path) -> None:
+    Store.objects.update(region="us-east-1")
+    at = datetime.fromisoformat("2026-11-23T11:59:59.9Z")
+    issued_row(
+        store=Store.objects.get(),
+        requested_at=at,
+        completed_at=at,
+        expires_at=at + timedelta(hours=1),
+        access_key_id="ASIALAST",
+        role_arn=ROLE,
+    )
+    for minute in range(0, 121, 10):
+        records = [stranger("LAST", "12:00:00")] if minute == 70 else []
+        write(tmp_path, f"20261123T{11 + minute // 60}{minute % 60:02}", *records)
+    until = ("--until", "2026-11-23T12:00Z")
+    assert audit(str(tmp_path), *until) == (0, "Findings: 0\n")
+
+
+def test_directory_that_cannot_be_listed_is_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").mkdir()
+    write(tmp_path, "20261123T1205")
+    scandir = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if str(path).endswith("secret"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(CommandError, match="secret: Permission denied") as refused:
+        audit(str(tmp_path))
+    assert refused.value.returncode == 3
+
+
+def test_same_relative_path_elsewhere_is_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "logs").mkdir(parents=True)
+        write(tmp_path / name / "logs", "20261123T0100")
+        write(tmp_path / name / "logs", "20261123T1200")
+    monkeypatch.chdir(tmp_path / "one")
+    assert read("logs") == 2
+    monkeypatch.chdir(tmp_path / "two")
+    assert read("logs") == 2
 
 
 def test_interrupted_run_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

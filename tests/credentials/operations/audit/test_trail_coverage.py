@@ -178,6 +178,20 @@ def test_logs_without_digests_prove_what_is_without_a_gap() -> None:
     assert proven(kept) == [(0, 2), (3, 5)]
 
 
+def test_log_that_was_not_read_is_a_gap() -> None:
+    session(START + 90 * MINUTE)
+    kept = coverage(digested=set())
+    for minutes in range(0, 361, 10):
+        assert (
+            list(kept.add_log(log_at(START + minutes * MINUTE), "" if minutes == 100 else "h"))
+            == []
+        )
+    assert [(since - START, until - START) for _, since, until in kept.proven()] == [
+        (0 * MINUTE, 30 * MINUTE),
+        (100 * MINUTE, 300 * MINUTE),
+    ]
+
+
 def session(at: datetime, **changes: Any) -> str:
     row = issued_row(
         store=Store.objects.get(),
