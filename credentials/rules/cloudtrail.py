@@ -157,8 +157,9 @@ def moment(time: datetime) -> str:
 
 
 STS, S3 = "sts.amazonaws.com", "s3.amazonaws.com"
-# No policy refuses the first; S3 makes the others for objects that are encrypted with a KMS key.
-HARMLESS = frozenset({"sts:GetCallerIdentity", "kms:GenerateDataKey", "kms:Decrypt"})
+# S3 makes the first for objects that are encrypted with a KMS key; no policy refuses the last.
+MADE_BY_S3 = frozenset({"kms:GenerateDataKey", "kms:Decrypt"})
+HARMLESS = MADE_BY_S3 | {"sts:GetCallerIdentity"}
 # Calls without a key in their record. Which keys are deleted stands in records of their own.
 WITHOUT_KEY = frozenset({"s3:GetBucketLocation", "s3:DeleteObjects", "s3:PostObject"})
 # The call got past the policies: AWS says so only to who may read and list.
@@ -224,7 +225,7 @@ def _use(record: Record, identity: Identity, name: str, role_arn: str) -> Call:
         is_listing = record.event_source == S3 and record.event_name.startswith("List")
         key = _text(parameters, "prefix") if is_listing else None
     place = bucket if key is None else f"{bucket}/{key}"
-    source = unquote(_text(parameters, "x-amz-copy-source")).lstrip("/")
+    source = _text(parameters, "x-amz-copy-source").partition("?")[0]
     return _call(
         Kind.USED,
         record,
@@ -236,7 +237,7 @@ def _use(record: Record, identity: Identity, name: str, role_arn: str) -> Call:
         role_arn=role_arn,
         bucket=bucket,
         key=key,
-        source=source.partition("?")[0],
+        source=unquote(source).lstrip("/"),
     )
 
 
@@ -253,7 +254,7 @@ def _assumption(record: Record, identity: Identity, watched: Watched) -> Call | 
     parameters, message = _members(record.request_parameters), record.error_message or ""
     asked_for, name = _text(parameters, "roleArn"), _text(parameters, "roleSessionName")
     for role_arn in watched.roles.values():
-        if role_arn == asked_for or message.endswith(role_arn):
+        if role_arn in {asked_for, *message.split()}:
             credentials = _members(record.response_elements).get("credentials")
             key = _text(credentials, "accessKeyId") if isinstance(credentials, dict) else ""
             return _call(
@@ -321,7 +322,7 @@ def judge(call: Call, session: LedgerSession | None) -> Iterator[Breach]:
         yield Breach.ACCOUNT_CHANGED
     elif call.kind is Kind.ASSUMED:
         yield from _judge_assumption(call, session)
-    elif call.action not in HARMLESS:
+    else:
         yield from _judge_use(call, session)
 
 
@@ -341,8 +342,10 @@ def _judge_assumption(call: Call, session: LedgerSession | None) -> Iterator[Bre
 
 def _judge_use(call: Call, session: LedgerSession | None) -> Iterator[Breach]:
     if session is None or not _is_session_of(call, session):
-        if call.access_key_id:
+        if call.access_key_id and call.action not in MADE_BY_S3:
             yield Breach.UNKNOWN
+    elif call.action in HARMLESS:
+        return
     elif is_denied(call):
         is_refusal_wanted = _is_after(call, session.revoked_at) and not is_outside(call, session)
         if not session.is_probe and not is_refusal_wanted:

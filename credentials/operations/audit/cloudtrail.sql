@@ -33,7 +33,7 @@ WHERE "timestamp" BETWEEN ? AND ?
         regexp_extract(useridentity.arn, ':assumed-role/(.+)/', 1),
         -- Which role is assumed; where that is refused, the message alone may name it.
         regexp_extract(json_extract_scalar(requestparameters, '$.roleArn'), '[^/]+$'),
-        regexp_extract(errormessage, '[^/]+$'),
+        regexp_extract(errormessage, ':role/([^ ]*/)?([^ /]+)', 2),
         -- What is changed. What others do to objects is left out, but for sessions of another
         -- account's role, which have no ARN here.
         json_extract_scalar(requestparameters, '$.roleName'),

@@ -129,10 +129,14 @@ class Groups:
 
 
 def _subject(breach: Breach, call: Call, session: LedgerSession | None) -> str:
-    """What a finding is about, the same whenever the same records are read."""
+    """What a finding is about, the same whenever the same records are read. Who is refused a role
+    again on another day is another: an event that was acknowledged does not return.
+    """
     if breach is Breach.ACCOUNT_CHANGED:
-        return _short(f"{call.target} {call.action} {_plain(call.at)}")
-    return session.ledger_id if session else _short(call.access_key_id or call.caller)
+        return f"{_short(f'{call.target} {call.action}')} {_plain(call.at)}"
+    if session:
+        return session.ledger_id
+    return _short(call.access_key_id) or f"{_short(call.caller)} {call.at[:10]}"
 
 
 def _describe(call: Call) -> str:

@@ -22,10 +22,12 @@ from tests.credentials.operations.audit.trail_records import (
     BUCKET,
     FAULTS,
     LEDGER_ID,
+    NOT_AUTHORIZED,
     ROLE,
     SESSION,
     STRANGER,
     TRAPS,
+    VENDOR,
     WARNINGS,
     Json,
     assumed,
@@ -90,6 +92,13 @@ def test_copies_of_an_event_count_once(known: None) -> None:
     call = used(key="other", sharedEventID="one")
     [finding] = found([call, call, call | {"eventID": "two"}])
     assert "1 call, 2026-11-23 12:05:00 UTC: " in finding.what
+
+
+def test_caller_who_is_refused_again_another_day_is_another_finding() -> None:
+    refused = denied(assumed(requestParameters=None), message=f"{NOT_AUTHORIZED}{ROLE}")
+    days = ["2026-11-23", "2026-11-24"]
+    findings = found(refused | {"eventTime": f"{day}T12:00:00Z"} for day in (*days, *days))
+    assert [each.subject for each in findings] == [f"{VENDOR} {day}" for day in days]
 
 
 def test_texts_of_attackers_are_short_and_drive_nothing(known: None) -> None:

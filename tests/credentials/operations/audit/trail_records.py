@@ -217,6 +217,12 @@ FAULTS = {
     ),
     "own key, but for another role": fault(B.UNKNOWN, assumed, role_arn=f"{ROLE}-2"),
     "unknown session used": fault(B.UNKNOWN, lambda: used(userIdentity=session_user(key=STRANGER))),
+    "unknown session asks who it is": fault(
+        B.UNKNOWN,
+        lambda: (
+            other_service("sts", "GetCallerIdentity") | {"userIdentity": session_user(key=STRANGER)}
+        ),
+    ),
     "session used that nobody was given": fault(B.UNKNOWN, used, is_issued=False),
     "used after revocation": fault(B.AFTER_REVOCATION, used, **REVOKED),
     "used after expiry": fault(B.AFTER_EXPIRY, lambda: used(at=LATER)),
@@ -230,6 +236,12 @@ FAULTS = {
     "copy of another build": fault(
         B.OUTSIDE_ROOT,
         lambda: used("CopyObject", parameters={"x-amz-copy-source": f"/{BUCKET}/{BESIDE}"}),
+    ),
+    "copy of a neighbour with a question mark": fault(
+        B.OUTSIDE_ROOT,
+        lambda: used(
+            "CopyObject", parameters={"x-amz-copy-source": f"{BUCKET}/{SESSION.root}%3Fx/y"}
+        ),
     ),
     "copy in parts, encoded": fault(
         B.OUTSIDE_ROOT,
@@ -258,6 +270,13 @@ FAULTS = {
     "denied role of a stranger": fault(
         B.DENIED,
         lambda: denied(assumed(requestParameters=None), message=f"{NOT_AUTHORIZED}{ROLE}"),
+    ),
+    "denied role, with the reason after it": fault(
+        B.DENIED,
+        lambda: denied(
+            assumed(userIdentity=user(f"{VENDOR}-2"), requestParameters=None),
+            message=f"{NOT_AUTHORIZED}{ROLE} with an explicit deny in an identity-based policy",
+        ),
     ),
     "role chained": fault(
         B.CHAINED, lambda: assumed("ASIAOTHER", userIdentity=session_user(), at=DURING)
