@@ -20,8 +20,9 @@ GAP_FACTOR = 4
 GIVE_UP_AFTER = timedelta(days=3)
 # A translator at the edge of a network makes IPv4 addresses of these (RFC 6052, 2.1).
 NAT64 = ip_network("64:ff9b::/96")
-# The same for the use within a network (RFC 8215), which older Pythons take for public.
-LOCAL_NAT64 = ip_network("64:ff9b:1::/48")
+# What IANA has given to the internet (RFC 4291, 2.4). Python takes more for public: site-local
+# addresses, IPv4-compatible ones, and NAT64 within a network.
+GLOBAL_UNICAST = ip_network("2000::/3")
 
 
 def signed_headers(
@@ -64,9 +65,11 @@ def may_connect(address: str, allowed_networks: Sequence[str], *, is_https: bool
 def is_public(address: str) -> bool:
     """Whether an address is one of the internet's, also where IPv6 carries an IPv4 address."""
     found = ip_address(address)
-    if isinstance(found, IPv6Address) and (carried := _carried(found)):
-        return is_public(str(carried))
-    return found.is_global and not found.is_multicast and found not in LOCAL_NAT64
+    if isinstance(found, IPv6Address):
+        if carried := _carried(found):
+            return is_public(str(carried))
+        return found.is_global and found in GLOBAL_UNICAST
+    return found.is_global and not found.is_multicast
 
 
 def _carried(address: IPv6Address) -> IPv4Address | None:
