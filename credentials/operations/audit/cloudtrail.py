@@ -177,8 +177,8 @@ class QueryAudit:
     """One look at what an engine finds in logs between two times of events. It sees no files:
     neither what is wrong with one, nor whether all are there.
 
-    Without `since` it reads on where the last run ended. A run that leaves a gap moves nothing. It
-    covers no time after its own start.
+    Without `since` it reads on where the last run ended. A run that leaves a gap moves nothing, nor
+    does one that reads again what was read. It covers no time after its own start.
     """
 
     engine: Engine
@@ -194,9 +194,14 @@ class QueryAudit:
         if since is None:
             raise QueryFailed("No run has read this yet: give a start with --since.")
         until = min(self.until, self.run.row.started_at)
+        if since >= until:
+            raise QueryFailed(
+                f"Runs read on from {since:%F %T} UTC, so nothing was audited: give --since."
+            )
         asked = parameters_of(watched_stores(), since=since, until=until)
         yield from evaluate(self._records(asked), addresses=self.addresses)
         if last is None or since <= last:
+            until = max(until, last + WINDOW) if last else until
             self.run.covers(since=since, until=until, source=self.engine.name)
 
     def _records(self, asked: Sequence[str]) -> Iterator[Record]:

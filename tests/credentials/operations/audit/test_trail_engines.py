@@ -104,6 +104,21 @@ def test_run_reads_on_and_one_that_leaves_a_gap_moves_nothing(backend: Any) -> N
     ]
 
 
+def test_older_time_that_is_read_again_moves_nothing_back(backend: Any) -> None:
+    for times in ([*BEGIN, *END], ["--since", "2026-11-20", "--until", "2026-11-21"], []):
+        audit(*ASKED, *times)
+    *_, last = backend.executions.values()
+    read_on = datetime(2026, 11, 23, 23, 30, tzinfo=UTC) - WINDOW
+    assert last.execution_parameters[2] == f"'{read_on:%Y-%m-%dT%H:%M:%SZ}'"
+
+
+def test_end_before_the_last_run_leaves_nothing_to_ask(backend: Any) -> None:
+    audit(*ASKED, *BEGIN, *END)
+    with pytest.raises(CommandError, match="nothing was audited") as caught:
+        audit(*ASKED, "--until", "2026-11-23T12:00Z")
+    assert (caught.value.returncode, len(backend.executions)) == (3, 1)
+
+
 def test_time_that_has_not_come_is_not_covered(backend: Any) -> None:
     for times in ([*BEGIN, "--until", "2999-01-01"], []):
         audit(*ASKED, *times)
