@@ -279,6 +279,12 @@ def host_names(text: str) -> list[str]:
     return hosts
 
 
+def host_of(url: str) -> list[str]:
+    """The host of an address as a `Host` header names it; none of an empty one."""
+    host = urlsplit(url).hostname
+    return [f"[{host}]" if ":" in host else host] if host else []
+
+
 def _is_ipv6(host: str) -> bool:
     try:
         return host[:1] + host[-1:] == "[]" and bool(ipaddress.IPv6Address(host[1:-1]))

@@ -26,6 +26,7 @@ from ltdkeeper.environment import (
     audience,
     existing,
     host_names,
+    host_of,
     https_url,
     is_loopback,
     mail_address,
@@ -259,12 +260,13 @@ LTD_WEBHOOK_ALLOWED_NETWORKS = env.read(
 # --- Django -----------------------------------------------------------------------------------
 ROOT_URLCONF = "ltdkeeper.urls"
 WSGI_APPLICATION = "ltdkeeper.wsgi.application"
-ALLOWED_HOSTS = env.read(
+ALLOWED_HOSTS: list[str] = env.read(
     "LTD_ALLOWED_HOSTS",
     host_names,
-    default=[urlsplit(LTD_PUBLIC_URL).hostname or ""],
+    default=[],
     example="keeper.example.org,10.0.0.5",
 )
+ALLOWED_HOSTS += host_of(LTD_PUBLIC_URL)
 if DEBUG and not (
     LTD_PUBLIC_URL.startswith("http:")
     and is_loopback(LTD_PUBLIC_URL)

@@ -1,15 +1,14 @@
 """The WSGI application. It refuses to start on wrong settings, and starts warm."""
 
 import gc
-import io
 import os
 import signal
 
 import structlog
 from django.conf import settings
+from django.core import checks
 from django.core.cache import cache
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import Error
 
@@ -46,7 +45,8 @@ def _start() -> WSGIHandler:
 
     handler.request_class = GuardedRequest
     remove_old_counters()
-    call_command("check", fail_level="ERROR", stdout=io.StringIO())
+    if wrong := [str(found) for found in checks.run_checks() if found.is_serious()]:
+        end_with("\n".join(wrong))
     if (trouble := why_unreachable(database) or _warm_up()) is not None:
         log.warning("stores_not_warmed_up", error=trouble_with(trouble) or str(trouble))
     else:

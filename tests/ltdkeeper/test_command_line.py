@@ -107,6 +107,24 @@ def test_wrong_settings_stop_every_command(tmp_path: Path) -> None:
         assert re.fullmatch(r"LTD_PUBLIC_READS=ture: .*\nDATABASE_URL: empty\. .*\n", said)
 
 
+def test_command_that_is_django_s_or_misspelt_fails_with_another_code_than_a_finding(
+    tmp_path: Path,
+) -> None:
+    environment = ENVIRONMENT | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    schedule = {"LTD_SCHEDULE": "audit_bucket --bogus=1h"}
+    for arguments, changes in (
+        (["migrate"], schedule),
+        (["migrate", "credentials", "0999"], {}),
+        (["loaddata", "/dev/null"], {}),
+        (["migarte"], {}),
+    ):
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, env=environment | changes, cwd=ROOT, capture_output=True, check=False
+        )
+        assert done.returncode == 3, arguments
+
+
 def test_database_out_of_reach_is_one_line_of_every_command(tmp_path: Path) -> None:
     found = run_all(tmp_path, DATABASE_URL="postgres://u:sekret@127.0.0.1:1/x")
     del found["check"], found["audit_bucket"]  # which asks for a profile first

@@ -392,3 +392,15 @@ def test_environment_wins_over_the_file(read: Any, tmp_path: Path) -> None:
     file.write_text("\nexport LTD_OPEN_BUILDS=5\nLTD_URL_LIFETIME=900\n", encoding="utf-8")
     found = read(LTD_ENV_FILE=str(file), LTD_OPEN_BUILDS="7")
     assert (found["LTD_OPEN_BUILDS"], found["LTD_URL_LIFETIME"]) == (7, 900)
+
+
+HOSTS = {
+    "by default": ({}, ["keeper.example.org"]),
+    "beside others": ({"LTD_ALLOWED_HOSTS": "10.0.0.5"}, ["10.0.0.5", "keeper.example.org"]),
+    "IPv6": ({"LTD_PUBLIC_URL": "https://[2001:DB8::1]:8443"}, ["[2001:db8::1]"]),
+}
+
+
+def test_host_of_the_public_address_is_accepted(read: Any) -> None:
+    for case, (changes, hosts) in HOSTS.items():
+        assert read(**changes)["ALLOWED_HOSTS"] == hosts, case

@@ -64,6 +64,12 @@ def test_wrong_settings_keep_the_server_from_starting(tmp_path: Path) -> None:
     assert re.fullmatch(r"LTD_SECRET_KEY: .*\nLTD_PUBLIC_URL=http:.*\n", ended.stderr)
 
 
+def test_wrong_arguments_of_a_job_are_one_line(tmp_path: Path) -> None:
+    ended = start(tmp_path, LTD_SCHEDULE="audit_bucket --bogus=1h")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert re.fullmatch(r"\?: \(ltdkeeper.E001\) LTD_SCHEDULE, audit_bucket.*\n", ended.stderr)
+
+
 STORE = "name='main', bucket='docs', role_arn='arn:aws:iam::123456789012:role/upload'"
 FILL = f"from builds.models import Store; Store.objects.create({STORE})"
 
