@@ -10,11 +10,11 @@ waits for its first statement (`ltdkeeper/postgresql`).
 
 import re
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, Error, InterfaceError, OperationalError, ProgrammingError
+from django.db import DatabaseError, Error, InterfaceError, OperationalError
 from django.db.utils import ConnectionHandler
 
 EXAMPLE = "postgres://user:password@host:5432/name"
@@ -26,6 +26,13 @@ PREPARED_AFTER = 5  # times that a connection ran a statement
 POSTGRES_SCHEMES = {"postgres", "postgresql", "pgsql", "psql"}
 LAST_PORT = 65_535
 LONGEST_NAME = 63  # PostgreSQL's
+# Django's own options that an address may set, and to what. All others are PostgreSQL's.
+DJANGOS_OPTIONS = {
+    "assume_role": ".+",
+    "disable_server_side_cursors": "true",
+    "prepare_threshold": "[0-9]{1,9}",
+    "server_side_binding": "false",
+}
 # Tables or columns that are not there: PostgreSQL by code, SQLite by text.
 _MISSING_CODES = {"42P01", "42703"}
 _MISSING = re.compile(r"no such (table|column)|has no column named")
@@ -65,6 +72,7 @@ def _postgresql(url: str) -> dict[str, Any]:
     parts = split_address(url)
     if not 1 <= len(parts.path.strip("/")) <= LONGEST_NAME:
         raise ValueError(f"the database's name is missing or over {LONGEST_NAME} characters")
+    _require_known(dict(parse_qsl(parts.query)))
     try:
         config = dict(environ.Env.db_url_config(url))
     except (ValueError, ImproperlyConfigured):
@@ -74,6 +82,22 @@ def _postgresql(url: str) -> dict[str, Any]:
         raise ValueError("connect_timeout is not a whole number of seconds")
     options.setdefault("options", LOCK_TIMEOUT)
     return config | {"ENGINE": "ltdkeeper.postgresql", "OPTIONS": options, "CONN_MAX_AGE": 0}
+
+
+def _require_known(options: dict[str, str]) -> None:
+    """Raises ValueError for an option of the address that no connection can be made with."""
+    from psycopg import Error, conninfo  # noqa: PLC0415 - SQLite does without
+
+    for name, value in options.items():
+        if name in DJANGOS_OPTIONS:
+            is_right = bool(re.fullmatch(DJANGOS_OPTIONS[name], value))
+        else:
+            try:
+                is_right = bool(conninfo.make_conninfo(**{name: value}))
+            except Error:
+                is_right = False
+        if not is_right:
+            raise ValueError(f"the option {name[:LONGEST_NAME]!a} after the ? is unknown or wrong")
 
 
 def split_address(url: str) -> SplitResult:
@@ -122,16 +146,10 @@ def trouble_with(err: Error) -> str | None:
     said = " ".join(str(err).split())
     if is_not_migrated(err):
         return f"DATABASE_URL: the database is not up to date ({said}). Run: manage.py migrate"
-    if not _is_about_the_server(err, said):
+    # Errors about rows and statements have classes of their own.
+    if type(err) not in {OperationalError, InterfaceError, DatabaseError}:
         return None
     return f"DATABASE_URL: the database cannot be used ({said}). Example: DATABASE_URL={EXAMPLE}"
-
-
-def _is_about_the_server(err: Error, said: str) -> bool:
-    """Errors about rows and statements have classes of their own."""
-    if type(err) is ProgrammingError:
-        return "connection option" in said
-    return type(err) in {OperationalError, InterfaceError, DatabaseError}
 
 
 def why_unreachable(config: dict[str, Any]) -> Error | None:

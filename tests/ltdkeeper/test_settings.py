@@ -32,6 +32,10 @@ NEEDED = {
 }
 FLAG = ["ture", "", "2", "enabled", "true # yes", "falsch"], ["true", "FALSE", " on", "0", "no"]
 NUMBER = ["", "x", "1.5", "1e3", "1_000", "-1", "\uff11", "0x10", "9" * 30]
+WRONG_OPTIONS = [
+    *["foo=bar", "pool=true", "isolation_level=99", "cursor_factory=x", "row_factory=2"],
+    *["prepare_threshold=abc", "server_side_binding=no", "atomic_requests=true", "autocommit=0"],
+]
 DURATION = [*NUMBER, "299"]
 SESSION = [*NUMBER, "899", "43201"]
 ADDRESS = [
@@ -175,10 +179,12 @@ VALUES: dict[str, tuple[list[str], list[str]]] = {
             *["postgres://u:sekret/x", "postgres://u:se#kret@h/x", "postgres://u:se/kret@h/x"],
             *["postgres://u:sekret@[::1/x", f"postgres://h/{'x' * 64}"],
             *["postgres://u:sekret@h/x?connect_timeout=abc", "sqlite:////tmp/%00x"],
+            *(f"postgres://u:sekret@h/x?{option}" for option in WRONG_OPTIONS),
         ],
         [
             *["postgres://u:p%40w@h:5433/x", "postgresql://h/x?sslmode=require", "postgres:///x"],
             *["postgres://u:p@[::1]:5432/x", "postgres://u:p@a:5432,b:5433/x"],
+            "postgres://h/x?server_side_binding=false&prepare_threshold=9&application_name=k",
         ],
     ),
     "LTD_CACHE_URL": (
