@@ -84,6 +84,10 @@ class TrailFile(NamedTuple):
     def delivered_at(self) -> datetime:
         return datetime.fromisoformat(f"{self.delivered}Z")
 
+    def is_due(self, since: str) -> bool:
+        """Whether it may have been delivered from that time on."""
+        return not self.delivered or self.delivered >= since
+
     @property
     def short_name(self) -> str:
         return self.name.rpartition("/")[2]
@@ -139,7 +143,7 @@ class Directory:
         """Raises BadFileError where a folder cannot be listed: what is in it would go unseen."""
         for folder, _, names in os.walk(self.path, onerror=_fail):
             found = (trail_file(f"{folder}/{name}") for name in names if name.endswith(ENDING))
-            yield from (file for file in found if file and file.delivered >= since)
+            yield from (file for file in found if file and file.is_due(since))
 
     def fetch(self, file: TrailFile) -> Fetched:
         try:
@@ -164,8 +168,9 @@ class Bucket:
         day = f"{since[:4]}/{since[4:6]}/{since[6:8]}" if since else ""
         for folder in self._regions(self.prefix):
             for page in self._pages(Prefix=folder, StartAfter=f"{folder}{day}"):
-                found = (trail_file(each["Key"]) for each in page.get("Contents", []))
-                yield from (file for file in found if file and file.delivered >= since)
+                keys = (each["Key"] for each in page.get("Contents", []))
+                found = (trail_file(key) for key in keys if key.endswith(ENDING))
+                yield from (file for file in found if file and file.is_due(since))
 
     def _regions(self, prefix: str) -> Iterator[str]:
         parent = prefix.rstrip("/").rpartition("/")[2]

@@ -102,6 +102,16 @@ def test_next_run_reads_on_and_late_logs_with_it(tmp_path: Path) -> None:
     assert [read(str(tmp_path)), read(str(tmp_path))] == [6, 2]
 
 
+def test_log_of_another_name_is_read_whenever_it_comes(tmp_path: Path) -> None:
+    for hour in range(6, 12):
+        write(tmp_path, f"20261123T{hour:02}00")
+    assert read(str(tmp_path)) == 6
+    write(tmp_path, "20261123T0600", stranger("one"))
+    (tmp_path / log_name("20261123T0600")).rename(tmp_path / "renamed.json.gz")
+    assert read(str(tmp_path)) == 5
+    assert AuditFinding.objects.count() == 1
+
+
 def test_other_source_and_asked_time_are_not_read_on_from(tmp_path: Path) -> None:
     for folder in (tmp_path / "one", tmp_path / "two"):
         folder.mkdir()

@@ -323,6 +323,7 @@ KEYS = [
     f"{LOGS}/CloudTrail/us-east-1/2026/11/22/{log_name('20261122T1205')}",
     f"{LOGS}/CloudTrail/us-east-1/2026/11/23/{log_name('20261123T1205')}",
     f"{LOGS}/CloudTrail/eu-west-1/2026/11/23/{log_name('20261123T1206', 'eu-west-1')}",
+    f"{LOGS}/CloudTrail/us-east-1/2026/11/23/",
     f"{LOGS}/CloudTrail-Insight/us-east-1/2026/11/23/x.json.gz",
     f"{LOGS}/Config/us-east-1/2026/11/23/x.json.gz",
     "guide/builds/v1/index.json.gz",
@@ -341,7 +342,7 @@ def test_bucket_is_listed_from_the_day_on() -> None:
     fake = FakeBucket(KEYS)
     source = Bucket(fake, "trail", f"{LOGS}/CloudTrail/us-east-1/")
     assert [file.delivered for file in source.files("20261123T000000")] == ["20261123T120500"]
-    assert fake.listed == 1
+    assert fake.listed == 2  # the folder itself too
 
 
 def test_record_keeps_no_token_in_a_call() -> None:
