@@ -227,10 +227,6 @@ def test_wrong_password_is_one_line(refusing: int) -> None:
     require_line(done, "password authentication failed.*Example: DATABASE_URL=")
 
 
-def test_unknown_option_is_one_line() -> None:
-    require_line(audit("postgres://u:sekret@127.0.0.1:1/x?sslmod=on"), "sslmod.*Example: ")
-
-
 def test_help_needs_no_settings() -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "help"],
