@@ -82,7 +82,7 @@ SURVIVORS = {
     (
         "credentials.rules.cloudtrail.x__assumption",
         'parameters, message = _members(record.request_parameters), record.error_message or "XXXX"',
-    ): "no ARN ends so",
+    ): "no role has such an ARN",
     (
         "credentials.rules.cloudtrail.x__change",
         '"roleName": watched.role_names_in(record.recipient_account_id or "XXXX"),',

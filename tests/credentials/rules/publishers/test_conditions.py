@@ -169,7 +169,11 @@ def test_each_risky_event_has_its_warning() -> None:
     assert event_warnings(IssuerKind.GITHUB, changed(event_name=["push"])) == []
     assert event_warnings(IssuerKind.GITLAB, {"pipeline_source": ["merge_request_event"]}) != []
     [unknown] = event_warnings(IssuerKind.GITHUB, changed(event_name=["push", "pul_request"]))
-    assert "pul_request is not an event that this service knows" in unknown
+    assert unknown.startswith("pul_request is not an event that this service knows. ")
+    assert unknown.endswith(
+        " Known events: push, workflow_dispatch, schedule, release, create, deployment, "
+        "merge_group, repository_dispatch."
+    )
     assert event_warnings(IssuerKind.OTHER, {"event_name": ["pull_request_target"]}) == []
 
 
