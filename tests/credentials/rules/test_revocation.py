@@ -234,6 +234,14 @@ def test_products_without_a_time_in_common_do_not() -> None:
     assert (made.entries, len(json.loads(made.text)["Statement"])) == (2, 2)
 
 
+def test_product_without_sessions_before_a_statement_s_time_is_not_in_it() -> None:
+    old = [session(n, "old", issued_by=NOW - 3 * HOUR) for n in range(10)]
+    made = document(*old, session(10, "new"), bystanders={"old": NOW - 2 * HOUR})
+    users = [each["Condition"]["StringLike"] for each in json.loads(made.text)["Statement"]]
+    assert [len(each["aws:userid"]) for each in users] == [1, 1]
+    assert made.named == {f"{10:026}"}
+
+
 def test_slug_that_may_be_cut_off_in_names_is_not_put_together() -> None:
     """A name has room for 37: a longer slug that begins alike ends there as well."""
     for length, entries in [(36, 1), (37, 50)]:
