@@ -205,20 +205,15 @@ def start_job_token(
 ) -> tuple[JobToken, Secret]:
     """A new job token for some of a client's products, and its text, which cannot be had again.
 
-    `ci_job`, not saved yet, is saved with it. Exactly one of `api_key` and `publisher` is where it
-    comes from; it dies with that, and with the access token that asked for it, and never outlives
-    them. It lives `life_seconds` (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`). The caller checks
-    that the products are granted. Raises LifeOutOfRange, and InvalidCredentials if what it comes
-    from has ended meanwhile.
+    `ci_job`, not saved yet, is saved with it. It comes from either `api_key` or `publisher`, and
+    ends with that and with the access token that asked for it, at the latest after `life_seconds`
+    (300 to 43,200; None: `LTD_JOB_TOKEN_SECONDS`). The caller checks that the products are granted.
+    Raises LifeOutOfRange, and InvalidCredentials if what it comes from has ended meanwhile.
     """
-    require_legal_life(life_seconds)
     expires_at = _end_of_life(life_seconds, now, api_key, requested_with)
     token = new_token(TokenKind.JOB_TOKEN)
     with transaction.atomic():
-        # It is still there, and stays until this is committed.
-        held = AccessToken.objects.select_for_update(no_key=True)
-        if requested_with and held.filter(pk=requested_with.pk).first() is None:
-            raise InvalidCredentials
+        _hold(requested_with)
         row = JobToken.objects.create(
             client=client,
             api_key=api_key,
@@ -241,12 +236,20 @@ def _end_of_life(
     life_seconds: int | None, now: datetime, *given_with: ApiKey | AccessToken | None
 ) -> datetime:
     """When a job token expires: with the first of what it was given with, at the latest."""
+    require_legal_life(life_seconds)
     seconds = settings.LTD_JOB_TOKEN_SECONDS if life_seconds is None else life_seconds
     ends = [each.expires_at for each in given_with if each and each.expires_at]
     expires_at = min([now + timedelta(seconds=seconds), *ends])
     if expires_at <= now:
         raise InvalidCredentials
     return expires_at
+
+
+def _hold(token: AccessToken | None) -> None:
+    """A token that was given is still there, and stays until the transaction ends."""
+    held = AccessToken.objects.select_for_update(no_key=True)
+    if token and held.filter(pk=token.pk).first() is None:
+        raise InvalidCredentials
 
 
 def require_legal_life(life_seconds: int | None) -> None:

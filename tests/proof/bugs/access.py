@@ -91,7 +91,7 @@ REVOKING_BUGS = (
             "now + timedelta(seconds=seconds)",
         ),
         job_token_of_an_ended_access_token=(
-            "if requested_with and held.filter(",
+            "if token and held.filter(",
             "if False and held.filter(",
         ),
     )

@@ -161,14 +161,15 @@ def test_store_that_does_not_answer_is_one_finding(row: Store, examine: Examine)
 class NotImplementedHandler(BaseHTTPRequestHandler):
     """A store that knows none of the calls."""
 
+    status, body = 501, b"<Error><Code>NotImplemented</Code></Error>"
+
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"<Error><Code>NotImplemented</Code></Error>"
-        self.send_response(501)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(self.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(self.body)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
 
@@ -189,16 +190,7 @@ def test_store_without_an_api_is_one_finding_and_no_missing_permission(
 class WelcomeHandler(NotImplementedHandler):
     """A web server in the place of a store."""
 
-    def answer(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = b"<html><body>Welcome</body></html>"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = answer  # noqa: N815
+    status, body = 200, b"<html><body>Welcome</body></html>"
 
 
 def test_endpoint_that_is_no_store_is_named_by_what_it_was_asked(
