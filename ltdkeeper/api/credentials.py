@@ -155,6 +155,6 @@ class BuildCredentialsView(RefreshingView):
     )
     def get(self, request: Request, build_id: int) -> Response:
         """The same for SDKs that refresh credentials; lives at least 1800 seconds."""
-        query = valid(RefreshRequestSerializer, request.query_params)
+        query = valid(RefreshRequestSerializer, request.query_params.dict())
         build = owned_build(caller=caller_of(request), build_id=build_id)
         return self.serve(request, build, Delivery(query["delivery"]))

@@ -156,7 +156,11 @@ class TokenView(NeverStored, APIView):
 
         The response to a token is itself: LTD clients ask before every call.
         """
-        query = valid(JobTokenRequestSerializer, request.query_params)
+        # As a plain dict: what a variable that is not set left empty is refused.
+        sent = request.query_params
+        query = valid(
+            JobTokenRequestSerializer, {**sent.dict(), "product": sent.getlist("product")}
+        )
         if form := query.get("format"):
             return self.job_token(request, form, query)
         caller = caller_of(request)

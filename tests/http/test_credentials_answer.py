@@ -85,9 +85,10 @@ def test_refreshing_says_how_it_leaves_and_lives_1800_seconds(
     assert sts.requests[0]["DurationSeconds"] >= 1800
 
 
-def test_duration_in_the_query_is_not_taken_by_a_refresh(send: Send, sts: FakeSts) -> None:
-    response = send(replace(REFRESH, path=REFRESH.path + "?duration_seconds=900"))
-    assert (response.status_code, sts.requests) == (400, [])
+def test_query_that_would_be_ignored_is_refused(send: Send, sts: FakeSts) -> None:
+    for query in ("?duration_seconds=900", "?delivery="):
+        response = send(replace(REFRESH, path=REFRESH.path + query))
+        assert (response.status_code, sts.requests) == (400, []), query
 
 
 def test_answers_with_secrets_are_never_stored(send: Send) -> None:
