@@ -41,7 +41,7 @@ from ltdkeeper.api.wire import (
     moment,
     public_url,
     refuse_unknown,
-    valid,
+    valid_body,
 )
 
 # Requests about products and builds, and how the LTD Keeper contract shows them.
@@ -321,7 +321,7 @@ class ProductsView(APIView):
         responses={201: ProductSerializer},
     )
     def post(self, request: Request) -> Response:
-        fields = valid(NewProductSerializer, request.data)
+        fields = valid_body(NewProductSerializer, request)
         fields["store_name"] = fields.pop("store")
         product = create_granted_product(caller=caller_of(request), **fields)
         headers = {"Location": product_url(product)}
@@ -374,7 +374,7 @@ class BuildsView(APIView):
         product = granted_product(caller=caller_of(request), slug=slug)
         takes_posts = accepts(request, POSTS_MEDIA_TYPE)
         serializer = NewBuildWithPostsSerializer if takes_posts else NewBuildSerializer
-        fields = valid(serializer, request.data)
+        fields = valid_body(serializer, request)
         fields["github_requester"] = fields["github_requester"] or ""
         fields |= {"caller": caller_of(request), "product": product, "now": timezone.now()}
         directories = fields.pop("directories", None)
@@ -398,7 +398,7 @@ class BuildView(APIView):
 
     @extend_schema(operation_id="finish_build", request=FinishSerializer, responses=BuildSerializer)
     def patch(self, request: Request, build_id: int) -> Response:
-        fields = valid(FinishSerializer, request.data)
+        fields = valid_body(FinishSerializer, request)
         build = finish_owned_build(
             caller=caller_of(request),
             build_id=build_id,
@@ -411,6 +411,7 @@ class BuildView(APIView):
 
     @extend_schema(operation_id="delete_build", request=None, responses={200: BuildSerializer})
     def delete(self, request: Request, build_id: int) -> Response:
+        refuse_unknown(request.query_params, ())
         build = delete_owned_build(caller=caller_of(request), build_id=build_id, now=timezone.now())
         forget_build(build_id)
         return Response(render_build(build))

@@ -17,7 +17,14 @@ from credentials.models import Delivery
 from credentials.vending.issuing import VendedSession, issue_session
 from credentials.vending.serving import serve_session
 from ltdkeeper.api.authentication import TokenAuthentication, caller_of, origin_of
-from ltdkeeper.api.wire import OPTIONAL, KnownFieldsOnly, NeverStored, StrictIntegerField, valid
+from ltdkeeper.api.wire import (
+    OPTIONAL,
+    KnownFieldsOnly,
+    NeverStored,
+    StrictIntegerField,
+    valid,
+    valid_body,
+)
 
 # Requests for credentials and the one object that answers them.
 
@@ -137,7 +144,7 @@ class BuildCredentialsView(RefreshingView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """Issue a session and respond with it once."""
-        sent = valid(CredentialsRequestSerializer, request.data)
+        sent = valid_body(CredentialsRequestSerializer, request)
         vended = issue_session(
             caller=caller_of(request),
             build_id=build_id,

@@ -30,6 +30,7 @@ from ltdkeeper.api.wire import (
     moment,
     refuse_unknown,
     valid,
+    valid_body,
 )
 
 # Requests for presigned POSTs and PUTs, and how they are answered.
@@ -201,7 +202,7 @@ class PresignedPostsView(NeverStored, APIView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """Two for each directory: one for any file in it, one for the object it is named by."""
-        sent = valid(PresignedPostsRequestSerializer, request.data)
+        sent = valid_body(PresignedPostsRequestSerializer, request)
         posts = presign_posts(
             caller=caller_of(request),
             build_id=build_id,
@@ -224,7 +225,7 @@ class PresignedUrlsView(NeverStored, APIView):
     )
     def post(self, request: Request, build_id: int) -> Response:
         """One for each file; size, SHA-256 and content type are held to where they are said."""
-        sent = valid(PresignedUrlsRequestSerializer, request.data)
+        sent = valid_body(PresignedUrlsRequestSerializer, request)
         puts = presign_puts(
             caller=caller_of(request),
             build_id=build_id,

@@ -23,7 +23,7 @@ from ltdkeeper.api.wire import (
     StrictBooleanField,
     StrictCharField,
     refuse_unknown,
-    valid,
+    valid_body,
 )
 
 
@@ -159,7 +159,7 @@ class RevokeSessionView(OperatorView):
         responses={200: RevokedSerializer},
     )
     def post(self, request: Request, ledger_id: str) -> Response:
-        sent = valid(RevokeSessionSerializer, request.data)
+        sent = valid_body(RevokeSessionSerializer, request)
         return _revoke(request, kind="session", name=ledger_id, before=None, **sent)
 
 
@@ -170,7 +170,7 @@ class RevokeView(OperatorView):
         operation_id="revoke_sessions", request=RevokeSerializer, responses={200: RevokedSerializer}
     )
     def post(self, request: Request) -> Response:
-        return _revoke(request, **valid(RevokeSerializer, request.data))
+        return _revoke(request, **valid_body(RevokeSerializer, request))
 
 
 def _revoke(

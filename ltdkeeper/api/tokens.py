@@ -42,6 +42,7 @@ from ltdkeeper.api.wire import (
     public_url,
     refuse_unknown,
     valid,
+    valid_body,
 )
 
 # `GET /token?format=...`: the query, and the job token as JSON.
@@ -183,6 +184,7 @@ class TokenView(NeverStored, APIView):
     @extend_schema(operation_id="end_token", request=None, responses={204: None})
     def delete(self, request: Request) -> Response:
         """End the job token or the access token that was shown."""
+        refuse_unknown(request.query_params, ())
         revoke_token(caller=caller_of(request), now=timezone.now())
         return Response(status=204)
 
@@ -258,7 +260,7 @@ class IdentityTokenView(OpenToAll, NeverStored, APIView):
         responses=JOB_TOKEN_RESPONSES,
     )
     def post(self, request: Request) -> HttpResponseBase:
-        fields = valid(IdentityTokenSerializer, request.data)
+        fields = valid_body(IdentityTokenSerializer, request)
         minted = mint_job_token(
             raw_token=fields["token"],
             product_slugs=fields["products"],

@@ -53,6 +53,14 @@ def valid(serializer_class: type[serializers.Serializer[Any]], sent: Any) -> dic
     return dict(serializer.validated_data)
 
 
+def valid_body(
+    serializer_class: type[serializers.Serializer[Any]], request: Request
+) -> dict[str, Any]:
+    """The body, as a serializer reads it. What has a body has no query. Raises ValidationError."""
+    refuse_unknown(request.query_params, ())
+    return valid(serializer_class, request.data)
+
+
 def accepts(request: Request, media_type: str) -> bool:
     """Whether the request's `Accept` header names a media type itself; `*/*` does not."""
     named = str(request.META.get("HTTP_ACCEPT", "")).lower().split(",")

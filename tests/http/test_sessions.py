@@ -153,6 +153,8 @@ WRONG: dict[str, tuple[str, dict[str, Any], int, str]] = {
     "unknown client": (
         "/sessions/revoke", {"kind": "client", "name": "nobody"}, 404, "unknown_target"
     ),
+    "query": ("/sessions/revoke?dry_run=1", {"kind": "client", "name": "ci"}, 400,
+              "invalid_request"),
     "unknown kind": ("/sessions/revoke", {"kind": "bucket", "name": "x"}, 400, "invalid_request"),
     "no reason": ("/sessions/revoke", {"kind": "client", "name": "ci", "reason": ""}, 400,
                   "invalid_request"),
