@@ -29,7 +29,7 @@ from credentials.vending.signing import Signer, bucket_url, signer_for_posts
 from credentials.vending.store_clients import AccessKey
 
 CLOSED = "The build that was just registered is deleted: register again."
-WAITS = "The build is registered: register it again with the same slug, and this job gets it."
+WAITS = "The build is registered: request its POSTs with POST /builds/{}/presigned-posts."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,7 @@ def register_build_with_posts(
 ) -> tuple[Build, SignedPosts]:
     """A new build and the POSTs for its directories, or neither: without them it is deleted.
 
-    But a job's build whose slug was chosen is left open, since nobody could have the slug again:
-    the same job is given it when it comes back.
+    But one whose slug was chosen is left open, since nobody could have the slug again.
 
     Raises as `register_owned_build` and `presign_posts` do.
     """
@@ -96,14 +95,14 @@ def register_build_with_posts(
     check_directories(directories, root_bytes=len(root))
     signer = signer_for_posts(product.store)
     build = register_owned_build(caller=caller, product=product, slug=slug, now=now, **fields)
-    waits = caller.job_token is not None and slug is not None
     with ExitStack() as undo:
-        if not waits:
+        if slug is None:
             undo.callback(delete_registered_build, build_id=build.pk, now=now)
         try:
             posts = _sign(caller, build, directories, origin, now, signer)
         except DomainError as err:
-            err.message = f"{err.message} {WAITS if waits else CLOSED}"
+            what = CLOSED if slug is None else WAITS.format(build.pk)
+            err.message = f"{err.message} {what}"
             raise
         undo.pop_all()
     return build, posts

@@ -207,8 +207,7 @@ def test_job_whose_posts_were_not_signed_comes_back_for_its_slug(
 ) -> None:
     body = SLUG | {"directories": ["/"]}
     sts.fail_with("Throttling")
-    refused = assert_problem(job.post(BUILDS, body, **WITH_POSTS), 503, "sts_throttled")
-    assert "register it again with the same slug" in refused["message"]
+    assert_problem(job.post(BUILDS, body, **WITH_POSTS), 503, "sts_throttled")
     sts.error = None
     answer = job.post(BUILDS, body, **WITH_POSTS)
     assert (answer.status_code, answer.json()["slug"]) == (201, "v1")

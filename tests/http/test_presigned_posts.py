@@ -16,6 +16,7 @@ from tests.conftest import undone
 from tests.fake_sts import FakeSts
 from tests.http.conftest import Refused, Send
 from tests.http.endpoints import PRESIGN_POSTS, REGISTER_BUILD
+from tests.http.problem import assert_problem
 
 pytestmark = pytest.mark.django_db
 
@@ -273,10 +274,22 @@ def test_build_is_deleted_when_its_session_is_not_issued(
     register_with: Callable[..., Any], sts: FakeSts
 ) -> None:
     sts.fail_with("Throttling")
-    response = register_with(["/"], slug="v1")
+    response = register_with(["/"])
     assert (response.status_code, response.json()["code"]) == (503, "sts_throttled")
     assert response.json()["detail"].endswith("is deleted: register again.")
-    assert Build.objects.get(slug="v1").deleted_at is not None
+    assert Build.objects.latest("pk").deleted_at is not None
+
+
+def test_build_with_a_chosen_slug_stays_open_when_its_session_is_not_issued(
+    register_with: Callable[..., Any], send: Send, sts: FakeSts
+) -> None:
+    """It could not be registered again."""
+    sts.fail_with("Throttling")
+    refused = assert_problem(register_with(["/"], slug="v1"), 503, "sts_throttled")
+    path = f"/builds/{Build.objects.get(slug='v1').pk}/presigned-posts"
+    assert refused["message"].endswith(f"request its POSTs with POST {path}.")
+    sts.error = None
+    assert "/" in send(replace(PRESIGN_POSTS, path=path)).json()["post_prefix_urls"]
 
 
 def test_build_is_deleted_when_signing_fails(
@@ -286,8 +299,8 @@ def test_build_is_deleted_when_signing_fails(
         raise RuntimeError("bug")
 
     monkeypatch.setattr("credentials.vending.signing.Signer.sign_post", fail)
-    assert register_with(["/"], slug="v1").status_code == 500
-    assert Build.objects.get(slug="v1").deleted_at is not None
+    assert register_with(["/"]).status_code == 500
+    assert Build.objects.latest("pk").deleted_at is not None
 
 
 UNSUPPORTED = {
