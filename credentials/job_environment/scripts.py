@@ -137,10 +137,13 @@ def github_lines(step: Step, *, boundary: str) -> str:
 
 
 def _mask(step: Step) -> str:
-    """The token, and how it looks in a Basic header. Before anything else can print them."""
+    """The token, and how it looks in a Basic header, where LTD clients send it as the user name.
+    Before anything else can print them.
+    """
     token = step.token.reveal()
-    basic = base64.b64encode(f"{step.client_name}:{token}".encode()).decode()
-    lines = "".join(f"::add-mask::{single_line(text)}\n" for text in (token, basic))
+    pairs = (f"{step.client_name}:{token}", f"{token}:")
+    basic = (base64.b64encode(pair.encode()).decode() for pair in pairs)
+    lines = "".join(f"::add-mask::{single_line(text)}\n" for text in (token, *basic))
     return f"cat <<'{END}'\n{lines}{END}\n"
 
 
