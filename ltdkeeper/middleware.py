@@ -55,11 +55,13 @@ class GuardedRequest(WSGIRequest):
     Django reads path and `Content-Type` while it makes the request, in a time that grows with the
     square of a broken path's length or of the header's; so does Python with a cookie's escapes
     (CVE-2024-7592), by which a NUL would reach the database too. What is too long to be anything
-    here counts as not sent.
+    here counts as not sent, and so does a path that is not UTF-8: Django writes its broken bytes as
+    `%E9`, so that one object would have two addresses.
     """
 
     def __init__(self, meta: dict[str, Any]) -> None:
-        if len(meta.get("PATH_INFO", "")) > LONGEST_PATH:
+        path = meta.get("PATH_INFO", "")
+        if len(path) > LONGEST_PATH or not _is_utf8(path):
             meta["PATH_INFO"] = NOWHERE
         super().__init__(meta)
 
@@ -83,6 +85,15 @@ class GuardedRequest(WSGIRequest):
         return parse_cookie(
             ";".join(cookie for cookie in cookies if not ("\\" in cookie or has_controls(cookie)))
         )
+
+
+def _is_utf8(path: str) -> bool:
+    """Of a path as WSGI has it: one character for each byte."""
+    try:
+        path.encode("latin-1").decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def count_refusal(request: HttpRequest, response: HttpResponse, address: str) -> None:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -238,6 +239,17 @@ class PresignedUrlsView(NeverStored, APIView):
 
 HASHES = {"sha256": "x-amz-checksum-sha256", "md5": "Content-MD5"}
 UPLOAD_HEADERS = {"content_type": "Content-Type", "cache_control": "Cache-Control"} | HASHES
+# An object that is stored without heeding these would be another one (RFC 9110, 8 and 13 to 14).
+HEEDED = ("content-", "if-")
+PASSED_ON = {title.lower() for title in ("Content-Length", *UPLOAD_HEADERS.values())}
+
+
+def _require_passed_on(headers: Iterable[str]) -> None:
+    """Raises ValidationError for headers that would be ignored."""
+    sentence = "This header is not passed on to the store. Leave it out."
+    for title in headers:
+        if title.lower().startswith(HEEDED) and title.lower() not in PASSED_ON:
+            raise serializers.ValidationError({title: [sentence]})
 
 
 class ObjectView(APIView):
@@ -257,6 +269,7 @@ class ObjectView(APIView):
     def put(self, request: Request, build_id: int, key: str) -> Response:
         """The body goes on to the store as it arrives; nothing is kept here."""
         refuse_unknown(request.query_params, ())
+        _require_passed_on(request.headers)
         sent = {name: request.headers.get(title) or None for name, title in UPLOAD_HEADERS.items()}
         size = int(request.META["CONTENT_LENGTH"])
         file = WantedFile(**valid(UploadSerializer, {"key": key, "size": size, **sent}))

@@ -74,6 +74,11 @@ def test_what_takes_long_to_read_is_not_read(case: str, browser: Browser) -> Non
     assert (request.path, request.content_type) == ("/-", "")
 
 
+def test_path_that_is_not_utf8_is_no_other_path(browser: Browser) -> None:
+    for sent, read in {"/%e9": "/-", "/%25E9": "/%E9", "/%c3%a9": "/é"}.items():
+        assert browser.get(sent).wsgi_request.path == read, sent
+
+
 def test_wrong_host_leaves_no_traceback(browser: Browser, caplog: pytest.LogCaptureFixture) -> None:
     assert browser.get("/", headers={"host": "other.example"}).status_code == 400
     assert [record.name for record in caplog.records] == ["ltdkeeper.request"]

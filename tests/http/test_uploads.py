@@ -82,6 +82,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any], int, str]] = {
     "no type": ("a", {"content_type": "html"}, 400, "invalid_request"),
     "two lines": ("a", {"HTTP_CACHE_CONTROL": "a\nb"}, 400, "invalid_request"),
     "a query": ("a?acl", {}, 400, "invalid_request"),
+    "compressed": ("a", {"HTTP_CONTENT_ENCODING": "gzip"}, 400, "invalid_request"),
+    "a part": ("a", {"HTTP_CONTENT_RANGE": "bytes 0-9/99"}, 400, "invalid_request"),
+    "only if new": ("a", {"HTTP_IF_NONE_MATCH": "*"}, 400, "invalid_request"),
 }
 
 
