@@ -124,6 +124,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if not re.fullmatch("[a-z0-9-]*", options.product):
         parser.error(f"{options.product!r} is not the name of a product, such as user-guide")
+    if "" in (options.build, options.delete):
+        parser.error("--build and --delete must not be empty: a variable is not set")
     if options.jobs < 1:
         parser.error("--jobs takes a number from 1 on")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -81,7 +81,7 @@ def files_below(folder: Path) -> list[SiteFile]:
     paths = (p for p in folder.rglob("*") if not LEFT_OUT & {*p.relative_to(folder).parts})
     for path in sorted(paths):
         if path.is_symlink() and not (path.is_file() and inside in path.resolve().parents):
-            raise Failure(f"{path} is a link that does not lead to a file in {folder}.", USAGE)
+            raise Failure(f"The link {path} does not lead to a file in {folder}.", USAGE)
         if path.is_file():
             name = path.relative_to(folder).as_posix()
             files.append(SiteFile(path, name, path.stat().st_size))
