@@ -68,7 +68,6 @@ class MetricsView(APIView):
 
     authentication_classes = (MetricsToken,)
     permission_classes = (AllowAny,)
-    http_method_names = ["get"]
 
     def get(self, _request: Request) -> HttpResponse:
         figures = CollectorRegistry()

@@ -1,6 +1,9 @@
 """`/livez` asks nobody; `/readyz` is 503 while the database is away."""
 
+import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ from rest_framework.test import APIRequestFactory
 from builds.models import Store
 from credentials.operations.schedule import beat
 from ltdkeeper.api.service import HealthView, LiveView, ReadyView
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def ask(view: type[HealthView], **headers: str) -> Response:
@@ -33,6 +38,12 @@ def test_process_is_alive_without_a_query(
     with django_assert_num_queries(0):
         answer = ask(LiveView)
     assert (answer.status_code, answer.data) == (200, {"status": "alive"})
+
+
+def test_reference_shows_all_that_is_said(store: Store) -> None:
+    page = (ROOT / "docs/reference/http.rst").read_text(encoding="utf-8")
+    [shown] = re.findall(r'^   {\n     "status": "ready".*?^   }$', page, re.M | re.S)
+    assert json.loads(shown).keys() == ask(ReadyView).data.keys()
 
 
 def test_service_is_ready_with_its_database(store: Store) -> None:

@@ -53,6 +53,11 @@ def test_counters_are_told_to_who_has_the_token(ask: Any) -> None:
     assert b'ltdkeeper_refreshes_total{source="memory"}' in answer.content
 
 
+def test_head_is_as_get_without_a_body(ask: Any, client: Client) -> None:
+    answer = client.head("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 def test_others_are_refused(ask: Any) -> None:
     for shown in ("", "Bearer wrong", f"Basic {TOKEN}", TOKEN, "Bearer \xff"):
         answer = ask(shown)
