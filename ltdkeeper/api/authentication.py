@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -188,5 +188,7 @@ class IsOperator(BasePermission):
     """Whoever the admin lets in, with the permission that the view names for the method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if (method := str(request.method)) not in view.permissions:
+            raise MethodNotAllowed(method)
         let_in = admin.site.has_permission(request._request)  # noqa: SLF001 - as REST framework does
-        return let_in and request.user.has_perm(view.permissions[request.method])
+        return let_in and request.user.has_perm(view.permissions[method])

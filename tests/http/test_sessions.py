@@ -179,6 +179,15 @@ def test_wrong_request_is_refused_in_a_sentence(session: IssuedSession) -> None:
         assert not Revocation.objects.exists(), case
 
 
+def test_unknown_method_is_refused(session: IssuedSession) -> None:
+    browser = log_in("view_issuedsession", "revoke_issuedsession")
+    browser.cookies["csrftoken"] = CSRF_TOKEN
+    for method in ("PUT", "PATCH", "DELETE", "TRACE"):
+        for path in addresses(session):
+            answer = browser.generic(method, path, headers={"X-CSRFToken": CSRF_TOKEN})
+            assert (answer.status_code, answer["Allow"]) == (405, "POST, OPTIONS"), (method, path)
+
+
 def test_session_that_is_not_there_is_not_found(session: IssuedSession) -> None:
     browser = log_in("view_issuedsession")
     for name in ("0" * 26, "x", "revoke"):
