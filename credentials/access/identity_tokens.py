@@ -51,8 +51,9 @@ ALGORITHMS = ("RS256", "ES256")
 COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 
 LEEWAY = timedelta(seconds=30)
-# Twice the leeway that expiry is checked with: a used token is forgotten when it is refused anyway.
-REMEMBERED_LONGER = 2 * LEEWAY
+# Ten times the leeway that expiry is checked with: a used token is forgotten when it is refused
+# anyway, also by a host whose clock is behind that of the one which forgets it.
+REMEMBERED_LONGER = 10 * LEEWAY
 # GitLab's tokens live as long as their job may, which is a month at the most.
 LONGEST_LIFE = timedelta(days=31)
 REQUIRED = ("iss", "aud", "iat", "exp")
