@@ -10,11 +10,14 @@ from pathlib import Path
 from demo.processes import ROOT
 from tests.clients.programs import executable
 
-CONF = 'project = "Handbook"\n'
+CONF = 'project = "Handbook"\nhtml_extra_path = ["extra"]\n'
+# What a hostile build could put into a site: the folder `html` as Python's package of that name.
+HOSTILE = 'raise SystemExit("a file of the site was run")\n'
 PYTHON = f"""#!/bin/sh
 case "$*" in
-  "-m pip "*) exit 0 ;;
-  "-m ltdkeeper_upload "*) PYTHONPATH="${{{{PYTHONPATH:-{ROOT}/client}}}}" exec {{uploader}} "$@" ;;
+  "-I -m pip "*) exit 0 ;;
+  "-I -m ltdkeeper_upload "*) shift; PYTHONPATH={ROOT}/client exec {{uploader}} -P "$@" ;;
+  *ltdkeeper_upload*) exec {{uploader}} "$@" ;;
 esac
 exec {{python}} "$@"
 """
@@ -23,7 +26,8 @@ INDEX = "Handbook\n========\n\nHello.\n"
 
 def write_project(folder: Path) -> None:
     """What is in the repository."""
-    (folder / "docs").mkdir(parents=True)
+    (folder / "docs" / "extra").mkdir(parents=True)
+    (folder / "docs" / "extra" / "__init__.py").write_text(HOSTILE)
     (folder / "docs" / "conf.py").write_text(CONF)
     (folder / "docs" / "index.rst").write_text(INDEX)
 

@@ -91,6 +91,16 @@ def test_what_may_ask_for_an_identity_on_github_runs_nothing_of_the_repository(p
         assert uses <= {"actions/download-artifact", "OWNER/ltdkeeper"}
 
 
+@pytest.mark.parametrize("path", [*USED, CIRCLECI, BUILDKITE], ids=lambda path: path.name)
+def test_python_beside_a_site_looks_for_no_module_there(path: Path) -> None:
+    """A site in html/ that strangers built could be what Python imports as `html`."""
+    found = scripts(USED.get(path) or read_workflow(path))
+    lines = [line for script in found for line in script.splitlines() if "sphinx" not in line]
+    words = {word for line in lines for word in re.findall(r"python3 (\S+)", line)}
+    assert words
+    assert words <= {"-I", '"$program"'}
+
+
 ON_GITLAB = [GITLAB, GITLAB_PREVIEWS, GITLAB_AWS_CLI]
 
 
