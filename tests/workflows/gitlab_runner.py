@@ -76,8 +76,11 @@ class GitlabRunner:
     def _run_job(self, folder: Path, job: dict[str, Any]) -> None:
         project, variables = folder / "project", job.get("variables", {})
         project.mkdir(parents=True)
-        if variables.get("GIT_STRATEGY") != "none":
+        if (strategy := variables.get("GIT_STRATEGY")) is None:
             write_project(project)
+        elif strategy == "none":  # the folder is as another branch's job has left it
+            (project / "html").mkdir()
+            (project / "html" / "left-over.html").touch()
         if job.get("needs") != []:
             copy(self.artifacts, project)
         tokens = job.get("id_tokens", {})

@@ -112,7 +112,7 @@ def test_only_the_upload_on_gitlab_has_an_identity(path: Path) -> None:
         pipeline["upload"] if path is GITLAB_AWS_CLI else USED[COMPONENT]["upload-documentation"]
     )
     assert list(upload["id_tokens"].values()) == [{"aud": KEEPER}]
-    assert upload["variables"]["GIT_STRATEGY"] == "none"
+    assert upload["variables"]["GIT_STRATEGY"] == "empty"
 
 
 def test_a_job_that_builds_the_documentation_gets_four_lines() -> None:
