@@ -39,7 +39,10 @@ class ProductNotGranted(DomainError):
 class NotYourBuild(DomainError):
     status = 403
     code = "not_your_build"
-    message = "The build was registered by another client or job. Register your own."
+    message = (
+        "The build was registered by another client or job. Use the token that registered it, or "
+        "register your own."
+    )
 
 
 class JobFinished(DomainError):
