@@ -162,7 +162,8 @@ def test_previews_are_deleted(recipe: str, step: Step) -> None:
     job = {"LTD_CURL": "keeper.curl", "LTD_CALL": "keeper.sh", "LTD_PRODUCT": "handbook"}
     step.environment |= job | {"PULL_REQUEST": "7"}
     recipe = recipe.replace("30 days ago", "tomorrow")
-    for script in (REGISTER_PREVIEW, recipe, FIND_PREVIEWS):
+    recipe = recipe.replace("state=finished", "state=finished&page_size=1")
+    for script in (REGISTER_PREVIEW, REGISTER_PREVIEW, recipe, FIND_PREVIEWS):
         step.must_run(["sh", "-e"], script)
     assert {build["state"] for build in step.read("found.json")["builds"]} == {"deleted"}
 
