@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import Q
-from ulid import ULID
 
 from credentials.models import Delivery, IssuedSession
+from credentials.models.sessions import first_ledger_id
 from ltdkeeper.admin.filters import ByBuild, ByProduct, ChoiceFilter, KeysetFilter, LinkFilter, Rows
 from ltdkeeper.admin.lists import is_key
 
@@ -70,13 +70,7 @@ LEEWAY = timedelta(minutes=20)
 
 def since(rows: Rows, moment: datetime) -> Rows:
     """The sessions whose keys are not older."""
-    return rows.filter(pk__gte=first_key(moment - LEEWAY))
-
-
-def first_key(moment: datetime) -> str:
-    """The lowest key that a session of a moment can have."""
-    milliseconds = int(moment.timestamp() * 1000)
-    return str(ULID.from_bytes(milliseconds.to_bytes(6, "big") + bytes(10))).lower()
+    return rows.filter(pk__gte=first_ledger_id(moment - LEEWAY))
 
 
 class SessionTime(KeysetFilter):
@@ -112,7 +106,7 @@ class SessionTime(KeysetFilter):
     def ordered(self, rows: Rows) -> Rows:
         end = self._end()
         rows = since(rows, self._begin())
-        return rows.filter(pk__lt=first_key(end + LEEWAY)) if end else rows
+        return rows.filter(pk__lt=first_ledger_id(end + LEEWAY)) if end else rows
 
     def _begin(self) -> datetime:
         if self.value in self.RECENT:
@@ -145,7 +139,7 @@ class SessionTime(KeysetFilter):
         if first is None or last is None or finer is None:
             return []
         begin = max(first, self._begin()) if chosen else first
-        end = following(chosen, self._begin()) if chosen else last
+        end = following(chosen, self._begin()) - HOUR if chosen else last
         return list(parts(begin, min(last, end), self.FORMATS[finer]))
 
 

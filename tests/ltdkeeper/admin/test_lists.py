@@ -138,6 +138,7 @@ FOUND: dict[str, tuple[dict[str, str], set[str]]] = {
     "a day": ({"time": "2021-05-07"}, {"years ago"}),
     "an hour": ({"time": "2021-05-07T14"}, {"years ago"}),
     "another hour": ({"time": "2021-05-07T15"}, set()),
+    "the first year of all clocks": ({"time": "1970"}, set()),
     "recent": ({"time": "7d", "state": "failed"}, {"failed"}),
     "client": ({"client": "CLIENT"}, {"active"}),
     "product": ({"product": "PRODUCT", "time": "2021"}, {"years ago"}),
@@ -370,6 +371,7 @@ def test_time_is_chosen_between_the_first_session_and_the_last(browser: Browser,
         18,
     )
     assert time_choices(browser, time="2021-06-02") == ["2021 UTC", "2021-06 UTC", "2021-06-02 UTC"]
+    assert time_choices(browser, time="2021-05")[2:4] == ["2021-05-31", "2021-05-30"]
 
 
 def test_small_lists_have_the_filters_of_big_ones_and_no_second_search_box(
