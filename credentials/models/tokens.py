@@ -1,6 +1,6 @@
 """API keys, the access tokens and job tokens that come from them, and who owns a build."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import models
@@ -12,11 +12,17 @@ from credentials.models.publishers import TrustedPublisher
 from credentials.models.validators import validate_networks
 from credentials.rules.ci_jobs import FACT_LENGTH, run_address
 
+EXPIRES_SOON = timedelta(days=14)
+
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self, now: datetime) -> "ApiKeyQuerySet":
         alive = Q(expires_at=None) | Q(expires_at__gt=now)
         return self.filter(alive, revoked_at=None, client__is_active=True)
+
+    def expiring(self, now: datetime) -> "ApiKeyQuerySet":
+        """Those that are to be replaced."""
+        return self.usable(now).filter(expires_at__lt=now + EXPIRES_SOON)
 
 
 class ApiKey(models.Model):

@@ -27,13 +27,12 @@ from credentials.models import (
 )
 from credentials.operations.figures import MOST, History
 from credentials.operations.schedule import WHY_OVERDUE, overdue_jobs
-from ltdkeeper.admin.filters import BuildState
+from ltdkeeper.admin.filters import BuildState, KeyState
 from ltdkeeper.admin.links import list_address, page_address
 from ltdkeeper.admin.refusals import busy_addresses
 
 # What is older is for the audit: whoever is on call has seen it.
 RECENT = timedelta(days=7)
-EXPIRES_SOON = timedelta(days=14)
 # After that long, a check of isolation, or the roll-up, is old.
 OLD_CHECK = timedelta(days=30)
 OLD_FIGURES = timedelta(hours=3)
@@ -206,8 +205,8 @@ CHECKS: list[Counted | Asked] = [
         model=ApiKey,
         what="API keys that expire within 14 days",
         why="Create new ones and distribute them before then.",
-        rows=lambda now: ApiKey.objects.usable(now).filter(expires_at__lt=now + EXPIRES_SOON),
-        query={"o": "5"},
+        rows=ApiKey.objects.expiring,
+        query={"state": KeyState.EXPIRING},
     ),
 ]
 

@@ -238,6 +238,29 @@ class JobTokenState(ChoiceFilter):
         return rows.filter(condition)
 
 
+class KeyState(ChoiceFilter):
+    title = parameter_name = "state"
+    EXPIRING = "expiring"
+    names: ClassVar = {
+        "active": "active",
+        EXPIRING: "expires within 14 days",
+        "expired": "expired",
+        "revoked": "revoked",
+    }
+
+    def find(self, rows: Any) -> Rows:
+        if self.value == self.EXPIRING:
+            found: Rows = rows.expiring(self.now)
+            return found
+        expired = Q(revoked_at=None, expires_at__lte=self.now)
+        condition = {
+            "active": Q(revoked_at=None) & ~expired,
+            "expired": expired,
+            "revoked": Q(revoked_at__isnull=False),
+        }[self.value]
+        return rows.filter(condition)
+
+
 class ByRow(LinkFilter):
     """What belongs to a row, whose page links to it."""
 

@@ -19,7 +19,14 @@ from credentials.access.clients import make_api_key
 from credentials.models import ApiKey, BuildOwner, Client, IssuedSession, JobToken, Refusal
 from credentials.models.validators import validate_networks
 from credentials.operations.lookup import name_in_ledger
-from ltdkeeper.admin.filters import ByKey, ByPublisher, JobTokenClient, JobTokenState, KeyClient
+from ltdkeeper.admin.filters import (
+    ByKey,
+    ByPublisher,
+    JobTokenClient,
+    JobTokenState,
+    KeyClient,
+    KeyState,
+)
 from ltdkeeper.admin.forms import EditForm
 from ltdkeeper.admin.links import (
     NEWEST,
@@ -183,7 +190,7 @@ class ApiKeyAdmin(TokenPage):
     is_exported = True
     is_deletable = False
     list_display = ("token_name", "client", "label", "last_used_at", "expires_at", "revoked_at")
-    list_filter = ("revoked_at", "expires_at", KeyClient)
+    list_filter = (KeyState, KeyClient)
     list_select_related = ("client",)
     search_fields = ("public_id", "client__name", "label")
     autocomplete_fields = ("client", "products")

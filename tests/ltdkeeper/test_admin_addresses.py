@@ -200,7 +200,7 @@ LINKS: dict[str, Any] = {
         "p=last",
     ],
     "credentials/trustedpublisher": ["client__id__exact=1", "is_active__exact=1"],
-    "credentials/apikey": ["revoked_at__isnull=True"],
+    "credentials/apikey": ["state=expiring&client=1"],
     "auth/user": ["groups__id__exact=1", "is_staff__exact=1"],
 }
 

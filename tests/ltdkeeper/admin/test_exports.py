@@ -93,10 +93,10 @@ def test_no_column_is_made_of_a_secret() -> None:
 
 
 def test_who_took_which_rows_is_in_the_admin_s_log(browser: Browser) -> None:
-    address = "/admin/credentials/apikey/export/csv/?revoked_at__isnull=True&q=ltdk_pasted_secret"
+    address = "/admin/credentials/apikey/export/csv/?state=active&q=ltdk_pasted_secret"
     assert body(browser.post(address)).startswith("id,client_id,label,public_id,")
     entry = LogEntry.objects.get(user__username="operator")
-    expected = "Exported as csv: revoked_at__isnull=True, and a search."
+    expected = "Exported as csv: state=active, and a search."
     assert (entry.object_repr, entry.change_message) == ("API keys", expected)
 
 

@@ -117,7 +117,7 @@ NEEDS: dict[str, tuple[Callable[..., Any], str, str]] = {
     "key about to expire": (
         lambda now, **_: ApiKey.objects.update(expires_at=now + 13 * DAY),
         "API keys that expire within 14 days: 1",
-        "credentials/apikey/",
+        "credentials/apikey/?state=expiring",
     ),
     "failed check": (
         lambda now, store, **_: request_check(store=store, now=now).finish(passed=False),
