@@ -217,7 +217,7 @@ def revoke(
         asked_for = target.sessions.asked_for(now).order_by()
         asked_with = asked_for.values_list("token_name", flat=True).distinct()
         ended = Tokens() if may_go_on else _ended_tokens([target], asked_with, now)
-        _end(ended, by=by, now=now)
+        _end(ended, by=by, reason=reason.strip(), now=now)
         closed = False
         if isinstance(target.row, Build) and not may_go_on:
             closed = close_to_uploads(build_id=target.row.pk, now=now)
@@ -267,13 +267,15 @@ def _decision(
     )
 
 
-def _end(tokens: Tokens, *, by: Actor, now: datetime) -> None:
-    """In the order in which issuing locks them."""
+def _end(tokens: Tokens, *, by: Actor, reason: str, now: datetime) -> None:
+    """In the order in which issuing locks them. The log of each says why."""
     for client in tokens.clients:
-        Client.objects.filter(pk=client.pk).update(is_active=False)
+        if Client.objects.filter(pk=client.pk, is_active=True).update(is_active=False):
+            log_action(client, by, CHANGE, f"Disabled. Reason: {reason}")
     for key in tokens.api_keys:
-        revoke_api_key(key=key, actor=by, now=now)
+        revoke_api_key(key=key, actor=by, reason=reason, now=now)
     for access_token in tokens.access_tokens:
         revoke_access_token(access_token=access_token, now=now)
     for job_token in tokens.job_tokens:
-        revoke_job_token(job_token=job_token, now=now)
+        if revoke_job_token(job_token=job_token, now=now):
+            log_action(job_token, by, CHANGE, f"Revoked. Reason: {reason}")

@@ -130,6 +130,17 @@ def test_client_is_disabled(issued: Make, caller: Caller, now: datetime) -> None
     assert not caller.client.is_active
 
 
+def test_log_of_what_ends_says_why(issued: Make, caller: Caller, now: datetime) -> None:
+    job, _ = start_job_token(client=caller.client, api_key=caller.api_key, products=[], now=now)
+    owner = Caller(client=caller.client, api_key=caller.api_key, job_token=job)
+    for session in (issued(), issued(token_name=owner.token_name)):
+        decide(session, now)
+    decide(caller.client, now)
+    for row, words in ((caller.api_key, "Revoked"), (job, "Revoked"), (caller.client, "Disabled")):
+        log = LogEntry.objects.filter(object_repr=str(row)).values_list("change_message", flat=True)
+        assert f"{words}. Reason: leaked" in log
+
+
 def test_build_is_closed_to_uploads(issued: Make, now: datetime) -> None:
     build = issued().build
     decide(build, now)
