@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -12,7 +13,7 @@ from django.db.models import Model
 from django.test import Client as Browser
 from django.utils import timezone
 
-from builds.models import Build, Product
+from builds.models import Build, Product, Store
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import command_line_user, make_api_key, start_job_token
 from credentials.access.registrations import register_owned_build
@@ -21,6 +22,7 @@ from credentials.models import (
     CiJob,
     Client,
     Delivery,
+    Grant,
     IssuedSession,
     JobToken,
     TrustedPublisher,
@@ -339,6 +341,27 @@ def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey)
         .result_list
     )
     assert listed == api_key
+
+
+@db
+def test_client_with_many_grants_is_edited(
+    browser: Browser, client_row: Client, store: Store
+) -> None:
+    names = [{"slug": f"site-{n}", "surrogate_key": "a" * 32} for n in range(1_200)]
+    products = Product.objects.bulk_create(Product(store=store, **each) for each in names)
+    grants = Grant.objects.bulk_create(Grant(client=client_row, product=p) for p in products)
+    count = client_row.grants.count()
+    sent: dict[str, Any] = {"name": "renamed", "reason": "moved"}
+    sent |= {"grants-TOTAL_FORMS": count, "grants-INITIAL_FORMS": count}
+    for number, grant in enumerate(client_row.grants.order_by("pk")):
+        sent |= {f"grants-{number}-id": grant.pk, f"grants-{number}-client": client_row.pk}
+    sent[f"grants-{count - 1}-DELETE"] = "on"
+    form = "application/x-www-form-urlencoded"
+    answer = browser.post(page_address(client_row), urlencode(sent), content_type=form)
+    assert answer.status_code == 302
+    client_row.refresh_from_db()
+    assert (client_row.name, client_row.grants.count()) == ("renamed", count - 1)
+    assert not client_row.grants.filter(pk=grants[-1].pk).exists()
 
 
 TO_DO: list[tuple[dict[str, Any], str]] = [
