@@ -178,10 +178,11 @@ class CodeForm(ThrottledForm):
 
     @sensitive_variables()
     def check_attempt(self) -> None:
-        if not self.is_right(self.cleaned_data.get("code", "")):
+        code = self.cleaned_data.get("code", "")
+        if not self.is_right(code):
             if self.request:
                 count_failed_attempt(self.request, FAILED_CODE)
-            wait = second_factor.seconds_to_wait(self.user)
+            wait = second_factor.seconds_to_wait(user=self.user, code=code)
             hint = f" Wait {wait} seconds before the next." if wait > 1 else ""
             raise ValidationError(f"That code is wrong, or was used before.{hint}")
 

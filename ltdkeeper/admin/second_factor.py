@@ -11,6 +11,7 @@ import re
 import secrets
 from datetime import timedelta
 from math import ceil
+from typing import Any
 
 import django_otp
 import segno
@@ -50,18 +51,21 @@ def is_device_code(code: str) -> bool:
 
 def use_code(*, user: User, code: str) -> bool:
     """Whether a code of the device or a recovery code is right, which it is once."""
-    model = TOTPDevice if is_device_code(code) else StaticDevice
-    device = model.objects.filter(user=user, confirmed=True).first()
+    device = _model_of(code).objects.filter(user=user, confirmed=True).first()
     if device is None:
         return False
     text = SEPARATORS.sub("", code)
-    shown = text if model is TOTPDevice else _hash(user, text)
+    shown = text if is_device_code(code) else _hash(user, text)
     return django_otp.verify_token(user, device.persistent_id, shown) is not None
 
 
-def seconds_to_wait(user: User) -> int:
-    """How long django-otp looks at no further code of the account's device."""
-    device = TOTPDevice.objects.filter(user=user).order_by("-confirmed").first()
+def _model_of(code: str) -> Any:
+    return TOTPDevice if is_device_code(code) else StaticDevice
+
+
+def seconds_to_wait(*, user: User, code: str) -> int:
+    """How long django-otp looks at no further code of that kind of the account's."""
+    device = _model_of(code).objects.filter(user=user).order_by("-confirmed").first()
     allowed, why = device.verify_is_allowed() if device else (True, None)
     if allowed or not why or "locked_until" not in why:
         return 0

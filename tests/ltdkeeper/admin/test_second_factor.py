@@ -236,6 +236,22 @@ def test_recovery_codes_are_not_stored(user: User, required: None) -> None:
     assert not stored & (plain | set(codes) | {code[:16] for code in plain})
 
 
+def test_wrong_recovery_code_says_how_long_to_wait(user: User, clock: Any) -> None:
+    browser = Browser()
+    browser.force_login(user)
+    _, codes = set_up(browser)
+    other = Browser()
+    show_password(other)
+    for _ in range(2):
+        clock.shift(timedelta(seconds=2))
+        page = show_code(other, "abcd-efgh-ijkl-mnop").content.decode()
+    assert "Wait 2 seconds before the next." in page
+    assert "Wait 2 seconds" in show_code(other, codes[0]).content.decode()
+    clock.shift(timedelta(seconds=3))
+    show_code(other, codes[0])
+    assert is_logged_in(other)
+
+
 # A lost device.
 
 
