@@ -249,16 +249,14 @@ class KeyState(ChoiceFilter):
     }
 
     def find(self, rows: Any) -> Rows:
-        if self.value == self.EXPIRING:
-            found: Rows = rows.expiring(self.now)
-            return found
         expired = Q(revoked_at=None, expires_at__lte=self.now)
-        condition = {
-            "active": Q(revoked_at=None) & ~expired,
-            "expired": expired,
-            "revoked": Q(revoked_at__isnull=False),
-        }[self.value]
-        return rows.filter(condition)
+        found: dict[str, Rows] = {
+            "active": rows.filter(Q(revoked_at=None) & ~expired),
+            self.EXPIRING: rows.expiring(self.now),
+            "expired": rows.filter(expired),
+            "revoked": rows.filter(revoked_at__isnull=False),
+        }
+        return found[self.value]
 
 
 class ByRow(LinkFilter):

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, update_wrapper
+from http import HTTPStatus
 from typing import Any, cast
 
 from django.contrib.admin import AdminSite
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -72,6 +73,20 @@ class KeeperAdminSite(AdminSite):
         response: Any = PasswordView.as_view(extra_context=context)(request)
         return cast("HttpResponse", response)
 
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Django's own, which is the one change of an account that Django does not log."""
+        from django.contrib.admin.models import CHANGE  # noqa: PLC0415 - as above
+
+        from credentials.access.clients import log_action  # noqa: PLC0415
+
+        response = super().password_change(request, extra_context)
+        account: Any = request.user
+        if response.status_code == HTTPStatus.FOUND:
+            log_action(account, account, CHANGE, "Changed password.")
+        return response
+
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
@@ -103,7 +118,7 @@ class KeeperAdminSite(AdminSite):
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
         """The view, but for addresses with a NUL, which PostgreSQL does not take anywhere. What is
-        not found has a page, too.
+        not found, or not allowed, has a page, too.
         """
 
         def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -113,11 +128,16 @@ class KeeperAdminSite(AdminSite):
             with planned_by_value():
                 try:
                     response: HttpResponse = view(request, *args, **kwargs)
-                except Http404:
-                    shown = {**self.each_context(request), "title": "Page not found"}
-                    response = TemplateResponse(request, "admin/404.html", shown, status=404)
+                except (Http404, PermissionDenied) as err:
+                    response = self._refusal(request, err)
                 if isinstance(response, SimpleTemplateResponse):
                     response.render()  # which may ask the database too
             return response
 
         return super().admin_view(update_wrapper(wrapped, view), cacheable)
+
+    def _refusal(self, request: HttpRequest, err: Exception) -> TemplateResponse:
+        is_missing = isinstance(err, Http404)
+        status, title = (404, "Page not found") if is_missing else (403, "Not allowed")
+        shown = {**self.each_context(request), "title": title}
+        return TemplateResponse(request, f"admin/{status}.html", shown, status=status)

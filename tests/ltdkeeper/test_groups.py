@@ -225,6 +225,16 @@ def test_setting_a_password_needs_a_reason_which_is_in_the_log(
     assert LogEntry.objects.get().change_message == "Changed password. Reason: forgotten"
 
 
+def test_own_password_is_on_record(db: None) -> None:
+    account, browser = User.objects.create_superuser("root", password="old"), Browser()
+    browser.force_login(account)
+    for old in ("wrong", "old"):
+        new = {"new_password1": "correct horse battery", "new_password2": "correct horse battery"}
+        browser.post("/admin/password_change/", {"old_password": old, **new})
+    entry = LogEntry.objects.get(object_id=account.pk)
+    assert (entry.user, entry.change_message) == (account, "Changed password.")
+
+
 def test_operator_revokes_keys_and_job_tokens(
     rows: dict[str, Model], member: Callable[[str], User]
 ) -> None:

@@ -381,6 +381,15 @@ def test_build_says_what_to_do_about_it(browser: Browser, build: Build) -> None:
             assert words in shown, words
 
 
+def test_page_that_one_may_not_open_leads_back(db: None) -> None:
+    browser = Browser()
+    browser.force_login(User.objects.create_user("newcomer", is_staff=True))
+    for address in ("/admin/builds/store/", "/admin/revoke/client/1/"):
+        answer = browser.get(address)
+        assert (answer.status_code, answer["content-type"]) == (403, "text/html; charset=utf-8")
+        assert '<a href="/admin/">The front page</a>' in answer.content.decode()
+
+
 def test_page_that_is_not_there_is_a_page(browser: Browser) -> None:
     for address in ("/admin/nope/", "/admin/end/planet/"):
         answer = browser.get(address)
