@@ -178,7 +178,7 @@ class KeysetChangeList(ChangeList):
         """How many rows there are: exactly where all are on the page, else an estimate."""
         names = self.opts.verbose_name_plural
         shown = len(self.page.rows)
-        if self.is_first and self.is_last:
+        if not (self.page.newer or self.page.older):
             return f"{shown} {self.opts.verbose_name if shown == 1 else names}"
         estimate = estimated_rows(self.queryset)
         return f"about {estimate:,} {names}" if estimate > shown else f"more than {shown} {names}"

@@ -11,7 +11,7 @@ from django.contrib.admin import actions
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import BadRequest, PermissionDenied, ValidationError
 from django.db import connection, models, transaction
@@ -164,7 +164,12 @@ class KeeperAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Django titles a list "Select ... to change", also where nothing can be changed."""
+        """Django titles a list "Select ... to change", also where nothing can be changed, and
+        says nothing where it drops filters that it cannot read.
+        """
+        if request.method == "GET" and ERROR_FLAG in request.GET:
+            words = "A filter or page in the address cannot be read: all rows are shown."
+            self.message_user(request, words, messages.WARNING)
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

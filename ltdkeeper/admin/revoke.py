@@ -383,8 +383,9 @@ class RevocableAdmin(KeeperAdmin):
     def confirm(self, request: HttpRequest, view: str, rows: QuerySet[Any]) -> HttpResponse | None:
         """What an action responds with: the page, named `revoke_selected` or `end`, that asks."""
         keys = [("key", pk) for pk in rows.values_list("pk", flat=True)[: MOST_ROWS + 1]]
-        if len(keys) > MOST_ROWS:
-            words = f"At most {MOST_ROWS} at once. Select fewer."
+        if not 0 < len(keys) <= MOST_ROWS:
+            fewer = f"At most {MOST_ROWS} at once. Select fewer."
+            words = fewer if keys else "What was selected is not in this list any more."
             self.message_user(request, words, messages.ERROR)
             return None
         address = reverse(f"admin:{view}", args=[self.revoked_as])

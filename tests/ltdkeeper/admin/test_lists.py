@@ -292,6 +292,17 @@ def test_place_that_is_none_leads_to_the_first_page(browser: Browser) -> None:
         assert answer.status_code in {302, 400}, p
 
 
+def test_filter_that_cannot_be_read_is_said_to_be_dropped(browser: Browser) -> None:
+    for name, query in (
+        (SESSIONS, {"state": "x"}),
+        ("credentials_client", {"is_active__exact": "x"}),
+    ):
+        address = reverse(f"admin:{name}_changelist")
+        page = browser.get(address, query, follow=True).content.decode()
+        assert "cannot be read: all rows are shown." in page
+        assert "cannot be read" not in browser.get(address).content.decode()
+
+
 def test_order_of_a_big_list_is_fixed(browser: Browser, sessions: dict[str, str]) -> None:
     address = reverse(f"admin:{SESSIONS}_changelist")
     orders = [
@@ -305,7 +316,8 @@ def test_few_rows_are_counted_exactly_and_many_are_estimated(
     browser: Browser, ten: list[str]
 ) -> None:
     address = reverse(f"admin:{SESSIONS}_changelist")
-    assert browser.get(address).context["cl"].count_in_words == "10 issued sessions"
+    for query in ({}, {"p": "last"}):
+        assert browser.get(address, query).context["cl"].count_in_words == "10 issued sessions"
     for _ in range(lists.PAGE_SIZE):
         issued_row()
     with connection.cursor() as cursor:

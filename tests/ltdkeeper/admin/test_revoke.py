@@ -229,6 +229,13 @@ def test_selected_sessions_are_revoked_together(
     assert IssuedSession.objects.filter(revoked_at=None).count() == 0
 
 
+def test_selection_that_left_the_list_is_said_to_be_gone(browser: Browser, build: Build) -> None:
+    Build.objects.update(finished_at=timezone.now())
+    sent = {"action": "mark_deleted", "_selected_action": build.pk}
+    address = f"{reverse('admin:builds_build_changelist')}?state=open"
+    assert "is not in this list any more." in text_of(browser.post(address, sent, follow=True))
+
+
 # Model, action -> whether its row has ended.
 
 
