@@ -39,7 +39,7 @@ PERMISSION = "credentials.revoke_issuedsession"
 MOST_ROWS = 100
 # So many keys are named.
 MOST_NAMES = 5
-# As browsers write it in a field for dates and times.
+# As browsers write it in a field for dates and times; they leave out seconds that are 0.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
 # No session lives longer: whatever was issued earlier is over.
 LONGEST_LIFE = timedelta(hours=12)
@@ -154,7 +154,8 @@ class RevokeForm(forms.Form):
     ) -> None:
         super().__init__(data, label_suffix="")
         self.fields["before"].required = needs_time
-        self.fields["before"].initial = f"{timezone.now():{TIME_FORMAT}}" if needs_time else ""
+        now = f"{timezone.now():{TIME_FORMAT}}".removesuffix(":00")
+        self.fields["before"].initial = now if needs_time else ""
         for name in without:
             del self.fields[name]
 

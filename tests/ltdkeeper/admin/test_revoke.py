@@ -7,13 +7,14 @@ from html import unescape
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.test import Client as Browser
 from django.urls import reverse
 from django.utils import timezone
 
-from builds.models import Build
+from builds.models import Build, Store
 from credentials.access.callers import Caller, Origin
 from credentials.access.clients import start_job_token
 from credentials.models import ApiKey, Client, Delivery, IssuedSession, JobToken, Revocation
@@ -207,6 +208,13 @@ def test_other_time_is_counted_before_anything_is_revoked(
     assert 'value="Disable, and revoke 0 sessions"' in asked.content.decode()
     browser.post(address, fields_of(asked))
     assert not Revocation.objects.exists()
+
+
+def test_time_is_suggested_as_a_browser_sends_it_back(store: Store, browser: Browser) -> None:
+    for minute, sent in (("10:05:00", "10:05"), ("10:00:00", "10:00"), ("10:05:10", "10:05:10")):
+        with time_machine.travel(f"2026-11-28T{minute}Z", tick=False):
+            fields = fields_of(browser.get(page_of("store", store)))
+        assert {fields["before"], fields["counted_before"]} == {f"2026-11-28T{sent}"}
 
 
 def test_time_at_which_nothing_live_was_issued_is_refused(
