@@ -1,6 +1,6 @@
 """The accounts that log in to the admin, their groups, and the log of what they did."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from ltdkeeper.admin.forms import EditForm, ReasonForm
-from ltdkeeper.admin.links import in_words
+from ltdkeeper.admin.links import ACTIVE, in_words
 from ltdkeeper.admin.login import granted_permissions
 from ltdkeeper.admin.records import KeeperAdmin, SwitchedAdmin
 
@@ -56,7 +56,11 @@ class AccountAdmin(SwitchedAdmin, UserAdmin):  # type: ignore[type-arg]
     form = AccountForm
     change_password_form = PasswordForm
     change_user_password_template = "admin/change_password.html"  # noqa: S105 - a file's name
-    list_display = ("username", "email", "first_name", "last_name", IS_STAFF)
+    list_display = ("username", "email", "first_name", "last_name", ACTIVE, IS_STAFF)
+    fieldsets: ClassVar[Any] = tuple(
+        (title, {"fields": (ACTIVE, *RIGHTS)} if "is_active" in part["fields"] else part)
+        for title, part in UserAdmin.fieldsets or ()
+    )
     filter_horizontal = ()
     formfield_overrides = {**KeeperAdmin.formfield_overrides, **TICKED}
 

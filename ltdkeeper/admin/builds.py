@@ -130,11 +130,16 @@ class BuildAdmin(Page, RevocableAdmin, BigListAdmin):
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         """Of those that need attention: why, whose they are, and since when."""
         needs_attention = request.GET.get(BuildState.parameter_name) == BuildState.ATTENTION
-        return ("root", "why", "client", "age") if needs_attention else self.list_display
+        return ("root", "why", "of_client", "age") if needs_attention else self.list_display
 
     @admin.display(description="needs attention")
     def why(self, build: Build) -> str:
         return reasons(build, timezone.now())
+
+    @admin.display(description="client")
+    def of_client(self, build: Build) -> str:
+        owner = getattr(build, "registration", None)
+        return link(owner.client) if owner else NOTHING
 
     @admin.display(description="registered")
     def age(self, build: Build) -> str:

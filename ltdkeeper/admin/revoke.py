@@ -41,6 +41,7 @@ MOST_ROWS = 100
 MOST_NAMES = 5
 # As browsers write it in a field for dates and times; they leave out seconds that are 0.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+LATER = "Sessions issued at that time or later keep working."
 # No session lives longer: whatever was issued earlier is over.
 LONGEST_LIFE = timedelta(hours=12)
 
@@ -137,7 +138,7 @@ class RevokeForm(forms.Form):
         label="Issued before (UTC)",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}),
-        help_text="Empty: all that are live. Sessions issued at that time or later keep working.",
+        help_text=f"Empty: all that are live. {LATER}",
     )
     may_go_on = forms.BooleanField(
         label="Revoke only the sessions, and nothing else",
@@ -153,9 +154,10 @@ class RevokeForm(forms.Form):
         self, data: Any = None, *, without: Collection[str], needs_time: bool = False
     ) -> None:
         super().__init__(data, label_suffix="")
-        self.fields["before"].required = needs_time
-        now = f"{timezone.now():{TIME_FORMAT}}".removesuffix(":00")
-        self.fields["before"].initial = now if needs_time else ""
+        if needs_time:
+            before = self.fields["before"]
+            before.required, before.help_text = True, LATER
+            before.initial = f"{timezone.now():{TIME_FORMAT}}".removesuffix(":00")
         for name in without:
             del self.fields[name]
 

@@ -46,6 +46,7 @@ class KeeperAdminSite(AdminSite):
     site_title = "ltdkeeper"
     index_title = "Overview"
     index_template = "admin/keeper_index.html"
+    site_url = None  # the API, which has no pages
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Staff, with a second factor where one is required."""

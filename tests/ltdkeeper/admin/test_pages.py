@@ -331,6 +331,14 @@ def test_booleans_that_cannot_be_changed_are_words(client_row: Client) -> None:
 
 
 @db
+def test_state_of_an_account_is_a_word(browser: Browser) -> None:
+    shown = page(browser, User.objects.create_user("ada", is_active=False))
+    state = shown.split("field-is_active_in_words")[1].split("</div></div>")[0]
+    assert '<div class="readonly">disabled</div>' in state
+    assert "Unselect this" not in shown
+
+
+@db
 def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey) -> None:
     shown = page(browser, api_key.client).split("field-keys")[1]
     assert f'<a href="{page_address(api_key)}">{api_key.token_name}</a>' in shown

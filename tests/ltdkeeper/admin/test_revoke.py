@@ -213,7 +213,9 @@ def test_other_time_is_counted_before_anything_is_revoked(
 def test_time_is_suggested_as_a_browser_sends_it_back(store: Store, browser: Browser) -> None:
     for minute, sent in (("10:05:00", "10:05"), ("10:00:00", "10:00"), ("10:05:10", "10:05:10")):
         with time_machine.travel(f"2026-11-28T{minute}Z", tick=False):
-            fields = fields_of(browser.get(page_of("store", store)))
+            asked = browser.get(page_of("store", store))
+        fields = fields_of(asked)
+        assert "Empty: all that are live." not in text_of(asked)
         assert {fields["before"], fields["counted_before"]} == {f"2026-11-28T{sent}"}
 
 
