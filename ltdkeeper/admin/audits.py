@@ -36,6 +36,7 @@ from ltdkeeper.admin.links import (
     linked,
     list_address,
     moment,
+    named,
     newest,
     table,
 )
@@ -134,10 +135,12 @@ class JobRunAdmin(Page, BigListAdmin):
     page_select_related = ("store", "started_by")
     seen_with = {"its_findings": AuditFinding}
     questions = (
-        ("Result", ("state_now", "problem", "started_at", "length", "started_by", "holder")),
+        ("Result", ("state_now", "problem", "started_at", "length", "starter", "holder")),
         ("What it examined", ("job", "of_store", "read", "covered", "held")),
         ("What it found", ("found", "new", "its_findings")),
     )
+
+    starter = named("started_by")
 
     @admin.display(description="state")
     def state_now(self, run: JobRun) -> str:

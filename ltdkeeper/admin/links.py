@@ -120,4 +120,14 @@ def linked(field: str) -> Callable[[Any, Any], str]:
     return shown
 
 
+def named(field: str) -> Callable[[Any, Any], str]:
+    """A related row by its name alone, where few may look at it: for the body of its class."""
+
+    @admin.display(description=field.replace("_", " "))
+    def shown(_page: Any, row: Any) -> str:
+        return str(getattr(row, field) or NOTHING)
+
+    return shown
+
+
 ACTIVE = in_words("is_active", yes="active", no="disabled", name="state")

@@ -22,6 +22,7 @@ from ltdkeeper.admin.links import (
     linked,
     links,
     list_address,
+    named,
     newest_and_all,
     table,
 )
@@ -190,8 +191,9 @@ class IsolationRunAdmin(Page, RecordAdmin):
     list_select_related = ("store",)
     fields = readonly_fields = (
         *("store", "verdict", "summary", "bucket", "endpoint_url", "role_arn"),
-        *("requested_by", "requested_at", "finished_at", "calls"),
+        *("requester", "requested_at", "finished_at", "calls"),
     )
+    requester = named("requested_by")
 
     @admin.display(description="calls")
     def calls(self, run: IsolationRun) -> SafeString | str:

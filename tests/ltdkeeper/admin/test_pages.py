@@ -24,9 +24,11 @@ from credentials.models import (
     Delivery,
     Grant,
     IssuedSession,
+    JobRun,
     JobToken,
     TrustedPublisher,
 )
+from credentials.operations.isolation.checking import request_check
 from credentials.operations.retention import compact_policies
 from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
@@ -230,6 +232,22 @@ def test_rows_of_another_model_are_for_those_who_may_view_it(
     shown = page(browser, client_row)
     assert row.access_key_id not in shown
     assert build.root not in shown
+
+
+@db
+def test_accounts_are_named_without_links_that_viewers_may_not_open(
+    store: Store, now: datetime
+) -> None:
+    user = User.objects.create_user("reader", is_staff=True)
+    rights = Permission.objects.filter(codename__in=["view_isolationrun", "view_jobrun"])
+    user.user_permissions.set(rights)
+    browser = Browser()
+    browser.force_login(user)
+    check = request_check(store=store, now=now, actor_id=user.pk)
+    for row in (check, JobRun.objects.create(job="doctor", started_at=now, started_by=user)):
+        shown = page(browser, row).split('id="content-main"')[1]
+        assert ">reader<" in shown
+        assert "/admin/auth/user/" not in shown
 
 
 @db
