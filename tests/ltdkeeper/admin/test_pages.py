@@ -290,6 +290,17 @@ def test_page_for_deleting_names_few_of_many_that_keep_a_row(
 
 
 @db
+def test_page_for_deleting_names_records_that_are_kept(
+    browser: Browser, store: Store, now: datetime
+) -> None:
+    JobRun.objects.create(job="doctor", started_at=now, store=store)
+    shown = browser.get(f"/admin/builds/store/{store.pk}/delete/").content.decode()
+    found = re.search(r"because of what belongs to it and is kept:.*?</ul>", shown, re.DOTALL)
+    assert found
+    assert "<li>run</li>" in found[0]
+
+
+@db
 def test_booleans_are_words(browser: Browser, client_row: Client) -> None:
     lists = ("/admin/credentials/client/", "/admin/auth/user/", "/admin/auth/group/")
     for address in (*lists, page_address(client_row)):
