@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from ulid import ULID
@@ -32,6 +33,7 @@ LONGEST_RUN = timedelta(minutes=4)
 # What is delivered or dead is kept for so long.
 KEPT = timedelta(days=30)
 MOST_REMOVED = 5_000
+DOUBLE_CLICK = timedelta(minutes=1)
 SPREAD = random.SystemRandom()
 State = WebhookDelivery.State
 
@@ -165,11 +167,17 @@ def send_again(*, deliveries: WebhookDeliveryQuerySet, now: datetime) -> int:
     )
 
 
-def change_secret(*, webhook: Webhook, now: datetime) -> Webhook:
-    """Give a webhook another secret. For a day its calls are signed with the former one too."""
-    webhook.former_seed, webhook.seed, webhook.secret_changed_at = webhook.seed, new_seed(), now
-    webhook.save(update_fields=["former_seed", "seed", "secret_changed_at"])
-    return webhook
+def change_secret(*, webhook: Webhook, now: datetime) -> bool:
+    """Give a webhook another secret. For a day its calls are signed with the former one too, which
+    its receiver has: so a double click, that is within a minute, changes nothing (False).
+    """
+    with transaction.atomic():
+        webhook.refresh_from_db(from_queryset=Webhook.objects.select_for_update(no_key=True))
+        if webhook.former_seed and now - webhook.secret_changed_at < DOUBLE_CLICK:
+            return False
+        webhook.former_seed, webhook.seed, webhook.secret_changed_at = webhook.seed, new_seed(), now
+        webhook.save(update_fields=["former_seed", "seed", "secret_changed_at"])
+    return True
 
 
 def record_test_event(*, webhook: Webhook, now: datetime) -> None:

@@ -176,8 +176,9 @@ class WebhookAdmin(Page, SwitchedAdmin):
             return None
         if not (reason := self.given_reason(request)):
             return None
-        webhook = change_secret(webhook=queryset.get(), now=timezone.now())
-        self.log_change(request, webhook, f"Made a new secret. Reason: {reason}.")
+        webhook = queryset.get()
+        if change_secret(webhook=webhook, now=timezone.now()):
+            self.log_change(request, webhook, f"Made a new secret. Reason: {reason}.")
         return self._show_once(request, webhook)
 
 

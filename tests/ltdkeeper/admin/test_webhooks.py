@@ -82,6 +82,7 @@ def test_new_secret_signs_beside_the_former(
 ) -> None:
     [former] = webhook.secrets(now)
     shown = secret_in(act("make_secret"))
+    assert secret_in(act("make_secret")) == shown  # a double click
     webhook.refresh_from_db()
     assert [each.reveal() for each in webhook.secrets(now)] == [shown, former.reveal()]
     assert LogEntry.objects.get().change_message == "Made a new secret. Reason: as agreed."
