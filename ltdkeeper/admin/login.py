@@ -156,6 +156,13 @@ def pending_user(request: HttpRequest) -> User | None:
     return None
 
 
+def begin_again(request: HttpRequest) -> HttpResponse:
+    """To the password; whoever showed one is told why."""
+    if request.session.pop(PENDING, None):
+        messages.warning(request, "Your login was not finished in time. Log in again.")
+    return redirect("admin:login")
+
+
 def finish_login(request: HttpRequest, user: User) -> str:
     """Log in whose second factor was right; the address to go on to."""
     pending = request.session.pop(PENDING)
@@ -209,7 +216,7 @@ class CodeView(ThrottledView, FormView):  # type: ignore[type-arg]
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         user = pending_user(request)
         if user is None:
-            return redirect("admin:login")
+            return begin_again(request)
         if not second_factor.is_set_up(user):
             return redirect("admin:second_factor_setup")
         self.user = user
@@ -243,7 +250,7 @@ class SetupView(CodeView):
         if user is None and admin.site.has_permission(request):
             user = User.objects.get(username=request.user.get_username())
         if user is None:
-            return redirect("admin:login")
+            return begin_again(request)
         self.user = user
         if second_factor.is_set_up(user):
             return redirect("admin:second_factor") if PENDING in request.session else self.done()

@@ -123,6 +123,7 @@ def test_code_after_that_is_too_late(case: str, device: TOTPDevice, user: User, 
     show_password(browser)
     ENDS[case](user, clock)
     assert show_code(browser, code_of(device))["Location"] == LOGIN
+    assert "Your login was not finished in time." in browser.get(LOGIN).content.decode()
 
 
 def test_guessing_is_throttled_by_account(device: TOTPDevice) -> None:
