@@ -286,9 +286,6 @@ class RecordAdmin(KeeperAdmin):
     Where there are actions, they may ask for the permission to change.
     """
 
-    class Media:
-        css = {"all": ("ltdkeeper/records.css",)}
-
     is_deletable = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
