@@ -7,7 +7,7 @@ revokes keys and job tokens, deletes builds), and offers to revoke their session
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,6 +25,7 @@ from django.utils.functional import cached_property
 from builds.models import Build
 from credentials.access.clients import revoke_api_key, revoke_job_token
 from credentials.access.registrations import delete_registered_build
+from credentials.access.revocations import LONGEST_SESSION
 from credentials.models import ApiKey, Client, IssuedSession, JobToken, Revocation
 from credentials.operations.revocation_targets import KINDS, Target, target_of
 from credentials.operations.revoking import preview, revoke
@@ -41,9 +42,8 @@ MOST_ROWS = 100
 MOST_NAMES = 5
 # As browsers write it in a field for dates and times; they leave out seconds that are 0.
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S"
+TYPED_REASON = "typed_reason"  # in the session: beside the action that leads here
 LATER = "Sessions issued at that time or later keep working."
-# No session lives longer: whatever was issued earlier is over.
-LONGEST_LIFE = timedelta(hours=12)
 
 MODELS: dict[str, type[Model]] = {kind: model for model, kind in KINDS.items()}
 # Of any other session nothing is left to revoke.
@@ -164,7 +164,7 @@ class RevokeForm(forms.Form):
     def clean_before(self) -> datetime | None:
         before: datetime | None = self.cleaned_data["before"]
         now = timezone.now()
-        if before and not now - LONGEST_LIFE < before <= now:
+        if before and not now - LONGEST_SESSION < before <= now:
             raise ValidationError("A time within the last 12 hours: older sessions have expired.")
         return before
 
@@ -251,6 +251,7 @@ class Confirmation:
 
     def _page(self, form: RevokeForm) -> HttpResponse:
         before = form.counted_time()
+        form.fields["reason"].initial = self.request.session.pop(TYPED_REASON, "")
         found = preview(targets=self._targets(before), now=timezone.now())
         count = counted(found.session_count, "session")
         if "sessions" in form.fields:
@@ -391,6 +392,8 @@ class RevocableAdmin(KeeperAdmin):
             words = fewer if keys else "What was selected is not in this list any more."
             self.message_user(request, words, messages.ERROR)
             return None
+        if typed := request.POST.get("reason"):
+            request.session[TYPED_REASON] = typed
         address = reverse(f"admin:{view}", args=[self.revoked_as])
         return HttpResponseRedirect(f"{address}?{urlencode(keys)}")
 

@@ -7,11 +7,11 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 
-def ask(browser: Browser, action: str, *rows: Any) -> str:
+def ask(browser: Browser, action: str, *rows: Any, **fields: Any) -> str:
     """Choose an action of a list; the address of the page that asks."""
     meta = rows[0]._meta
     address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
-    data = {"action": action, "_selected_action": [row.pk for row in rows]}
+    data = {"action": action, "_selected_action": [row.pk for row in rows], **fields}
     return str(browser.post(address, data)["Location"])
 
 

@@ -246,6 +246,12 @@ def test_selection_that_left_the_list_is_said_to_be_gone(browser: Browser, build
     assert "is not in this list any more." in text_of(browser.post(address, sent, follow=True))
 
 
+def test_reason_that_was_typed_in_the_list_is_kept(browser: Browser, client_row: Client) -> None:
+    asked = browser.get(ask(browser, "disable", client_row, reason="retired"))
+    assert 'name="reason" value="retired"' in asked.content.decode()
+    assert "retired" not in browser.get(page_of("client", client_row)).content.decode()
+
+
 # Model, action -> whether its row has ended.
 
 
