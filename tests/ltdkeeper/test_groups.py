@@ -1,6 +1,7 @@
 """What viewers, operators and administrators open and do in the admin: all pages and actions."""
 
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,9 @@ from django.test import Client as Browser
 from django.test import RequestFactory
 
 from builds.models import Build, Store
+from credentials.models import JobRun
+from credentials.operations.isolation.checking import request_check
+from ltdkeeper.admin.links import page_address
 from tests.ltdkeeper.admin.confirmation import confirm
 from tests.ltdkeeper.test_admin_rights import (
     ACTIONS,
@@ -290,3 +294,35 @@ def test_what_somebody_changed_stays(db: None) -> None:
     mine = Group.objects.create(name="viewer")
     migrate_again()
     assert (granted("operator"), mine.permissions.count()) == (set(), 0)
+
+
+def test_accounts_are_named_without_links_that_viewers_may_not_open(
+    store: Store, now: datetime
+) -> None:
+    user = User.objects.create_user("reader", is_staff=True)
+    rights = Permission.objects.filter(codename__in=["view_isolationrun", "view_jobrun"])
+    user.user_permissions.set(rights)
+    browser = Browser()
+    browser.force_login(user)
+    check = request_check(store=store, now=now, actor_id=user.pk)
+    for row in (check, JobRun.objects.create(job="doctor", started_at=now, started_by=user)):
+        shown = browser.get(page_address(row)).content.decode().split('id="content-main"')[1]
+        assert ">reader<" in shown
+        assert "/admin/auth/user/" not in shown
+
+
+def test_page_that_one_may_not_open_leads_back(db: None) -> None:
+    browser = Browser()
+    browser.force_login(User.objects.create_user("newcomer", is_staff=True))
+    for address in ("/admin/builds/store/", "/admin/revoke/client/1/"):
+        answer = browser.get(address)
+        assert (answer.status_code, answer["content-type"]) == (403, "text/html; charset=utf-8")
+        assert '<a href="/admin/">The front page</a>' in answer.content.decode()
+
+
+def test_state_of_an_account_is_a_word(admin_client: Browser) -> None:
+    account = User.objects.create_user("ada", is_active=False)
+    shown = admin_client.get(page_address(account)).content.decode()
+    state = shown.split("field-is_active_in_words")[1].split("</div></div>")[0]
+    assert '<div class="readonly">disabled</div>' in state
+    assert "Unselect this" not in shown

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -15,6 +16,7 @@ from builds.models import Product, Store
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
 from credentials.models import Client, Grant, OidcIssuer, TrustedPublisher
+from ltdkeeper.admin.links import page_address
 from tests.conftest import api_for
 from tests.credentials.access.looks import right_still_stands
 
@@ -360,3 +362,23 @@ def test_disabled_issuer_lets_nobody_in_and_its_tokens_are_refused(
     act(rows["issuer"], "enable")
     rule.refresh_from_db()
     assert rule.is_active is False
+
+
+def test_client_with_many_grants_is_edited(
+    browser: Browser, client_row: Client, store: Store
+) -> None:
+    names = [{"slug": f"site-{n}", "surrogate_key": "a" * 32} for n in range(1_200)]
+    products = Product.objects.bulk_create(Product(store=store, **each) for each in names)
+    grants = Grant.objects.bulk_create(Grant(client=client_row, product=p) for p in products)
+    count = client_row.grants.count()
+    sent: dict[str, Any] = {"name": "renamed", "reason": "moved"}
+    sent |= {"grants-TOTAL_FORMS": count, "grants-INITIAL_FORMS": count}
+    for number, grant in enumerate(client_row.grants.order_by("pk")):
+        sent |= {f"grants-{number}-id": grant.pk, f"grants-{number}-client": client_row.pk}
+    sent[f"grants-{count - 1}-DELETE"] = "on"
+    form = "application/x-www-form-urlencoded"
+    answer = browser.post(page_address(client_row), urlencode(sent), content_type=form)
+    assert answer.status_code == 302
+    client_row.refresh_from_db()
+    assert (client_row.name, client_row.grants.count()) == ("renamed", count - 1)
+    assert not client_row.grants.filter(pk=grants[-1].pk).exists()

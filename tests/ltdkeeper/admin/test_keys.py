@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -120,3 +121,31 @@ def test_key_whose_products_were_taken_from_its_client_opens_nothing(
     caller.client.grants.all().delete()
     shown = browser.get(reverse(CHANGE, args=[made().pk])).content.decode()
     assert "nothing: the client lost its grants" in shown
+
+
+# State -> the keys that are in it; one that expires soon is active as well.
+KEY_STATES = {
+    "active": {"without an end", "for weeks", "for days"},
+    "expiring": {"for days"},
+    "expired": {"expired"},
+    "revoked": {"revoked", "revoked and expired"},
+}
+
+
+def test_keys_are_found_by_state(caller: Caller, now: datetime, browser: Browser) -> None:
+    day = timedelta(days=1)
+    fields: dict[str, dict[str, Any]] = {
+        "without an end": {},
+        "for weeks": {"expires_at": now + 15 * day},
+        "for days": {"expires_at": now + 13 * day},
+        "expired": {"expires_at": now - day},
+        "revoked": {"expires_at": now + day, "revoked_at": now},
+        "revoked and expired": {"expires_at": now - day, "revoked_at": now},
+    }
+    ApiKey.objects.all().delete()
+    for number, (label, its) in enumerate(fields.items()):
+        text = {"label": label, "public_id": f"{number:012}", "secret_sha256": f"{number:064}"}
+        ApiKey.objects.create(client=caller.client, **text, **its)
+    for state, labels in KEY_STATES.items():
+        answer = browser.get(reverse("admin:credentials_apikey_changelist"), {"state": state})
+        assert {key.label for key in answer.context["cl"].result_list} == labels, state

@@ -16,7 +16,7 @@ from ulid import ULID
 from builds.models import Build
 from credentials.access.callers import Caller
 from credentials.access.clients import start_job_token
-from credentials.models import ApiKey, IssuedSession, TrustedPublisher
+from credentials.models import IssuedSession, TrustedPublisher
 from ltdkeeper.admin import lists
 from ltdkeeper.admin.lists import Place, read_page
 from ltdkeeper.admin.session_filters import following
@@ -236,34 +236,6 @@ def test_job_tokens_are_found_by_state_and_client(
     found = {name: shown("credentials_jobtoken", state=name) for name in made}
     assert found == {name: {str(token.pk)} for name, token in made.items()}
     assert len(shown("credentials_jobtoken", client=caller.client.pk)) == 3
-
-
-# State -> the keys that are in it; one that expires soon is active as well.
-KEY_STATES = {
-    "active": {"without an end", "for weeks", "for days"},
-    "expiring": {"for days"},
-    "expired": {"expired"},
-    "revoked": {"revoked", "revoked and expired"},
-}
-
-
-def test_keys_are_found_by_state(caller: Caller, now: datetime, browser: Browser) -> None:
-    day = timedelta(days=1)
-    fields: dict[str, dict[str, Any]] = {
-        "without an end": {},
-        "for weeks": {"expires_at": now + 15 * day},
-        "for days": {"expires_at": now + 13 * day},
-        "expired": {"expires_at": now - day},
-        "revoked": {"expires_at": now + day, "revoked_at": now},
-        "revoked and expired": {"expires_at": now - day, "revoked_at": now},
-    }
-    ApiKey.objects.all().delete()
-    for number, (label, its) in enumerate(fields.items()):
-        text = {"label": label, "public_id": f"{number:012}", "secret_sha256": f"{number:064}"}
-        ApiKey.objects.create(client=caller.client, **text, **its)
-    for state, labels in KEY_STATES.items():
-        answer = browser.get(reverse("admin:credentials_apikey_changelist"), {"state": state})
-        assert {key.label for key in answer.context["cl"].result_list} == labels, state
 
 
 def links(browser: Browser, address: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -22,13 +21,11 @@ from credentials.models import (
     CiJob,
     Client,
     Delivery,
-    Grant,
     IssuedSession,
     JobRun,
     JobToken,
     TrustedPublisher,
 )
-from credentials.operations.isolation.checking import request_check
 from credentials.operations.retention import compact_policies
 from credentials.rules.policy import Scope, session_policy
 from credentials.vending.issuing import issue_session
@@ -235,22 +232,6 @@ def test_rows_of_another_model_are_for_those_who_may_view_it(
 
 
 @db
-def test_accounts_are_named_without_links_that_viewers_may_not_open(
-    store: Store, now: datetime
-) -> None:
-    user = User.objects.create_user("reader", is_staff=True)
-    rights = Permission.objects.filter(codename__in=["view_isolationrun", "view_jobrun"])
-    user.user_permissions.set(rights)
-    browser = Browser()
-    browser.force_login(user)
-    check = request_check(store=store, now=now, actor_id=user.pk)
-    for row in (check, JobRun.objects.create(job="doctor", started_at=now, started_by=user)):
-        shown = page(browser, row).split('id="content-main"')[1]
-        assert ">reader<" in shown
-        assert "/admin/auth/user/" not in shown
-
-
-@db
 def test_time_line_of_a_build_is_there_without_its_sessions(build: Build) -> None:
     user = User.objects.create_user("reader", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_build"))
@@ -360,14 +341,6 @@ def test_booleans_that_cannot_be_changed_are_words(client_row: Client) -> None:
 
 
 @db
-def test_state_of_an_account_is_a_word(browser: Browser) -> None:
-    shown = page(browser, User.objects.create_user("ada", is_active=False))
-    state = shown.split("field-is_active_in_words")[1].split("</div></div>")[0]
-    assert '<div class="readonly">disabled</div>' in state
-    assert "Unselect this" not in shown
-
-
-@db
 def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey) -> None:
     shown = page(browser, api_key.client).split("field-keys")[1]
     assert f'<a href="{page_address(api_key)}">{api_key.token_name}</a>' in shown
@@ -378,27 +351,6 @@ def test_client_has_its_keys_with_their_state(browser: Browser, api_key: ApiKey)
         .result_list
     )
     assert listed == api_key
-
-
-@db
-def test_client_with_many_grants_is_edited(
-    browser: Browser, client_row: Client, store: Store
-) -> None:
-    names = [{"slug": f"site-{n}", "surrogate_key": "a" * 32} for n in range(1_200)]
-    products = Product.objects.bulk_create(Product(store=store, **each) for each in names)
-    grants = Grant.objects.bulk_create(Grant(client=client_row, product=p) for p in products)
-    count = client_row.grants.count()
-    sent: dict[str, Any] = {"name": "renamed", "reason": "moved"}
-    sent |= {"grants-TOTAL_FORMS": count, "grants-INITIAL_FORMS": count}
-    for number, grant in enumerate(client_row.grants.order_by("pk")):
-        sent |= {f"grants-{number}-id": grant.pk, f"grants-{number}-client": client_row.pk}
-    sent[f"grants-{count - 1}-DELETE"] = "on"
-    form = "application/x-www-form-urlencoded"
-    answer = browser.post(page_address(client_row), urlencode(sent), content_type=form)
-    assert answer.status_code == 302
-    client_row.refresh_from_db()
-    assert (client_row.name, client_row.grants.count()) == ("renamed", count - 1)
-    assert not client_row.grants.filter(pk=grants[-1].pk).exists()
 
 
 TO_DO: list[tuple[dict[str, Any], str]] = [
@@ -416,15 +368,6 @@ def test_build_says_what_to_do_about_it(browser: Browser, build: Build) -> None:
             Build.objects.update(**columns)
             shown = page(browser, build).split("field-warnings")[1].split("</div></div>")[0]
             assert words in shown, words
-
-
-def test_page_that_one_may_not_open_leads_back(db: None) -> None:
-    browser = Browser()
-    browser.force_login(User.objects.create_user("newcomer", is_staff=True))
-    for address in ("/admin/builds/store/", "/admin/revoke/client/1/"):
-        answer = browser.get(address)
-        assert (answer.status_code, answer["content-type"]) == (403, "text/html; charset=utf-8")
-        assert '<a href="/admin/">The front page</a>' in answer.content.decode()
 
 
 def test_page_that_is_not_there_is_a_page(browser: Browser) -> None:
