@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('builds', '0011_help_texts'),
+        ('builds', '0011_version_1_0_0'),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('credentials', '0028_help_texts'),
+        ('credentials', '0028_version_1_0_0'),
     ]
 
     operations = [

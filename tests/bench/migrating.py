@@ -1,8 +1,9 @@
 """`pg_virtualenv .venv/bin/python -m tests.bench.migrating`: what waits while a database migrates?
 
-Makes the schema of a released version, fills its ledger, and runs `manage.py migrate` as a release
-does, while others read and write. Prints the longest wait of each, and how long `migrate` held
-locks that readers or writers wait for. Fails if one was held for a second.
+Lets the last release, or another commit, make its schema, fills its ledger, and runs
+`manage.py migrate` as a release does, while others read and write. Prints the longest wait of
+each, and how long `migrate` held locks that readers or writers wait for. Fails if one was held
+for a second.
 """
 
 import argparse
@@ -13,15 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 from ulid import ULID
 
-# The schema of each version. That of the last day before 1.0.0 had most of what has changed since.
-VERSIONS = {
-    "1.0.0": {"builds": "0011", "credentials": "0028"},
-    "before": {"builds": "0003", "credentials": "0006"},
-}
+from demo.processes import ROOT
+from tests.released import RELEASED, unpack
+
 TABLES = ["builds_build", "credentials_issuedsession", "credentials_refusal"]
 LONGEST_SECONDS = 1
 
@@ -76,16 +77,16 @@ LOCKS = """SELECT l.relation::regclass::text || ' ' || l.mode FROM pg_locks l
  AND l.relation::regclass::text = ANY(%(tables)s)"""
 
 
-def migrate(*targets: str) -> None:
+def migrate(tree: Path) -> None:
     address = "postgres://{PGUSER}:{PGPASSWORD}@{PGHOST}:{PGPORT}/postgres"
     environment = {
         "PATH": os.environ["PATH"],
-        "LTD_ENV_FILE": "tests/production.env",
+        "LTD_ENV_FILE": str(ROOT / "tests/production.env"),
         "DATABASE_URL": address.format(**os.environ),
         "PGAPPNAME": "migrate",
     }
-    command = [sys.executable, "manage.py", "migrate", "--verbosity=0", *targets]
-    subprocess.run(command, env=environment, check=True)
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    subprocess.run(command, cwd=tree, env=environment, check=True)
 
 
 def connect() -> psycopg.Connection:
@@ -133,10 +134,13 @@ def beside(*jobs: Callable[[threading.Event], None]) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000, help="sessions in the ledger")
-    parser.add_argument("--version", choices=VERSIONS, default="1.0.0", help="whose schema it is")
+    parser.add_argument("--before", default=RELEASED, metavar="COMMIT", help="whose schema it is")
     options = parser.parse_args()
-    for app, name in VERSIONS[options.version].items():
-        migrate(app, name)
+    with TemporaryDirectory() as folder:
+        tree = Path(folder) / "before"
+        if not unpack(options.before, tree):
+            sys.exit(f"There is no commit {options.before} here.")
+        migrate(tree)
     with connect() as connection:
         for statement in (*FILL, MANY):
             connection.execute(statement, {"rows": options.rows})
@@ -147,7 +151,7 @@ def main() -> None:
     with beside(*jobs, lambda ended: watch(ended, held)):
         time.sleep(1)
         begin = time.perf_counter()
-        migrate()
+        migrate(ROOT)
         seconds = time.perf_counter() - begin
     lines = [f"{options.rows} sessions; migrate took {seconds:.1f} s"]
     for title, taken in waits.items():

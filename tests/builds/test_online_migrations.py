@@ -43,6 +43,15 @@ def test_both_can_be_repeated(run: Callable[[Operation], None]) -> None:
     assert columns() == ["slug", "id"]
 
 
+def test_new_databases_have_the_schema_of_those_that_were_upgraded() -> None:
+    loader, ends = MigrationLoader(None, replace_migrations=False), ("help_texts", "version_1_0_0")
+    step_by_step, at_once = (
+        loader.project_state([("builds", f"0011_{end}"), ("credentials", f"0028_{end}")])
+        for end in ends
+    )
+    assert at_once == step_by_step
+
+
 # Older ones were applied before there was a service to keep running.
 FIRST = {"builds": "0004", "credentials": "0010"}
 

@@ -255,7 +255,14 @@ def test_operator_revokes_keys_and_job_tokens(
 
 # How the groups are made.
 
-migration = import_module("credentials.migrations.0013_groups")
+migration = import_module("credentials.migrations.0028_version_1_0_0")
+STEPS = {
+    "0013_groups": "add_groups",
+    "0021_groups_view_revocations": "let_groups_view",
+    "0023_webhooks": "let_groups_see_webhooks",
+    "0027_groups_view_audits": "let_groups_view",
+    "0030_export_place": "let_groups_view",
+}
 
 
 def granted(group: str) -> set[str]:
@@ -286,6 +293,16 @@ def test_permissions_are_made_once(db: None) -> None:
     for config in apps.get_app_configs():
         create_permissions(config, verbosity=0)
     assert Permission.objects.count() == before
+
+
+def test_databases_from_before_version_1_have_the_same_groups(db: None) -> None:
+    """Step by step, as they were upgraded."""
+    at_once = {name: granted(name) for name in GROUPS}
+    Group.objects.all().delete()
+    editor = SimpleNamespace(connection=connection)
+    for name, function in STEPS.items():
+        getattr(import_module(f"credentials.migrations.{name}"), function)(apps, editor)
+    assert {name: granted(name) for name in GROUPS} == at_once
 
 
 def test_what_somebody_changed_stays(db: None) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from tests.bench.main_path.measures import MEASURES, Bench, Row, Side, latency_of_sts, memory
 from tests.bench.main_path.programs import ROOT, Keeper, Sts, Talker
+from tests.released import unpack
 
 # The last state before the main path was made anew.
 BEFORE = "e6fb823d1e1ac7d518fd3e11d4d681fb605bf01b"
@@ -156,13 +157,10 @@ def _older_tree(commit: str, tree: Path) -> Path | None:
     """The files of a commit; None without one, and where the clone does not hold it."""
     if not commit:
         return None
-    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)  # noqa: S607
-    if archive.returncode:
-        _say(f"There is no commit {commit} here: nothing is compared with it.")
-        return None
-    tree.mkdir()
-    subprocess.run(["tar", "-x", "-C", str(tree)], input=archive.stdout, check=True)  # noqa: S607
-    return tree
+    if unpack(commit, tree):
+        return tree
+    _say(f"There is no commit {commit} here: nothing is compared with it.")
+    return None
 
 
 def _new_database(kind: str, name: str, folder: Path) -> str:
