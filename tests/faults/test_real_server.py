@@ -104,6 +104,12 @@ def test_request_that_is_no_http_is_refused_without_a_page(
     assert b"<" not in content
 
 
+def test_http_2_is_not_spoken(connection: socket.socket, service: Service) -> None:
+    """There, the service would take a body without `Content-Length` for none."""
+    connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+    assert connection.recv(65_536) == b""
+
+
 def test_head_never_issues(
     connection: socket.socket, service: Service, build: str, store: FakeStore
 ) -> None:
