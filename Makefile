@@ -45,7 +45,7 @@ test-spark: need-java $(DEV) .venv-spark/installed ## Have Spark and the reader 
 	@PYTHONPATH=$$(echo .venv-spark/lib/python*/site-packages) $(PYTEST) tests/spark
 proof: need-npm $(DEV) .venv-proof/installed .build/simulator/installed ## Prove the session policy over all inputs, and search the source; needs Node
 	@PROOF_COMPLETE=1 $(PYTEST) tests/proof
-mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail
+mutants: $(DEV) .venv-proof/installed ## Put bugs back, one by one, and see the tests fail; MUTANTS=1/2 tries half
 	@.venv/bin/python -m tests.proof.mutants
 fuzz: $(DEV) .venv-fuzz/installed ## Try over 100,000 inputs on everything that reads one; FUZZ=100 tries so many of each kind
 	@FUZZ_EXAMPLES=$(or $(FUZZ),2000) $(PYTEST) -p tests.fuzz.plugin $(T)

@@ -121,7 +121,8 @@ class Service:
     ) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
-            *("--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(self.port)),
+            *("--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
+            *("--port", str(self.port)),
             *("--workers", str(workers), "--blocking-threads", "4", *options),
             "ltdkeeper.wsgi:application",
         ]

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.proof.judge import JUDGING
-from tests.proof.pure import has_functions, judges, mutated_paths
+from tests.proof.pure import has_functions, judges
 from tests.proof.tree import ROOT
 
 PYTHON = ROOT / ".venv-proof" / "bin" / "python"
@@ -47,15 +47,15 @@ class Mutant:
 
 
 def run_mutmut(
-    tree: Path, step: Step, *, explained: Container[tuple[str, str]] = ()
+    tree: Path, modules: list[str], step: Step, *, explained: Container[tuple[str, str]] = ()
 ) -> list[Mutant]:
-    """Mutate the pure modules of a copied tree and judge each mutant by the fast tests. Survivors
+    """Mutate pure modules of a copied tree and judge each mutant by the fast tests. Survivors
     that nobody explained are judged once more: a run now and then lets one live that others kill.
 
     `step` is told how many mutants of how many are done. Raises RuntimeError with the end of
     mutmut's output when it did not get through.
     """
-    paths = [path for path in mutated_paths() if has_functions(path)]
+    paths = [path for path in modules if has_functions(path)]
     for path in paths:
         _open_properties(tree / path)
     (tree / "setup.cfg").write_text(_configuration(paths))

@@ -143,7 +143,8 @@ class Keeper:
     def running(self, *, threads: int) -> Iterator[None]:
         command = [
             str(Path(sys.executable).with_name("granian")),
-            *("--interface", "wsgi", "--http", "1", "--host", "127.0.0.1", "--port", str(self.port)),
+            *("--interface", "wsgi", "--http", "1", "--host", "127.0.0.1"),
+            *("--port", str(self.port)),
             *("--workers", str(WORKERS), "--blocking-threads", str(threads)),
             "ltdkeeper.wsgi:application",
         ]
