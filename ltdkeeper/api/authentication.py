@@ -6,6 +6,7 @@ there, and no token does.
 
 import base64
 import binascii
+import re
 from typing import Any
 
 from django.conf import settings
@@ -114,6 +115,9 @@ def _read_basic(encoded: str) -> tuple[str | None, str]:
 
 # Where a request came from.
 
+# As some proxies write it, Azure's Application Gateway for one: 192.0.2.7:4711, [2001:db8::7]:4711.
+ADDRESS_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)):[0-9]+\Z", re.ASCII)
+
 
 def origin_of(request: Request) -> Origin:
     """The origin of an API request."""
@@ -132,7 +136,9 @@ def caller_address(request: HttpRequest | Request) -> str:
     if not (hops := settings.LTD_TRUSTED_PROXIES):
         return peer
     forwarded = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    return _printable(forwarded[-hops] if hops <= len(forwarded) else "") or peer
+    named = _printable(forwarded[-hops] if hops <= len(forwarded) else "")
+    with_port = ADDRESS_AND_PORT.match(named)
+    return (with_port and (with_port[1] or with_port[2])) or named or peer
 
 
 def _printable(header: str) -> str:

@@ -23,6 +23,8 @@ CASES = {
     "one proxy, spoofed": (1, f"{SPOOFED}, " * 50 + "198.51.100.7", "198.51.100.7"),
     "one proxy, spoofed without spaces": (1, f"{SPOOFED},198.51.100.7", "198.51.100.7"),
     "one proxy, IPv6": (1, "2001:db8::7", "2001:db8::7"),
+    "one proxy, with port": (1, "198.51.100.7:4711", "198.51.100.7"),
+    "one proxy, IPv6 with port": (1, "[2001:db8::7]:4711", "2001:db8::7"),
     "one proxy, empty last": (1, f"{SPOOFED}, ", PEER),
     "two proxies": (2, "198.51.100.7, 10.0.0.1", "198.51.100.7"),
     "two proxies, spoofed": (2, f"{SPOOFED}, 198.51.100.7, 10.0.0.1", "198.51.100.7"),
