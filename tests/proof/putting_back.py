@@ -19,6 +19,7 @@ from tests.proof.tree import copied_tree
 
 AT_ONCE = 2
 TESTS_FAILED = 1
+NO_BUG = "no bug"
 FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 NAMING = ("--no-header", "-rf")
 PACKAGES = ("builds", "credentials", "demo", "ltdkeeper")
@@ -37,22 +38,17 @@ class Verdict:
         return bool(self.test)
 
 
-def failures_without_bugs(bugs: Mapping[str, Bug]) -> Verdict:
-    """The judges of all bugs on the tree as it is: nothing may fail."""
-    with Judge() as judge:
-        return judge.verdict(
-            "no bug", sorted({each for bug in bugs.values() for each in bug.judges})
-        )
-
-
 def put_back(bugs: Mapping[str, Bug]) -> Iterator[Verdict]:
-    """Every bug's verdict, as they are reached."""
+    """Every bug's verdict, as they are reached, and that of all judges on the tree as it is."""
     free: SimpleQueue[Judge] = SimpleQueue()
+    judges = sorted({each for bug in bugs.values() for each in bug.judges})
 
     def verdict(name: str) -> Verdict:
         judge = free.get()
         try:
-            return judge.verdict_on(name, bugs[name])
+            if name in bugs:
+                return judge.verdict_on(name, bugs[name])
+            return judge.verdict(name, judges)
         finally:
             free.put(judge)
 
@@ -62,7 +58,7 @@ def put_back(bugs: Mapping[str, Bug]) -> Iterator[Verdict]:
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
         # Left early, nothing more is begun.
         stack.callback(pool.shutdown, wait=False, cancel_futures=True)
-        for found in as_completed([pool.submit(verdict, name) for name in bugs]):
+        for found in as_completed([pool.submit(verdict, name) for name in (NO_BUG, *bugs)]):
             yield found.result()
 
 

@@ -135,7 +135,7 @@ REGISTERING_BUGS = bugs_in(
         "        chosen += '-2'",
     ),
 ) | bugs_in(
-    "builds/migrations/0001_initial.py",
+    "builds/migrations/0011_version_1_0_0.py",
     REGISTERING,
     one_slug_registered_twice=(
         "models.UniqueConstraint(fields=('product', 'slug'), name='build_slug_once'), "
