@@ -18,7 +18,16 @@ from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 import ltdkeeper_upload
-from ltdkeeper_upload.keeper import FAILED, USAGE, Failure, Keeper, authenticated, first_of, say
+from ltdkeeper_upload.keeper import (
+    FAILED,
+    REFUSED,
+    USAGE,
+    Failure,
+    Keeper,
+    authenticated,
+    first_of,
+    say,
+)
 from ltdkeeper_upload.upload import files_below, only_site, upload
 
 # As the service signs it for uploads without an SDK: a build's root is never used again.
@@ -104,7 +113,7 @@ def run(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> d
 
 def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -> dict[str, Any]:
     """Delete every finished build of a branch, tag or pull request; the result. Raises Failure."""
-    count, query = 0, urlencode({"git_ref": options.delete, "state": "finished"})
+    count, kept, query = 0, 0, urlencode({"git_ref": options.delete, "state": "finished"})
     with authenticated(keeper, options.product, environment) as own_token:
         if not (own_token or options.yes):
             raise Failure(f"Confirm with --yes that all builds of {options.delete} go.", USAGE)
@@ -112,9 +121,17 @@ def delete(options: Namespace, keeper: Keeper, environment: Mapping[str, str]) -
         while page["next"] and (page := keeper.call("GET", page["next"])):
             for url in page["builds"]:
                 say(f"Deleting {url}")
-                keeper.call("DELETE", url)
-            count += len(page["builds"])
+                try:
+                    keeper.call("DELETE", url)
+                    count += 1
+                except Failure as failure:  # one that another client registered, for example
+                    if failure.code != REFUSED:
+                        raise
+                    say(failure)
+                    kept += 1
     say(f"Deleted {count or 'no finished'} build{'s' * (count != 1)} of {options.delete}")
+    if kept:
+        raise Failure(f"Not deleted: {kept}, for the reasons above.", REFUSED)
     return {"deleted_count": count}
 
 

@@ -327,6 +327,20 @@ def test_builds_of_a_branch_are_deleted(
     assert err.endswith("Deleted 3 builds of refs/pull/7/merge\n")
 
 
+def test_build_that_may_not_be_deleted_does_not_keep_the_others(
+    keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    builds = [f"{KEEPER}/builds/{number}" for number in (2, 1)]
+    keeper.answers |= {
+        "GET /products/handbook/builds/?git_ref=a&state=finished": {"builds": builds, "next": None},
+        "DELETE /builds/2": problem(403),
+    }
+    assert main(["--delete", "a", "--yes"]) == 1
+    assert keeper.calls[-1] == DELETE
+    err = capsys.readouterr().err
+    assert err.endswith("Deleted 1 build of a\nNot deleted: 1, for the reasons above.\n")
+
+
 def test_deleting_nothing_prints_nothing_to_look_at(
     keeper: FakeKeeper, capsys: pytest.CaptureFixture[str]
 ) -> None:
