@@ -189,7 +189,7 @@ def history(now: datetime) -> History:
     first_hour = hour_of(now) - (HOURS - 1) * HOUR
     day = hour_of(now) - DAY + HOUR
     rows: dict[str, list[tuple[Any, ...]]] = {EVERYBODY: [], CLIENTS: [], REFUSED: []}
-    for kind, *row in _counted(first_day, day, first_hour):
+    for kind, *row in _counted(first_day, day, first_hour, hour_of(now)):
         rows[kind].append(tuple(row))
     counted = {
         hour: Counter(dict(zip(FIGURES, numbers, strict=True)))
@@ -226,12 +226,13 @@ CLIENTS, REFUSED = "clients", "refused"
 
 
 def _counted(
-    since: datetime, clients_since: datetime, first: datetime
+    since: datetime, clients_since: datetime, first: datetime, until: datetime
 ) -> Iterable[tuple[Any, ...]]:
     """Of the roll-up everybody's hours and each client's day, then what was refused since, or since
-    the first hour that is shown: kind, hour, client, its key, counts.
+    the first hour that is shown: kind, hour, client, its key, counts. Hours from `until` on were
+    counted by a clock that was ahead.
     """
-    hours = HourlyCount.objects.of_everybody().filter(hour__gte=since).order_by()
+    hours = HourlyCount.objects.of_everybody().filter(hour__gte=since, hour__lt=until).order_by()
     clients = HourlyCount.objects.of_clients().filter(hour__gte=clients_since).order_by()
     by_client: Any = clients.values("client_name").annotate(
         until=Max("hour"), client_pk=Max("client"), **{f"of_{name}": Sum(name) for name in FIGURES}

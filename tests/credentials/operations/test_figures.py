@@ -143,6 +143,13 @@ def test_what_was_never_counted_is_not_shown_as_nothing() -> None:
     assert found.until is None
 
 
+def test_hours_that_a_clock_ahead_counted_are_left_out() -> None:
+    session(timedelta(minutes=5))
+    roll_up(NOW + 3 * HOUR)
+    found = history(NOW)
+    assert (numbers(found, 0), found.days[-1].issued) == ((1, 0, True), 1)
+
+
 def test_only_the_newest_rows_are_counted_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "NEWEST", 3)
     for minutes in (0, 5, 10, 90, 150):
