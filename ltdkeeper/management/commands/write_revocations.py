@@ -1,10 +1,14 @@
 """`manage.py write_revocations`: write revocations to the stores; meant for cron."""
 
 from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import boto3
+
 from builds.models import Store
+from credentials.errors import AlreadyRunning
 from credentials.operations.recovery import why_restored
 from credentials.operations.revocation_policy import Written
 from credentials.operations.runs import recorded_run
@@ -39,7 +43,7 @@ class Command(ServiceCommand):
         stores = [store_named(name)] if name else list(revoked)
         # One store alone is written by hand: what cron has to do is as due as before.
         with nullcontext() if name else recorded_run("write_revocations") as run:
-            written = [revocations.write(store, session) for store in stores]
+            written = list(_write(stores, session))
             decisions = [each for one in written for each in one.decisions]
             if run:
                 run.looked_at(stores=len(written))
@@ -51,6 +55,18 @@ class Command(ServiceCommand):
             *(map(_line, written) if written else ["No store has a revocation."]),
         )
         end(revocations.exit_code(decisions))
+
+
+def _write(stores: Iterable[Store], session: boto3.session.Session | None) -> Iterator[Written]:
+    """A store that another run writes holds up no other. Raises AlreadyRunning at the end."""
+    busy: AlreadyRunning | None = None
+    for store in stores:
+        try:
+            yield revocations.write(store, session)
+        except AlreadyRunning as err:
+            busy = err
+    if busy:
+        raise busy
 
 
 def _line(written: Written) -> str:

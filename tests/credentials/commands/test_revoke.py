@@ -223,3 +223,22 @@ def test_run_that_never_ends_is_exit_code_4(
     with pytest.raises(CommandError) as refused:
         run("revoke", "session", session.pk, "--reason", "x", "--yes")
     assert refused.value.returncode == 4
+
+
+def test_store_that_another_run_writes_holds_up_no_other(
+    session: IssuedSession, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Store.objects.create(name="other", bucket="other-bucket", role_arn=store.role_arn)
+    for row in (session, issued_row(store=other, expires_at=NEVER)):
+        target = find_target(kind="session", text=row.pk, before=None)
+        revoke(target=target, reason="x", by=command_line_user(), now=timezone.now())
+    tried: list[str] = []
+
+    def write(store: Store, _session: object) -> None:
+        tried.append(store.name)
+        raise AlreadyRunning
+
+    monkeypatch.setattr(revocations, "write", write)
+    with pytest.raises(CommandError) as refused:
+        run("write_revocations")
+    assert (tried, refused.value.returncode) == (["main", "other"], 4)
