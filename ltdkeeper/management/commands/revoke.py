@@ -101,7 +101,7 @@ class Command(ServiceCommand):
     def _confirm(self, *, is_sure: bool) -> None:
         if is_sure:
             return
-        if not sys.stdin.isatty():
+        if self.is_json or not sys.stdin.isatty():
             raise wrong_argument("Confirmation is not possible here: use --yes, or --dry-run.")
         if input("Revoke? Type yes: ") != "yes":
             raise wrong_argument("Nothing was revoked.")

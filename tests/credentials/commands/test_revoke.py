@@ -242,3 +242,13 @@ def test_store_that_another_run_writes_holds_up_no_other(
     with pytest.raises(CommandError) as refused:
         run("write_revocations")
     assert (tried, refused.value.returncode) == (["main", "other"], 4)
+
+
+def test_json_leaves_no_room_for_a_question(
+    session: IssuedSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _: "yes")
+    with pytest.raises(CommandError, match="use --yes"):
+        run("revoke", "session", session.pk, "--reason", "x", "--format", "json")
+    assert not Revocation.objects.exists()
