@@ -102,7 +102,8 @@ def exports_to_make(*, until: datetime, now: datetime) -> Iterator[LedgerExport]
 
 def write_export(*, export: LedgerExport, folder: Path, now: datetime) -> Iterator[int]:
     """Write the file and its checksum to disk, then note that they are there; yields how many rows
-    came to it. An export that is finished is left as it is.
+    came to it. An export that is finished is left as it is. Raises ExportUnusable where another
+    file has its name.
     """
     if export.finished_at:
         return
@@ -118,6 +119,11 @@ def write_export(*, export: LedgerExport, folder: Path, now: datetime) -> Iterat
         os.fsync(file.fileno())
     export.sha256, export.finished_at = _checksum(written), now
     export.place = f"{socket.gethostname()}:{folder.resolve()}"
+    if path.exists() and _checksum(path) != export.sha256:
+        raise ExportUnusable(
+            f"{path} exists and has other content, perhaps another service's. Move it, or name "
+            "another directory."
+        )
     written.rename(path)
     _write_to_disk(path.with_name(f"{path.name}.sha256"), f"{export.sha256}  {path.name}\n")
     export.save()

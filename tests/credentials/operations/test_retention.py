@@ -170,6 +170,18 @@ def test_rows_stay_without_the_file_that_was_finished(
     assert IssuedSession.objects.exists()
 
 
+def test_file_of_another_service_is_not_overwritten(tmp_path: Path) -> None:
+    aged(issued_row, OLD)
+    [export] = exports_to_make(until=UNTIL, now=NOW)
+    (theirs := tmp_path / export.file_name).write_bytes(b"theirs")
+    with pytest.raises(ExportUnusable, match="has other content"):
+        prune(tmp_path)
+    assert theirs.read_bytes() == b"theirs"
+    assert IssuedSession.objects.exists()
+    (own := tmp_path / "own").mkdir()
+    assert prune(own) == [export]
+
+
 def test_rows_that_are_not_in_the_file_stay(tmp_path: Path) -> None:
     aged(issued_row, OLD)
     [export] = exports_to_make(until=UNTIL, now=NOW)
