@@ -41,7 +41,8 @@ from credentials.vending.store_errors import CALL_FAILED, UNREADABLE, error_code
 # Deleting is final, and so is finishing: neither ever gives a build back to its owner.
 BUILD_WITH = "SELECT 1 FROM builds_build b WHERE b.id = %(build)s AND"
 CLOSED = {
-    Delivery.CLEAN: f"{BUILD_WITH} b.deleted_at IS NOT NULL",
+    # A run of hours must heed what an import finds meanwhile.
+    Delivery.CLEAN: f"{BUILD_WITH} b.deleted_at IS NOT NULL AND NOT b.root_is_shared",
     Delivery.LIST: f"{BUILD_WITH} (b.deleted_at IS NOT NULL OR b.finished_at IS NOT NULL)",
 }
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from builds.models import Build, Product, Store
 from builds.services import record_purge
 from credentials.access.callers import Origin
-from credentials.errors import ObjectsRemain
+from credentials.errors import BuildInUse, ObjectsRemain
 from credentials.models import Delivery, IssuedSession
 from credentials.operations import closed_builds as purging
 from credentials.operations.closed_builds import purge_build, purge_builds, purgeable_builds
@@ -207,6 +207,16 @@ def test_build_whose_scope_changed_is_left_alone(make_build: MakeBuild, bucket: 
     Store.objects.update(bucket="elsewhere")
     [outcome] = purge_builds(purgeable_builds(deleted_before=LATER, store=None), apply=True)
     assert (outcome.failure, len(bucket.objects)) == ("scope_changed", 1)
+
+
+def test_root_that_is_found_to_be_shared_meanwhile_is_left_alone(
+    make_build: MakeBuild, bucket: FakeStore
+) -> None:
+    build = make_build(1, state="deleted")
+    Build.objects.update(root_is_shared=True)
+    with pytest.raises(BuildInUse):
+        purge_build(build)
+    assert bucket.deleted == []
 
 
 WRONG = {
