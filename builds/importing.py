@@ -397,7 +397,10 @@ class Import:
     def _build(self, product_slug: str, build_id: str, slugs: dict[str, str]) -> Fate:
         """`slugs` are those of the product that were listed so far, with their ids."""
         there = self.keeper.build(build_id)
-        if not there.is_finished:
+        # One that shares its root with another has to be seen before it is finished.
+        if not there.is_finished and not (
+            there.slug in slugs or Build.objects.filter(root=there.root).exists()
+        ):
             return Fate.UNFINISHED
         build = _new_build(there, product_slug, self.store)
         if slugs.setdefault(build.slug, build_id) != build_id:

@@ -357,6 +357,7 @@ SECONDS: dict[str, dict[str, Any]] = {
     "other key": {"surrogate_key": "f" * 32},
     "other date": {"surrogate_key": f"{102:032x}", "date_created": "2018-01-01T00:00:00Z"},
     "other id alone": {"surrogate_key": f"{102:032x}"},
+    "unfinished": {"uploaded": False},
 }
 
 
