@@ -42,11 +42,16 @@ def _what_is_wrong(job: Job) -> str:
     store = ["STORE"] if job.is_per_store else []
     parser = load_command_class("ltdkeeper", job.command).create_parser("manage.py", job.command)
     try:
-        parser.parse_args([*job.arguments, *store])
+        options = vars(parser.parse_args([*job.arguments, *store]))
     except CommandError as err:
         return str(err).removeprefix("Error: ")
     except SystemExit:  # --help and --version
         return "this does no work"
+    # Runs that are not recorded would make the job due at every look of the clock.
+    if options.get("dry_run") or not options.get("apply", True):
+        return "this changes nothing. Add --apply, or remove --dry-run"
+    if job.command == "write_revocations" and options["store"]:
+        return "the job writes every store. Remove --store"
     return ""
 
 

@@ -13,6 +13,9 @@ WRONG = {
     "purge_builds --apply=1d": r"required: --deleted-before",
     "purge_builds --deleted-before soon=1d": r"--deleted-before soon: .*'soon' is neither a day",
     "roll_up --help=1h": r"roll_up --help: this does no work",
+    "purge_builds --deleted-before 30=1d": r"--deleted-before 30: this changes nothing",
+    "prune_sessions --older-than 400d --dry-run=1d": r"--dry-run: this changes nothing",
+    "write_revocations --store main=5m": r"--store main: the job writes every store",
     "audit_bucket main=1d": r"audit_bucket main: unrecognized arguments: STORE",
 }
 
