@@ -24,10 +24,11 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--all", action="store_true", help="also acknowledged and closed findings"
         )
-        parser.add_argument(
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument(
             "--acknowledge", metavar="FINGERPRINT", help=f"its first {SHOWN} characters are enough"
         )
-        parser.add_argument("--withdraw", metavar="FINGERPRINT", help="revoke its acknowledgement")
+        which.add_argument("--withdraw", metavar="FINGERPRINT", help="revoke its acknowledgement")
         parser.add_argument(
             "--until", type=_day, metavar="DAY", help="such as 2026-12-31; at most a year"
         )

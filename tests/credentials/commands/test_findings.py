@@ -62,6 +62,7 @@ def test_acknowledged_finding_is_listed_only_with_all(fingerprint: str) -> None:
         ["--until", DAY, "--note", "two\nlines"],
         ["--until", "2020-01-01", "--note", "x"],
         ["--note", "x"],
+        ["--withdraw", "0" * 12, "--note", "x"],
     ],
     ids=" ".join,
 )
