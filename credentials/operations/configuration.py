@@ -5,6 +5,7 @@ A field that the document leaves out stays as it is, and so does everything of w
 section. No secret is in it: keys and tokens are made elsewhere.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -291,8 +292,8 @@ def _rows(section: str) -> list[Any]:
         rows = rows.select_related("client", "issuer").prefetch_related("products")
     elif section == "groups":
         rows = rows.prefetch_related("permissions__content_type")
-    names = [getattr(row, key) for row in rows]
-    if twice := {name for name in names if names.count(name) > 1 and section == "publishers"}:
+    names = Counter(getattr(row, key) for row in rows)  # once, but for publishers
+    if twice := [name for name, times in names.items() if times > 1]:
         raise ConfigurationError(
             [f"publishers.{name}: there are two. Rename one in the admin." for name in twice]
         )

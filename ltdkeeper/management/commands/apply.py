@@ -19,6 +19,11 @@ from credentials.operations.leases import only_run
 from ltdkeeper.management.outcomes import ExitCode, ServiceCommand, end, wrong_argument
 
 SIGNS = {"create": "+", "change": "~", "disable": "-", "delete": "-"}
+# What disabling a row does, or does not, besides.
+NOT_SAID = {
+    "clients": "Its live sessions go on: `manage.py revoke client {}` ends them.",
+    "issuers": "Its publishers are disabled as well.",
+}
 
 
 # What PyYAML raises of values that are not what their tag or form says, and of very deep nesting.
@@ -61,10 +66,8 @@ def render(change: Change) -> str:
         frozen = f" (frozen, {change.why})" if name in change.frozen else ""
         shown = f"{_text(found)} -> " if change.kind == "change" else ""
         lines.append(f"    {name}: {shown}{_text(wanted)}{frozen}")
-    if change.kind == "disable" and change.section == "clients":
-        lines.append(
-            f"    Its live sessions go on: `manage.py revoke client {change.name}` ends them."
-        )
+    if change.section in NOT_SAID and change.fields.get("is_active") == (True, False):
+        lines.append(f"    {NOT_SAID[change.section].format(change.name)}")
     return "\n".join(lines)
 
 

@@ -288,6 +288,14 @@ def test_dry_run_shows_the_difference_and_changes_nothing(tmp_path: Path) -> Non
     assert "`manage.py revoke client ci`" in run(path, "clients: {}", "--prune")[1]
 
 
+def test_what_disabling_brings_along_is_printed(tmp_path: Path) -> None:
+    run(path := tmp_path / "keeper.yaml", WHOLE)
+    off = "{is_active: false}"
+    told = run(path, f"issuers:\n  {GITHUB}: {off}\nclients:\n  ci: {off}")[1]
+    assert "Its publishers are disabled as well." in told
+    assert "`manage.py revoke client ci`" in told
+
+
 def test_json_says_the_same(tmp_path: Path) -> None:
     code, told = run(tmp_path / "f", "clients: {ci: {}}", "--dry-run", "--format", "json")
     found: Any = json.loads(told)
