@@ -166,7 +166,7 @@ class Command(ServiceCommand):
         parser.add_argument(
             "--replace",
             action="store_true",
-            help="change the conditions, client and issuer of an existing publisher",
+            help="change an existing publisher, also its products",
         )
         parser.add_argument(
             "--id",
@@ -232,10 +232,9 @@ def _lines(provider: Provider, slugs: list[str]) -> str:
 
 
 def _refuse_to_replace(wanted: Configuration, *, is_meant: bool) -> None:
-    """Conditions of a rule that exists are not changed, nor widened, by running this again."""
+    """A rule that exists is not changed, nor widened, by running this again."""
     for change in [] if is_meant else plan(wanted):
-        is_rule = change.section == "publishers" and change.kind == "change"
-        if is_rule and change.fields.keys() & {"conditions", "client", "issuer"}:
+        if change.section == "publishers" and change.kind == "change":
             raise wrong_argument(
                 f"There is a publisher {change.name} that differs. Nothing was changed:\n"
                 f"{render(change)}\nGive another --name to create another publisher, or --replace "

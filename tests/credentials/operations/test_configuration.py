@@ -538,6 +538,14 @@ def test_token_is_sent_over_https_only(monkeypatch: pytest.MonkeyPatch, product:
             call_command(*arguments, "--api", broken, stdout=StringIO())
 
 
+def test_running_it_for_another_product_takes_none_from_the_rule(store: Store) -> None:
+    arguments = ["create_publisher", "--github", "octo/docs", *IDS]
+    call_command(*arguments, *NEW, stdout=StringIO())
+    with pytest.raises(CommandError, match=r"differs\. Nothing was changed"):
+        call_command(*arguments, "--product", "guide", stdout=StringIO())
+    assert TrustedPublisher.objects.get().products.get().slug == "handbook"
+
+
 def test_running_it_again_never_widens_a_rule(product: Product) -> None:
     arguments = ["create_publisher", "--github", "octo/docs", "--product", product.slug, *IDS]
     call_command(*arguments, "--branch", "main", stdout=StringIO())
