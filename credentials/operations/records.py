@@ -194,9 +194,13 @@ def _token(token: Token, now: datetime) -> Record:
 
 
 def _status(token: Token, now: datetime) -> str:
-    """By itself and with its client; its key or its publisher may be disabled besides."""
-    if getattr(token, "revoked_at", None) or getattr(token, "ended_at", None):
-        return "revoked"
-    if token.expires_at and token.expires_at <= now:
-        return "expired"
+    """By itself, and by the key, publisher and client with which it ends."""
+    key, publisher = getattr(token, "api_key", None), getattr(token, "publisher", None)
+    for each in filter(None, (token, key)):
+        if getattr(each, "revoked_at", None) or getattr(each, "ended_at", None):
+            return "revoked"
+        if each.expires_at and each.expires_at <= now:
+            return "expired"
+    if publisher and not publisher.is_active:
+        return "valid again if its publisher is enabled"
     return "valid" if client_of(token).is_active else "valid again if its client is enabled"

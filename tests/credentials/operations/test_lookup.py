@@ -203,6 +203,8 @@ def test_run_of_a_publisher_s_job_has_its_address(scene: Scene, now: datetime) -
     JobToken.objects.update(api_key=None, publisher=publisher)
     address = "https://github.com/octo-org/octo-repo/actions/runs/22259804324"
     assert [record.run for record in found(address, now)] == [address]
+    TrustedPublisher.objects.update(is_active=False)
+    assert found(address, now)[0].status == "valid again if its publisher is enabled"
 
 
 def test_describing_rows_asks_nothing(
@@ -308,10 +310,11 @@ ENDS: dict[str, tuple[Callable[[datetime], object], str]] = {
 
 
 @pytest.mark.parametrize("case", ENDS)
-def test_token_has_its_status(case: str, caller: Caller, now: datetime) -> None:
+def test_token_has_its_status_and_that_of_its_key(case: str, scene: Scene, now: datetime) -> None:
     end, status = ENDS[case]
     end(now)
-    assert [record.status for record in found(caller.token_name, now)] == [status]
+    names = scene.job.token_name.partition("/")[0], job_name(scene)
+    assert [found(name, now)[0].status for name in names] == [status, status]
 
 
 def test_ended_job_token_is_revoked(scene: Scene, now: datetime) -> None:
