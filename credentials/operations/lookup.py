@@ -93,7 +93,7 @@ def exports_with(identifiers: Iterable[Identifier]) -> list[LedgerExport]:
     exports = LedgerExport.objects.exclude(sha256="")
     if keys := [found[0] for text in asked if (found := LEDGER_ID.search(text))]:
         exports = exports.filter(first_id__lte=max(keys), last_id__gte=min(keys))
-    return list(exports[:LIMIT]) if asked else []
+    return list(exports) if asked else []
 
 
 def lacks_build(identifier: Identifier, row: Row) -> bool:

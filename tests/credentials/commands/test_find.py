@@ -120,6 +120,17 @@ def test_miss_names_the_exports_it_may_be_in(text: str, files: list[str], db: No
     assert all(f"It may be in {name}, of 2025-12-" in said for name in files[:1])
 
 
+def test_miss_names_every_export_where_the_time_is_not_known(db: None) -> None:
+    for number in range(LIMIT + 1):
+        first = f"01kc{number:022}"
+        LedgerExport.objects.create(
+            file_name=first, first_id=first, last_id=first, until=NOW, begun_at=NOW,
+            finished_at=NOW, sha256="A",
+        )  # fmt: skip
+    written = find("ASIA5YGZIDLCJQ2VM7PX", "--format", "json")[1]
+    assert len(json.loads(written)["exports"]) == LIMIT + 1
+
+
 def test_miss_is_exit_code_1_and_says_what_was_tried(db: None) -> None:
     tried = "build slug, branch or tag, workflow, product, client, person"
     assert find("v1") == (1, f"Nothing found. Looked up as: {tried}.\n")
