@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from builds.models import Build, Product, Store
 from builds.services import new_surrogate_key
-from credentials.models import Client, IsolationRun, IssuedSession
+from credentials.models import Client, IsolationRun, IssuedSession, Webhook
 from credentials.operations.isolation.checking import request_check
 from ltdkeeper.admin.forms import ReasonActionForm
 from ltdkeeper.admin.links import (
@@ -143,9 +143,15 @@ class ProductAdmin(Page, RevocableAdmin):
         return (*frozen, *super().get_readonly_fields(request, obj))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Builds keep their products: the newest are named."""
-        kept_by = Build.objects.filter(product__in=objs)[:NEWEST]
-        return kept(kept_by) or super().get_deleted_objects(objs, request)
+        """Builds keep their products: the newest are named. So do webhooks that are limited to
+        these alone, since those of no product receive what is about every product.
+        """
+        others = Product.objects.exclude(pk__in=[product.pk for product in objs])
+        limited = Webhook.objects.filter(products__in=objs).exclude(products__in=others)
+        for kept_by in (Build.objects.filter(product__in=objs), limited.distinct()):
+            if found := kept(kept_by[:NEWEST]):
+                return found
+        return super().get_deleted_objects(objs, request)
 
     def save_model(self, request: HttpRequest, obj: Product, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.surrogate_key = obj.surrogate_key or new_surrogate_key()

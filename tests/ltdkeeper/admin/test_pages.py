@@ -25,6 +25,7 @@ from credentials.models import (
     JobRun,
     JobToken,
     TrustedPublisher,
+    Webhook,
 )
 from credentials.operations.retention import compact_policies
 from credentials.rules.policy import Scope, session_policy
@@ -268,6 +269,23 @@ def test_page_for_deleting_names_few_of_many_that_keep_a_row(
     row = Product.objects.first() if name == "store" else Build.objects.first()
     shown = page_at(browser, f"/admin/builds/{name}/{getattr(row, name).pk}/delete/")
     assert (shown.count("<li><a "), "it is referred to by" in shown) == (20, True)
+
+
+@db
+def test_last_product_of_a_limited_webhook_is_not_deleted(
+    browser: Browser, make_product: Callable[..., Product]
+) -> None:
+    """It would receive what is about every product."""
+    one, other = make_product("one"), make_product("other")
+    webhook = Webhook.objects.create(name="editions", url="https://editions.example.org/")
+    webhook.products.set([one, other])
+    sent = {"post": "yes", "reason": "never used"}
+    browser.post(page_address(other).replace("change", "delete"), sent)
+    assert list(webhook.products.all()) == [one]
+    address = page_address(one).replace("change", "delete")
+    assert "editions" in browser.get(address).content.decode()
+    browser.post(address, sent)
+    assert list(webhook.products.all()) == [one]
 
 
 @db
