@@ -26,6 +26,8 @@ NUMBER, PARTS = map(int, os.environ.get("MUTANTS", "1/1").split("/"))
 
 
 def main() -> int:
+    if not 1 <= NUMBER <= PARTS:
+        sys.exit("MUTANTS is a part of how many, such as 1/2.")
     started = time.monotonic()
     named = _named({name: NAMED_BUGS[name] for name in _part(list(NAMED_BUGS))})
     paths = _part(sorted(mutated_paths(), key=lambda path: (ROOT / path).stat().st_size))
